@@ -1,0 +1,51 @@
+"""The words: every table's columns, written once, and what is derived from them."""
+
+from transferz.schemas.catalogues import COSMOS2020, GALAXIESML, HSC, PIXEL_FLAGS
+from transferz.schemas.column import Column, Table
+from transferz.schemas.errors import (
+    InputError,
+    ParameterError,
+    ReleaseError,
+    SchemaError,
+    TransferZError,
+)
+from transferz.schemas.photometry import BANDS, ERRORS, MAGNITUDES, error_name, magnitude_name
+from transferz.schemas.release import (
+    ASSIGNED,
+    CONFIGS,
+    INDEX,
+    MATCHED,
+    REDSHIFT_KINDS,
+    RELEASE,
+    SELECTED,
+    SPLITS,
+    TRUTH,
+)
+
+__all__ = [
+    "ASSIGNED",
+    "BANDS",
+    "CONFIGS",
+    "COSMOS2020",
+    "ERRORS",
+    "GALAXIESML",
+    "HSC",
+    "INDEX",
+    "MAGNITUDES",
+    "MATCHED",
+    "PIXEL_FLAGS",
+    "REDSHIFT_KINDS",
+    "RELEASE",
+    "SELECTED",
+    "SPLITS",
+    "TRUTH",
+    "Column",
+    "InputError",
+    "ParameterError",
+    "ReleaseError",
+    "SchemaError",
+    "Table",
+    "TransferZError",
+    "error_name",
+    "magnitude_name",
+]

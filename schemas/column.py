@@ -1,0 +1,81 @@
+"""What a column and a table are: the declarations that every check and artefact derives from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Dtype = Literal["bool", "int16", "int64", "float32", "float64", "string"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table, declared once.
+
+    Attributes
+    ----------
+    name : str
+        Our name for it.
+    dtype : str
+        Arrow type name: ``bool``, ``int16``, ``int64``, ``float32``, ``float64`` or ``string``.
+    description : str
+        One line for a person who has not seen the column before.
+    unit : str
+        Unit as astropy spells it; empty where the quantity has none.
+    ucd : str
+        IVOA Unified Content Descriptor (UCD1+), empty where none fits.
+    minimum, maximum : float or None
+        Closed bounds on the values.
+    categories : tuple of str
+        The allowed values of a categorical column; empty allows all.
+    nullable : bool
+        Whether a value may be missing (null, or NaN in a float column).
+    unique : bool
+        Whether a value may occur only once.
+    upstream : tuple of str
+        Names the column has in the upstream files, newest first; empty where we make it.
+    """
+
+    name: str
+    dtype: Dtype
+    description: str
+    unit: str = ""
+    ucd: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    nullable: bool = False
+    unique: bool = False
+    upstream: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A named set of columns.
+
+    Attributes
+    ----------
+    name : str
+        What errors and documents call the table.
+    columns : tuple of Column
+        In the order in which they are written.
+    key : str
+        The column that identifies a row.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: str
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"table '{self.name}' declares no column '{name}'")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(column.name for column in self.columns)

@@ -1,0 +1,104 @@
+"""HSC photometry and sky positions: columns that several tables share."""
+
+from transferz.schemas.column import Column
+
+BANDS = ("g", "r", "i", "z", "y")
+"""The HSC broad bands, blue to red."""
+
+UCD_BANDS = {
+    "g": "em.opt.B",
+    "r": "em.opt.R",
+    "i": "em.opt.I",
+    "z": "em.opt.I",
+    "y": "em.IR.NIR",
+}
+
+
+def magnitude_name(band: str) -> str:
+    """Name of the cModel magnitude column of an HSC band."""
+    return f"{band}_cmodel_mag"
+
+
+def error_name(band: str) -> str:
+    """Name of the column with the 1-sigma error of `magnitude_name`."""
+    return f"{band}_cmodel_magsigma"
+
+
+MAGNITUDES = tuple(magnitude_name(band) for band in BANDS)
+ERRORS = tuple(error_name(band) for band in BANDS)
+
+
+def _magnitude(band: str, *, nullable: bool) -> Column:
+    return Column(
+        magnitude_name(band),
+        "float32",
+        f"HSC {band}-band cModel magnitude, as observed (not corrected for extinction)",
+        unit="mag(AB)",
+        ucd=f"phot.mag;{UCD_BANDS[band]}",
+        minimum=0.0,
+        maximum=50.0,
+        nullable=nullable,
+        upstream=(magnitude_name(band),),
+    )
+
+
+def _error(band: str, *, nullable: bool) -> Column:
+    return Column(
+        error_name(band),
+        "float32",
+        f"1-sigma error of {magnitude_name(band)}",
+        unit="mag",
+        ucd=f"stat.error;phot.mag;{UCD_BANDS[band]}",
+        minimum=0.0,
+        nullable=nullable,
+        upstream=(error_name(band), f"{band}_cmodel_magerr"),  # PDR2, PDR3
+    )
+
+
+def cmodel_columns(*, nullable: bool) -> tuple[Column, ...]:
+    """Magnitudes of all bands, then their errors.
+
+    Parameters
+    ----------
+    nullable : bool
+        Whether photometry may be missing: yes in the raw HSC table, no in a release.
+    """
+    magnitudes = tuple(_magnitude(band, nullable=nullable) for band in BANDS)
+    return magnitudes + tuple(_error(band, nullable=nullable) for band in BANDS)
+
+
+OBJECT_ID = Column(
+    "object_id",
+    "int64",
+    "HSC object identifier",
+    ucd="meta.id;meta.main",
+    minimum=0,
+    unique=True,
+    upstream=("object_id", "hsc_id"),
+)
+
+
+def position_columns(ra: str = "ra", dec: str = "dec") -> tuple[Column, Column]:
+    """Right ascension and declination, read from the upstream columns `ra` and `dec`."""
+    return (
+        Column(
+            "ra",
+            "float64",
+            "Right ascension (ICRS)",
+            unit="deg",
+            ucd="pos.eq.ra;meta.main",
+            minimum=0.0,
+            maximum=360.0,
+            upstream=(ra,),
+        ),
+        Column(
+            "dec",
+            "float64",
+            "Declination (ICRS)",
+            unit="deg",
+            ucd="pos.eq.dec;meta.main",
+            minimum=-90.0,
+            maximum=90.0,
+            upstream=(dec,),
+        ),
+    )

@@ -1,0 +1,148 @@
+"""What the pipeline makes: the matched table, the splits, the released rows."""
+
+from dataclasses import replace
+
+from transferz.schemas.catalogues import COSMOS2020, REDSHIFT_MAX, SPECZ_NAME
+from transferz.schemas.column import Column, Table
+from transferz.schemas.photometry import OBJECT_ID, cmodel_columns, position_columns
+
+SPLITS = ("train", "validation", "calibration", "test")
+"""In the order in which cards and tables list them."""
+
+CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
+"""The default one first; `truth` only in a mock."""
+
+REDSHIFT_KINDS = ("photometric", "spectroscopic", "true")
+"""`true` occurs only in the mock's `truth` config."""
+
+_REDSHIFTS = (
+    Column(
+        "redshift",
+        "float32",
+        "The label: photometric, spectroscopic or, in a mock's truth, true redshift",
+        ucd="src.redshift",
+        minimum=0.0,
+        maximum=REDSHIFT_MAX,
+    ),
+    Column(
+        "redshift_lo",
+        "float32",
+        "Lower end of the label's 68 % interval",
+        ucd="stat.error;src.redshift;stat.min",
+        minimum=-0.1,
+        maximum=REDSHIFT_MAX,
+        nullable=True,
+    ),
+    Column(
+        "redshift_hi",
+        "float32",
+        "Upper end of the label's 68 % interval",
+        ucd="stat.error;src.redshift;stat.max",
+        minimum=0.0,
+        maximum=REDSHIFT_MAX,
+        nullable=True,
+    ),
+)
+
+_COSMOS_ID = replace(COSMOS2020["cosmos_id"], upstream=())
+_SPECZ_NAME = replace(SPECZ_NAME, nullable=True)
+_SPLIT = Column("split", "string", "Split of the object", ucd="meta.code", categories=SPLITS)
+_GROUP_ID = Column(
+    "group_id",
+    "int64",
+    "Least object_id among the released objects linked to this one within the match radius",
+    ucd="meta.id.parent",
+    minimum=0,
+)
+
+SELECTED = Table(
+    "selected",
+    (
+        *(COSMOS2020[name] for name in ("cosmos_id", "ra", "dec", "i_mag_auto")),
+        *_REDSHIFTS,
+    ),
+    key="cosmos_id",
+)
+"""COSMOS2020 galaxies whose photo-z serves as a label."""
+
+MATCHED = Table(
+    "matched",
+    (
+        OBJECT_ID,
+        *position_columns(),
+        *cmodel_columns(nullable=False),
+        *_REDSHIFTS,
+        _COSMOS_ID,
+        Column(
+            "separation",
+            "float32",
+            "Distance from the HSC to the COSMOS2020 position, median offset removed",
+            unit="arcsec",
+            ucd="pos.angDistance",
+            minimum=0.0,
+        ),
+        Column(
+            "galaxiesml_id",
+            "int64",
+            "object_id of the same galaxy in GalaxiesML; null where it is not there",
+            ucd="meta.id.cross",
+            minimum=0,
+            nullable=True,
+        ),
+    ),
+    key="object_id",
+)
+"""COSMOS2020 joined to HSC on the sky, and what of it GalaxiesML holds."""
+
+ASSIGNED = Table("split", (OBJECT_ID, _SPLIT, _GROUP_ID), key="object_id")
+"""Every object that is released, with its split."""
+
+RELEASE = Table(
+    "release",
+    (
+        OBJECT_ID,
+        *position_columns(),
+        *cmodel_columns(nullable=False),
+        *_REDSHIFTS,
+        Column(
+            "redshift_kind",
+            "string",
+            "How the label was measured",
+            ucd="meta.code",
+            categories=REDSHIFT_KINDS,
+        ),
+        replace(_COSMOS_ID, nullable=True, unique=False),
+        _SPECZ_NAME,
+        _GROUP_ID,
+    ),
+    key="object_id",
+)
+"""A released row, the same in every config."""
+
+TRUTH = Table(
+    "truth",
+    (
+        OBJECT_ID,
+        Column(
+            "redshift_true",
+            "float32",
+            "True redshift of the mock object",
+            ucd="src.redshift",
+            minimum=0.0,
+            maximum=REDSHIFT_MAX,
+        ),
+    ),
+    key="object_id",
+)
+"""The mock's answer sheet."""
+
+INDEX = Table(
+    "index",
+    (
+        OBJECT_ID,
+        _SPLIT,
+        Column("row_hash", "int64", "64-bit hash of the released row's values", ucd="meta.code"),
+    ),
+    key="object_id",
+)
+"""What two versions of a release are compared by."""

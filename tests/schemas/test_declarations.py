@@ -1,0 +1,62 @@
+"""Every declared column is complete, and its unit and UCD are real."""
+
+import pyarrow as pa
+import pytest
+from astropy import units
+from astropy.io.votable.ucd import parse_ucd
+
+from transferz import schemas
+from transferz.schemas.frames import arrow_schema, pandas_dtype, to_arrow, to_frame
+
+TABLES = [value for value in vars(schemas).values() if isinstance(value, schemas.Table)]
+COLUMNS = [(table.name, column) for table in TABLES for column in table]
+
+
+def test_every_table_is_exported():
+    assert {table.name for table in TABLES} >= {
+        *("cosmos2020", "hsc", "galaxiesml", "selected", "matched", "split", "release")
+    }
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_names_are_unique_and_key_is_declared(table):
+    assert len(set(table.names)) == len(table.names)
+    assert not table[table.key].nullable
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS, ids=lambda x: getattr(x, "name", x))
+def test_unit_and_ucd_are_valid(table, column):
+    units.Unit(column.unit)
+    if column.ucd:
+        parse_ucd(column.ucd, check_controlled_vocabulary=True, has_colon=False)
+    assert column.description
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_arrow_schema_carries_the_words(table):
+    schema = arrow_schema(table)
+    assert tuple(schema.names) == table.names
+    for field, column in zip(schema, table, strict=True):
+        assert field.nullable == column.nullable
+        assert field.metadata[b"unit"].decode() == column.unit
+        assert field.metadata[b"description"].decode() == column.description
+
+
+def test_nulls_survive_the_way_to_pandas_and_back(release_table):
+    frame = to_frame(release_table, schemas.RELEASE)
+    assert frame["cosmos_id"].isna().any() and frame["cosmos_id"].dtype == "Int64"
+    assert to_arrow(frame, schemas.RELEASE).equals(release_table)
+
+
+def test_null_in_a_boolean_column_is_refused_not_read_as_false():
+    table = schemas.Table("flags", (schemas.Column("bad", "bool", "a flag"),), key="bad")
+    with pytest.raises(schemas.SchemaError, match="'bad': expected a value in every row"):
+        to_frame(pa.table({"bad": pa.array([True, None])}), table)
+
+
+def test_large_ids_stay_exact():
+    column = schemas.Column("id", "int64", "an id", nullable=True)
+    table = schemas.Table("ids", (column,), key="id")
+    ids = pa.table({"id": pa.array([43158322433012345, None], pa.int64())})
+    assert pandas_dtype(column) == "Int64"
+    assert to_frame(ids, table)["id"].iloc[0] == 43158322433012345
