@@ -1,0 +1,1 @@
+"""The measuring: networks, their training, metrics of point forecasts."""

@@ -1,0 +1,159 @@
+"""The arguments of ``transferz train``, and which of them go together."""
+
+import argparse
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from transferz.baselines.experiment import FRACTIONS, METHODS
+from transferz.schemas.errors import ParameterError
+
+DESCRIPTION = """\
+Train the photometry network of Soriano et al. 2024 with several seeds and score it.
+
+On a release:    transferz train nn_combo --release data/mock/release/transferz
+On your table:   transferz train nn_base --table T.csv --bands g,r,i,z,y --redshift z --seeds 3
+"""
+
+
+def parse_arguments(argv: Sequence[str] | None, prog: str | None) -> argparse.Namespace:
+    """Parse the command line.
+
+    Raises
+    ------
+    ParameterError
+        Where arguments do not go together.
+    SystemExit
+        Where an argument is wrong by itself, or help is asked for.
+    """
+    args = _parser(prog).parse_args(argv)
+    _check(args)
+    return args
+
+
+def _parser(prog: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    configs = ", ".join(f"{method} ({config})" for method, config in METHODS.items())
+    parser.add_argument(
+        "method",
+        nargs="?",
+        choices=METHODS,
+        default="nn_base",
+        metavar="METHOD",
+        help=f"what to train, by the config of a release that it learns from: {configs}; on a "
+        "table they are the same (default: nn_base)",
+    )
+    _add_data_arguments(parser)
+    _add_test_arguments(parser)
+    _add_schedule_arguments(parser)
+    return parser
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to learn from")
+    source = group.add_mutually_exclusive_group()
+    source.add_argument(
+        "--release", type=Path, metavar="DIR", help="a release directory (default: the one found)"
+    )
+    source.add_argument(
+        "--table", type=Path, metavar="FILE", help="a csv, parquet, FITS or text table"
+    )
+    group.add_argument("--bands", type=_names, help="its magnitude columns, e.g. g,r,i,z,y")
+    group.add_argument("--redshift", metavar="COLUMN", help="its redshift column")
+    group.add_argument(
+        "--id", metavar="COLUMN", help="its id column, which decides the splits (default: none)"
+    )
+    group.add_argument(
+        "--columns", type=_names, help="all its columns' names, for a text table without them"
+    )
+    group.add_argument(
+        "--fractions",
+        type=_fractions,
+        metavar="F,F,F,F",
+        help="train, validation, calibration and test parts of it "
+        f"(default: {','.join(map(str, FRACTIONS))})",
+    )
+    group.add_argument(
+        "--drop-missing",
+        action="store_true",
+        help="drop rows that lack a magnitude or redshift, in either table, and count them",
+    )
+
+
+def _add_test_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what else to score on")
+    group.add_argument("--test-table", type=Path, metavar="FILE", help="a further table")
+    group.add_argument(
+        "--test-bands", type=_names, metavar="BANDS", help="its magnitudes (default: --bands)"
+    )
+    group.add_argument(
+        "--test-redshift", metavar="COLUMN", help="its redshift column (default: --redshift)"
+    )
+
+
+def _add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how")
+    group.add_argument(
+        "--seeds", type=_positive, default=3, metavar="N", help="seeds 0 to N-1 (default: 3)"
+    )
+    group.add_argument("--epochs", type=_positive, help="at most (default: the paper's 1000)")
+    group.add_argument("--patience", type=_positive, help="in epochs (default: the paper's 10)")
+    group.add_argument("--batch-size", type=_positive, help="(default: the paper's 100)")
+    group.add_argument("--learning-rate", type=float, help="Adam's (default: the paper's 5e-4)")
+    group.add_argument(
+        "--device", default="auto", help="cpu, cuda, ... (default: a GPU where there is one)"
+    )
+    group.add_argument(
+        "--threads",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="CPU threads (default: 1; for so small a network more of them hardly help, and on "
+        "a busy machine they cost much)",
+    )
+    group.add_argument(
+        "--out", type=Path, metavar="DIR", help="write weights and results.json to a new directory"
+    )
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse arguments that do not go together, before anything is read."""
+    if args.table and not (args.bands and args.redshift):
+        raise ParameterError("--table needs --bands and --redshift, its columns")
+    for name in ("bands", "redshift", "id", "columns", "fractions"):
+        if not args.table and getattr(args, name) is not None:
+            raise ParameterError(f"--{name} is about a --table, and none is given")
+    for name in ("bands", "redshift"):
+        if args.test_table and not (getattr(args, f"test_{name}") or getattr(args, name)):
+            raise ParameterError(f"--test-table needs --test-{name}")
+        if not args.test_table and getattr(args, f"test_{name}"):
+            raise ParameterError(f"--test-{name} is about a --test-table, and none is given")
+    if args.learning_rate is not None and not args.learning_rate > 0:
+        raise ParameterError(f"--learning-rate must be above 0, found {args.learning_rate}")
+    if args.out and find_spec("safetensors") is None:
+        raise ParameterError("--out needs the package 'safetensors': pip install safetensors")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"expected column names parted by commas, found '{text}'")
+    return names
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found '{text}'")
+    return int(text)
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    try:
+        fractions = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        fractions = ()
+    if len(fractions) != len(FRACTIONS):
+        raise argparse.ArgumentTypeError(f"expected four numbers parted by commas, found '{text}'")
+    return fractions

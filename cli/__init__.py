@@ -1,0 +1,118 @@
+"""The `transferz` command: one module per family of commands, imported when it is called."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transferz.schemas.errors import TransferZError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: where its code is, what it does, and what it needs beyond the base install.
+
+    Attributes
+    ----------
+    module, function : str
+        Code that takes the arguments after the command's name and returns an exit status.
+    summary : str
+        One line for the help.
+    extra : str
+        The extra to install for it; empty for none.
+    """
+
+    module: str
+    function: str
+    summary: str
+    extra: str = ""
+
+
+COMMANDS = {
+    "info": Command("transferz.cli.data", "info", "what the release in use is and holds"),
+    "train": Command(
+        "transferz.cli.train",
+        "train",
+        "train a network on a release or on a table of your own, and score it",
+        "bench",
+    ),
+    "fit-templates": Command(
+        "transferz.cli.templates",
+        "fit_templates",
+        "template-fit redshifts of real photometry, scored against spectroscopic ones",
+        "build",
+    ),
+}
+
+USER_ERROR = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a `transferz` command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; the process's own by default.
+
+    Returns
+    -------
+    int
+        0, or 2 where the user can mend what went wrong, said in one line on stderr.
+    """
+    name, *rest = sys.argv[1:] if argv is None else argv or ["--help"]
+    if name in ("-h", "--help"):
+        sys.stdout.write(_help())
+        return 0
+    if name == "--version":
+        import transferz
+
+        sys.stdout.write(f"transferz {transferz.__version__}\n")
+        return 0
+    if name not in COMMANDS:
+        return _fail(f"no command '{name}'; there are: {', '.join(COMMANDS)} (transferz --help)")
+    return _run(name, rest)
+
+
+def _run(name: str, argv: Sequence[str]) -> int:
+    command = COMMANDS[name]
+    try:
+        status: int = getattr(importlib.import_module(command.module), command.function)(argv)
+        sys.stdout.flush()
+        return status
+    except TransferZError as error:
+        return _fail(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if not command.extra or package == "transferz":
+            raise
+        return _fail(
+            f"transferz {name} needs the package '{package}': "
+            f"pip install 'transferz[{command.extra}]'"
+        )
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"transferz: {message}\n")
+    return USER_ERROR
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
+    return (
+        "usage: transferz COMMAND ...\n\n"
+        "Galaxies with redshifts and HSC photometry, as versioned, leak-free releases.\n\n"
+        "commands:\n" + "\n".join(lines) + "\n\n"
+        "options:\n"
+        "  --help     this text; 'transferz COMMAND --help' for a command's own\n"
+        "  --version  the version of this package\n"
+    )

@@ -1,0 +1,12 @@
+"""Small networks train fastest on one thread, above all where other work goes on."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

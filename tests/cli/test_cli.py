@@ -1,0 +1,140 @@
+"""The `transferz` command: what it prints, how it fails."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import transferz
+from transferz import cli
+
+HEAVY = {"torch", "datasets", "pandas", "astropy", "pandera", "dvc", "pyarrow", "numpy"}
+
+
+def run(*args, code="import sys; from transferz.cli import main; sys.exit(main())", **kwargs):
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, **kwargs
+    )
+
+
+@pytest.mark.parametrize("args", [["--help"], ["-h"], []])
+def test_help_names_every_command(args, capsys):
+    assert cli.main(args) == 0
+    text = capsys.readouterr().out
+    for name, command in cli.COMMANDS.items():
+        assert f"  {name}" in text
+        assert command.summary in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_help_and_version_import_nothing_heavy():
+    code = (
+        "import sys; from transferz.cli import main\n"
+        "main(['--help']); main(['--version'])\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = run(code=code)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == f"transferz {transferz.__version__}"
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_each_commands_own_help_names_it(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: transferz {name}" in capsys.readouterr().out
+
+
+def test_the_training_commands_help_waits_for_no_torch():
+    code = (
+        "import sys; from transferz.cli import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit: assert 'torch' not in sys.modules and 'datasets' not in sys.modules"
+    )
+    assert run(code=code).returncode == 0
+
+
+def test_info_counts_rows_per_config_and_split(tiny_release, capsys):
+    assert cli.main(["info", "--path", str(tiny_release)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["version", "1.0.0+mock"] in lines
+    assert ["config", "train", "validation", "calibration", "test", "total"] in lines
+    assert ["combo", "300", "60", "50", "70", "480"] in lines
+    assert any("MOCK" in line for line in lines)
+
+
+def test_info_lines_its_columns_up(tiny_release, capsys):
+    cli.main(["info", "--path", str(tiny_release)])
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert len({len(line) for line in table}) == 1
+
+
+def test_a_users_error_is_one_line_and_status_2(tmp_path, capsys):
+    assert cli.main(["info", "--path", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("transferz: ")
+    assert captured.err.count("\n") == 1
+
+
+def test_a_damaged_file_is_a_users_error(release_builder, tmp_path, capsys):
+    place = release_builder(tmp_path / "transferz")
+    (place / "truth" / "train-00000-of-00001.parquet").write_bytes(b"")
+    assert cli.main(["info", "--path", str(place)]) == 2
+    assert "truth/train-00000-of-00001.parquet" in capsys.readouterr().err
+
+
+def test_an_unknown_command_lists_those_there_are(capsys):
+    assert cli.main(["trian"]) == 2
+    assert "no command 'trian'; there are: info, train, fit-templates" in capsys.readouterr().err
+
+
+def test_a_missing_package_names_the_extra(tiny_release):
+    code = (
+        "import sys; sys.modules['torch'] = None\nfrom transferz.cli import main; sys.exit(main())"
+    )
+    done = run("train", "--release", tiny_release, code=code)
+    assert done.returncode == 2
+    assert (
+        "transferz train needs the package 'torch': pip install 'transferz[bench]'" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("transferz.cli.data.info", interrupted)
+    assert cli.main(["info"]) == 130
+    assert capsys.readouterr().err == "\n"
+
+
+def test_a_closed_pipe_is_no_traceback(tiny_release):
+    """The reader is gone before anything is written."""
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from transferz.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "info", "--path", str(tiny_release)],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "transferz.cli", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout == f"transferz {transferz.__version__}\n"
+
+
+def test_templates_refuse_a_missing_file(tmp_path, capsys):
+    pytest.importorskip("transferz.baselines.template_fit")
+    assert cli.main(["fit-templates", str(tmp_path / "absent.csv")]) == 2
+    assert "absent.csv" in capsys.readouterr().err

@@ -1,0 +1,158 @@
+"""Finding a release: the order of places, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+
+import transferz
+from transferz import releases
+from transferz.releases import find_release
+from transferz.schemas import ReleaseError
+
+
+@pytest.fixture(autouse=True)
+def _no_release_set(monkeypatch, tmp_path):
+    monkeypatch.delenv(releases.RELEASE_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def checkout(folder, *surveys, source):
+    """A checkout of the project whose release of each survey is a copy of `source`."""
+    folder.mkdir(exist_ok=True)
+    (folder / "dvc.yaml").write_text("stages: {ingest: {cmd: python -m transferz.dataset.ingest}}")
+    (folder / "params.yaml").write_text("{}")
+    for survey in surveys:
+        place = folder / "data" / survey / "release" / "transferz"
+        shutil.copytree(source, place)
+        manifest = {"version": "1.0.0", "survey": survey, "mock": survey == "mock"}
+        (place / "MANIFEST.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_path_comes_before_the_environment_variable(tiny_release, release_builder, tmp_path):
+    other = release_builder(tmp_path / "transferz", version="2.0.0", mock=False)
+    found = find_release(other)
+    assert (found.path, found.version, found.survey, found.mock) == (
+        other,
+        "2.0.0",
+        "authors",
+        False,
+    )
+
+
+def test_the_variable_comes_before_the_checkout(tiny_release, tmp_path, monkeypatch):
+    monkeypatch.chdir(checkout(tmp_path / "project", "authors", source=tiny_release))
+    assert find_release().survey == "authors"
+    monkeypatch.setenv(releases.RELEASE_VARIABLE, str(tiny_release))
+    assert find_release().path == tiny_release
+
+
+@pytest.mark.parametrize(
+    ("built", "chosen"),
+    [
+        (("mock",), "mock"),
+        (("mock", "authors"), "authors"),
+        (("mock", "authors", "cosmos2020"), "cosmos2020"),
+    ],
+)
+def test_a_real_survey_comes_before_the_mock(built, chosen, tiny_release, tmp_path, monkeypatch):
+    project = checkout(tmp_path / "project", *built, source=tiny_release)
+    inside = project / "notebooks" / "deep"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    found = find_release()
+    assert found.survey == chosen
+    assert found.path == project / "data" / chosen / "release" / "transferz"
+
+
+def test_another_projects_pipeline_is_passed_over(tiny_release, tmp_path, monkeypatch):
+    project = checkout(tmp_path / "project", "mock", source=tiny_release)
+    other = project / "vendored"
+    other.mkdir()
+    (other / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}")
+    (other / "params.yaml").write_text("{}")
+    monkeypatch.chdir(other)
+    assert find_release().path.is_relative_to(project)
+
+
+def test_an_unfinished_release_is_not_replaced_by_another(tiny_release, tmp_path, monkeypatch):
+    project = checkout(tmp_path / "project", "mock", "cosmos2020", source=tiny_release)
+    (project / "data/cosmos2020/release/transferz/MANIFEST.json").unlink()
+    monkeypatch.chdir(project)
+    with pytest.raises(ReleaseError, match=r"cosmos2020.*unfinished.*make repro"):
+        find_release()
+
+
+def test_no_release_says_how_to_get_one(tmp_path, monkeypatch):
+    with pytest.raises(ReleaseError, match=r"make repro.*TRANSFERZ_RELEASE"):
+        find_release()
+    monkeypatch.chdir(checkout(tmp_path / "project", source=tmp_path))
+    with pytest.raises(ReleaseError, match="make repro"):
+        find_release()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "no MANIFEST.json"),
+        ("{", "can't be read"),
+        ("[]", "no JSON object"),
+        ('{"version": "1.0.0", "mock": false}', "no entry 'survey'"),
+    ],
+)
+def test_a_bad_manifest_is_refused(text, words, tmp_path):
+    release = tmp_path / "transferz"
+    release.mkdir()
+    if text is not None:
+        (release / "MANIFEST.json").write_text(text)
+    with pytest.raises(ReleaseError, match=words):
+        find_release(release)
+
+
+def test_a_missing_or_misnamed_directory_is_refused(tiny_release, tmp_path):
+    with pytest.raises(ReleaseError, match="not a directory"):
+        find_release(tmp_path / "absent")
+    misnamed = shutil.copytree(tiny_release, tmp_path / "v1")
+    with pytest.raises(ReleaseError, match="must be called 'transferz'"):
+        find_release(misnamed)
+    link = tmp_path / "transferz"
+    link.symlink_to(misnamed)
+    assert find_release(link).path == link
+
+
+def test_files_lists_configs_and_splits_in_order_and_leaves_the_index_out(tiny_release):
+    files = find_release(tiny_release).files()
+    assert list(files) == ["transferz", "galaxiesml", "combo", "truth"]
+    assert all(
+        list(splits) == ["train", "validation", "calibration", "test"] for splits in files.values()
+    )
+    assert [path.name for path in files["combo"]["test"]] == [
+        "test-00000-of-00002.parquet",
+        "test-00001-of-00002.parquet",
+    ]
+
+
+def test_a_release_is_announced_once(tiny_release, capsys, monkeypatch):
+    monkeypatch.setattr(releases, "_announced", set())
+    for _ in range(3):
+        find_release(tiny_release).announce()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "1.0.0+mock" in lines[0]
+    assert "MOCK" in lines[0]
+    assert str(tiny_release) in lines[0]
+
+
+def test_a_real_release_is_not_called_a_mock(release_builder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(releases, "_announced", set())
+    find_release(release_builder(tmp_path / "transferz", version="1.0.0", mock=False)).announce()
+    line = capsys.readouterr().err
+    assert "survey authors" in line
+    assert "mock" not in line.lower()
+
+
+def test_the_version_is_the_distributions():
+    assert transferz.__version__.count(".") == 2
+    with pytest.raises(AttributeError, match="no attribute 'versions'"):
+        _ = transferz.versions

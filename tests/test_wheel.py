@@ -1,0 +1,113 @@
+"""The wheel, installed where nothing else is: it imports, loads a release, runs its command."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("setuptools", "77", reason="building a wheel offline needs setuptools")
+pytest.importorskip("pip", reason="building a wheel needs pip")
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir")
+
+
+def run(command, **kwargs):
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, **kwargs)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built from a copy, so that neither stale files come in nor new ones stay in the checkout."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    rooms = {path.split("/")[0] for path in PROJECT["tool"]["setuptools"]["package-dir"].values()}
+    for room in rooms:
+        skipped = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / room, source / room, ignore=skipped)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", out, source])
+    (built,) = out.glob("transferz-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, bare_site, tmp_path_factory):
+    """A target directory with the wheel, and an environment with its dependencies alone."""
+    target = tmp_path_factory.mktemp("target")
+    run([*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel])
+    site = bare_site(*PROJECT["project"]["dependencies"])
+    home = tmp_path_factory.mktemp("home")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONPATH": f"{target}{os.pathsep}{site}",
+        "HF_HUB_OFFLINE": "1",
+    }
+    return target, {"env": environment, "cwd": home}
+
+
+def test_it_holds_every_package_and_no_tests(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    packages = {f"{package.replace('.', '/')}/__init__.py" for package in packages_named()}
+    assert packages <= set(names)
+    assert "transferz/py.typed" in names
+    top = {name.split("/")[0] for name in names}
+    assert top == {"transferz", f"transferz-{PROJECT['project']['version']}.dist-info"}
+    assert not [name for name in names if "test" in name.lower() or name.endswith(".pyc")]
+
+
+def packages_named():
+    return PROJECT["tool"]["setuptools"]["packages"]
+
+
+def test_it_holds_every_module(wheel):
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
+    places = PROJECT["tool"]["setuptools"]["package-dir"]
+    for package in packages_named():
+        parent = max((name for name in places if f"{package}.".startswith(f"{name}.")), key=len)
+        folder = ROOT / places[parent] / package[len(parent) :].strip(".").replace(".", "/")
+        modules = {f"{package.replace('.', '/')}/{path.name}" for path in folder.glob("*.py")}
+        assert modules <= inside
+
+
+def test_it_imports_and_loads_a_release_with_its_dependencies_alone(installed, tiny_release):
+    target, where = installed
+    code = (
+        "import sys, transferz\n"
+        f"assert transferz.__file__.startswith({str(target)!r}), transferz.__file__\n"
+        f"data = transferz.load_dataset('transferz', 'combo', path={str(tiny_release)!r})\n"
+        "print({split: rows.num_rows for split, rows in data.items()}, transferz.__version__)\n"
+        "for name in ('torch', 'astropy', 'pandera', 'dvc', 'pydantic', 'scipy'):\n"
+        "    try: __import__(name)\n"
+        "    except ModuleNotFoundError: continue\n"
+        "    raise SystemExit(f'{name} is there: the environment is not bare')\n"
+    )
+    out = run([sys.executable, "-S", "-c", code], **where)
+    counts = "{'train': 300, 'validation': 60, 'calibration': 50, 'test': 70}"
+    assert out.strip() == f"{counts} {PROJECT['project']['version']}"
+
+
+def test_its_command_runs(installed, tiny_release):
+    target, where = installed
+    command = [sys.executable, "-S", target / "bin" / "transferz"]
+    assert "usage: transferz COMMAND" in run([*command, "--help"], **where)
+    assert "1.0.0+mock" in run([*command, "info", "--path", tiny_release], **where)
+
+
+def test_a_command_that_needs_more_says_what_to_install(installed, tiny_release):
+    target, where = installed
+    command = [sys.executable, "-S", target / "bin" / "transferz", "train"]
+    done = subprocess.run(
+        [*command, "--release", tiny_release], capture_output=True, text=True, **where
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("pip install 'transferz[bench]'")
