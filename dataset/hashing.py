@@ -1,0 +1,293 @@
+"""Hashes that never change: of ids, of rows, of whole tables.
+
+They decide splits and say whether two releases hold the same data, so their values are pinned by
+tests. Nothing here depends on the platform or on the version of a package.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike, NDArray
+
+from transferz.schemas.errors import InputError
+
+if TYPE_CHECKING:  # a bare training machine has no pandas
+    import pandas as pd
+
+Hashes = NDArray[np.uint64]
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
+
+# What a value is, for `hash_rows`: whole numbers are apart by sign, so that uint64 fits too.
+_KINDS = ("null", "whole", "negative", "real", "text")
+_NULL, _WHOLE, _NEGATIVE, _REAL, _TEXT = range(len(_KINDS))
+
+_CONTENT_HEADER = b"transferz content 1\n"
+
+
+def hash_ids(ids: ArrayLike, salt: str) -> Hashes:
+    """Hash integers: output number `id` of a SplitMix64 stream that the salt seeds.
+
+    ``mix(seed + id * gamma)`` with gamma and mix of SplitMix64 (Steele, Lea & Flood 2014,
+    https://doi.org/10.1145/2660193.2660195); the seed is the first 8 bytes, little-endian, of
+    sha256 of the salt. For one salt different ids never collide.
+
+    Parameters
+    ----------
+    ids : int64 or uint64 array (n,)
+        What to hash; a negative id counts modulo 2**64.
+    salt : str
+        Makes one use of the hash independent of another.
+
+    Returns
+    -------
+    uint64 array (n,)
+        Uniform over all 64 bits.
+
+    Raises
+    ------
+    InputError
+        If ids are not integers.
+    """
+    values = np.asarray(ids)
+    if values.size == 0:
+        return np.zeros(values.shape, dtype=np.uint64)
+    if values.dtype.kind not in "iu":
+        raise InputError(f"Ids to hash must be integers, found {values.dtype}; cast them to int64.")
+    return _splitmix64(values.astype(np.uint64), _seed(salt))
+
+
+def hash_rows(frame: "pa.Table | pd.DataFrame", columns: Sequence[str] | None = None) -> Hashes:
+    """Hash each row by its values and its columns' names.
+
+    Equal whatever the order of rows or columns and however a value is stored. Numbers hash by
+    value, not by type: ``1``, ``1.0`` and ``True`` are one (a null turns an integer column into
+    floats in pandas); ``-0.0`` is ``0.0``; null, NaN and None are one. A float32 is the exact
+    number it holds, so ``float32(0.1)`` differs from ``0.1``.
+
+    Each value is turned into 64 bits (a whole number modulo 2**64, else the float64's pattern;
+    of a string its blake2b digest of 8 bytes, little-endian) and hashed by `hash_ids` with the
+    salt ``kind:column``, kind being null, whole, negative, real or text. The row's hash is
+    SplitMix64's finaliser of their sum.
+
+    Parameters
+    ----------
+    frame : pyarrow.Table or pandas.DataFrame, n rows
+        Columns of booleans, integers, floats or strings, dictionary-encoded or not.
+    columns : sequence of str, optional
+        Which columns count; all by default.
+
+    Returns
+    -------
+    uint64 array (n,)
+
+    Raises
+    ------
+    InputError
+        If a column is missing, repeated, of mixed or of another type.
+    """
+    names = _checked_names(frame, columns)
+    rows = frame.num_rows if isinstance(frame, pa.Table) else len(frame)
+    total = np.zeros(rows, dtype=np.uint64)
+    for name in names:
+        total += _hash_column(name, as_arrow(frame[name], name))
+    return _mix(total)
+
+
+def content_hash(table: pa.Table) -> str:
+    """Hash a table's column names, types and values, in their order.
+
+    The hash is logical: chunking, dictionary encoding, 32- or 64-bit string offsets, schema
+    metadata, the bytes under a null and the parquet version behind the table change nothing.
+    All NaN are one and ``-0.0`` is ``0.0``; null and NaN differ.
+
+    What is hashed, little-endian: a header; the row count, names and types as JSON; then, for
+    each column, one validity bit per row (padded to bytes) and the values with nulls blanked,
+    strings as all their lengths in bytes (int64) followed by their UTF-8.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Columns of booleans, integers, floats or strings.
+
+    Returns
+    -------
+    str
+        ``sha256:`` and 64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If a column is of another type.
+    """
+    columns = [(name, as_arrow(table.column(i), name)) for i, name in enumerate(table.column_names)]
+    types = [[name, _type_name(array.type, name)] for name, array in columns]
+    digest = hashlib.sha256(_CONTENT_HEADER)
+    digest.update(json.dumps([table.num_rows, types]).encode())
+    for _, array in columns:
+        for part in _content(array):
+            digest.update(np.ascontiguousarray(part).data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def as_arrow(column: Any, name: str) -> pa.Array:
+    """One arrow array of a column: chunks joined, dictionary decoded, strings of one type.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray or pyarrow.Array, or pandas.Series or array (n,)
+        The values; of the latter two NaN and None become null.
+    name : str
+        The column's name, for errors.
+
+    Raises
+    ------
+    InputError
+        If the values are of mixed types.
+    """
+    try:
+        arrow = isinstance(column, pa.Array | pa.ChunkedArray)
+        array = column if arrow else pa.array(column, from_pandas=True)
+    except pa.ArrowException as error:
+        raise InputError(f"Column '{name}' holds values of mixed types: {error}") from error
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.large_string()) if _is_text(array.type) else array
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(test(kind) for test in text)
+
+
+def _seed(salt: str) -> np.uint64:
+    return np.uint64(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "little"))
+
+
+def _splitmix64(index: Hashes, seed: np.uint64 | Hashes) -> Hashes:
+    return _mix(index * _GAMMA + seed)
+
+
+def _mix(z: Hashes) -> Hashes:
+    """SplitMix64's finaliser, a bijection of 64-bit integers."""
+    z = (z ^ (z >> _SHIFTS[0])) * _MULTIPLIERS[0]
+    z = (z ^ (z >> _SHIFTS[1])) * _MULTIPLIERS[1]
+    return z ^ (z >> _SHIFTS[2])
+
+
+def _checked_names(
+    frame: "pa.Table | pd.DataFrame", columns: Sequence[str] | None
+) -> Sequence[str]:
+    present = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
+    names = list(columns) if columns is not None else present
+    if missing := sorted(set(names) - set(present)):
+        raise InputError(f"Cannot hash rows: no column {missing}; the table has {present}.")
+    if repeated := sorted({n for n in names if present.count(n) > 1 or names.count(n) > 1}):
+        raise InputError(f"Cannot hash rows: column names occur more than once: {repeated}.")
+    return names
+
+
+def _hash_column(name: str, array: pa.Array) -> Hashes:
+    seeds = np.array([_seed(f"{kind}:{name}") for kind in _KINDS])
+    code, kind = _encoded(array, name)
+    return _splitmix64(code, seeds[kind])
+
+
+def _encoded(array: pa.Array, name: str) -> tuple[Hashes, NDArray[np.uint8]]:
+    """64 bits per value and what kind of value they are."""
+    if _is_text(array.type):
+        code, kind = _encoded_text(array)
+    elif pa.types.is_floating(array.type):
+        code, kind = _encoded_floats(_filled(array, np.nan).astype(np.float64))
+    elif pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
+        code, kind = _encoded_integers(_filled(array))
+    elif pa.types.is_null(array.type):
+        code, kind = np.zeros(len(array), np.uint64), np.full(len(array), _NULL, np.uint8)
+    else:
+        raise _unknown_type(name, array.type)
+    if array.null_count:
+        null = array.is_null().to_numpy(zero_copy_only=False)
+        code, kind = np.where(null, np.uint64(0), code), np.where(null, np.uint8(_NULL), kind)
+    return code, kind
+
+
+def _encoded_text(array: pa.Array) -> tuple[Hashes, NDArray[np.uint8]]:
+    encoded = array.fill_null("").dictionary_encode()
+    digests = [
+        hashlib.blake2b(value.encode(), digest_size=8).digest()
+        for value in encoded.dictionary.to_pylist()
+    ]
+    unique = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    return unique[encoded.indices.to_numpy()], np.full(len(array), _TEXT, np.uint8)
+
+
+def _encoded_integers(values: NDArray[Any]) -> tuple[Hashes, NDArray[np.uint8]]:
+    kind = np.where(values < 0, np.uint8(_NEGATIVE), np.uint8(_WHOLE))
+    return values.astype(np.uint64), kind
+
+
+def _encoded_floats(values: NDArray[np.float64]) -> tuple[Hashes, NDArray[np.uint8]]:
+    code = values.view(np.uint64).copy()
+    kind = np.full(len(values), _REAL, np.uint8)
+    is_whole = (values == np.trunc(values)) & (values >= -(2.0**63)) & (values < 2.0**64)
+    whole = np.flatnonzero(is_whole & (values >= 0))
+    negative = np.flatnonzero(is_whole & (values < 0))
+    code[whole], kind[whole] = values[whole].astype(np.uint64), _WHOLE
+    code[negative] = values[negative].astype(np.int64).view(np.uint64)
+    kind[negative] = _NEGATIVE
+    nan = np.flatnonzero(np.isnan(values))
+    code[nan], kind[nan] = 0, _NULL
+    return code, kind
+
+
+def _type_name(kind: pa.DataType, name: str) -> str:
+    """Our own name of an arrow type, since arrow's might change."""
+    if _is_text(kind):
+        return "string"
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return str(np.dtype(kind.to_pandas_dtype()).name)
+    raise _unknown_type(name, kind)
+
+
+def _content(array: pa.Array) -> list[NDArray[Any]]:
+    """Return validity, then values with nulls blanked, as little-endian arrays."""
+    valid = np.packbits(array.is_valid().to_numpy(zero_copy_only=False), bitorder="little")
+    if _is_text(array.type):
+        return [valid, *_text_content(array.fill_null(""))]
+    values = _filled(array)
+    if values.dtype.kind == "f":
+        values = values + values.dtype.type(0)  # -0.0 + 0.0 is 0.0
+        values[np.isnan(values)] = np.nan
+    return [valid, values.astype(values.dtype.newbyteorder("<"), copy=False)]
+
+
+def _text_content(array: pa.Array) -> list[NDArray[Any]]:
+    """Return the length in bytes of each string, then all of them joined."""
+    lengths = _filled(pc.binary_length(array)).astype("<i8")
+    _, offsets, data = array.buffers()
+    first = np.frombuffer(offsets, dtype=np.int64)[array.offset] if len(array) else 0
+    text = np.frombuffer(data or b"", dtype=np.uint8)[first : first + lengths.sum()]
+    return [lengths, text]
+
+
+def _filled(array: pa.Array, value: float = 0) -> NDArray[Any]:
+    """Return the values of booleans (as 0 and 1) or numbers, nulls filled."""
+    numbers = array.cast(pa.uint8()) if pa.types.is_boolean(array.type) else array
+    filled = numbers.fill_null(value) if array.null_count else numbers
+    return np.asarray(filled.to_numpy(zero_copy_only=False))
+
+
+def _unknown_type(name: str, kind: pa.DataType) -> InputError:
+    return InputError(
+        f"Column '{name}' is of type {kind}, which has no stable hash; convert it to booleans, "
+        "integers, floats or strings."
+    )
