@@ -1,0 +1,128 @@
+"""Write beside, check, then swap: how every stage replaces its output all at once."""
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from transferz.schemas import InputError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@contextlib.contextmanager
+def replace_directory(target: Path, *, keep: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield an empty directory that takes the place of `target` when the block succeeds.
+
+    The swap is one system call where the file system has one (Linux ``RENAME_EXCHANGE``), so a
+    process killed at any moment leaves the whole old directory or the whole new one. If the block
+    raises, `target` is untouched and nothing is left beside it.
+
+    Parameters
+    ----------
+    target : Path
+        The directory to replace; it need not exist.
+    keep : iterable of str
+        Names of entries that the new directory takes over from the old one, as hard links where
+        the file system can make them.
+
+    Yields
+    ------
+    Path
+        The directory to write into.
+
+    Raises
+    ------
+    InputError
+        Where the disk is full or the folder can't be written.
+    """
+    staging = target.parent / f".{target.name}.partial"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(staging)  # left by a killed process
+        staging.mkdir()
+        for name in keep:
+            _link(target / name, staging / name)
+        yield staging
+        _swap(staging, target)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {target}: {error.strerror or error}; "
+            "free space or change the permissions and run again (the old output is untouched)"
+        ) from error
+    finally:
+        _remove(staging)
+
+
+def _remove(directory: Path) -> None:
+    if directory.exists():
+        shutil.rmtree(directory)
+
+
+def _link(source: Path, copy: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, copy, copy_function=_link_file)
+    elif source.exists():
+        _link_file(source, copy)
+
+
+def _link_file(source: str | Path, copy: str | Path) -> None:
+    try:
+        os.link(source, copy)
+    except OSError:
+        shutil.copy2(source, copy)
+
+
+def _swap(staging: Path, target: Path) -> None:
+    if not target.exists():
+        staging.rename(target)
+    elif not _exchange(staging, target):
+        old = target.parent / f".{target.name}.old"
+        _remove(old)
+        target.rename(old)
+        staging.rename(target)
+        _remove(old)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two paths in one step; False where the system can't."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    names = os.fsencode(first), os.fsencode(second)
+    return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that a person can read and that repeats byte for byte."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not a JSON object.
+    """
+    require_file(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error}); rebuild it with `dvc repro`") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object; rebuild it with `dvc repro`")
+    return content
+
+
+def require_file(path: Path, remedy: str = "run the stage before this one: `dvc repro`") -> Path:
+    """Return `path` if it is a file; raise `InputError` with the remedy if not."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; {remedy}")
+    return path

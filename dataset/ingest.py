@@ -1,0 +1,36 @@
+"""Stage `ingest`: an upstream catalogue becomes parquet with our names and units, checked."""
+
+import sys
+
+from transferz.dataset.files import replace_directory
+from transferz.dataset.sources import cosmos2020, galaxiesml, hsc
+from transferz.dataset.stage import TABLE, Counts, Layout, run_stage
+from transferz.dataset.tables import write_table
+from transferz.schemas import COSMOS2020, GALAXIESML, HSC
+
+CATALOGUES = {
+    "cosmos2020": (cosmos2020.read, COSMOS2020),
+    "hsc": (hsc.read, HSC),
+    "galaxiesml": (galaxiesml.read, GALAXIESML),
+}
+
+
+def ingest(layout: Layout, catalogue: str) -> None:
+    """Read one upstream catalogue and write it as a checked table.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    catalogue : str
+        One of `CATALOGUES`.
+    """
+    read, table = CATALOGUES[catalogue]
+    frame = read(layout.raw / catalogue)
+    with replace_directory(layout.interim("ingest", catalogue)) as directory:
+        write_table(frame, directory / TABLE, table)
+        Counts(len(frame), len(frame), {}).write(directory)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(ingest, __doc__, tuple(CATALOGUES)))

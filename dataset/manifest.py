@@ -1,0 +1,140 @@
+"""MANIFEST.json: what a release holds, how it came about, and the hashes that prove it."""
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from transferz.dataset.files import read_json
+from transferz.dataset.hashing import content_hash
+from transferz.dataset.params import PARAMS_FILE
+from transferz.dataset.release import INDEX_FILE
+from transferz.dataset.stage import COUNTS, Layout
+from transferz.schemas import CONFIGS, SPLITS
+
+MANIFEST_FILE = "MANIFEST.json"
+SECTIONS = ("mock", "select", "match", "split", "release")
+PACKAGES = (
+    "astro-sedpy",
+    "astropy",
+    "astropy-healpix",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "skypy",
+    "speclite",
+)
+"""The packages whose version can change the data."""
+
+
+def file_digest(path: Path) -> dict[str, Any]:
+    """Return a file's sha256 (hexadecimal) and size in bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def self_digest(manifest: dict[str, Any]) -> str:
+    """Return the sha256 of a manifest with its own ``sha256`` field blanked."""
+    text = json.dumps(manifest | {"sha256": ""}, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def split_of(path: Path) -> str:
+    """Return the split that a release's parquet file holds."""
+    return path.name.split("-", 1)[0]
+
+
+def data_files(config: Path) -> list[Path]:
+    """Return a config's parquet files in the order of the splits, without its index."""
+    files = [path for path in config.glob("*.parquet") if path.name != INDEX_FILE]
+    return sorted(files, key=lambda path: (SPLITS.index(split_of(path)), path.name))
+
+
+def config_names(release: Path) -> list[str]:
+    """Return the configs of a release, the default one first, the mock's truth last."""
+    return [name for name in CONFIGS if (release / name / INDEX_FILE).is_file()]
+
+
+def content(release: Path) -> dict[str, dict[str, Any]]:
+    """Return rows, bytes in memory and logical content hash of every config and split."""
+    return {
+        name: {split_of(path): _content(path) for path in data_files(release / name)}
+        for name in config_names(release)
+    }
+
+
+def _content(path: Path) -> dict[str, Any]:
+    table = pq.read_table(path)
+    return {"rows": table.num_rows, "bytes": table.nbytes, "content": content_hash(table)}
+
+
+def stage_counts(layout: Layout) -> dict[str, Any]:
+    """Return the counts of every stage, by ``stage`` or ``stage@catalogue``."""
+    root = layout.interim("")
+    found = {}
+    for path in sorted(root.rglob(COUNTS)):
+        stage = "@".join(path.parent.relative_to(root).parts)
+        found[stage] = read_json(path)
+    return found
+
+
+def _parameters(mock: bool) -> dict[str, Any]:
+    """The sections of params.yaml that the release depends on."""
+    sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    return {name: sections[name] for name in SECTIONS if mock or name != "mock"}
+
+
+def describe(layout: Layout, release: Path, release_version: str, date: str) -> dict[str, Any]:
+    """Describe a release's content and how it was made: a manifest without its file hashes.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    release : Path
+        The release directory, with its configs.
+    release_version : str
+        ``x.y.z``; a mock gets ``+mock`` added.
+    date : str
+        Of the release, ``YYYY-MM-DD``: from params.yaml, so that a rebuild repeats it.
+
+    Returns
+    -------
+    dict
+        Nothing in it depends on platform or clock.
+    """
+    mock = layout.survey == "mock"
+    return {
+        "name": "transferz",
+        "version": release_version + ("+mock" if mock else ""),
+        "survey": layout.survey,
+        "mock": mock,
+        "date": date,
+        "content": content(release),
+        "counts": stage_counts(layout),
+        "upstream": read_json(layout.raw / COUNTS)["files"],
+        "parameters": _parameters(mock),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def seal(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
+    """Complete a manifest with the hash of every file of the release and of itself.
+
+    Parameters
+    ----------
+    manifest : dict
+        As `describe` makes it.
+    release : Path
+        The release directory, complete but for the manifest.
+    """
+    paths = sorted(path for path in release.rglob("*") if path.is_file())
+    files = {path.relative_to(release).as_posix(): file_digest(path) for path in paths}
+    whole = manifest | {"files": files, "sha256": ""}
+    return whole | {"sha256": self_digest(whole)}

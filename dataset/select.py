@@ -1,0 +1,80 @@
+"""Stage `select`: apply the cuts of params.yaml to an ingested catalogue and count them."""
+
+import sys
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field
+
+from transferz.dataset.cuts import Cut, apply_cuts
+from transferz.dataset.files import replace_directory
+from transferz.dataset.params import Params, read_params
+from transferz.dataset.stage import TABLE, Layout, run_stage
+from transferz.dataset.tables import read_table, write_table
+from transferz.schemas import COSMOS2020, GALAXIESML, HSC, SELECTED
+
+CATALOGUES = {
+    "cosmos2020": (COSMOS2020, SELECTED),
+    "hsc": (HSC, HSC),
+    "galaxiesml": (GALAXIESML, GALAXIESML),
+}
+"""Each catalogue's table before and after."""
+
+
+class SelectParams(Params):
+    """The cuts on one catalogue."""
+
+    cuts: dict[str, Cut] = Field(min_length=1)
+
+
+class LabelParams(SelectParams):
+    """The cuts on COSMOS2020, and which of its redshifts is the label."""
+
+    label: Literal["lp_zPDF", "lp_zBEST", "lp_zMinChi2"]
+
+
+def add_label(frame: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Add the label and its 68 % interval to COSMOS2020 rows.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows of `transferz.schemas.COSMOS2020`.
+    label : str
+        The column that becomes ``redshift``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``redshift``, ``redshift_lo`` and ``redshift_hi``; the interval is that of LePhare's
+        probability density whichever redshift is the label.
+    """
+    return frame.assign(
+        redshift=frame[label], redshift_lo=frame["lp_zPDF_l68"], redshift_hi=frame["lp_zPDF_u68"]
+    )
+
+
+def select(layout: Layout, catalogue: str) -> None:
+    """Apply one catalogue's cuts.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    catalogue : str
+        One of `CATALOGUES`.
+    """
+    before, after = CATALOGUES[catalogue]
+    section = f"select.{catalogue}"
+    params = read_params(section, LabelParams if catalogue == "cosmos2020" else SelectParams)
+    frame = read_table(layout.interim("ingest", catalogue) / TABLE, before)
+    if isinstance(params, LabelParams):
+        frame = add_label(frame, params.label)
+    kept, counts = apply_cuts(frame, params.cuts, before.key, f"{section}.cuts")
+    with replace_directory(layout.interim("select", catalogue)) as directory:
+        write_table(kept, directory / TABLE, after)
+        counts.write(directory)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(select, __doc__, tuple(CATALOGUES)))

@@ -1,0 +1,105 @@
+"""What all stages share: where a survey's files lie, and the command line of a stage."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from transferz.dataset.files import write_json
+from transferz.schemas import TransferZError
+
+SURVEYS = ("mock", "authors", "cosmos2020")
+TABLE = "table.parquet"
+COUNTS = "counts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the files of one survey lie: ``data/<survey>/raw → interim → release/transferz``.
+
+    Attributes
+    ----------
+    survey : str
+        One of `SURVEYS`.
+    data : Path
+        The folder that holds all surveys.
+    """
+
+    survey: str
+    data: Path = Path("data")
+
+    @property
+    def raw(self) -> Path:
+        """The upstream files."""
+        return self.data / self.survey / "raw"
+
+    def interim(self, stage: str, catalogue: str = "") -> Path:
+        """Return the output folder of a stage, for one catalogue where it works on one."""
+        return self.data / self.survey / "interim" / stage / catalogue
+
+    @property
+    def release(self) -> Path:
+        """The dataset release."""
+        return self.data / self.survey / "release" / "transferz"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a stage did to the rows; what DVC shows as the stage's metrics.
+
+    Attributes
+    ----------
+    rows_in, rows_out : int
+        Rows before and after.
+    removed : dict of str to int
+        Rows removed by each cut, in the order of the cuts.
+    """
+
+    rows_in: int
+    rows_out: int
+    removed: dict[str, int]
+
+    def __post_init__(self) -> None:
+        if self.rows_in - sum(self.removed.values()) != self.rows_out:
+            raise AssertionError(f"counts do not add up: {self}")
+
+    def write(self, directory: Path, **more: object) -> None:
+        """Write ``counts.json``, with further entries after the counts."""
+        own = {"rows_in": self.rows_in, "removed": self.removed, "rows_out": self.rows_out}
+        write_json(directory / COUNTS, own | more)
+
+
+def run_stage(
+    stage: Callable[[Layout], None] | Callable[[Layout, str], None],
+    description: str,
+    catalogues: tuple[str, ...] = (),
+) -> int:
+    """Run a stage from the command line.
+
+    Parameters
+    ----------
+    stage : callable
+        Takes a `Layout`, and a catalogue's name where `catalogues` are given.
+    description : str
+        The help text.
+    catalogues : tuple of str
+        The catalogues the stage can be run for, one at a time.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 after an error that has been explained on stderr.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    if catalogues:
+        parser.add_argument("catalogue", choices=catalogues)
+    parser.add_argument("--survey", choices=SURVEYS, default=SURVEYS[0])
+    arguments = vars(parser.parse_args())
+    layout = Layout(arguments.pop("survey"))
+    try:
+        stage(layout, *arguments.values())
+    except TransferZError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0

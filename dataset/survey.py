@@ -1,0 +1,46 @@
+"""Stage `survey`: get the upstream files, here by making the mock survey's."""
+
+import sys
+from pathlib import Path
+
+from transferz.dataset.files import replace_directory, write_json
+from transferz.dataset.manifest import file_digest
+from transferz.dataset.mock.build import write_mock
+from transferz.dataset.mock.params import MockParams
+from transferz.dataset.params import read_params
+from transferz.dataset.stage import COUNTS, Layout, run_stage
+from transferz.schemas import ParameterError
+
+
+def survey(layout: Layout) -> None:
+    """Write the upstream files of a survey into its raw folder.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+
+    Raises
+    ------
+    ParameterError
+        For a survey that is not the mock: fetching the real catalogues is not built yet.
+    """
+    if layout.survey != "mock":
+        raise ParameterError(
+            f"survey '{layout.survey}' cannot be fetched yet, only 'mock' can be made; "
+            f"put the upstream files into {layout.raw} by hand and run the later stages"
+        )
+    params = read_params("mock", MockParams)
+    with replace_directory(layout.raw) as directory:
+        rows = write_mock(params, directory)
+        files = {name: file_digest(directory / name) for name in _files(directory)}
+        write_json(directory / COUNTS, {"rows_out": rows, "files": files})
+
+
+def _files(directory: Path) -> list[str]:
+    paths = (path for path in directory.rglob("*") if path.is_file())
+    return sorted(path.relative_to(directory).as_posix() for path in paths)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(survey, __doc__))

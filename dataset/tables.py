@@ -1,0 +1,67 @@
+"""Tables between stages: parquet files that are checked when written and when read."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transferz.dataset.files import require_file
+from transferz.schemas import InputError, SchemaError, Table
+from transferz.schemas.checks import check
+from transferz.schemas.frames import to_arrow, to_frame
+
+
+def read_table(path: Path, table: Table) -> pd.DataFrame:
+    """Read a stage's table, typed as declared.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or lacks a declared column.
+    """
+    require_file(path)
+    try:
+        arrow = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path} is no sound parquet file ({error}); rebuild it") from error
+    missing = [name for name in table.names if name not in arrow.column_names]
+    if missing:
+        raise InputError(
+            f"{path}: expected the columns of table '{table.name}', "
+            f"missing {', '.join(missing)}; rebuild it with `dvc repro`"
+        )
+    try:
+        return to_frame(arrow, table)
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        raise SchemaError(f"{path}: not of table '{table.name}': {error}; rebuild it") from error
+
+
+def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
+    """Check a frame, sort it by the table's key and write it as parquet.
+
+    Sorting makes the file independent of the order of the rows that came in.
+
+    Raises
+    ------
+    SchemaError
+        If the frame breaks the declaration; nothing is written then.
+    """
+    rows = frame.loc[:, list(table.names)].sort_values(table.key, kind="stable", ignore_index=True)
+    arrow = to_arrow(check(rows, table, source=path.name), table)
+    write_parquet(arrow, path)
+
+
+def write_parquet(arrow: pa.Table, path: Path) -> None:
+    """Write parquet as this project does: zstd, byte-stream-split floats, page checksums."""
+    floats = [field.name for field in arrow.schema if pa.types.is_floating(field.type)]
+    strings = [field.name for field in arrow.schema if pa.types.is_string(field.type)]
+    pq.write_table(
+        arrow,
+        path,
+        compression="zstd",
+        use_dictionary=strings or False,
+        use_byte_stream_split=floats or False,
+        write_page_checksum=True,
+        store_schema=False,
+    )

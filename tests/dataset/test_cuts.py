@@ -1,0 +1,91 @@
+"""Cuts: each removes what its rule says, counts add up, and row order does not matter."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transferz.dataset.cuts import Cut, apply_cuts
+from transferz.dataset.stage import Counts
+from transferz.schemas import BANDS, ParameterError
+
+
+def cut(**rule):
+    return Cut(source="our choice", **rule)
+
+
+def frame(redshift, name=None):
+    count = len(redshift)
+    names = name if name is not None else [f"n{k}" for k in range(count)]
+    return pd.DataFrame({"id": np.arange(count), "redshift": redshift, "name": names})
+
+
+def test_rows_are_counted_by_the_first_cut_they_break():
+    rows = frame([0.1, 0.5, 2.0, np.nan])
+    cuts = {"low": cut(keep="redshift > 0.2"), "high": cut(keep="redshift < 1")}
+    kept, counts = apply_cuts(rows, cuts, "id", "test")
+    assert list(kept["id"]) == [1]
+    assert counts == Counts(4, 1, {"low": 2, "high": 1})  # the missing redshift breaks `low`
+
+
+def test_band_stands_for_every_band():
+    rows = pd.DataFrame({f"{band}_mag": [20.0, 20.0] for band in BANDS}).assign(id=[0, 1])
+    rows.loc[1, "y_mag"] = np.nan
+    kept, _ = apply_cuts(rows, {"measured": cut(keep="0 < {band}_mag < 50")}, "id", "test")
+    assert list(kept["id"]) == [0]
+
+
+def test_first_of_a_name_is_the_one_of_least_id_in_any_order():
+    rows = frame([1.0] * 4, ["a", "b", "a", "b"])
+    cuts = {"first": cut(keep_first="name")}
+    for seed in range(5):
+        kept, counts = apply_cuts(rows.sample(frac=1, random_state=seed), cuts, "id", "test")
+        assert set(kept["id"]) == {0, 1}
+        assert counts.removed == {"first": 2}
+
+
+def test_repeated_values_go_altogether():
+    kept, counts = apply_cuts(
+        frame([1.0] * 4, ["a", "b", "a", "c"]), {"once": cut(drop_repeated="name")}, "id", "test"
+    )
+    assert list(kept["name"]) == ["b", "c"]
+    assert counts.removed == {"once": 2}
+
+
+@pytest.mark.parametrize(
+    "rule", ["redshif > 1", "redshift >", "redshift + 1", "@pd.eval('1')", "name.__class__ == 1"]
+)
+def test_a_rule_that_cannot_be_evaluated_is_named(rule):
+    with pytest.raises(ParameterError, match=r"cut 'test\.odd'"):
+        apply_cuts(frame([1.0, 2.0]), {"odd": cut(keep=rule)}, "id", "test")
+
+
+def test_an_unknown_column_is_named():
+    with pytest.raises(ParameterError, match="names no column of the table: nome"):
+        apply_cuts(frame([1.0]), {"odd": cut(keep_first="nome")}, "id", "test")
+
+
+def test_a_cut_that_leaves_nothing_is_an_error():
+    with pytest.raises(ParameterError, match=r"'test\.high' removed the last 2 of 2 rows"):
+        apply_cuts(frame([1.0, 2.0]), {"high": cut(keep="redshift > 5")}, "id", "test")
+
+
+redshifts = st.lists(st.floats(0, 6) | st.just(float("nan")), min_size=1, max_size=40)
+
+
+@given(redshifts, st.floats(0, 3), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_counts_add_up_and_order_does_not_matter(values, limit, random):
+    rows = frame([*values, 1.0], [*["same"] * len(values), "other"])
+    cuts = {
+        "any": cut(keep=f"redshift >= {min(limit, 1.0)}"),
+        "first": cut(keep_first="name"),
+    }
+    kept, counts = apply_cuts(rows, cuts, "id", "test")
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    again, counts_again = apply_cuts(rows.iloc[order], cuts, "id", "test")
+    assert counts == counts_again
+    assert set(kept["id"]) == set(again["id"])
+    assert counts.rows_in - sum(counts.removed.values()) == counts.rows_out == len(kept)

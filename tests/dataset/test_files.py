@@ -1,0 +1,128 @@
+"""An output is replaced whole or not at all."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from transferz.dataset import files
+from transferz.dataset.files import read_json, replace_directory, require_file, write_json
+from transferz.schemas import InputError
+
+
+def write(directory: Path, text: str, count: int = 2) -> None:
+    for number in range(count):
+        (directory / f"{number}.txt").write_text(text)
+
+
+def content(directory: Path) -> set[str]:
+    return {path.read_text() for path in directory.iterdir()}
+
+
+def test_makes_a_new_directory_and_replaces_an_old_one(tmp_path):
+    target = tmp_path / "deep" / "out"
+    for text in ("old", "new"):
+        with replace_directory(target) as staging:
+            write(staging, text)
+        assert content(target) == {text}
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_error_leaves_the_old_output_and_nothing_beside(tmp_path):
+    target = tmp_path / "out"
+    with replace_directory(target) as staging:
+        write(staging, "old")
+    with pytest.raises(ZeroDivisionError), replace_directory(target) as staging:
+        write(staging, "new")
+        raise ZeroDivisionError
+    assert content(target) == {"old"}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_kept_entries_are_taken_over(tmp_path):
+    target = tmp_path / "out"
+    with replace_directory(target) as staging:
+        (staging / "kept").mkdir()
+        write(staging / "kept", "old")
+        write(staging, "gone")
+    with replace_directory(target, keep=["kept", "absent"]) as staging:
+        (staging / "added").write_text("new")
+    assert sorted(path.name for path in target.iterdir()) == ["added", "kept"]
+    assert content(target / "kept") == {"old"}
+
+
+def test_works_where_the_system_has_no_exchange(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_exchange", lambda first, second: False)
+    target = tmp_path / "out"
+    for text in ("old", "new"):
+        with replace_directory(target) as staging:
+            write(staging, text)
+    assert content(target) == {"new"}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path):
+    target = tmp_path / "out"
+    with replace_directory(target) as staging:
+        write(staging, "old")
+    with pytest.raises(InputError, match="No space left on device"), replace_directory(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert content(target) == {"old"}
+
+
+def test_an_unwritable_place_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(InputError, match="cannot write"), replace_directory(tmp_path / "file/out"):
+        pass
+
+
+LOOP = """
+import sys
+from pathlib import Path
+from transferz.dataset.files import replace_directory
+target = Path(sys.argv[1])
+for number in range(1_000_000):
+    with replace_directory(target) as staging:
+        for name in "abc":
+            (staging / name).write_text(str(number))
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.003, 0.011, 0.017, 0.029, 0.041])
+def test_a_kill_leaves_the_old_or_the_new_output(tmp_path, delay):
+    target = tmp_path / "out"
+    process = subprocess.Popen([sys.executable, "-c", LOOP, str(target)])
+    while not target.exists():
+        time.sleep(0.001)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert sorted(path.name for path in target.iterdir()) == ["a", "b", "c"]
+    assert len(content(target)) == 1
+
+
+def test_the_next_run_clears_what_a_kill_left(tmp_path):
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / ".out.partial" / "half").write_text("half")
+    with replace_directory(tmp_path / "out") as staging:
+        write(staging, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_json_round_trip_and_refusals(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1, "″": [None, 2.5]})
+    assert read_json(path) == {"a": 1, "″": [None, 2.5]}
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"a\.json is not JSON"):
+        read_json(path)
+    path.write_text("[]")
+    with pytest.raises(InputError, match="no JSON object"):
+        read_json(path)
+    with pytest.raises(InputError, match=r"b\.json is missing"):
+        require_file(tmp_path / "b.json")
