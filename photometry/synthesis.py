@@ -1,0 +1,130 @@
+"""Synthetic AB photometry of redshifted spectra, as sparse weights over wavelength."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from transferz.photometry.bands import Band, transmission
+from transferz.photometry.flux import SPEED_OF_LIGHT, UJY_PER_CGS
+from transferz.photometry.igm import igm_transmission
+
+Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+LOG_STEP_TOLERANCE = 1e-3
+"""Relative departure from a uniform step in ln(wavelength) that single precision explains."""
+
+
+def log_step(wavelength: Array) -> float:
+    """Step of a grid uniform in ln(wavelength).
+
+    Raises
+    ------
+    ValueError
+        If the grid is not uniform and increasing in its logarithm.
+    """
+    steps = np.diff(np.log(wavelength))
+    mean = float(steps.mean())
+    if mean <= 0 or np.abs(steps - mean).max() > LOG_STEP_TOLERANCE * mean:
+        raise ValueError("wavelengths must increase in equal steps of their logarithm")
+    return mean
+
+
+def _band_weights(wavelength: Array, band: Band, redshift: float) -> tuple[Integers, Array]:
+    """Indices into `wavelength` and weights of one band; see `flux_weights`."""
+    curve_wavelength, response = transmission(band)
+    start, step = np.log(wavelength[0] * (1.0 + redshift)), log_step(wavelength)
+    low = int(np.ceil((np.log(curve_wavelength[0]) - start) / step))
+    high = int(np.floor((np.log(curve_wavelength[-1]) - start) / step))
+    index = np.arange(low, high + 1)
+    observed = np.exp(start + step * index)
+    weight = np.interp(observed, curve_wavelength, response)
+    # Samples outside the spectrum count in the norm: the source sends no light there.
+    weight *= observed**2 * UJY_PER_CGS / (SPEED_OF_LIGHT * weight.sum() * (1.0 + redshift))
+    weight *= igm_transmission(observed, redshift)
+    inside = (index >= 0) & (index < wavelength.size)
+    return index[inside], weight[inside]
+
+
+def flux_weights(
+    wavelength: Array, bands: Sequence[Band], redshift: float = 0.0
+) -> sparse.csr_array:
+    """Weights that turn rest-frame spectra into band fluxes.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (L,)
+        Rest-frame angstrom, uniform in its logarithm.
+    bands : sequence of Band
+        B bands.
+    redshift : float
+        Of the source.
+
+    Returns
+    -------
+    csr_array, shape (B, L)
+        Times f_lambda in erg/s/cm2/angstrom at some distance, gives f_nu in microjansky, were the
+        source moved to `redshift` with its bolometric flux kept: multiply by
+        ``(distance / luminosity distance)^2``. The mean is photon-weighted
+        (``int f_nu R dln(nu) / int R dln(nu)``), and the IGM absorbs.
+
+    Raises
+    ------
+    ValueError
+        If `wavelength` is not uniform in its logarithm.
+    """
+    parts = [_band_weights(wavelength, band, redshift) for band in bands]
+    ends = np.concatenate([[0], np.cumsum([index.size for index, _ in parts])])
+    columns = np.concatenate([index for index, _ in parts])
+    values = np.concatenate([weight for _, weight in parts])
+    return sparse.csr_array((values, columns, ends), shape=(len(parts), wavelength.size))
+
+
+def band_fluxes(
+    wavelength: Array, spectra: Array, bands: Sequence[Band], redshift: float = 0.0
+) -> Array:
+    """Band fluxes of spectra.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (L,)
+        Rest-frame angstrom, uniform in its logarithm.
+    spectra : ndarray, shape (T, L)
+        f_lambda, erg/s/cm2/angstrom.
+    bands : sequence of Band
+        B bands.
+    redshift : float
+        See `flux_weights`.
+
+    Returns
+    -------
+    ndarray, shape (T, B)
+        Microjansky.
+    """
+    return fluxes_by_redshift(wavelength, spectra, bands, np.array([redshift]))[0]
+
+
+def fluxes_by_redshift(
+    wavelength: Array, spectra: Array, bands: Sequence[Band], redshifts: Array
+) -> Array:
+    """`band_fluxes` at many redshifts.
+
+    Parameters
+    ----------
+    wavelength, spectra, bands
+        As in `band_fluxes`: (L,), (T, L), B bands.
+    redshifts : ndarray, shape (Z,)
+        Redshifts.
+
+    Returns
+    -------
+    ndarray, shape (Z, T, B)
+        Microjansky.
+    """
+    columns = np.ascontiguousarray(spectra.T)  # once: the product wants it so
+    fluxes = np.empty((len(redshifts), len(spectra), len(bands)))
+    for flux, redshift in zip(fluxes, redshifts, strict=True):
+        flux[:] = (flux_weights(wavelength, bands, float(redshift)) @ columns).T
+    return fluxes
