@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from transferz.schemas import magnitude_name
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"transferz": "#0072B2", "galaxiesml": "#D55E00"}  # Okabe-Ito, colour-blind safe
 NAMES = {"transferz": "TransferZ (photo-z)", "galaxiesml": "GalaxiesML (spec-z)"}
+PANELS = {
+    "redshift": np.arange(0.0, 4.05, 0.1),
+    "i cModel magnitude": np.arange(16.0, 27.05, 0.25),
+    "g − r": np.arange(-0.5, 2.55, 0.075),
+}
+"""Label and bins of each panel of `distributions`."""
+
 _RUN_LENGTH = 3  # zlib's Z_RLE
 
 
@@ -33,27 +42,24 @@ def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 3.0), dpi=150, layout="constrained")
-    panels = (
-        ("redshift", np.arange(0.0, 4.05, 0.1), lambda rows: rows["redshift"]),
-        ("i cModel magnitude", np.arange(16.0, 27.05, 0.25), lambda rows: rows["i_cmodel_mag"]),
-        (
-            "g − r",
-            np.arange(-0.5, 2.55, 0.075),
-            lambda rows: rows["g_cmodel_mag"] - rows["r_cmodel_mag"],
-        ),
-    )
-    for axes, (label, bins, quantity) in zip(figure.subplots(1, 3), panels, strict=True):
+    for axes, (label, bins) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for name, rows in tables.items():
-            style = {"histtype": "stepfilled", "alpha": 0.25, "color": COLOURS[name]}
-            axes.hist(quantity(rows), bins, density=True, **style)
-            outline = {"histtype": "step", "linewidth": 1.5, "color": COLOURS[name]}
-            axes.hist(quantity(rows), bins, density=True, label=NAMES[name], **outline)
+            values, colour = quantities(rows)[label], COLOURS[name]
+            axes.hist(values, bins, density=True, alpha=0.25, color=colour)
+            outline = {"histtype": "step", "linewidth": 1.5, "color": colour, "label": NAMES[name]}
+            axes.hist(values, bins, density=True, **outline)
         axes.set(xlabel=label, yticks=[], xlim=(bins[0], bins[-1]))
         axes.spines[["top", "right", "left"]].set_visible(False)
     figure.axes[0].set_ylabel("share of galaxies")
     figure.axes[0].legend(frameon=False, fontsize="small")
     figure.suptitle(title, fontsize="medium")
     return figure
+
+
+def quantities(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return what each panel of `distributions` shows of released rows, by its label."""
+    g, r, i = (rows[magnitude_name(band)] for band in "gri")
+    return dict(zip(PANELS, (rows["redshift"], i, g - r), strict=True))
 
 
 def save_png(figure: "Figure", path: Path) -> None:

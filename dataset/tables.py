@@ -19,6 +19,8 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     ------
     InputError
         If the file is missing, damaged or lacks a declared column.
+    SchemaError
+        If its values break the declaration.
     """
     require_file(path)
     try:
@@ -32,9 +34,10 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
             f"missing {', '.join(missing)}; rebuild it with `dvc repro`"
         )
     try:
-        return to_frame(arrow, table)
-    except (ValueError, TypeError, pa.ArrowException) as error:
+        frame = to_frame(arrow, table)
+    except (ValueError, TypeError, pa.ArrowException, SchemaError) as error:
         raise SchemaError(f"{path}: not of table '{table.name}': {error}; rebuild it") from error
+    return check(frame, table, source=str(path))
 
 
 def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:

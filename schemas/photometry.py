@@ -35,8 +35,8 @@ def _magnitude(band: str, *, nullable: bool) -> Column:
         f"HSC {band}-band cModel magnitude, as observed (not corrected for extinction)",
         unit="mag(AB)",
         ucd=f"phot.mag;{UCD_BANDS[band]}",
-        minimum=0.0,
-        maximum=50.0,
+        minimum=None if nullable else 0.0,
+        maximum=None if nullable else 50.0,
         nullable=nullable,
         upstream=(magnitude_name(band),),
     )
@@ -49,7 +49,7 @@ def _error(band: str, *, nullable: bool) -> Column:
         f"1-sigma error of {magnitude_name(band)}",
         unit="mag",
         ucd=f"stat.error;phot.mag;{UCD_BANDS[band]}",
-        minimum=0.0,
+        minimum=None if nullable else 0.0,
         nullable=nullable,
         upstream=(error_name(band), f"{band}_cmodel_magerr"),  # PDR2, PDR3
     )
@@ -61,7 +61,8 @@ def cmodel_columns(*, nullable: bool) -> tuple[Column, ...]:
     Parameters
     ----------
     nullable : bool
-        Whether photometry may be missing: yes in the raw HSC table, no in a release.
+        Whether photometry may be missing or, where a fit failed, absurd: yes in the upstream
+        tables, no in what is made of them.
     """
     magnitudes = tuple(_magnitude(band, nullable=nullable) for band in BANDS)
     return magnitudes + tuple(_error(band, nullable=nullable) for band in BANDS)

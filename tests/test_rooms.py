@@ -11,7 +11,10 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("schemas", "photometry", "dataset", "loaders", "baselines", "cli")
 
 # The pure functions of matching and splitting, and what they are made of.
-PURE = {f"dataset.{name}" for name in ("conflicts", "crossmatch", "hashing", "sky", "splitting", "zones")}
+PURE = {
+    f"dataset.{name}"
+    for name in ("conflicts", "crossmatch", "hashing", "sky", "splitting", "zones")
+}
 
 MAY_IMPORT = {
     "schemas": {"schemas"},

@@ -1,0 +1,51 @@
+# Two commands do everything: `make repro` builds the dataset, `make test` runs the tests.
+# Both make the environment in .venv first. `make repro SURVEY=x` builds another survey.
+
+SURVEY ?= mock
+PYTHON ?= python3
+VENV := .venv
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+export PYTHONHASHSEED := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: repro test lint docs benchmarks env clean
+.DEFAULT_GOAL := repro
+
+STAMP := $(VENV)/.installed
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+env: $(STAMP)
+
+ifeq ($(SURVEY),mock)
+PIPELINE := dvc.yaml
+else
+PIPELINE := surveys/$(SURVEY)/dvc.yaml
+endif
+
+repro: $(STAMP)
+	@test -f $(PIPELINE) || { echo "error: there is no survey '$(SURVEY)': $(PIPELINE) is missing"; exit 2; }
+	dvc repro $(PIPELINE)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+# mypy cannot follow the package-dir mapping, so it sees the rooms through a tree of links.
+lint: $(STAMP)
+	ruff check .
+	ruff format --check .
+	rm -rf .typecheck && mkdir -p .typecheck/transferz
+	ln -s $(CURDIR)/loaders/* .typecheck/transferz/
+	for room in schemas photometry dataset baselines cli; do ln -s $(CURDIR)/$$room .typecheck/transferz/$$room; done
+	cd .typecheck && MYPYPATH=. mypy --config-file ../pyproject.toml -p transferz
+
+# The documents' tables and figures, from the release in data/mock and the commands they name.
+docs: repro
+	python -m transferz.dataset.mock.report
+
+clean:
+	rm -rf $(VENV) .typecheck build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,217 @@
+"""COSMOS2020's photometry: fluxes in apertures, their errors, and what is missing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from transferz.dataset.mock.noise import factors, heavy_tailed, one_sigma
+from transferz.dataset.mock.randomness import generator
+from transferz.dataset.mock.sky import MaskFlags
+from transferz.dataset.mock.sources import Sources
+from transferz.dataset.mock.templates import TemplateParams
+from transferz.dataset.params import Params
+from transferz.photometry.bands import Band, band
+from transferz.photometry.fit import ErrorModel
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+FLUX_DECIMALS = 4  # uJy; a hundredth of the deepest band's error
+MAGNITUDE_DECIMALS = 4
+APERTURES = {"APER2": 1.0, "APER3": 1.5}
+"""Aperture name to radius, arcsec."""
+
+AUTO_FRACTION = 0.96  # of the light in a Kron-like aperture
+TOTAL_OFFSET_SCATTER = 0.02  # mag
+RADIUS_SCATTER = 0.03  # of ln radius, for bright sources
+PIXEL_ARCSEC = 0.15  # of COSMOS2020's mosaics
+
+
+class TemplateFitParams(Params):
+    """Section ``mock.cosmos2020.fit``.
+
+    Attributes
+    ----------
+    templates : TemplateParams
+        What is fitted.
+    error_scale, optical_floor, infrared_floor : float
+        See `transferz.photometry.fit.ErrorModel`.
+    redshift_max : float
+        End of the fit's redshift grid.
+    """
+
+    templates: TemplateParams
+    error_scale: float = Field(gt=0.0)
+    optical_floor: float = Field(ge=0.0)
+    infrared_floor: float = Field(ge=0.0)
+    redshift_max: float = Field(gt=0.0, le=10.0)
+
+    @property
+    def errors(self) -> ErrorModel:
+        """What the fit does to the quoted errors."""
+        return ErrorModel(self.error_scale, self.optical_floor, self.infrared_floor)
+
+
+class Cosmos2020Params(Params):
+    """Section ``mock.cosmos2020``.
+
+    Attributes
+    ----------
+    depths : dict of str to float
+        Band to 5-sigma depth, AB, in a 2 arcsec aperture (IRAC: total); the bands of the catalogue.
+    ultradeep_gain : float
+        UltraVISTA's stripes are deeper by this, mag.
+    larger_aperture_loss : float
+        Depth lost from the 2 to the 3 arcsec aperture, mag.
+    seeing_arcsec : float
+        Half-light radius of the homogenised point-spread function.
+    zero_point_scatter : float
+        Per band, mag.
+    flux_jitter : float
+        Per band and source, mag: errors of matching point-spread functions and the like.
+    noise_scale : float
+        True noise over quoted noise.
+    degrees_of_freedom : float
+        Of the noise's Student-t tails.
+    unobserved_fraction : float
+        Share of the values of each Suprime-Cam and IRAC band that are missing.
+    missing_fraction : float
+        Share of sources that are not in the catalogue.
+    astrometric_scatter_arcsec : float
+        Per axis.
+    fit : TemplateFitParams
+        The template fit.
+    """
+
+    depths: dict[str, float] = Field(min_length=5)
+    ultradeep_gain: float = Field(ge=0.0)
+    larger_aperture_loss: float = Field(ge=0.0)
+    seeing_arcsec: float = Field(gt=0.0)
+    zero_point_scatter: float = Field(ge=0.0)
+    flux_jitter: float = Field(ge=0.0)
+    noise_scale: float = Field(gt=0.0)
+    degrees_of_freedom: float = Field(gt=2.0)
+    unobserved_fraction: float = Field(ge=0.0, lt=1.0)
+    missing_fraction: float = Field(ge=0.0, lt=1.0)
+    astrometric_scatter_arcsec: float = Field(ge=0.0)
+    fit: TemplateFitParams
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The catalogue's bands, in order."""
+        return tuple(band(name) for name in self.depths)
+
+
+@dataclass(frozen=True, slots=True)
+class Photometry:
+    """Aperture photometry, as catalogued: uJy, rounded, NaN where not observed.
+
+    Attributes
+    ----------
+    flux, error : dict of str to (N, B) ndarray
+        Per aperture: ``APER2``, ``APER3``, ``AUTO``.
+    total_offset : dict of str to (N,) ndarray
+        Aperture to total correction, mag; negative.
+    radius_pixels : (N,) ndarray
+        Half-light radius as measured.
+    """
+
+    flux: dict[str, Floats]
+    error: dict[str, Floats]
+    total_offset: dict[str, Floats]
+    radius_pixels: Floats
+
+    def total(self, aperture: str) -> tuple[Floats, Floats]:
+        """Return total fluxes and errors (N, B): the aperture's, scaled by its offset."""
+        scale = 10.0 ** (-0.4 * self.total_offset[aperture])[:, None]
+        return self.flux[aperture] * scale, self.error[aperture] * scale
+
+
+def measure(sources: Sources, flags: MaskFlags, params: Cosmos2020Params, seed: int) -> Photometry:
+    """Measure the sources' photometry.
+
+    Parameters
+    ----------
+    sources : Sources
+        N sources with fluxes in ``params.bands``.
+    flags : MaskFlags
+        Of the same sources: depth and coverage of UltraVISTA depend on them.
+    params : Cosmos2020Params
+        Depths and errors.
+    seed : int
+        The mock's seed.
+
+    Returns
+    -------
+    Photometry
+        Of N sources in B bands.
+    """
+    rng = generator(seed, "cosmos2020", "photometry")
+    shape = sources.flux.shape
+    bias = factors(params.zero_point_scatter, shape[1:], rng)
+    total = sources.flux * bias * factors(params.flux_jitter, shape, rng)
+    total[_unobserved(flags, params, shape, rng)] = np.nan
+    sigma = _sigma(flags, params)
+    effective = np.hypot(sources.radius, params.seeing_arcsec)
+    share = {name: 1.0 - 0.5 ** (radius / effective) ** 2 for name, radius in APERTURES.items()}
+    share["AUTO"] = np.full(len(sources), AUTO_FRACTION)
+    error = {"APER2": sigma, "APER3": sigma * 10.0 ** (0.4 * params.larger_aperture_loss)}
+    error["AUTO"] = sigma * np.maximum(1.0, 2.5 * effective)[:, None]
+    noise = _nested_noise(error, params, rng)
+    offsets = {
+        name: 2.5 * np.log10(share[name]) + rng.normal(0.0, TOTAL_OFFSET_SCATTER, len(sources))
+        for name in APERTURES
+    }
+    signal = sources.flux / sigma
+    radius = _measured_radius(effective, signal.max(axis=1), rng)
+    return Photometry(
+        {k: np.round(total * share[k][:, None] + noise[k], FLUX_DECIMALS) for k in error},
+        {
+            k: np.where(np.isnan(total), np.nan, np.round(v, FLUX_DECIMALS))
+            for k, v in error.items()
+        },
+        {name: np.round(values, MAGNITUDE_DECIMALS) for name, values in offsets.items()},
+        radius,
+    )
+
+
+def _measured_radius(effective: Floats, signal: Floats, rng: np.random.Generator) -> Floats:
+    """FLUX_RADIUS (N,) in pixels: the fainter a source, the less certain its size."""
+    scatter = RADIUS_SCATTER + 1.0 / np.maximum(signal, 2.0)
+    return np.round(effective / PIXEL_ARCSEC * np.exp(scatter * rng.normal(size=len(signal))), 3)
+
+
+def _sigma(flags: MaskFlags, params: Cosmos2020Params) -> Floats:
+    """Quoted 1-sigma errors (N, B) in the 2 arcsec aperture, uJy."""
+    sigma = np.tile(one_sigma(list(params.depths.values())), (len(flags.udeep), 1))
+    vista = np.array([name.startswith("UVISTA") for name in params.depths])
+    deeper = np.where(flags.udeep == 0, 10.0 ** (-0.4 * params.ultradeep_gain), 1.0)
+    sigma[:, vista] *= deeper[:, None]
+    return sigma
+
+
+def _unobserved(
+    flags: MaskFlags, params: Cosmos2020Params, shape: tuple[int, ...], rng: np.random.Generator
+) -> Bools:
+    """Which values (N, B) are missing."""
+    names = np.array(list(params.depths))
+    patchy = np.array([name.startswith(("SC_", "IRAC")) for name in names])
+    vista = np.array([name.startswith("UVISTA") for name in names])
+    lost = (rng.random(shape) < params.unobserved_fraction) & patchy
+    return np.asarray(lost | (vista & (flags.uvista[:, None] == 1)))
+
+
+def _nested_noise(
+    error: dict[str, Floats], params: Cosmos2020Params, rng: np.random.Generator
+) -> dict[str, Floats]:
+    """True noise (N, B) per aperture; a larger aperture holds the noise of the smaller one."""
+    noise: dict[str, Floats] = {}
+    before = sofar = np.zeros(())
+    for name, sigma in error.items():
+        extra = np.sqrt(np.maximum(sigma**2 - before**2, 0.0))
+        tails = heavy_tailed(sigma.shape, params.degrees_of_freedom, rng)
+        sofar = sofar + params.noise_scale * extra * tails
+        noise[name], before = sofar, sigma
+    return noise

@@ -1,0 +1,281 @@
+"""The mock's GalaxiesML: HSC photometry and spectroscopic redshifts over several fields."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field, model_validator
+
+from transferz.dataset.mock.defects import DefectParams
+from transferz.dataset.mock.hsc import HscField, HscParams, measure, zero_points
+from transferz.dataset.mock.identifiers import object_ids
+from transferz.dataset.mock.noise import dim, dust_map, extinction_coefficients
+from transferz.dataset.mock.population import COSMOLOGY
+from transferz.dataset.mock.sky import ARCSEC, ClusteringParams, Window, clustered_positions
+from transferz.dataset.mock.sources import STAR, Sources
+from transferz.dataset.mock.spectroscopy import SpectroscopicSurvey, Targets, measure_redshifts
+from transferz.dataset.mock.writing import write_csv
+from transferz.dataset.params import Params
+from transferz.photometry.bands import HSC_BANDS
+from transferz.photometry.flux import to_magnitude
+from transferz.schemas import BANDS, ERRORS, GALAXIESML, MAGNITUDES
+
+Floats = npt.NDArray[np.float64]
+
+I_BAND = BANDS.index("i")
+PUBLISHED_ROWS = {"training": 204_573, "validation": 40_914, "testing": 40_914}
+"""Rows of the published splits (Do et al. 2024); the mock keeps their proportions."""
+
+NAMES = [column.upstream[0] for column in GALAXIESML if column.upstream]
+
+
+class FieldParams(Params):
+    """One entry of ``mock.galaxiesml.fields``: a patch of the HSC survey.
+
+    Attributes
+    ----------
+    ra, dec : list of float
+        Ends, degrees; the first RA is larger than the second where the field crosses RA 0.
+    tract : int
+        HSC tract number, part of every object id.
+    ebv : float
+        Mean E(B-V) of the Milky Way, mag.
+    """
+
+    ra: list[float] = Field(min_length=2, max_length=2)
+    dec: list[float] = Field(min_length=2, max_length=2)
+    tract: int = Field(gt=0, lt=2**20)
+    ebv: float = Field(ge=0.0)
+
+    @property
+    def window(self) -> Window:
+        """The patch."""
+        end = self.ra[1] + 360.0 if self.ra[1] < self.ra[0] else self.ra[1]
+        return Window(self.ra[0], end, self.dec[0], self.dec[1])
+
+
+class SharedParams(Params):
+    """Section ``mock.galaxiesml.shared``: rows in the COSMOS field, from the HSC table there.
+
+    Attributes
+    ----------
+    rows : int
+        How many, where the field has as many.
+    bright_limit : float
+        i limit of the bright part.
+    deep_fraction : float
+        Share of the deep part, down to `deep_limit`.
+    deep_limit : float
+        i limit of it.
+    other_id_fraction : float
+        Share that carries another object id at the same position.
+    redshift_error : float
+        Typical error over 1 + z.
+    """
+
+    rows: int = Field(ge=0)
+    bright_limit: float
+    deep_fraction: float = Field(ge=0.0, le=1.0)
+    deep_limit: float
+    other_id_fraction: float = Field(ge=0.0, le=1.0)
+    redshift_error: float = Field(gt=0.0)
+
+
+class GalaxiesMLParams(Params):
+    """Section ``mock.galaxiesml``.
+
+    Attributes
+    ----------
+    rows : int
+        Before GalaxiesML's own cuts, the COSMOS field left aside.
+    quantiles : dict of float to float
+        Share of galaxies below, to redshift, from 0 to 1.
+    fields : dict of str to FieldParams
+        Where the surveys observed.
+    surveys : dict of str to SpectroscopicSurvey
+        What they targeted.
+    shared : SharedParams
+        The COSMOS field.
+    defects : DefectParams
+        Rows for the cuts to find.
+    """
+
+    rows: int = Field(ge=100)
+    quantiles: dict[float, float] = Field(min_length=2)
+    fields: dict[str, FieldParams]
+    surveys: dict[str, SpectroscopicSurvey]
+    shared: SharedParams
+    defects: DefectParams
+
+    @model_validator(mode="after")
+    def _fields_exist(self) -> "GalaxiesMLParams":
+        for name, survey in self.surveys.items():
+            unknown = set(survey.fields) - set(self.fields)
+            if unknown:
+                raise ValueError(f"survey {name} names unknown fields: {', '.join(unknown)}")
+        return self
+
+
+def observe(
+    targets: Targets,
+    params: GalaxiesMLParams,
+    hsc: HscParams,
+    clustering: ClusteringParams,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Place targets in their surveys' fields and measure them.
+
+    Parameters
+    ----------
+    targets : Targets
+        N galaxies and quasars.
+    params : GalaxiesMLParams
+        Fields and surveys.
+    hsc : HscParams
+        Depths and errors of the photometry.
+    clustering : ClusteringParams
+        Of the positions.
+    rng : numpy.random.Generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        GalaxiesML's upstream columns and ``redshift_true``; what HSC does not detect is left out.
+    """
+    field_of = _choose_fields(targets, params, rng)
+    parts = [
+        _observe_field(targets.take(field_of == k), name, params, hsc, clustering, rng)
+        for k, name in enumerate(params.fields)
+    ]
+    rows = pd.concat(parts, ignore_index=True)
+    names = np.array(list(params.surveys))[rows["survey"]]
+    errors = np.array([survey.redshift_error for survey in params.surveys.values()])
+    truth = rows["redshift_true"].to_numpy()
+    redshifts = measure_redshifts(truth, errors[rows["survey"]], params.defects.wrong, rng)
+    number = pd.Series(rng.permutation(len(rows))).astype(str).str.zfill(7)
+    return rows.assign(specz_name=names + "_" + number, specz_flag_homogeneous=True, **redshifts)
+
+
+def _choose_fields(
+    targets: Targets, params: GalaxiesMLParams, rng: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Field index (N,) of each target: its survey's fields, by area."""
+    names, draws = list(params.fields), rng.random(len(targets))
+    field_of = np.empty(len(targets), np.intp)
+    for k, survey in enumerate(params.surveys.values()):
+        area = np.cumsum([params.fields[name].window.area_deg2 for name in survey.fields])
+        own = targets.survey == k
+        places = np.searchsorted(area / area[-1], draws[own])
+        indices = np.array([names.index(name) for name in survey.fields])
+        field_of[own] = indices[np.minimum(places, len(indices) - 1)]
+    return field_of
+
+
+def _observe_field(
+    targets: Targets,
+    name: str,
+    params: GalaxiesMLParams,
+    hsc: HscParams,
+    clustering: ClusteringParams,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """HSC positions, ids and photometry of one field's targets."""
+    field = params.fields[name]
+    ra, dec = clustered_positions(targets.redshift, field.window, clustering, COSMOLOGY, rng)
+    ebv = dust_map(ra, dec, field.ebv, 0.3)
+    flux = dim(targets.flux, ebv, extinction_coefficients(list(HSC_BANDS.values())))
+    photometry = measure(flux, hsc, zero_points(hsc, rng), rng)
+    magnitude = to_magnitude(targets.flux[:, I_BAND]) + rng.normal(0.0, 0.1, len(targets))
+    rows = pd.DataFrame(photometry.columns()).assign(
+        object_id=object_ids(field.tract, ra, dec, field.window),
+        ra=np.mod(np.round(ra, 7), 360.0),
+        dec=np.round(dec, 7),
+        specz_mag_i=np.round(magnitude, 3),
+        survey=targets.survey,
+        redshift_true=targets.redshift,
+    )
+    return rows[photometry.detected]
+
+
+def share(
+    field: HscField, sources: Sources, params: SharedParams, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Take rows of the COSMOS field's HSC table: the objects that both samples hold.
+
+    Parameters
+    ----------
+    field : HscField
+        The HSC table.
+    sources : Sources
+        What its objects are.
+    params : SharedParams
+        How many, how bright.
+    rng : numpy.random.Generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `observe`.
+    """
+    real = field.table["isprimary"].to_numpy() & (field.source >= 0)
+    real[real] = sources.kind[field.source[real]] != STAR
+    magnitude = field.table["i_cmodel_mag"].to_numpy()
+    bright = np.flatnonzero(real & (magnitude < params.bright_limit))
+    deep = np.flatnonzero(
+        real & (magnitude >= params.bright_limit) & (magnitude < params.deep_limit)
+    )
+    deep_rows = round(params.rows * params.deep_fraction)
+    chosen = np.concatenate(
+        [rng.permutation(bright)[: params.rows - deep_rows], rng.permutation(deep)[:deep_rows]]
+    )
+    truth = sources.redshift[field.source[chosen]]
+    error = np.full(len(chosen), params.redshift_error)
+    columns = ["object_id", "ra", "dec", *MAGNITUDES, *ERRORS]
+    rows = field.table.iloc[chosen][columns].reset_index(drop=True)
+    return _reidentify(rows, params.other_id_fraction, rng).assign(
+        specz_name=[f"COSMOS_{number:07d}" for number in range(len(chosen))],
+        specz_flag_homogeneous=True,
+        specz_mag_i=np.round(magnitude[chosen] + rng.normal(0.0, 0.1, len(chosen)), 3),
+        redshift_true=truth,
+        **measure_redshifts(truth, error, 0.0, rng),
+    )
+
+
+def _reidentify(rows: pd.DataFrame, fraction: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Give some rows the id and position of another detection of the same galaxy."""
+    other = rng.random(len(rows)) < fraction
+    shift = rng.normal(0.0, 0.03 * ARCSEC, (2, len(rows))) * other
+    return rows.assign(
+        object_id=rows["object_id"] + other * (2 << 30),  # a running number HSC never reaches
+        ra=np.round(rows["ra"] + shift[0], 7),
+        dec=np.round(rows["dec"] + shift[1], 7),
+    )
+
+
+def published_parts(rows: pd.DataFrame, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Deal the rows out at random, in the proportions of the published splits."""
+    shuffled = rows.iloc[rng.permutation(len(rows))]
+    share = np.cumsum(list(PUBLISHED_ROWS.values())) / sum(PUBLISHED_ROWS.values())
+    ends = np.round(share * len(rows)).astype(int)
+    starts = [0, *ends[:-1]]
+    return {
+        split: shuffled.iloc[start:end]
+        for split, start, end in zip(PUBLISHED_ROWS, starts, ends, strict=True)
+    }
+
+
+def file_name(split: str) -> str:
+    """Return the upstream name of a split's table."""
+    return f"galaxiesml/5x127x127_{split}_with_morphology.csv"
+
+
+def write(directory: Path, rows: pd.DataFrame, rng: np.random.Generator) -> dict[str, int]:
+    """Write the three tables; return their row counts by file name."""
+    counts = {}
+    for split, part in published_parts(rows, rng).items():
+        write_csv(directory / file_name(split), part[NAMES])
+        counts[file_name(split)] = len(part)
+    return counts

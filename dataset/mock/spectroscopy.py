@@ -1,0 +1,238 @@
+"""Spectroscopic surveys: which galaxies they target, and the redshifts they measure."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field
+
+from transferz.dataset.mock.population import (
+    Galaxies,
+    PopulationParams,
+    galaxy_fluxes,
+    sample_galaxies,
+)
+from transferz.dataset.mock.quasars import QuasarParams, draw_redshifts, quasar_grid
+from transferz.dataset.mock.randomness import generator
+from transferz.dataset.mock.sky import power_law_magnitudes
+from transferz.dataset.params import Params
+from transferz.photometry.flux import to_magnitude
+from transferz.photometry.grid import BasisGrid
+from transferz.schemas import BANDS
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.intp]
+
+MARGIN = 1.5  # mag; SkyPy's limit knows no K-correction
+OVERSAMPLING = 2.5  # candidates per row wanted: the redshift distribution chooses among them
+REDSHIFT_DECIMALS = 5
+
+
+class SpectroscopicSurvey(Params):
+    """One entry of ``mock.galaxiesml.surveys``.
+
+    Attributes
+    ----------
+    share : float
+        Of the candidates.
+    density_deg2 : float
+        Targets that the mock sky holds per square degree, roughly: sets the area simulated.
+    kind : str
+        Which population it targets.
+    band : str
+        HSC band of the magnitude limit.
+    magnitude_range : list of float
+        Brightest and faintest target, AB.
+    redshift_range : list of float
+        Of its targets.
+    fields : list of str
+        Where it observed: names of ``mock.galaxiesml.fields``.
+    redshift_error : float
+        Typical error over 1 + z.
+    """
+
+    share: float = Field(gt=0.0)
+    density_deg2: float = Field(gt=0.0)
+    kind: Literal["all", "blue", "red", "quasars"]
+    band: Literal["g", "r", "i", "z", "y"]
+    magnitude_range: list[float] = Field(min_length=2, max_length=2)
+    redshift_range: list[float] = Field(min_length=2, max_length=2)
+    fields: list[str] = Field(min_length=1)
+    redshift_error: float = Field(gt=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Galaxies and quasars that a survey may observe.
+
+    Attributes
+    ----------
+    survey : (N,) ndarray of int
+        Index into the surveys, in their order.
+    redshift : (N,) ndarray
+        True redshift.
+    flux : (N, 5) ndarray
+        True grizy fluxes before the Milky Way's dust, uJy.
+    """
+
+    survey: Integers
+    redshift: Floats
+    flux: Floats
+
+    def __len__(self) -> int:
+        return len(self.redshift)
+
+    def take(self, rows: npt.NDArray[Any]) -> "Targets":
+        """Return the rows that an index or mask picks."""
+        return Targets(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def draw_targets(
+    surveys: dict[str, SpectroscopicSurvey],
+    rows: int,
+    population: PopulationParams,
+    quasars: QuasarParams,
+    grid: BasisGrid,
+    seed: int,
+) -> Targets:
+    """Draw the candidates of all surveys, each from a sky of its own.
+
+    Parameters
+    ----------
+    surveys : dict of str to SpectroscopicSurvey
+        The surveys.
+    rows : int
+        Rows wanted in the end; about `OVERSAMPLING` times as many are drawn.
+    population, quasars
+        What the sky holds.
+    grid : BasisGrid
+        Of grizy.
+    seed : int
+        The mock's seed.
+    """
+    total = sum(survey.share for survey in surveys.values())
+    parts = []
+    for index, (name, survey) in enumerate(surveys.items()):
+        count = round(OVERSAMPLING * rows * survey.share / total)
+        if survey.kind == "quasars":
+            redshift, flux = _quasar_targets(survey, count, quasars, grid, seed, name)
+        else:
+            redshift, flux = _galaxy_targets(survey, count, population, grid, seed, name)
+        wanted = generator(seed, "targets", name).permutation(len(redshift))[:count]
+        survey_index = np.full(len(wanted), index, np.intp)
+        parts.append(Targets(survey_index, redshift[wanted], flux[wanted]))
+    names = [field.name for field in fields(Targets)]
+    return Targets(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _galaxy_targets(
+    survey: SpectroscopicSurvey,
+    count: int,
+    population: PopulationParams,
+    grid: BasisGrid,
+    seed: int,
+    name: str,
+) -> tuple[Floats, Floats]:
+    low, high = survey.redshift_range
+    drawn = sample_galaxies(
+        population,
+        count / survey.density_deg2,
+        survey.magnitude_range[1] + MARGIN,
+        seed,
+        "spectroscopy",
+        name,
+        redshift_range=(low, high),
+    )
+    galaxies = _of_kind(drawn, survey.kind)
+    flux = galaxy_fluxes(galaxies, grid)
+    magnitude = to_magnitude(flux[:, BANDS.index(survey.band)])
+    inside = (magnitude > survey.magnitude_range[0]) & (magnitude < survey.magnitude_range[1])
+    return galaxies.redshift[inside], flux[inside]
+
+
+def _of_kind(galaxies: Galaxies, kind: str) -> Galaxies:
+    if kind == "all":
+        return galaxies
+    return galaxies.take(galaxies.blue == (kind == "blue"))
+
+
+def _quasar_targets(
+    survey: SpectroscopicSurvey,
+    count: int,
+    quasars: QuasarParams,
+    grid: BasisGrid,
+    seed: int,
+    name: str,
+) -> tuple[Floats, Floats]:
+    rng = generator(seed, "spectroscopy", name)
+    redshift = draw_redshifts(count, quasars, rng)
+    redshift = redshift[
+        (redshift > survey.redshift_range[0]) & (redshift < survey.redshift_range[1])
+    ]
+    magnitude = power_law_magnitudes(len(redshift), survey.magnitude_range, quasars.slope, rng)
+    ebv = rng.exponential(quasars.ebv_tail, len(redshift))
+    return redshift, quasar_grid(grid.bands).fluxes(redshift, ebv, magnitude)
+
+
+def choose(
+    targets: Targets, rows: int, quantiles: dict[float, float], rng: np.random.Generator
+) -> Targets:
+    """Choose targets so that their redshifts have the given quantiles.
+
+    Parameters
+    ----------
+    targets : Targets
+        Candidates.
+    rows : int
+        How many to choose; fewer come back where a redshift bin runs out of candidates.
+    quantiles : dict of float to float
+        Share of galaxies below, to redshift; from 0 to 1.
+    rng : numpy.random.Generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    Targets
+        In random order.
+    """
+    shares, edges = np.array(list(quantiles)), np.array(list(quantiles.values()))
+    quotas = np.round(rows * np.diff(shares)).astype(int)
+    shuffled = rng.permutation(len(targets))
+    bins = np.digitize(targets.redshift[shuffled], edges) - 1
+    chosen = [shuffled[bins == k][:quota] for k, quota in enumerate(quotas)]
+    return targets.take(rng.permutation(np.concatenate(chosen)))
+
+
+def measure_redshifts(
+    redshift: Floats, error: Floats, wrong_fraction: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Measure redshifts.
+
+    Parameters
+    ----------
+    redshift : (N,) ndarray
+        True.
+    error : (N,) ndarray
+        Typical error over 1 + z of each one's survey.
+    wrong_fraction : float
+        Share whose lines are mistaken for others: their redshift is that of another object.
+    rng : numpy.random.Generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``specz_redshift``, ``specz_redshift_err`` of N rows.
+    """
+    quoted = error * (1.0 + redshift) * 10.0 ** rng.normal(0.0, 0.15, len(redshift))
+    measured = redshift + quoted * rng.normal(size=len(redshift))
+    wrong = rng.random(len(redshift)) < wrong_fraction
+    measured = np.where(wrong, rng.permutation(measured), measured)
+    return pd.DataFrame(
+        {
+            "specz_redshift": np.round(measured, REDSHIFT_DECIMALS),
+            "specz_redshift_err": np.round(quoted, 6),
+        }
+    )

@@ -1,0 +1,108 @@
+"""A small mock survey, built once by `dvc repro` in a folder of its own."""
+
+import contextlib
+import io
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CODE = ("dataset", "photometry", "schemas")
+FILES = ("dvc.yaml", "params.yaml", "CITATION.cff", ".dvcignore")
+SMALL = {"area_deg2": 0.015, "galaxiesml.rows": 2500, "galaxiesml.shared.rows": 150}
+
+
+def environment() -> dict[str, str]:
+    """The environment of a user who has activated the one this test runs in."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path}
+
+
+class Workspace:
+    """A copy of the project with a small mock, in which DVC can run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.raw = root / "data/mock/raw"
+        self.interim = root / "data/mock/interim"
+        self.release = root / "data/mock/release/transferz"
+        self.environment = environment()
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def stage(self, name: str, *arguments: str) -> tuple[int, str]:
+        """Run ``python -m transferz.dataset.<name>`` in this process: exit status and stderr."""
+        said = io.StringIO()
+        with (
+            contextlib.chdir(self.root),
+            contextlib.redirect_stderr(said),
+            mock.patch.object(sys, "argv", [name, *arguments]),
+            warnings.catch_warnings(action="ignore", category=RuntimeWarning),
+            pytest.raises(SystemExit) as stop,
+        ):
+            runpy.run_module(f"transferz.dataset.{name}", run_name="__main__")
+        return int(stop.value.code or 0), said.getvalue()
+
+    def change(self, dotted: str, value: object) -> None:
+        """Set one parameter, as ``split.salt``."""
+        path = self.root / "params.yaml"
+        content = yaml.safe_load(path.read_text())
+        *parents, last = dotted.split(".")
+        section = content
+        for name in parents:
+            section = section[name]
+        section[last] = value
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def copy(self, to: Path) -> "Workspace":
+        shutil.copytree(self.root, to, symlinks=True)
+        return Workspace(to)
+
+
+def make_workspace(root: Path) -> Workspace:
+    """A fresh clone, in effect: code, parameters and lock, no data."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copy(ROOT / name, root / name)
+    for room in CODE:
+        shutil.copytree(ROOT / room, root / room, ignore=shutil.ignore_patterns("__pycache__"))
+    space = Workspace(root)
+    for name, value in SMALL.items():
+        space.change(f"mock.{name}", value)
+    space.run("dvc", "init", "--no-scm", "--quiet")
+    space.run("dvc", "config", "core.analytics", "false")
+    return space
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The small mock, built; read it, do not change it."""
+    space = make_workspace(tmp_path_factory.mktemp("built") / "transferz-project")
+    space.run("dvc", "repro")
+    return space
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Workspace:
+    """The small mock's project, nothing built."""
+    return make_workspace(tmp_path / "fresh")
+
+
+@pytest.fixture
+def workspace(built: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the built workspace that the test may change."""
+    return built.copy(tmp_path / "project")

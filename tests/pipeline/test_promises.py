@@ -1,0 +1,165 @@
+"""The release keeps its promises, as built."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from astropy.coordinates import SkyCoord, search_around_sky
+from astropy.units import arcsec, deg
+
+from transferz.dataset.manifest import data_files, file_digest, self_digest, split_of
+from transferz.dataset.match import MatchParams
+from transferz.dataset.params import read_params
+from transferz.schemas import RELEASE, SPLITS
+from transferz.schemas.checks import check
+from transferz.schemas.frames import to_frame
+
+CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
+
+
+@pytest.fixture(scope="module")
+def rows(built) -> pd.DataFrame:
+    """Every row of every config, with its config and split."""
+    parts = []
+    for config in CONFIGS:
+        for path in data_files(built.release / config):
+            frame = to_frame(pq.read_table(path), RELEASE)
+            parts.append(frame.assign(config=config, split=split_of(path)))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def manifest(built):
+    return json.loads((built.release / "MANIFEST.json").read_text())
+
+
+def test_no_object_is_in_two_splits(rows):
+    assert rows.groupby("object_id")["split"].nunique().max() == 1
+
+
+def test_no_pair_within_the_radius_is_in_two_splits(built, rows):
+    radius = read_params("match", MatchParams, built.root / "params.yaml").radius_arcsec
+    objects = rows.drop_duplicates(["object_id", "ra", "dec"])
+    sky = SkyCoord(objects["ra"].to_numpy() * deg, objects["dec"].to_numpy() * deg)
+    first, second, _, _ = search_around_sky(sky, sky, radius * arcsec)
+    split = objects["split"].to_numpy()
+    assert len(first) > len(objects)  # there are close pairs to look at, beside each with itself
+    assert (split[first] == split[second]).all()
+
+
+def test_groups_do_not_cross_splits_and_are_named_by_a_released_object(rows):
+    assert rows.groupby("group_id")["split"].nunique().max() == 1
+    assert rows["group_id"].isin(rows["object_id"]).all()
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_row_keeps_the_release_schema(rows, config):
+    part = rows.loc[rows["config"] == config, list(RELEASE.names)].reset_index(drop=True)
+    check(part, RELEASE, source=config)
+    assert len(part) > 100
+
+
+def test_every_split_of_every_config_has_rows(rows):
+    assert set(zip(rows["config"], rows["split"], strict=True)) == {
+        (config, split) for config in CONFIGS for split in SPLITS
+    }
+
+
+def test_combo_is_the_union_with_the_spectroscopic_row_kept(rows):
+    by = {name: part.set_index("object_id") for name, part in rows.groupby("config")}
+    combo, spectroscopic, photometric = by["combo"], by["galaxiesml"], by["transferz"]
+    assert set(spectroscopic.index) <= set(combo.index)
+    columns = list(RELEASE.names[1:])
+    pd.testing.assert_frame_equal(
+        combo.loc[spectroscopic.index, columns], spectroscopic[columns], check_like=False
+    )
+    left_out = photometric.loc[~photometric.index.isin(combo.index)]
+    assert left_out["specz_name"].notna().all()  # only galaxies that GalaxiesML holds, too
+    assert set(left_out["specz_name"]) <= set(spectroscopic["specz_name"])
+    assert combo["cosmos_id"].dropna().is_unique  # a galaxy is in the union once
+
+
+def test_shared_objects_name_each_other(rows):
+    by = {name: part.set_index("object_id") for name, part in rows.groupby("config")}
+    shared = by["transferz"].dropna(subset="specz_name")
+    assert len(shared) >= 10
+    twins = by["galaxiesml"].dropna(subset="cosmos_id").set_index("specz_name")["cosmos_id"]
+    both = shared[shared["specz_name"].isin(twins.index)]
+    assert (twins.loc[both["specz_name"]].to_numpy() == both["cosmos_id"].to_numpy()).all()
+
+
+def test_truth_is_close_to_spectroscopic_labels(rows):
+    by = {name: part.set_index("object_id") for name, part in rows.groupby("config")}
+    label = by["galaxiesml"]["redshift"].rename("label").to_frame()
+    both = label.join(by["truth"]["redshift"], how="inner")
+    off = (both["label"] - both["redshift"]).abs() / (1 + both["redshift"])
+    assert len(both) > 100
+    assert np.mean(off > 0.01) < 0.05  # the mock puts in about 1 % of wrong redshifts
+
+
+def test_index_lists_every_row_with_its_split(built, rows):
+    for config in CONFIGS:
+        index = pq.read_table(built.release / config / "index.parquet").to_pandas()
+        part = rows[rows["config"] == config].set_index("object_id")["split"]
+        assert index.set_index("object_id")["split"].to_dict() == part.to_dict()
+        assert index["row_hash"].is_unique
+
+
+def test_manifest_hashes_are_those_of_the_files(built, manifest):
+    named = {
+        path.relative_to(built.release).as_posix(): file_digest(path)
+        for path in built.release.rglob("*")
+        if path.is_file() and path.name != "MANIFEST.json"
+    }
+    assert manifest["files"] == named
+    assert manifest["sha256"] == self_digest(manifest)
+
+
+def test_manifest_says_it_is_a_mock_and_names_no_machine(built, manifest):
+    assert manifest["mock"] is True
+    assert manifest["version"].endswith("+mock")
+    text = (built.release / "MANIFEST.json").read_text()
+    assert str(built.root) not in text and "linux" not in text.lower()
+
+
+def test_parquet_files_are_written_as_promised(built):
+    for path in built.release.glob("*/*.parquet"):
+        meta = pq.read_metadata(path)
+        columns = [meta.row_group(0).column(k) for k in range(meta.num_columns)]
+        assert {column.compression for column in columns} == {"ZSTD"}
+        floats = [c for c in columns if c.physical_type in ("FLOAT", "DOUBLE")]
+        assert all("BYTE_STREAM_SPLIT" in column.encodings for column in floats)
+
+
+def test_a_flipped_byte_is_caught_by_the_page_checksums(workspace):
+    path = workspace.release / "transferz/train-00000-of-00001.parquet"
+    good = path.read_bytes()
+    middle = len(good) // 2
+    path.write_bytes(good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :])
+    with pytest.raises(OSError, match=r"CRC|checksum"):
+        pq.read_table(path, page_checksum_verification=True)
+
+
+def test_permuted_upstream_rows_give_the_same_release(workspace):
+    """Shuffle the upstream files' rows; the released bytes do not change."""
+    before = {p: p.read_bytes() for p in workspace.release.glob("*/*.parquet")}
+    rng = np.random.default_rng(0)
+    for path in [*workspace.raw.glob("*/*.csv")]:
+        header, *lines = path.read_text().splitlines()
+        shuffled = [lines[k] for k in rng.permutation(len(lines))]
+        path.write_text("\n".join([header, *shuffled, ""]))
+    shuffle_fits(next(workspace.raw.glob("cosmos2020/*.fits")), rng)
+    done = workspace.run(
+        "dvc", "repro", "--downstream", "ingest@hsc", "ingest@cosmos2020", "ingest@galaxiesml"
+    )
+    assert "Running stage 'release'" not in done.stdout  # DVC itself sees nothing new to do
+    assert {p: p.read_bytes() for p in workspace.release.glob("*/*.parquet")} == before
+
+
+def shuffle_fits(path, rng):
+    from astropy.table import Table
+
+    table = Table.read(path)
+    table[rng.permutation(len(table))].write(path, overwrite=True)
