@@ -38,6 +38,8 @@ def igm_transmission(wavelength: npt.ArrayLike, redshift: float) -> Array:
     (approximation of footnote 3 to eq. 16).
     """
     observed = np.asarray(wavelength, float)
+    if np.all(observed > LYMAN_SERIES[0][0] * (1.0 + redshift)):  # redward of Lyman alpha
+        return np.ones_like(observed)
     return np.exp(-_line_blanketing(observed, redshift) - _photoelectric(observed, redshift))
 
 

@@ -62,9 +62,9 @@ class ModelGrid:
     mass_per_amplitude: Array
 
 
-def _model_spectra(dust: Sequence[DustGrid]) -> tuple[Array, Array]:
+def _model_spectra(coefficients: Array, dust: Sequence[DustGrid]) -> tuple[Array, Array]:
     """Spectra (M, L) at 10 pc per solar mass formed, and stellar masses (M,) of the same."""
-    basis, coefficients = galaxy_basis(), fit_coefficients()
+    basis = galaxy_basis()
     spectra = coefficients @ basis.total
     screens = [
         attenuate(grid.law, basis.wavelength, ebv)
@@ -83,6 +83,7 @@ def model_grid(
     redshift_max: float = 6.0,
     redshift_step: float = REDSHIFT_STEP,
     dust: Sequence[DustGrid] = DEFAULT_DUST,
+    coefficients: Array | None = None,
 ) -> ModelGrid:
     """Compute the fluxes of all models (a few seconds).
 
@@ -94,12 +95,14 @@ def model_grid(
         The grid runs from 0 to `redshift_max`.
     dust : sequence of DustGrid
         Dust laws and amounts.
+    coefficients : ndarray, shape (T, 5), optional
+        Templates as mixtures of the basis spectra; by default
+        `transferz.photometry.templates.fit_coefficients`.
 
     Returns
     -------
     ModelGrid
-        Model number ``screen * 31 + template``: screens in the order of `dust`, templates as in
-        `transferz.photometry.templates.fit_coefficients`.
+        Model number ``screen * T + template``: screens in the order of `dust`.
 
     Raises
     ------
@@ -112,7 +115,8 @@ def model_grid(
         raise ValueError(f"no redshifts from 0 to {redshift_max:g} in steps of {redshift_step:g}")
     redshift = np.round(np.arange(round(redshift_max / redshift_step) + 1) * redshift_step, 6)
     wavelength = galaxy_basis().wavelength
-    spectra, mass = _model_spectra(dust)
+    templates = fit_coefficients() if coefficients is None else coefficients
+    spectra, mass = _model_spectra(templates, dust)
     flux = fluxes_by_redshift(wavelength, spectra, bands, redshift)
     peak = flux.max(axis=2, keepdims=True)
     flux = np.maximum(flux / peak, FLUX_FLOOR)

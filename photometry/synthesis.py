@@ -32,10 +32,12 @@ def log_step(wavelength: Array) -> float:
     return mean
 
 
-def _band_weights(wavelength: Array, band: Band, redshift: float) -> tuple[Integers, Array]:
+def _band_weights(
+    wavelength: Array, step: float, band: Band, redshift: float
+) -> tuple[Integers, Array]:
     """Indices into `wavelength` and weights of one band; see `flux_weights`."""
     curve_wavelength, response = transmission(band)
-    start, step = np.log(wavelength[0] * (1.0 + redshift)), log_step(wavelength)
+    start = np.log(wavelength[0] * (1.0 + redshift))
     low = int(np.ceil((np.log(curve_wavelength[0]) - start) / step))
     high = int(np.floor((np.log(curve_wavelength[-1]) - start) / step))
     index = np.arange(low, high + 1)
@@ -75,7 +77,8 @@ def flux_weights(
     ValueError
         If `wavelength` is not uniform in its logarithm.
     """
-    parts = [_band_weights(wavelength, band, redshift) for band in bands]
+    step = log_step(wavelength)
+    parts = [_band_weights(wavelength, step, band, redshift) for band in bands]
     ends = np.concatenate([[0], np.cumsum([index.size for index, _ in parts])])
     columns = np.concatenate([index for index, _ in parts])
     values = np.concatenate([weight for _, weight in parts])

@@ -17,9 +17,9 @@ from transferz.dataset.mock.noise import dim, extinction_coefficients
 from transferz.dataset.mock.randomness import generator
 from transferz.dataset.mock.sky import ARCSEC, MaskFlags
 from transferz.dataset.mock.sources import Sources
-from transferz.dataset.mock.templates import fit_grid
 from transferz.photometry.fit import PhotoZ, fit_stars, fit_templates
 from transferz.photometry.flux import magnitude_error, to_magnitude
+from transferz.photometry.models import DustGrid, model_grid
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -64,7 +64,8 @@ def fit(
     flux, error = photometry.total("APER2")
     coefficients = -extinction_coefficients(params.bands)  # a minus: undo the dimming
     flux, error = dim(flux, ebv, coefficients), dim(error, ebv, coefficients)
-    grid = fit_grid(params.bands, mixtures, params.fit.templates.ebv, params.fit.redshift_max)
+    dust = (DustGrid("calzetti", tuple(params.fit.templates.ebv)),)
+    grid = model_grid(params.bands, params.fit.redshift_max, dust=dust, coefficients=mixtures)
     galaxy = fit_templates(flux, error, grid, params.fit.errors)
     return TemplateFit(galaxy, fit_stars(flux, error, params.bands, params.fit.errors))
 

@@ -5,8 +5,6 @@ COSMOS: a few typical spectra of its population, found by k-means, so that most 
 between templates (our choice; see `TemplateParams`).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
@@ -15,11 +13,6 @@ from scipy.cluster.vq import kmeans2
 from transferz.dataset.mock.population import PopulationParams, sample_galaxies
 from transferz.dataset.mock.randomness import generator
 from transferz.dataset.params import Params
-from transferz.photometry.bands import Band
-from transferz.photometry.cosmology import dimming
-from transferz.photometry.dust import attenuate
-from transferz.photometry.models import FLUX_FLOOR, REDSHIFT_STEP, ModelGrid
-from transferz.photometry.synthesis import fluxes_by_redshift
 from transferz.photometry.templates import galaxy_basis
 
 Floats = npt.NDArray[np.float64]
@@ -78,31 +71,3 @@ def _binned_basis() -> Floats:
     bins = np.digitize(basis.wavelength, SHAPE_EDGES) - 1
     light = basis.total * basis.wavelength
     return np.array([light[:, bins == k].mean(axis=1) for k in range(len(SHAPE_EDGES) - 1)])
-
-
-def fit_grid(
-    bands: Sequence[Band], mixtures: Floats, ebv: Sequence[float], redshift_max: float
-) -> ModelGrid:
-    """Compute the fluxes of all models: every mixture behind every amount of dust.
-
-    Parameters
-    ----------
-    bands : sequence of Band
-        B bands.
-    mixtures : (T, 5) ndarray
-        From `typical_mixtures`.
-    ebv : sequence of float
-        Calzetti colour excesses, mag.
-    redshift_max : float
-        End of the redshift grid.
-    """
-    basis = galaxy_basis()
-    screens = [attenuate("calzetti", basis.wavelength, one) for one in ebv]
-    spectra = np.concatenate([(mixtures @ basis.total) * screen for screen in screens])
-    mass = np.tile(basis.stellar_mass(mixtures), len(ebv))
-    redshift = np.round(np.arange(0.0, redshift_max + REDSHIFT_STEP / 2, REDSHIFT_STEP), 6)
-    flux = fluxes_by_redshift(basis.wavelength, spectra, bands, redshift)
-    peak = flux.max(axis=2, keepdims=True)
-    flux = np.maximum(flux / peak, FLUX_FLOOR)
-    per_amplitude = mass / (peak[..., 0] * dimming(redshift)[:, None])
-    return ModelGrid(tuple(bands), redshift, flux, np.square(flux), per_amplitude)
