@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -126,3 +127,10 @@ def require_file(path: Path, remedy: str = "run the stage before this one: `dvc 
     if not path.is_file():
         raise InputError(f"{path} is missing; {remedy}")
     return path
+
+
+def file_digest(path: Path) -> dict[str, Any]:
+    """Return a file's sha256 (hexadecimal) and size in bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}

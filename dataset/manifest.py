@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from transferz.dataset.files import read_json
+from transferz.dataset.files import file_digest, read_json
 from transferz.dataset.hashing import content_hash
 from transferz.dataset.params import PARAMS_FILE
 from transferz.dataset.release import INDEX_FILE
@@ -30,13 +30,6 @@ PACKAGES = (
     "speclite",
 )
 """The packages whose version can change the data."""
-
-
-def file_digest(path: Path) -> dict[str, Any]:
-    """Return a file's sha256 (hexadecimal) and size in bytes."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": digest, "bytes": path.stat().st_size}
 
 
 def self_digest(manifest: dict[str, Any]) -> str:

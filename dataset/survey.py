@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-from transferz.dataset.files import replace_directory, write_json
-from transferz.dataset.manifest import file_digest
+from transferz.dataset.files import file_digest, replace_directory, write_json
 from transferz.dataset.mock.build import write_mock
 from transferz.dataset.mock.params import MockParams
 from transferz.dataset.params import read_params

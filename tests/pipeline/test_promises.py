@@ -9,7 +9,8 @@ import pytest
 from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.units import arcsec, deg
 
-from transferz.dataset.manifest import data_files, file_digest, self_digest, split_of
+from transferz.dataset.files import file_digest
+from transferz.dataset.manifest import data_files, self_digest, split_of
 from transferz.dataset.match import MatchParams
 from transferz.dataset.params import read_params
 from transferz.schemas import RELEASE, SPLITS

@@ -1,0 +1,79 @@
+"""What the documents say can be done can be done."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from transferz.baselines.arguments import parse_arguments
+from transferz.cli import main
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
+
+
+def blocks(language):
+    """The code blocks of all documents, with continued lines joined."""
+    found = []
+    for path in DOCUMENTS:
+        for kind, text in BLOCK.findall(path.read_text(encoding="utf-8")):
+            if kind == language:
+                found.append((path.name, text.replace("\\\n", " ")))
+    return found
+
+
+def commands():
+    lines = [
+        (name, line.split("#")[0]) for name, text in blocks("bash") for line in text.splitlines()
+    ]
+    return [(name, shlex.split(line)) for name, line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_pictures_are_there(path):
+    for target in LINK.findall(path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(("document", "command"), commands())
+def test_commands_exist_and_take_these_arguments(document, command):
+    program, *arguments = command
+    if program == "make":
+        assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif program == "dvc":
+        assert arguments[0] in ("repro", "dag", "metrics")
+    else:
+        assert program == "transferz"
+        check_arguments(*arguments)
+
+
+def check_arguments(command, *arguments):
+    if command == "train":
+        parse_arguments(arguments, "transferz train")
+        return
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+
+
+def test_the_python_examples_run(tiny_release, monkeypatch, tmp_path):
+    """README's example, as written, on a release that the environment names."""
+    monkeypatch.setenv("TRANSFERZ_RELEASE", str(tiny_release))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
+    examples = blocks("python")
+    assert examples
+    for _, text in examples:
+        names = {}
+        exec(compile(text, "README.md", "exec"), names)
+        assert set(names["ds"]) == {"train", "validation", "calibration", "test"}
+        assert len(names["test"]) > 0
+
+
+def test_citation_and_version_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{citation["version"]}"' in project
