@@ -1,11 +1,12 @@
 """Stage `card`: write the release's page, its figure, its citation file and its manifest."""
 
+import datetime
 import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from transferz.dataset.card_text import card_text
 from transferz.dataset.figures import distributions, save_png
@@ -40,7 +41,12 @@ class ReleaseParams(Params):
     """
 
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
-    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    date: str
+
+    @field_validator("date")
+    @classmethod
+    def _is_a_date(cls, value: str) -> str:
+        return datetime.date.fromisoformat(value).isoformat()
 
 
 def read_config(directory: Path) -> pd.DataFrame:

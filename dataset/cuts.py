@@ -1,18 +1,23 @@
 """Named cuts on a table: each a rule that rows must keep, counted by what it removes."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from pydantic import model_validator
 
 from transferz.dataset.params import Params
 from transferz.dataset.stage import Counts
+from transferz.dataset.tables import sort_rows
 from transferz.schemas import BANDS, ParameterError
 
 
 class Cut(Params):
-    """One named cut of params.yaml; exactly one of the first three is given.
+    """One named cut of params.yaml; exactly one of the three kinds of rule is given.
 
     Attributes
     ----------
+    name : str
+        What counts and documents call it.
     keep : str
         A rule over the table's columns, in pandas' expression language. ``{band}`` in it stands
         for each HSC band in turn, and all five must keep the rule. A comparison with a missing
@@ -25,6 +30,7 @@ class Cut(Params):
         Where the cut comes from; ``our choice`` where nobody published it.
     """
 
+    name: str
     keep: str = ""
     keep_first: str = ""
     drop_repeated: str = ""
@@ -38,7 +44,7 @@ class Cut(Params):
 
 
 def apply_cuts(
-    frame: pd.DataFrame, cuts: dict[str, Cut], key: str, where: str
+    frame: pd.DataFrame, cuts: Sequence[Cut], key: str, where: str
 ) -> tuple[pd.DataFrame, Counts]:
     """Apply cuts one after the other.
 
@@ -46,7 +52,7 @@ def apply_cuts(
     ----------
     frame : pandas.DataFrame
         The rows; their order does not matter to the result.
-    cuts : dict of str to Cut
+    cuts : sequence of Cut
         Applied in this order.
     key : str
         The id column.
@@ -66,13 +72,13 @@ def apply_cuts(
         If a rule can't be evaluated, or if no row is left.
     """
     kept, removed = frame, {}
-    for name, cut in cuts.items():
-        keeps = _keeps(kept, cut, key, f"{where}.{name}")
-        removed[name] = int((~keeps).sum())
+    for cut in cuts:
+        keeps = _keeps(kept, cut, key, f"{where}.{cut.name}")
+        removed[cut.name] = int((~keeps).sum())
         kept = kept.loc[keeps]
-        if removed[name] and kept.empty:
+        if removed[cut.name] and kept.empty:
             raise ParameterError(
-                f"params.yaml: cut '{where}.{name}' removed the last {removed[name]} of "
+                f"params.yaml: cut '{where}.{cut.name}' removed the last {removed[cut.name]} of "
                 f"{len(frame)} rows; check its rule against the table's units and values"
             )
     return kept.reset_index(drop=True), Counts(len(frame), len(kept), removed)
@@ -84,7 +90,8 @@ def _keeps(frame: pd.DataFrame, cut: Cut, key: str, where: str) -> pd.Series:
     if column and column not in frame:
         raise ParameterError(f"params.yaml: cut '{where}' names no column of the table: {column}")
     if cut.keep_first:
-        return ~frame.sort_values(key).duplicated(column, keep="first").reindex(frame.index)
+        ordered = sort_rows(frame, key)
+        return ~ordered.duplicated(column, keep="first").reindex(frame.index)
     if cut.drop_repeated:
         return ~frame.duplicated(column, keep=False)
     return _evaluate(frame, cut.keep, where)
@@ -101,7 +108,6 @@ def _evaluate(frame: pd.DataFrame, rule: str, where: str) -> pd.Series:
             f"params.yaml: cut '{where}': cannot evaluate '{rule}' ({error}); "
             f"the columns are {', '.join(frame.columns)}"
         ) from error
-    keeps = pd.concat(results, axis=1).fillna(False).all(axis=1)
-    if not all(pd.api.types.is_bool_dtype(result) for result in results):
-        raise ParameterError(f"params.yaml: cut '{where}': '{rule}' is no yes-or-no rule")
-    return keeps
+    if not all(isinstance(one, pd.Series) and one.dtype.kind == "b" for one in results):
+        raise ParameterError(f"params.yaml: cut '{where}': '{rule}' is no yes-or-no rule on rows")
+    return pd.concat(results, axis=1).all(axis=1)

@@ -6,13 +6,29 @@ from transferz.dataset.files import replace_directory
 from transferz.dataset.sources import cosmos2020, galaxiesml, hsc
 from transferz.dataset.stage import TABLE, Counts, Layout, run_stage
 from transferz.dataset.tables import write_table
-from transferz.schemas import COSMOS2020, GALAXIESML, HSC
+from transferz.schemas import COSMOS2020, GALAXIESML, HSC, InputError
 
 CATALOGUES = {
     "cosmos2020": (cosmos2020.read, COSMOS2020),
     "hsc": (hsc.read, HSC),
     "galaxiesml": (galaxiesml.read, GALAXIESML),
 }
+
+
+def refuse_mock(layout: Layout) -> None:
+    """Refuse the mock's catalogue under the name of a real survey.
+
+    Raises
+    ------
+    InputError
+        If the survey is real and its COSMOS2020 file says that it is simulated.
+    """
+    directory = layout.raw / "cosmos2020"
+    if layout.survey != "mock" and cosmos2020.is_mock(directory):
+        raise InputError(
+            f"{directory} holds the mock's catalogue, which cannot be released as survey "
+            f"'{layout.survey}'; put the real one there"
+        )
 
 
 def ingest(layout: Layout, catalogue: str) -> None:
@@ -25,6 +41,7 @@ def ingest(layout: Layout, catalogue: str) -> None:
     catalogue : str
         One of `CATALOGUES`.
     """
+    refuse_mock(layout)
     read, table = CATALOGUES[catalogue]
     frame = read(layout.raw / catalogue)
     with replace_directory(layout.interim("ingest", catalogue)) as directory:

@@ -18,6 +18,16 @@ from transferz.schemas import CONFIGS, SPLITS
 
 MANIFEST_FILE = "MANIFEST.json"
 SECTIONS = ("mock", "select", "match", "split", "release")
+CATALOGUES = ("cosmos2020", "hsc", "galaxiesml")
+COUNTING_STAGES = {
+    "ingest": CATALOGUES,
+    "select": CATALOGUES,
+    "match": ("",),
+    "split": ("",),
+    "release": ("",),
+}
+"""The stages between survey and card, each with the catalogues that it runs for."""
+
 PACKAGES = (
     "astro-sedpy",
     "astropy",
@@ -69,12 +79,11 @@ def _content(path: Path) -> dict[str, Any]:
 
 def stage_counts(layout: Layout) -> dict[str, Any]:
     """Return the counts of every stage, by ``stage`` or ``stage@catalogue``."""
-    root = layout.interim("")
-    found = {}
-    for path in sorted(root.rglob(COUNTS)):
-        stage = "@".join(path.parent.relative_to(root).parts)
-        found[stage] = read_json(path)
-    return found
+    return {
+        f"{stage}@{one}" if one else stage: read_json(layout.interim(stage, one) / COUNTS)
+        for stage, catalogues in COUNTING_STAGES.items()
+        for one in catalogues
+    }
 
 
 def _parameters(mock: bool) -> dict[str, Any]:

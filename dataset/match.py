@@ -20,7 +20,7 @@ from transferz.dataset.params import Params, read_params
 from transferz.dataset.sky import Positions, shift, tangent_offsets
 from transferz.dataset.stage import TABLE, Counts, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
-from transferz.schemas import GALAXIESML, HSC, MATCHED, SELECTED, Table
+from transferz.schemas import COSMOS2020, HSC, MATCHED, SELECTED, SPECTROSCOPIC, Table
 
 REPORT = "report.json"
 
@@ -46,7 +46,7 @@ class MatchParams(Params):
     remove_median_offset: bool
     chance_shift_arcsec: float = Field(gt=0)
     magnitude_edges: list[float] = Field(min_length=2)
-    histogram_step_arcsec: float = Field(gt=0)
+    histogram_step_arcsec: float = Field(ge=0.001)
 
     @field_validator("magnitude_edges")
     @classmethod
@@ -97,6 +97,17 @@ def match_sky(cosmos: Positions, hsc: Positions, params: MatchParams) -> SkyMatc
     return SkyMatch(mutual_nearest(cosmos, hsc, params.radius_arcsec), offset, hsc)
 
 
+def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Matches) -> pd.DataFrame:
+    """Return the ids of matched rows, and their separation in arcsec."""
+    return pd.DataFrame(
+        {
+            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.index_first],
+            "object_id": hsc["object_id"].to_numpy()[matches.index_second],
+            "separation": matches.separation_arcsec.round(4).astype("float32"),
+        }
+    )
+
+
 def shared_ids(
     matched: pd.DataFrame, galaxiesml: pd.DataFrame, radius_arcsec: float
 ) -> tuple[pd.Series, dict[str, int]]:
@@ -120,40 +131,48 @@ def shared_ids(
     found = matched["object_id"].astype("Int64").where(same)
     rest = matched.loc[~same]
     others = galaxiesml.loc[~galaxiesml["object_id"].isin(matched["object_id"])]
-    near = mutual_nearest(positions(rest, HSC), positions(others, GALAXIESML), radius_arcsec)
+    near = mutual_nearest(positions(rest, HSC), positions(others, SPECTROSCOPIC), radius_arcsec)
     rows = rest.index[near.index_first]
     found.loc[rows] = others["object_id"].to_numpy()[near.index_second]
     return found, {"by_id": int(same.sum()), "by_position": len(rows)}
 
 
-def join(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Matches) -> pd.DataFrame:
-    """Join the matched rows: HSC's id, position and photometry, COSMOS2020's redshift.
+def join(
+    cosmos: pd.DataFrame, hsc: pd.DataFrame, pairs: pd.DataFrame
+) -> tuple[pd.DataFrame, Counts]:
+    """Join the selected rows that are pairs: HSC's id and photometry, COSMOS2020's redshift.
 
     Parameters
     ----------
     cosmos, hsc : pandas.DataFrame
-        Tables `SELECTED` and `HSC`.
-    matches : Matches
-        Rows that belong together.
+        Tables `SELECTED` and `HSC`, after their cuts.
+    pairs : pandas.DataFrame
+        ``cosmos_id``, ``object_id`` and ``separation`` of all matches, cut or not.
+
+    Returns
+    -------
+    joined : pandas.DataFrame
+        Table `MATCHED` but for ``galaxiesml_id``.
+    counts : Counts
+        COSMOS2020 rows without a counterpart, and with one that HSC's cuts removed.
     """
-    left = hsc.iloc[matches.index_second].reset_index(drop=True)
-    right = cosmos.iloc[matches.index_first].reset_index(drop=True)
-    right = right[["cosmos_id", "redshift", "redshift_lo", "redshift_hi"]]
-    separation = matches.separation_arcsec.round(4).astype("float32")
-    return left.join(right).assign(separation=separation)
+    labels = cosmos[["cosmos_id", "redshift", "redshift_lo", "redshift_hi"]]
+    paired = labels.merge(pairs, on="cosmos_id", validate="one_to_one")
+    joined = paired.merge(hsc, on="object_id", validate="one_to_one")
+    removed = {
+        "no_counterpart": len(labels) - len(paired),
+        "counterpart_cut": len(paired) - len(joined),
+    }
+    return joined, Counts(len(labels), len(joined), removed)
 
 
-def report(
-    cosmos: pd.DataFrame, first: Positions, found: SkyMatch, params: MatchParams
-) -> dict[str, Any]:
+def report(cosmos: pd.DataFrame, found: SkyMatch, params: MatchParams) -> dict[str, Any]:
     """Describe the quality of the match.
 
     Parameters
     ----------
     cosmos : pandas.DataFrame
-        Table `SELECTED`.
-    first : Positions
-        Its positions.
+        Table `COSMOS2020`.
     found : SkyMatch
         The match.
     params : MatchParams
@@ -165,7 +184,7 @@ def report(
         The median offset, the histogram of the offsets, and per bin of the i magnitude the share
         of objects that match a catalogue moved by ``chance_shift_arcsec``: arcsec and magnitudes.
     """
-    matches = found.matches
+    first, matches = positions(cosmos, COSMOS2020), found.matches
     east, north = tangent_offsets(
         first.take(matches.index_first), found.hsc.take(matches.index_second)
     )
@@ -192,8 +211,16 @@ def _plain(result: Any) -> dict[str, Any]:
     return {name: [None if v != v else v for v in values] for name, values in rounded.items()}
 
 
+def primary(hsc: pd.DataFrame) -> pd.DataFrame:
+    """Return the one detection of each HSC object: what a position is matched to."""
+    return hsc.loc[hsc["isprimary"]].reset_index(drop=True)
+
+
 def match(layout: Layout) -> None:
-    """Match the selected catalogues and write the joined table with its report.
+    """Match the catalogues and write the joined table of selected rows with its report.
+
+    All rows are matched, and the cuts applied to the pairs: an object whose true counterpart was
+    cut must not take the label of its neighbour.
 
     Parameters
     ----------
@@ -201,17 +228,20 @@ def match(layout: Layout) -> None:
         Where the survey's files lie.
     """
     params = read_params("match", MatchParams)
-    cosmos = read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED)
-    hsc = read_table(layout.interim("select", "hsc") / TABLE, HSC)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, GALAXIESML)
-    first = positions(cosmos, SELECTED)
-    found = match_sky(first, positions(hsc, HSC), params)
-    joined = join(cosmos, hsc, found.matches)
+    cosmos = read_table(layout.interim("ingest", "cosmos2020") / TABLE, COSMOS2020)
+    hsc = primary(read_table(layout.interim("ingest", "hsc") / TABLE, HSC))
+    found = match_sky(positions(cosmos, COSMOS2020), positions(hsc, HSC), params)
+    joined, counts = join(
+        read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED),
+        read_table(layout.interim("select", "hsc") / TABLE, HSC),
+        pair_ids(cosmos, hsc, found.matches),
+    )
+    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
     twins, shared = shared_ids(joined, galaxiesml, params.radius_arcsec)
-    counts = Counts(len(cosmos), len(joined), {"no_counterpart": len(cosmos) - len(joined)})
+    described = report(cosmos, found, params)
     with replace_directory(layout.interim("match")) as directory:
         write_table(joined.assign(galaxiesml_id=twins), directory / TABLE, MATCHED)
-        write_json(directory / REPORT, report(cosmos, first, found, params))
+        write_json(directory / REPORT, described)
         counts.write(directory, shared=shared)
 
 

@@ -15,7 +15,7 @@ PARAMS_FILE = Path("params.yaml")
 class Params(BaseModel):
     """Base of all parameter sections: immutable, no unknown names, no silent conversions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Section = TypeVar("Section", bound=BaseModel)

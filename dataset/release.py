@@ -9,7 +9,7 @@ from transferz.dataset.files import replace_directory, write_json
 from transferz.dataset.hashing import hash_rows
 from transferz.dataset.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
-from transferz.schemas import ASSIGNED, GALAXIESML, INDEX, MATCHED, RELEASE, SPLITS, TRUTH
+from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
 from transferz.schemas.frames import pandas_dtype
 
 SPLIT_FILE = "{split}-00000-of-00001.parquet"
@@ -26,7 +26,7 @@ def transferz_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFr
     Parameters
     ----------
     matched, galaxiesml : pandas.DataFrame
-        Tables `MATCHED` and `GALAXIESML`.
+        Tables `MATCHED` and `SPECTROSCOPIC`.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def galaxiesml_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataF
     Parameters
     ----------
     matched, galaxiesml : pandas.DataFrame
-        Tables `MATCHED` and `GALAXIESML`.
+        Tables `MATCHED` and `SPECTROSCOPIC`.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def configs(layout: Layout) -> dict[str, pd.DataFrame]:
         The columns of `RELEASE`, and ``split``.
     """
     matched = read_table(layout.interim("match") / TABLE, MATCHED)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, GALAXIESML)
+    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
     assigned = read_table(layout.interim("split") / TABLE, ASSIGNED)
     photometric, spectroscopic = (
         rows(matched, galaxiesml).merge(assigned, on="object_id", validate="one_to_one")

@@ -4,19 +4,19 @@ import sys
 from typing import Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from transferz.dataset.cuts import Cut, apply_cuts
 from transferz.dataset.files import replace_directory
 from transferz.dataset.params import Params, read_params
 from transferz.dataset.stage import TABLE, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
-from transferz.schemas import COSMOS2020, GALAXIESML, HSC, SELECTED
+from transferz.schemas import COSMOS2020, GALAXIESML, HSC, SELECTED, SPECTROSCOPIC
 
 CATALOGUES = {
     "cosmos2020": (COSMOS2020, SELECTED),
     "hsc": (HSC, HSC),
-    "galaxiesml": (GALAXIESML, GALAXIESML),
+    "galaxiesml": (GALAXIESML, SPECTROSCOPIC),
 }
 """Each catalogue's table before and after."""
 
@@ -24,7 +24,14 @@ CATALOGUES = {
 class SelectParams(Params):
     """The cuts on one catalogue."""
 
-    cuts: dict[str, Cut] = Field(min_length=1)
+    cuts: list[Cut] = Field(min_length=1)
+
+    @field_validator("cuts")
+    @classmethod
+    def _named_once(cls, cuts: list[Cut]) -> list[Cut]:
+        if len({cut.name for cut in cuts}) < len(cuts):
+            raise ValueError("names of cuts must differ")
+        return cuts
 
 
 class LabelParams(SelectParams):

@@ -20,7 +20,7 @@ from transferz.dataset.splitting import (
 )
 from transferz.dataset.stage import TABLE, Counts, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
-from transferz.schemas import ASSIGNED, GALAXIESML, MATCHED, SPLITS
+from transferz.schemas import ASSIGNED, MATCHED, SPECTROSCOPIC, SPLITS
 
 
 class SplitParams(Params):
@@ -44,7 +44,7 @@ class SplitParams(Params):
     scheme: Literal["hash", "sky_block", "published"]
     salt: str = Field(min_length=1)
     fractions: dict[str, float]
-    sky_block_nside: int = Field(gt=0)
+    sky_block_nside: int = Field(gt=0, le=2**29)
     published_calibration: float = Field(ge=0, lt=1)
 
 
@@ -54,7 +54,7 @@ def all_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     matched, galaxiesml : pandas.DataFrame
-        Tables `MATCHED` and `GALAXIESML`.
+        Tables `MATCHED` and `SPECTROSCOPIC`.
 
     Returns
     -------
@@ -121,7 +121,8 @@ def split_rows(
         Of objects; the cut is ``split_conflict``.
     """
     split = assign(rows, params)
-    hashes = hash_ids(rows["object_id"].to_numpy(), params.salt)
+    # A salt of its own: by the hash that assigns the splits, train would win every conflict.
+    hashes = hash_ids(rows["object_id"].to_numpy(), f"{params.salt}/rank")
     left_out = drop_conflicts(
         rows["object_id"].to_numpy(),
         rows["ra"].to_numpy(),
@@ -151,7 +152,7 @@ def split(layout: Layout) -> None:
     params = read_params("split", SplitParams)
     radius = read_params("match", MatchParams).radius_arcsec
     matched = read_table(layout.interim("match") / TABLE, MATCHED)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, GALAXIESML)
+    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
     assigned, counts = split_rows(all_rows(matched, galaxiesml), params, radius)
     sizes = assigned["split"].value_counts()
     with replace_directory(layout.interim("split")) as directory:

@@ -26,8 +26,8 @@ def survey(layout: Layout) -> None:
     """
     if layout.survey != "mock":
         raise ParameterError(
-            f"survey '{layout.survey}' cannot be fetched yet, only 'mock' can be made; "
-            f"put the upstream files into {layout.raw} by hand and run the later stages"
+            f"survey '{layout.survey}' is not built yet: expected 'mock', the only survey that "
+            "this version can make; run `make repro`"
         )
     params = read_params("mock", MockParams)
     with replace_directory(layout.raw) as directory:

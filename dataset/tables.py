@@ -50,9 +50,23 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
     SchemaError
         If the frame breaks the declaration; nothing is written then.
     """
-    rows = frame.loc[:, list(table.names)].sort_values(table.key, kind="stable", ignore_index=True)
+    rows = sort_rows(frame.loc[:, list(table.names)], table.key).reset_index(drop=True)
     arrow = to_arrow(check(rows, table, source=path.name), table)
     write_parquet(arrow, path)
+
+
+def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Sort rows by their id, those that share one by all their values.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows in any order.
+    key : str
+        The id column.
+    """
+    others = [] if frame[key].is_unique else [name for name in frame.columns if name != key]
+    return frame.sort_values([key, *others], kind="stable")
 
 
 def write_parquet(arrow: pa.Table, path: Path) -> None:

@@ -18,6 +18,7 @@ from transferz.schemas.release import (
     REDSHIFT_KINDS,
     RELEASE,
     SELECTED,
+    SPECTROSCOPIC,
     SPLITS,
     TRUTH,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "REDSHIFT_KINDS",
     "RELEASE",
     "SELECTED",
+    "SPECTROSCOPIC",
     "SPLITS",
     "TRUTH",
     "Column",

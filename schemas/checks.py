@@ -49,6 +49,8 @@ def _pandera_checks(column: Column) -> "list[pa.Check]":
     import pandera.pandas as pa
 
     checks = []
+    if column.dtype.startswith("float"):
+        checks.append(pa.Check(lambda values: abs(values) != float("inf"), error="finite"))
     if column.minimum is not None:
         checks.append(pa.Check.ge(column.minimum, error=f">= {column.minimum:g}"))
     if column.maximum is not None:

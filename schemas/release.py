@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from transferz.schemas.catalogues import COSMOS2020, REDSHIFT_MAX, SPECZ_NAME
+from transferz.schemas.catalogues import COSMOS2020, GALAXIESML, REDSHIFT_MAX, SPECZ_NAME
 from transferz.schemas.column import Column, Table
 from transferz.schemas.photometry import OBJECT_ID, cmodel_columns, position_columns
 
@@ -64,6 +64,9 @@ SELECTED = Table(
     key="cosmos_id",
 )
 """COSMOS2020 galaxies whose photo-z serves as a label."""
+
+SPECTROSCOPIC = Table("spectroscopic", (OBJECT_ID, *GALAXIESML.columns[1:]), key="object_id")
+"""GalaxiesML after its cuts: an object occurs once."""
 
 MATCHED = Table(
     "matched",

@@ -10,6 +10,13 @@ from transferz.schemas import COSMOS2020
 PATTERN = "COSMOS2020_CLASSIC_R1_*.fits"
 
 
+def is_mock(raw: Path) -> bool:
+    """Whether the file says of itself that its galaxies are simulated."""
+    from astropy.io import fits
+
+    return any("MOCK" in fits.getheader(path, 1) for path in raw.glob(PATTERN))
+
+
 def read(raw: Path) -> pd.DataFrame:
     """Read COSMOS2020.
 

@@ -9,11 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from transferz.schemas import Column, InputError, Table
+from transferz.schemas import Column, InputError, SchemaError, Table
 from transferz.schemas.frames import arrow_schema, pandas_dtype, to_frame
 
 CHUNK_ROWS = 200_000  # bounds the memory that reading takes
-SENTINELS = (-99.0, 99.0)  # upstream's "no value", beside NaN
+MISSING = -99.0  # upstream's "no value", beside NaN
+UNMEASURED = 99.0  # the same, for redshifts and magnitudes
+NULLS = ("", "nan", "NaN", "null", "NULL")  # but not NA, which may be somebody's name
 TRUE, FALSE = ("True", "true", "TRUE", "t", "1"), ("False", "false", "FALSE", "f", "0")
 
 
@@ -130,15 +132,20 @@ def _fits_chunk(rows: np.ndarray, names: Mapping[str, str], table: Table) -> pd.
 
 def _typed(values: np.ndarray, column: Column) -> pd.Series:
     """Native byte order, the declared dtype, sentinels as NaN."""
-    series = pd.Series(values.astype(values.dtype.newbyteorder("="))).astype(pandas_dtype(column))
-    return drop_sentinels(series, column)
+    series = pd.Series(values.astype(values.dtype.newbyteorder("=")))
+    typed = series.astype(pandas_dtype(column))
+    if column.dtype.startswith("int") and not (typed == series).all():
+        raise ValueError(f"column {column.name}: a value is no {column.dtype}")
+    return drop_sentinels(typed, column)
 
 
 def drop_sentinels(values: pd.Series, column: Column) -> pd.Series:
-    """Turn upstream's -99 and 99 into missing values where the column may have them."""
-    if column.nullable and column.dtype.startswith("float"):
-        return values.mask(values.isin(SENTINELS))
-    return values
+    """Turn upstream's -99, 99 and infinity into missing values where the column may have them."""
+    if not (column.nullable and column.dtype.startswith("float")):
+        return values
+    may_be_99 = not column.ucd.startswith(("src.redshift", "phot.mag"))
+    missing = values.isin([MISSING] if may_be_99 else [MISSING, UNMEASURED])
+    return values.mask(missing | np.isinf(values))
 
 
 def read_csv(path: Path, table: Table) -> pd.DataFrame:
@@ -163,11 +170,12 @@ def read_csv(path: Path, table: Table) -> pd.DataFrame:
     """
     try:
         names = upstream_names(_csv_header(path), table, path)
-        arrow = _read_columns(path, names, table)
+        columns = tuple(table[name] for name in names)
+        frame = to_frame(_read_columns(path, names, table), Table(table.name, columns, table.key))
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from None
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} is no sound CSV file ({error}); fetch it again") from error
-    columns = tuple(table[name] for name in names)
-    frame = to_frame(arrow, Table(table.name, columns, table.key))
     return frame.apply(lambda values: drop_sentinels(values, table[str(values.name)]))
 
 
@@ -183,6 +191,7 @@ def _read_columns(path: Path, names: Mapping[str, str], table: Table) -> pa.Tabl
         column_types={theirs: schema.field(ours).type for ours, theirs in names.items()},
         true_values=TRUE,
         false_values=FALSE,
+        null_values=NULLS,
         strings_can_be_null=True,
     )
     return pacsv.read_csv(path, convert_options=options).rename_columns(list(names))

@@ -11,8 +11,8 @@ from transferz.dataset.stage import Counts
 from transferz.schemas import BANDS, ParameterError
 
 
-def cut(**rule):
-    return Cut(source="our choice", **rule)
+def cut(name, **rule):
+    return Cut(name=name, source="our choice", **rule)
 
 
 def frame(redshift, name=None):
@@ -23,7 +23,7 @@ def frame(redshift, name=None):
 
 def test_rows_are_counted_by_the_first_cut_they_break():
     rows = frame([0.1, 0.5, 2.0, np.nan])
-    cuts = {"low": cut(keep="redshift > 0.2"), "high": cut(keep="redshift < 1")}
+    cuts = [cut("low", keep="redshift > 0.2"), cut("high", keep="redshift < 1")]
     kept, counts = apply_cuts(rows, cuts, "id", "test")
     assert list(kept["id"]) == [1]
     assert counts == Counts(4, 1, {"low": 2, "high": 1})  # the missing redshift breaks `low`
@@ -32,13 +32,13 @@ def test_rows_are_counted_by_the_first_cut_they_break():
 def test_band_stands_for_every_band():
     rows = pd.DataFrame({f"{band}_mag": [20.0, 20.0] for band in BANDS}).assign(id=[0, 1])
     rows.loc[1, "y_mag"] = np.nan
-    kept, _ = apply_cuts(rows, {"measured": cut(keep="0 < {band}_mag < 50")}, "id", "test")
+    kept, _ = apply_cuts(rows, [cut("measured", keep="0 < {band}_mag < 50")], "id", "test")
     assert list(kept["id"]) == [0]
 
 
 def test_first_of_a_name_is_the_one_of_least_id_in_any_order():
     rows = frame([1.0] * 4, ["a", "b", "a", "b"])
-    cuts = {"first": cut(keep_first="name")}
+    cuts = [cut("first", keep_first="name")]
     for seed in range(5):
         kept, counts = apply_cuts(rows.sample(frac=1, random_state=seed), cuts, "id", "test")
         assert set(kept["id"]) == {0, 1}
@@ -47,28 +47,36 @@ def test_first_of_a_name_is_the_one_of_least_id_in_any_order():
 
 def test_repeated_values_go_altogether():
     kept, counts = apply_cuts(
-        frame([1.0] * 4, ["a", "b", "a", "c"]), {"once": cut(drop_repeated="name")}, "id", "test"
+        frame([1.0] * 4, ["a", "b", "a", "c"]), [cut("once", drop_repeated="name")], "id", "test"
     )
     assert list(kept["name"]) == ["b", "c"]
     assert counts.removed == {"once": 2}
 
 
+def test_first_of_a_name_is_the_same_in_any_order_though_ids_repeat():
+    rows = pd.DataFrame({"id": [1, 1, 2], "value": [3.0, 2.0, 1.0], "name": ["a", "a", "a"]})
+    for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
+        kept, _ = apply_cuts(rows.iloc[order], [cut("first", keep_first="name")], "id", "test")
+        assert kept["value"].tolist() == [2.0]
+
+
 @pytest.mark.parametrize(
-    "rule", ["redshif > 1", "redshift >", "redshift + 1", "@pd.eval('1')", "name.__class__ == 1"]
+    "rule",
+    ["1 < 2", "redshif > 1", "redshift >", "redshift + 1", "@pd.eval('1')", "name.__class__ == 1"],
 )
 def test_a_rule_that_cannot_be_evaluated_is_named(rule):
     with pytest.raises(ParameterError, match=r"cut 'test\.odd'"):
-        apply_cuts(frame([1.0, 2.0]), {"odd": cut(keep=rule)}, "id", "test")
+        apply_cuts(frame([1.0, 2.0]), [cut("odd", keep=rule)], "id", "test")
 
 
 def test_an_unknown_column_is_named():
     with pytest.raises(ParameterError, match="names no column of the table: nome"):
-        apply_cuts(frame([1.0]), {"odd": cut(keep_first="nome")}, "id", "test")
+        apply_cuts(frame([1.0]), [cut("odd", keep_first="nome")], "id", "test")
 
 
 def test_a_cut_that_leaves_nothing_is_an_error():
     with pytest.raises(ParameterError, match=r"'test\.high' removed the last 2 of 2 rows"):
-        apply_cuts(frame([1.0, 2.0]), {"high": cut(keep="redshift > 5")}, "id", "test")
+        apply_cuts(frame([1.0, 2.0]), [cut("high", keep="redshift > 5")], "id", "test")
 
 
 redshifts = st.lists(st.floats(0, 6) | st.just(float("nan")), min_size=1, max_size=40)
@@ -78,10 +86,10 @@ redshifts = st.lists(st.floats(0, 6) | st.just(float("nan")), min_size=1, max_si
 @settings(max_examples=60, deadline=None)
 def test_counts_add_up_and_order_does_not_matter(values, limit, random):
     rows = frame([*values, 1.0], [*["same"] * len(values), "other"])
-    cuts = {
-        "any": cut(keep=f"redshift >= {min(limit, 1.0)}"),
-        "first": cut(keep_first="name"),
-    }
+    cuts = [
+        cut("any", keep=f"redshift >= {min(limit, 1.0)}"),
+        cut("first", keep_first="name"),
+    ]
     kept, counts = apply_cuts(rows, cuts, "id", "test")
     order = list(range(len(rows)))
     random.shuffle(order)

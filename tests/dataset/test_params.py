@@ -57,9 +57,10 @@ def test_every_cut_names_its_source():
         section = read_params(
             f"select.{catalogue}", SECTIONS[f"select.{catalogue}"], ROOT / "params.yaml"
         )
-        assert all(cut.source for cut in section.cuts.values())
+        assert all(cut.source for cut in section.cuts)
 
 
+CUT = {"name": "a", "keep": "ra > 0", "source": "x"}
 REFUSED = [
     ("match", {"radius_arcsec": -1.0}, "'match.radius_arcsec': Input should be greater than 0"),
     ("match", {"radius": 1.0}, "unknown parameter 'match.radius'"),
@@ -69,8 +70,11 @@ REFUSED = [
     ("split", {"salt": ""}, "'split.salt'"),
     ("release", {"version": "1.0"}, "'release.version'"),
     ("select.cosmos2020", {"label": "ez_z"}, "'select.cosmos2020.label'"),
-    ("select.hsc", {"cuts": {"a": {"keep": "ra > 0"}}}, "'select.hsc.cuts.a.source' is missing"),
-    ("select.hsc", {"cuts": {"a": {"source": "x"}}}, "exactly one of keep"),
+    ("select.hsc", {"cuts": [{"name": "a", "keep": "1"}]}, "'select.hsc.cuts.0.source' is missing"),
+    ("select.hsc", {"cuts": [{"name": "a", "source": "x"}]}, "exactly one of keep"),
+    ("select.hsc", {"cuts": [CUT, CUT]}, "names of cuts must differ"),
+    ("match", {"chance_shift_arcsec": float("inf")}, "finite number"),
+    ("release", {"date": "2026-99-99"}, "'release.date'"),
 ]
 
 

@@ -14,7 +14,14 @@ STARS = Table(
     "stars",
     (
         Column("star_id", "int64", "id", upstream=("ID",)),
-        Column("mag", "float32", "magnitude", nullable=True, upstream=("MAG_NEW", "MAG_OLD")),
+        Column(
+            "mag",
+            "float32",
+            "magnitude",
+            ucd="phot.mag",
+            nullable=True,
+            upstream=("MAG_NEW", "MAG_OLD"),
+        ),
         Column("bright", "bool", "flag", upstream=("BRIGHT",)),
         Column("made", "string", "ours alone", nullable=True),
     ),
@@ -140,3 +147,31 @@ def test_galaxiesml_notes_the_published_split(tmp_path):
 
 def test_every_ingested_column_has_an_upstream_name():
     assert all(column.upstream for column in COSMOS2020)
+
+
+def test_an_integer_that_does_not_fit_is_refused_not_wrapped(tmp_path):
+    table = Table("flags", (Column("flag", "int16", "mask", upstream=("FLAG",)),), key="flag")
+    path = write_fits(tmp_path / "a.fits", FLAG=np.array([0, 65536], dtype="i4"))
+    with pytest.raises(InputError, match="flag: a value is no int16"):
+        read_fits(path, table)
+
+
+def test_99_is_a_value_except_for_redshifts_and_magnitudes(tmp_path):
+    columns = tuple(
+        Column(name, "float32", name, ucd=ucd, nullable=True, upstream=(name,))
+        for name, ucd in (("chi2", "stat.fit.chi2"), ("z", "src.redshift.phot"))
+    )
+    values = np.array([99.0, -99.0, np.inf, 1.0], dtype="f4")
+    path = write_fits(tmp_path / "a.fits", chi2=values, z=values)
+    frame = read_fits(path, Table("fit", columns, key="z"))
+    np.testing.assert_array_equal(frame["chi2"], [99.0, np.nan, np.nan, 1.0])
+    np.testing.assert_array_equal(frame["z"], [np.nan, np.nan, np.nan, 1.0])
+
+
+def test_na_may_be_a_name(tmp_path):
+    table = Table("names", (Column("name", "string", "name", upstream=("NAME",)),), key="name")
+    (tmp_path / "a.csv").write_text("NAME\nNA\nN/A\n")
+    assert read_csv(tmp_path / "a.csv", table)["name"].tolist() == ["NA", "N/A"]
+    (tmp_path / "a.csv").write_text("NAME,OTHER\n,1\n")
+    with pytest.raises(SchemaError, match=r"a\.csv: column 'name': expected a value"):
+        read_csv(tmp_path / "a.csv", table)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from transferz.dataset.split import SplitParams, all_rows, split_rows
+from transferz.dataset.split import SplitParams, all_rows, assign, split_rows
 from transferz.schemas import SPLITS, ParameterError
 
 RADIUS = 1.0
@@ -140,3 +140,19 @@ def test_wrong_fractions_are_refused(fractions):
 def test_all_splits_are_used():
     matched, galaxiesml = sample(1, count=400)
     assert set(assigned(matched, galaxiesml)[0]["split"]) == set(SPLITS)
+
+
+def test_conflicts_take_from_every_split_alike():
+    """By the hash that assigns the splits, train would win every conflict with the others."""
+    before = dict.fromkeys(SPLITS, 0)
+    after = dict(before)
+    for seed in range(30):
+        matched, galaxiesml = sample(seed, count=300)
+        rows = all_rows(matched, galaxiesml.iloc[:0])
+        for name, count in assign(rows, PARAMS).value_counts().items():
+            before[name] += count
+        kept, _ = assigned(matched, galaxiesml.iloc[:0])
+        for name, count in kept["split"].value_counts().items():
+            after[name] += count
+    lost = {name: 1 - after[name] / before[name] for name in SPLITS}
+    assert min(lost.values()) > 0.5 * max(lost.values()) > 0.05

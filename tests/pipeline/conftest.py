@@ -64,7 +64,8 @@ class Workspace:
         *parents, last = dotted.split(".")
         section = content
         for name in parents:
-            section = section[name]
+            named = {one["name"]: one for one in section} if isinstance(section, list) else section
+            section = named[name]
         section[last] = value
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 

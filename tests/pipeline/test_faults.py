@@ -239,3 +239,19 @@ def test_dvc_stops_at_the_failed_stage(workspace):
     assert "sum to 1" in done.stderr
     assert snapshot(workspace.release) == before
     assert pc.sum(pq.read_table(workspace.interim / "split/table.parquet")["group_id"]).as_py()
+
+
+def test_a_mock_cannot_pass_for_a_real_survey(workspace):
+    (workspace.root / "data/mock").rename(workspace.root / "data/cosmos2020")
+    shutil.rmtree(workspace.root / "data/cosmos2020/interim")
+    status, said = workspace.stage("ingest", "hsc", "--survey", "cosmos2020")
+    assert status == 1
+    assert "the mock's catalogue, which cannot be released as survey 'cosmos2020'" in said
+    assert not (workspace.root / "data/cosmos2020/interim").exists()
+
+
+def test_a_survey_that_is_not_built_says_so(workspace):
+    status, said = workspace.stage("survey", "--survey", "authors")
+    assert status == 1
+    assert "survey 'authors' is not built yet" in said
+    assert not (workspace.root / "data/authors").exists()
