@@ -15,9 +15,9 @@ from transferz.baselines.tables import Sample, read_sample, read_split
 from transferz.dataset.hashing import hash_ids
 from transferz.dataset.splitting import object_keys, split_by_hash
 from transferz.releases import Release
+from transferz.schemas.catalogues import SPLITS
 from transferz.schemas.errors import InputError
 from transferz.schemas.photometry import BANDS
-from transferz.schemas.release import SPLITS
 
 METHODS = MappingProxyType({"nn_base": "transferz", "nn_combo": "combo", "nn_spec": "galaxiesml"})
 """Each method and the config of a release that it is trained on."""

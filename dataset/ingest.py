@@ -2,16 +2,17 @@
 
 import sys
 
+from transferz.dataset.chunks import write_chunks
 from transferz.dataset.files import replace_directory
-from transferz.dataset.sources import cosmos2020, galaxiesml, hsc
+from transferz.dataset.sources import cosmos2020, galaxiesml, hsc, transferz
 from transferz.dataset.stage import TABLE, Counts, Layout, run_stage
-from transferz.dataset.tables import write_table
-from transferz.schemas import COSMOS2020, GALAXIESML, HSC, InputError
+from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError
 
 CATALOGUES = {
     "cosmos2020": (cosmos2020.read, COSMOS2020),
     "hsc": (hsc.read, HSC),
     "galaxiesml": (galaxiesml.read, GALAXIESML),
+    "transferz": (transferz.read, TRANSFERZ),
 }
 
 
@@ -43,10 +44,10 @@ def ingest(layout: Layout, catalogue: str) -> None:
     """
     refuse_mock(layout)
     read, table = CATALOGUES[catalogue]
-    frame = read(layout.raw / catalogue)
+    chunks = read(layout.raw / catalogue)
     with replace_directory(layout.interim("ingest", catalogue)) as directory:
-        write_table(frame, directory / TABLE, table)
-        Counts(len(frame), len(frame), {}).write(directory)
+        rows = write_chunks(chunks, directory / TABLE, table)
+        Counts(rows, rows, {}).write(directory)
 
 
 if __name__ == "__main__":

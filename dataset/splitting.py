@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from transferz.dataset.conflicts import drop_conflicts, group_ids
 from transferz.dataset.hashing import Hashes, as_arrow, hash_ids, hash_rows
 from transferz.dataset.sky import Floats, Positions
+from transferz.schemas.catalogues import SPLITS
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.release import SPLITS
 
 if TYPE_CHECKING:  # a bare training machine has no pandas
     import pandas as pd

@@ -1,5 +1,6 @@
 """Tables between stages: parquet files that are checked when written and when read."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,8 @@ from transferz.dataset.files import require_file
 from transferz.schemas import InputError, SchemaError, Table
 from transferz.schemas.checks import check
 from transferz.schemas.frames import to_arrow, to_frame
+
+GROUP_ROWS = 1 << 18  # of a parquet row group: bounds the memory that writing takes
 
 
 def read_table(path: Path, table: Table) -> pd.DataFrame:
@@ -52,7 +55,7 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
     """
     rows = sort_rows(frame.loc[:, list(table.names)], table.key).reset_index(drop=True)
     arrow = to_arrow(check(rows, table, source=path.name), table)
-    write_parquet(arrow, path)
+    write_parquet([arrow], path, arrow.schema)
 
 
 def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -69,16 +72,41 @@ def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     return frame.sort_values([key, *others], kind="stable")
 
 
-def write_parquet(arrow: pa.Table, path: Path) -> None:
-    """Write parquet as this project does: zstd, byte-stream-split floats, page checksums."""
-    floats = [field.name for field in arrow.schema if pa.types.is_floating(field.type)]
-    strings = [field.name for field in arrow.schema if pa.types.is_string(field.type)]
-    pq.write_table(
-        arrow,
+def write_parquet(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> None:
+    """Write parquet as this project does: zstd, byte-stream-split floats, page checksums.
+
+    Parameters
+    ----------
+    tables : iterable of pyarrow.Table
+        The rows in order; how they are divided among tables does not change the file.
+    path : Path
+        The file.
+    schema : pyarrow.Schema
+        Of every table.
+    """
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    strings = [field.name for field in schema if pa.types.is_string(field.type)]
+    with pq.ParquetWriter(
         path,
+        schema,
         compression="zstd",
         use_dictionary=strings or False,
         use_byte_stream_split=floats or False,
         write_page_checksum=True,
         store_schema=False,
-    )
+    ) as writer:
+        for group in _row_groups(tables):
+            writer.write_table(group.cast(schema), GROUP_ROWS)
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Divide rows anew, `GROUP_ROWS` to a table but the last."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(map(len, waiting)) >= GROUP_ROWS:
+            rows = pa.concat_tables(waiting)
+            yield rows.slice(0, GROUP_ROWS).combine_chunks()
+            waiting = [rows.slice(GROUP_ROWS)]
+    if sum(map(len, waiting)):
+        yield pa.concat_tables(waiting).combine_chunks()

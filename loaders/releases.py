@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transferz.schemas.catalogues import SPLITS
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.release import CONFIGS, SPLITS
+from transferz.schemas.release import CONFIGS
 
 RELEASE_NAME = "transferz"
 """Every release directory's name: `datasets` caches by it, so the bare name works afterwards."""

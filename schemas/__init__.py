@@ -1,6 +1,13 @@
 """The words: every table's columns, written once, and what is derived from them."""
 
-from transferz.schemas.catalogues import COSMOS2020, GALAXIESML, HSC, PIXEL_FLAGS
+from transferz.schemas.catalogues import (
+    COSMOS2020,
+    GALAXIESML,
+    HSC,
+    PIXEL_FLAGS,
+    SPLITS,
+    TRANSFERZ,
+)
 from transferz.schemas.column import Column, Table
 from transferz.schemas.errors import (
     InputError,
@@ -15,11 +22,12 @@ from transferz.schemas.release import (
     CONFIGS,
     INDEX,
     MATCHED,
+    PAIRS,
     REDSHIFT_KINDS,
     RELEASE,
+    REMOVED,
     SELECTED,
     SPECTROSCOPIC,
-    SPLITS,
     TRUTH,
 )
 
@@ -34,12 +42,15 @@ __all__ = [
     "INDEX",
     "MAGNITUDES",
     "MATCHED",
+    "PAIRS",
     "PIXEL_FLAGS",
     "REDSHIFT_KINDS",
     "RELEASE",
+    "REMOVED",
     "SELECTED",
     "SPECTROSCOPIC",
     "SPLITS",
+    "TRANSFERZ",
     "TRUTH",
     "Column",
     "InputError",

@@ -3,9 +3,30 @@
 from dataclasses import replace
 
 from transferz.schemas.column import Column, Table
-from transferz.schemas.photometry import BANDS, OBJECT_ID, cmodel_columns, position_columns
+from transferz.schemas.photometry import (
+    BANDS,
+    OBJECT_ID,
+    TYPICAL_MAGNITUDES,
+    cmodel_columns,
+    position_columns,
+)
 
 REDSHIFT_MAX = 12.0  # no template fit in use reaches further
+
+COSMOS_FIELD = ((148.6, 151.6), (0.7, 3.7))
+"""Range of right ascension and declination, deg: 1.5 deg around COSMOS's centre (our choice)."""
+
+SPLITS = ("train", "validation", "calibration", "test")
+"""In the order in which cards and tables list them."""
+
+PUBLISHED_SPLIT = Column(
+    "published_split",
+    "string",
+    "Split in which the authors released the object; null where they released none",
+    ucd="meta.code",
+    categories=SPLITS,
+    nullable=True,
+)
 
 
 def _lephare(name: str, description: str, *, ucd: str = "", maximum: float | None = None) -> Column:
@@ -38,7 +59,7 @@ COSMOS2020 = Table(
             unique=True,
             upstream=("ID",),
         ),
-        *position_columns("ALPHA_J2000", "DELTA_J2000"),
+        *position_columns("ALPHA_J2000", "DELTA_J2000", field=COSMOS_FIELD),
         Column(
             "flag_combined",
             "int16",
@@ -53,10 +74,10 @@ COSMOS2020 = Table(
             "HSC i-band Kron-like magnitude",
             unit="mag(AB)",
             ucd="phot.mag;em.opt.I",
-            minimum=0.0,
-            maximum=50.0,
             nullable=True,
+            typical=TYPICAL_MAGNITUDES,
             upstream=("HSC_i_MAG_AUTO", "HSC_i_MAG"),  # CLASSIC, FARMER
+            upstream_flux=("HSC_i_FLUX_AUTO", "HSC_i_FLUX"),
         ),
         Column(
             "lp_type",
@@ -128,7 +149,7 @@ HSC = Table(
     "hsc",
     (
         OBJECT_ID,
-        *position_columns(),
+        *position_columns(field=COSMOS_FIELD),
         *cmodel_columns(nullable=True),
         _flag("isprimary", "True for the one detection that stands for the object"),
         Column(
@@ -200,15 +221,29 @@ GALAXIESML = Table(
             nullable=True,
             upstream=("specz_mag_i",),
         ),
-        Column(
-            "published_split",
-            "string",
-            "Split in which the authors released the object; null where they released none",
-            ucd="meta.code",
-            categories=("train", "validation", "test"),
-            nullable=True,
-        ),
+        PUBLISHED_SPLIT,
     ),
     key="object_id",
 )
 """GalaxiesML (Do et al. 2024), the photometric and spectroscopic columns."""
+
+TRANSFERZ = Table(
+    "transferz",
+    (
+        OBJECT_ID,
+        *cmodel_columns(nullable=True),
+        Column(
+            "redshift",
+            "float32",
+            "Photometric redshift of COSMOS2020: the label",
+            ucd="src.redshift.phot",
+            minimum=0.0,
+            maximum=REDSHIFT_MAX,
+            nullable=True,
+            upstream=("z", "redshift"),
+        ),
+        PUBLISHED_SPLIT,
+    ),
+    key="object_id",
+)
+"""TransferZ as its authors released it (Soriano et al. 2024): no positions, no label interval."""

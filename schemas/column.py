@@ -31,8 +31,14 @@ class Column:
         Whether a value may be missing (null, or NaN in a float column).
     unique : bool
         Whether a value may occur only once.
+    typical : tuple of float or None
+        Closed interval in which the median of a whole upstream table lies. A median elsewhere
+        means another quantity or unit, such as a flux in place of a magnitude.
     upstream : tuple of str
         Names the column has in the upstream files, newest first; empty where we make it.
+    upstream_flux : tuple of str
+        Names of a flux in µJy from which a magnitude is computed where the file has no column
+        of `upstream`.
     """
 
     name: str
@@ -45,7 +51,9 @@ class Column:
     categories: tuple[str, ...] = ()
     nullable: bool = False
     unique: bool = False
+    typical: tuple[float, float] | None = None
     upstream: tuple[str, ...] = ()
+    upstream_flux: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

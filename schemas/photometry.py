@@ -5,6 +5,9 @@ from transferz.schemas.column import Column
 BANDS = ("g", "r", "i", "z", "y")
 """The HSC broad bands, blue to red."""
 
+TYPICAL_MAGNITUDES = (10.0, 35.0)
+"""The median magnitude of a deep catalogue lies in here; that of a flux does not (our choice)."""
+
 UCD_BANDS = {
     "g": "em.opt.B",
     "r": "em.opt.R",
@@ -38,6 +41,7 @@ def _magnitude(band: str, *, nullable: bool) -> Column:
         minimum=None if nullable else 0.0,
         maximum=None if nullable else 50.0,
         nullable=nullable,
+        typical=TYPICAL_MAGNITUDES if nullable else None,
         upstream=(magnitude_name(band),),
     )
 
@@ -79,27 +83,50 @@ OBJECT_ID = Column(
 )
 
 
-def position_columns(ra: str = "ra", dec: str = "dec") -> tuple[Column, Column]:
-    """Right ascension and declination, read from the upstream columns `ra` and `dec`."""
+WHOLE_SKY = ((0.0, 360.0), (-90.0, 90.0))
+"""Range of right ascension and of declination, deg."""
+
+
+def position_columns(
+    ra: str = "ra",
+    dec: str = "dec",
+    *,
+    field: tuple[tuple[float, float], tuple[float, float]] = WHOLE_SKY,
+    nullable: bool = False,
+) -> tuple[Column, Column]:
+    """Declare right ascension and declination.
+
+    Parameters
+    ----------
+    ra, dec : str
+        Their upstream names.
+    field : tuple
+        The range of right ascension and of declination that holds all positions, deg.
+    nullable : bool
+        Whether a source may give no positions.
+    """
+    note = "; null where the source gives none" if nullable else ""
     return (
         Column(
             "ra",
             "float64",
-            "Right ascension (ICRS)",
+            f"Right ascension (ICRS){note}",
             unit="deg",
             ucd="pos.eq.ra;meta.main",
-            minimum=0.0,
-            maximum=360.0,
+            minimum=field[0][0],
+            maximum=field[0][1],
+            nullable=nullable,
             upstream=(ra,),
         ),
         Column(
             "dec",
             "float64",
-            "Declination (ICRS)",
+            f"Declination (ICRS){note}",
             unit="deg",
             ucd="pos.eq.dec;meta.main",
-            minimum=-90.0,
-            maximum=90.0,
+            minimum=field[1][0],
+            maximum=field[1][1],
+            nullable=nullable,
             upstream=(dec,),
         ),
     )

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
-from transferz.schemas.catalogues import COSMOS2020, GALAXIESML, REDSHIFT_MAX, SPECZ_NAME
+from transferz.schemas.catalogues import (
+    COSMOS2020,
+    GALAXIESML,
+    PUBLISHED_SPLIT,
+    REDSHIFT_MAX,
+    SPECZ_NAME,
+    SPLITS,
+)
 from transferz.schemas.column import Column, Table
 from transferz.schemas.photometry import OBJECT_ID, cmodel_columns, position_columns
-
-SPLITS = ("train", "validation", "calibration", "test")
-"""In the order in which cards and tables list them."""
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 """The default one first; `truth` only in a mock."""
@@ -55,6 +59,15 @@ _GROUP_ID = Column(
     minimum=0,
 )
 
+_SEPARATION = Column(
+    "separation",
+    "float32",
+    "Distance from the HSC to the COSMOS2020 position, median offset removed",
+    unit="arcsec",
+    ucd="pos.angDistance",
+    minimum=0.0,
+)
+
 SELECTED = Table(
     "selected",
     (
@@ -72,18 +85,11 @@ MATCHED = Table(
     "matched",
     (
         OBJECT_ID,
-        *position_columns(),
+        *position_columns(nullable=True),
         *cmodel_columns(nullable=False),
         *_REDSHIFTS,
-        _COSMOS_ID,
-        Column(
-            "separation",
-            "float32",
-            "Distance from the HSC to the COSMOS2020 position, median offset removed",
-            unit="arcsec",
-            ucd="pos.angDistance",
-            minimum=0.0,
-        ),
+        replace(_COSMOS_ID, nullable=True, unique=False),
+        replace(_SEPARATION, nullable=True),
         Column(
             "galaxiesml_id",
             "int64",
@@ -92,10 +98,25 @@ MATCHED = Table(
             minimum=0,
             nullable=True,
         ),
+        PUBLISHED_SPLIT,
     ),
     key="object_id",
 )
-"""COSMOS2020 joined to HSC on the sky, and what of it GalaxiesML holds."""
+"""Labelled HSC objects, and what of them GalaxiesML holds: COSMOS2020 joined to HSC on the sky, or
+the authors' table, which has no positions."""
+
+PAIRS = Table("pairs", (_COSMOS_ID, replace(OBJECT_ID, upstream=()), _SEPARATION), key="cosmos_id")
+"""Every match of COSMOS2020 and HSC, whatever the cuts did to either row."""
+
+REMOVED = Table(
+    "removed",
+    (
+        Column("id", "int64", "Identifier of the row in its catalogue", ucd="meta.id"),
+        Column("cut", "string", "Name of the cut that removed the row", ucd="meta.code"),
+    ),
+    key="id",
+)
+"""The rows that a stage removed, each with its cut."""
 
 ASSIGNED = Table("split", (OBJECT_ID, _SPLIT, _GROUP_ID), key="object_id")
 """Every object that is released, with its split."""
@@ -104,7 +125,7 @@ RELEASE = Table(
     "release",
     (
         OBJECT_ID,
-        *position_columns(),
+        *position_columns(nullable=True),
         *cmodel_columns(nullable=False),
         *_REDSHIFTS,
         Column(

@@ -1,23 +1,28 @@
-"""COSMOS2020 (Weaver et al. 2022, ApJS 258, 11), the CLASSIC catalogue as FITS."""
+"""COSMOS2020 (Weaver et al. 2022, ApJS 258, 11): the CLASSIC or the FARMER catalogue.
 
+IRSA and CDS distribute each as a FITS table (``COSMOS2020_CLASSIC_R1_v2.2_p3.fits`` and the like),
+CDS exports CSV too.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
 
-from transferz.dataset.sources.reading import find_file, read_fits
+from transferz.dataset.sources.reading import find_file, matching, read_any, says_mock
 from transferz.schemas import COSMOS2020
 
-PATTERN = "COSMOS2020_CLASSIC_R1_*.fits"
+PATTERN = "COSMOS2020_*_R1_*"
+ENDINGS = (".fits", ".fits.gz", ".csv", ".csv.gz", ".parquet")
+REMEDY = "run the stage before this one (`dvc repro`) or put CLASSIC or FARMER there"
 
 
 def is_mock(raw: Path) -> bool:
-    """Whether the file says of itself that its galaxies are simulated."""
-    from astropy.io import fits
-
-    return any("MOCK" in fits.getheader(path, 1) for path in raw.glob(PATTERN))
+    """Whether a file says of itself that its galaxies are simulated."""
+    return any(says_mock(path) for path in matching(raw, PATTERN, ENDINGS))
 
 
-def read(raw: Path) -> pd.DataFrame:
+def read(raw: Path) -> Iterator[pa.Table]:
     """Read COSMOS2020.
 
     Parameters
@@ -27,8 +32,12 @@ def read(raw: Path) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame
-        The columns of `transferz.schemas.COSMOS2020`.
+    iterator of pyarrow.Table
+        The columns of `transferz.schemas.COSMOS2020`, in chunks of rows.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is one of several, or is not what it should be.
     """
-    remedy = "run the stage 'survey' or put the catalogue there"
-    return read_fits(find_file(raw, PATTERN, remedy), COSMOS2020)
+    return read_any(find_file(raw, PATTERN, ENDINGS, REMEDY), COSMOS2020)

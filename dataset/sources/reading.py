@@ -1,197 +1,134 @@
-"""Read the declared columns of an upstream file, in row chunks, into typed frames."""
+"""Read the declared columns of any upstream file, in chunks of rows, as typed Arrow tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
-from transferz.schemas import Column, InputError, SchemaError, Table
-from transferz.schemas.frames import arrow_schema, pandas_dtype, to_frame
+from transferz.dataset.sources import csv_file, fits_file, parquet_file
+from transferz.dataset.sources.hdf5_file import read_hdf5
+from transferz.schemas import InputError, Table
 
-CHUNK_ROWS = 200_000  # bounds the memory that reading takes
-MISSING = -99.0  # upstream's "no value", beside NaN
-UNMEASURED = 99.0  # the same, for redshifts and magnitudes
-NULLS = ("", "nan", "NaN", "null", "NULL")  # but not NA, which may be somebody's name
-TRUE, FALSE = ("True", "true", "TRUE", "t", "1"), ("False", "false", "FALSE", "f", "0")
+CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
 
-
-def find_file(directory: Path, pattern: str, remedy: str) -> Path:
-    """Return the one file in `directory` that matches `pattern`.
-
-    Raises
-    ------
-    InputError
-        If none or several match.
-    """
-    found = sorted(directory.glob(pattern))
-    if not found:
-        raise InputError(f"{directory / pattern} is missing; {remedy}")
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise InputError(f"{directory}: expected one file {pattern}, found {names}; keep one")
-    return found[0]
+FITS = (".fits", ".fit", ".fits.gz", ".fit.gz")
+CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+PARQUET = (".parquet",)
+HDF5 = (".hdf5", ".h5")
 
 
-def upstream_names(available: Iterable[str], table: Table, path: Path) -> dict[str, str]:
-    """Map our column names to the names that a file uses.
-
-    Parameters
-    ----------
-    available : iterable of str
-        The file's columns.
-    table : Table
-        Declares, per column, the names it may have upstream. Columns without any are left out.
-    path : Path
-        The file, for the error.
-
-    Returns
-    -------
-    dict of str to str
-        Our name to the file's name.
-
-    Raises
-    ------
-    InputError
-        Names every column that the file lacks.
-    """
-    present = set(available)
-    wanted = [column for column in table if column.upstream]
-    names = {
-        column.name: next((name for name in column.upstream if name in present), "")
-        for column in wanted
-    }
-    missing = [" or ".join(table[ours].upstream) for ours, theirs in names.items() if not theirs]
-    if missing:
-        raise InputError(
-            f"{path}: expected the columns of table '{table.name}', missing "
-            f"{', '.join(missing)}; fetch the file again or check its version"
-        )
-    return names
-
-
-def read_fits(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> pd.DataFrame:
-    """Read the declared columns from the first FITS table that has them.
+def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:
+    """Read the declared columns of a FITS, CSV, parquet or HDF5 file.
 
     Parameters
     ----------
     path : Path
-        A FITS file with a binary table.
+        The file; its name's ending says what it is. FITS and CSV may be gzip.
     table : Table
         The columns to read and what they should be.
     chunk_rows : int
-        Rows converted at a time.
+        Rows of a chunk (of CSV, about 16 MB of text make one).
 
     Returns
     -------
-    pandas.DataFrame
-        Typed as declared, sentinels as missing values.
+    iterator of pyarrow.Table
+        Exactly the table's columns, of the declared Arrow types; missing values, upstream's
+        sentinels among them, are nulls, and so are columns that no file has. At least one chunk.
 
     Raises
     ------
     InputError
-        If the file is no FITS file, is cut short, or lacks a column.
+        If the file is missing, damaged, a web page, lacks a column, or holds a value that is
+        not of the declared type.
+    SchemaError
+        If an integer, boolean or string is missing where none may be.
     """
-    from astropy.io import fits
-
-    try:
-        with fits.open(path, memmap=True) as hdus:
-            tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-            _require_whole(path, tables[-1] if tables else None)
-            hdu = max(tables, key=lambda one: len(_present(one.columns.names, table)))
-            names = upstream_names(hdu.columns.names, table, path)
-            starts = range(0, len(hdu.data), chunk_rows) or range(1)
-            chunks = [_fits_chunk(hdu.data[i : i + chunk_rows], names, table) for i in starts]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no sound FITS file ({error}); fetch it again") from error
-    return pd.concat(chunks, ignore_index=True)
+    name = path.name.lower()
+    if name.endswith(FITS):
+        return fits_file.read_fits(path, table, chunk_rows)
+    if name.endswith(CSV):
+        return csv_file.read_csv(path, table)
+    if name.endswith(PARQUET):
+        return parquet_file.read_parquet(path, table, chunk_rows)
+    if name.endswith(HDF5):
+        return read_hdf5(path, table, chunk_rows)
+    endings = ", ".join((*FITS, *CSV, *PARQUET, *HDF5))
+    raise InputError(f"{path}: expected a file that ends in one of {endings}; rename it")
 
 
-def _present(available: Iterable[str], table: Table) -> set[str]:
-    return set(available) & {name for column in table for name in column.upstream}
+def says_mock(path: Path) -> bool:
+    """Whether a file says of itself that its galaxies are simulated.
+
+    In FITS by a MOCK card, in CSV by a comment above the names, in parquet by its metadata.
+    """
+    checks: dict[tuple[str, ...], Callable[[Path], bool]] = {
+        FITS: fits_file.says_mock,
+        CSV: csv_file.says_mock,
+        PARQUET: parquet_file.says_mock,
+    }
+    name = path.name.lower()
+    return any(name.endswith(endings) and check(path) for endings, check in checks.items())
 
 
-def _require_whole(path: Path, last: Any) -> None:
-    """Raise OSError where the file ends before its last table does."""
-    if last is None:
-        raise OSError("it holds no table")
-    info = last.fileinfo()
-    needed, found = info["datLoc"] + info["datSpan"], path.stat().st_size
-    if found < needed:
-        raise OSError(f"cut short: {found:,} of {needed:,} bytes")
+def matching(directory: Path, pattern: str, endings: Sequence[str]) -> list[Path]:
+    """Return the files whose name before its ending matches a pattern, sorted by name."""
+    files = {path for ending in endings for path in directory.glob(pattern + ending)}
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
-def _fits_chunk(rows: np.ndarray, names: Mapping[str, str], table: Table) -> pd.DataFrame:
-    return pd.DataFrame(
-        {ours: _typed(np.asarray(rows[theirs]), table[ours]) for ours, theirs in names.items()}
-    )
-
-
-def _typed(values: np.ndarray, column: Column) -> pd.Series:
-    """Native byte order, the declared dtype, sentinels as NaN."""
-    series = pd.Series(values.astype(values.dtype.newbyteorder("=")))
-    typed = series.astype(pandas_dtype(column))
-    if column.dtype.startswith("int") and not (typed == series).all():
-        raise ValueError(f"column {column.name}: a value is no {column.dtype}")
-    return drop_sentinels(typed, column)
-
-
-def drop_sentinels(values: pd.Series, column: Column) -> pd.Series:
-    """Turn upstream's -99, 99 and infinity into missing values where the column may have them."""
-    if not (column.nullable and column.dtype.startswith("float")):
-        return values
-    may_be_99 = not column.ucd.startswith(("src.redshift", "phot.mag"))
-    missing = values.isin([MISSING] if may_be_99 else [MISSING, UNMEASURED])
-    return values.mask(missing | np.isinf(values))
-
-
-def read_csv(path: Path, table: Table) -> pd.DataFrame:
-    """Read the declared columns from a CSV file (also ``.csv.gz``).
+def find_file(directory: Path, pattern: str, endings: Sequence[str], remedy: str) -> Path:
+    """Return the one file of a catalogue.
 
     Parameters
     ----------
-    path : Path
-        The file; it is read in blocks.
-    table : Table
-        The columns to read and what they should be.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Typed as declared, sentinels as missing values.
+    directory : Path
+        Where it lies.
+    pattern : str
+        What its name matches, without the ending.
+    endings : sequence of str
+        Those it may have.
+    remedy : str
+        What to do where there is none.
 
     Raises
     ------
     InputError
-        If the file is missing a column, or a value is not of the declared type.
+        If no file matches, or several do.
     """
-    try:
-        names = upstream_names(_csv_header(path), table, path)
-        columns = tuple(table[name] for name in names)
-        frame = to_frame(_read_columns(path, names, table), Table(table.name, columns, table.key))
-    except SchemaError as error:
-        raise SchemaError(f"{path}: {error}") from None
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path} is no sound CSV file ({error}); fetch it again") from error
-    return frame.apply(lambda values: drop_sentinels(values, table[str(values.name)]))
+    found = matching(directory, pattern, endings)
+    if not found:
+        others = f" (or {', '.join(endings[1:])})" if len(endings) > 1 else ""
+        raise InputError(f"{directory / pattern}{endings[0]}{others} is missing; {remedy}")
+    return only(found)
 
 
-def _csv_header(path: Path) -> list[str]:
-    with pacsv.open_csv(path) as reader:
-        return list(reader.schema.names)
+def only(found: Sequence[Path]) -> Path:
+    """Return the one path given.
+
+    Raises
+    ------
+    InputError
+        If there are several.
+    """
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise InputError(f"{found[0].parent}: expected one file, found {names}; keep one")
+    return found[0]
 
 
-def _read_columns(path: Path, names: Mapping[str, str], table: Table) -> pa.Table:
-    schema = arrow_schema(table)
-    options = pacsv.ConvertOptions(
-        include_columns=list(names.values()),
-        column_types={theirs: schema.field(ours).type for ours, theirs in names.items()},
-        true_values=TRUE,
-        false_values=FALSE,
-        null_values=NULLS,
-        strings_can_be_null=True,
-    )
-    return pacsv.read_csv(path, convert_options=options).rename_columns(list(names))
+def fill(chunks: Iterable[pa.Table], name: str, value: str) -> Iterator[pa.Table]:
+    """Set a string column of every chunk to one value.
+
+    Parameters
+    ----------
+    chunks : iterable of pyarrow.Table
+        Tables with such a column.
+    name : str
+        The column.
+    value : str
+        What each row gets.
+    """
+    for chunk in chunks:
+        position = chunk.schema.get_field_index(name)
+        values = pa.repeat(pa.scalar(value, pa.string()), len(chunk))
+        yield chunk.set_column(position, chunk.schema.field(position), values)

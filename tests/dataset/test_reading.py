@@ -1,14 +1,22 @@
-"""Upstream files: read as declared, or refused with one error that names file and column."""
+"""Any upstream file: read as declared, or refused with one error that names file and column."""
 
 import gzip
 
+import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table as AstropyTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from transferz.dataset.sources import galaxiesml, reading
-from transferz.dataset.sources.reading import read_csv, read_fits
-from transferz.schemas import COSMOS2020, GALAXIESML, Column, InputError, SchemaError, Table
+from transferz.dataset.sources import reading
+from transferz.dataset.sources.columns import origin
+from transferz.dataset.sources.csv_file import read_csv
+from transferz.dataset.sources.reading import read_any
+from transferz.schemas import COSMOS2020, Column, InputError, SchemaError, Table
+from transferz.schemas.frames import arrow_schema
 
 STARS = Table(
     "stars",
@@ -21,8 +29,11 @@ STARS = Table(
             ucd="phot.mag",
             nullable=True,
             upstream=("MAG_NEW", "MAG_OLD"),
+            upstream_flux=("FLUX",),
         ),
         Column("bright", "bool", "flag", upstream=("BRIGHT",)),
+        Column("filters", "int16", "count", upstream=("N",)),
+        Column("name", "string", "name", nullable=True, upstream=("NAME",)),
         Column("made", "string", "ours alone", nullable=True),
     ),
     key="star_id",
@@ -30,148 +41,265 @@ STARS = Table(
 BIG = 43158322433012345
 COLUMNS = {
     "ID": np.array([BIG, 2, 3, 4, 5]),
-    "MAG_OLD": np.array([20.5, -99.0, 99.0, np.nan, 21.25], dtype=">f4"),
+    "MAG_OLD": np.array([20.5, -99.0, 99.0, np.nan, 21.25], dtype="f4"),
     "BRIGHT": np.array([True, False, True, False, True]),
+    "N": np.array([32, -99, 0, 1, 2], dtype="i2"),
+    "NAME": np.array(["NA", "N/A", "", "a b", "é"]),
     "unread": np.arange(5.0),
 }
 
 
-def write_fits(path, **columns):
-    AstropyTable(columns or COLUMNS).write(path, format="fits", overwrite=True)
-    return path
+def write_fits(path, columns):
+    texts = {
+        name: np.char.replace(values, "é", "e")  # FITS is ASCII
+        for name, values in columns.items()
+        if values.dtype.kind == "U" and len(values)
+    }
+    AstropyTable(columns | texts).write(path, format="fits")
 
 
-def expect_stars(frame):
-    assert list(frame.columns) == ["star_id", "mag", "bright"]
-    assert frame["star_id"].tolist() == [BIG, 2, 3, 4, 5]
-    assert frame["mag"].dtype == np.float32 and frame["mag"].dtype.isnative
-    np.testing.assert_array_equal(frame["mag"], [20.5, np.nan, np.nan, np.nan, 21.25])
-    assert frame["bright"].tolist() == [True, False, True, False, True]
+def csv_text(columns):
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows), ""])
+
+
+def write_csv(path, columns):
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8") as file:
+        file.write(csv_text(columns))
+
+
+def write_parquet(path, columns):
+    pq.write_table(
+        pa.table({name: pa.array(values.tolist()) for name, values in columns.items()}), path
+    )
+
+
+def write_hdf5(path, columns):
+    with h5py.File(path, "w") as file:
+        for name, values in columns.items():
+            kind = h5py.string_dtype() if values.dtype.kind == "U" else values.dtype
+            file.create_dataset(name, data=values.astype(kind))
+
+
+WRITERS = {
+    ".fits": write_fits,
+    ".fits.gz": write_fits,
+    ".csv": write_csv,
+    ".csv.gz": write_csv,
+    ".parquet": write_parquet,
+    ".hdf5": write_hdf5,
+}
+
+
+@pytest.fixture(params=WRITERS)
+def write(request, tmp_path):
+    """Write columns to a file of each format and return its path."""
+
+    def written(columns):
+        path = tmp_path / f"a{request.param}"
+        WRITERS[request.param](path, columns)
+        return path
+
+    return written
+
+
+def rows_of(path, table=STARS, **options):
+    return pa.concat_tables(read_any(path, table, **options))
+
+
+def expect_stars(rows):
+    assert rows.schema.equals(arrow_schema(STARS))
+    assert rows["star_id"].to_pylist() == [BIG, 2, 3, 4, 5]
+    assert rows["mag"].to_pylist() == [20.5, None, None, None, 21.25]
+    assert rows["bright"].to_pylist() == [True, False, True, False, True]
+    assert rows["filters"].to_pylist() == [32, -99, 0, 1, 2]
+    assert rows["name"].to_pylist()[:4] == ["NA", "N/A", None, "a b"]
+    assert rows["name"].to_pylist()[4] in "eé"
+    assert rows["made"].null_count == 5
+
+
+def test_every_format_gives_the_same_rows(write):
+    path = write(COLUMNS)
+    expect_stars(rows_of(path))
+    for chunk in read_any(path, STARS):
+        file, names = origin(chunk)
+        assert file == str(path)
+        assert names["mag"] == "MAG_OLD" and "made" not in names
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 5, 100])
-def test_fits_in_chunks_of_any_size(tmp_path, chunk_rows):
-    expect_stars(read_fits(write_fits(tmp_path / "a.fits"), STARS, chunk_rows))
+def test_chunks_of_any_size_give_the_same_rows(write, chunk_rows):
+    expect_stars(rows_of(write(COLUMNS), chunk_rows=chunk_rows))
 
 
-def test_fits_table_is_found_by_its_columns(tmp_path):
-    from astropy.io import fits
-
-    other, wanted = (AstropyTable(c) for c in ({"x": [1.0]}, COLUMNS))
-    hdus = [fits.PrimaryHDU(), *(fits.table_to_hdu(table) for table in (other, wanted, other))]
-    fits.HDUList(hdus).writeto(tmp_path / "a.fits")
-    expect_stars(read_fits(tmp_path / "a.fits", STARS))
+@pytest.mark.parametrize("block_bytes", [40, 64, 1000])
+def test_csv_blocks_of_any_size_give_the_same_rows(tmp_path, block_bytes):
+    write_csv(tmp_path / "a.csv", COLUMNS)
+    expect_stars(pa.concat_tables(read_csv(tmp_path / "a.csv", STARS, block_bytes)))
 
 
-def test_empty_fits_table_gives_an_empty_frame(tmp_path):
-    empty = {name: values[:0] for name, values in COLUMNS.items()}
-    assert len(read_fits(write_fits(tmp_path / "a.fits", **empty), STARS)) == 0
+@given(rows=st.integers(0, 40), chunk_rows=st.integers(1, 50), seed=st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_rows_do_not_depend_on_chunks(tmp_path_factory, rows, chunk_rows, seed):
+    rng = np.random.default_rng(seed)
+    columns = {
+        "ID": rng.integers(0, 2**60, rows),
+        "MAG_NEW": rng.normal(22, 3, rows).astype("f4"),
+        "BRIGHT": rng.random(rows) < 0.5,
+        "N": rng.integers(0, 40, rows),
+    }
+    table = Table("stars", STARS.columns[:4], "star_id")
+    folder = tmp_path_factory.mktemp("rows")
+    for ending in (".parquet", ".hdf5", ".csv"):
+        path = folder / f"a{ending}"
+        if ending == ".parquet":
+            pq.write_table(pa.table(columns), path)
+        else:
+            WRITERS[ending](path, columns)
+        read = rows_of(path, table, chunk_rows=chunk_rows)
+        for ours, theirs in zip(table.names, columns, strict=True):
+            np.testing.assert_array_equal(read[ours].to_numpy(), columns[theirs])
 
 
-def csv_text(mag="20.5"):
-    rows = [f"{BIG},{mag},True", "2,-99,False", "3,99.0,True", "4,,False", "5,21.25,True"]
-    return "\n".join(["ID,MAG_NEW,BRIGHT", *rows, ""])
+def test_a_table_without_rows_gives_one_empty_chunk(write):
+    chunks = list(read_any(write({n: v[:0] for n, v in COLUMNS.items()}), STARS))
+    assert [len(chunk) for chunk in chunks] == [0]
+    assert chunks[0].schema.equals(arrow_schema(STARS))
 
 
-def test_csv_plain_and_compressed(tmp_path):
-    (tmp_path / "a.csv").write_text(csv_text())
-    with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
-        file.write(csv_text())
-    expect_stars(read_csv(tmp_path / "a.csv", STARS))
-    expect_stars(read_csv(tmp_path / "a.csv.gz", STARS))
+def test_missing_columns_are_named_with_all_their_spellings(write):
+    path = write({"ID": COLUMNS["ID"], "N": COLUMNS["N"]})
+    missing = "missing MAG_NEW or MAG_OLD or FLUX, BRIGHT"
+    expected = f"{path.name}: expected the columns of table 'stars', {missing}"
+    with pytest.raises(InputError, match=expected):
+        rows_of(path)
 
 
-@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
-def test_truncated_fits_is_refused(tmp_path, keep):
-    path = write_fits(tmp_path / "a.fits")
-    content = path.read_bytes()
-    path.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(InputError, match=r"a\.fits is no sound FITS file"):
-        read_fits(path, STARS)
+def test_the_newest_of_several_names_is_read(write):
+    columns = COLUMNS | {"MAG_NEW": np.arange(5) + 1.0, "FLUX": np.arange(5.0)}
+    assert rows_of(write(columns))["mag"].to_pylist() == [1, 2, 3, 4, 5]
 
 
-def test_html_saved_as_fits_is_refused(tmp_path):
-    path = tmp_path / "a.fits"
-    path.write_text("<html>Please log in</html>" * 200)
-    with pytest.raises(InputError, match=r"a\.fits is no sound FITS file"):
-        read_fits(path, STARS)
+def test_a_flux_stands_in_for_a_magnitude(write):
+    columns = {name: values for name, values in COLUMNS.items() if name != "MAG_OLD"}
+    flux = np.array([1.0, -3.5, 0.0, np.nan, 100.0])
+    magnitudes = rows_of(write(columns | {"FLUX": flux}))["mag"].to_pylist()
+    assert magnitudes == pytest.approx([23.9, None, None, None, 18.9], abs=1e-4)
 
 
-def test_truncated_gzip_is_refused(tmp_path):
-    path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(csv_text().encode() * 500)[:-200])
-    with pytest.raises(InputError, match=r"a\.csv\.gz is no sound CSV file"):
-        read_csv(path, STARS)
+WRONG = [
+    ("BRIGHT", np.array([0, 1, 2, 0, 1]), "column 'bright' .*expected bool, found '?2"),
+    (
+        "ID",
+        np.array([1.0, 2.0, 3.5, 4.0, 5.0]),
+        "column 'star_id' .*expected int64, found ('1.0'|3.5)",
+    ),
+    ("N", np.array([1.0, 2.0, 3.5, 4.0, 5.0]), "column 'filters' .*expected int16, found 3.5"),
+    ("N", np.array([0, 65536, 1, 2, 3]), "column 'filters' .*expected int16, found 65536"),
+    ("MAG_OLD", np.array(["20", "b", "2", "3", "4"]), "column 'mag' .*expected float32, found"),
+    ("MAG_OLD", np.array([20, 1e39, 1, 2, 3]), "column 'mag' .*expected float32, found 1e"),
+]
 
 
-def test_missing_columns_are_named_with_all_their_spellings(tmp_path):
-    path = write_fits(tmp_path / "a.fits", ID=COLUMNS["ID"])
-    with pytest.raises(InputError, match="missing MAG_NEW or MAG_OLD, BRIGHT"):
-        read_fits(path, STARS)
-    (tmp_path / "a.csv").write_text("ID\n1\n")
-    with pytest.raises(InputError, match="missing MAG_NEW or MAG_OLD, BRIGHT"):
-        read_csv(tmp_path / "a.csv", STARS)
+@pytest.mark.parametrize(("name", "values", "message"), WRONG)
+def test_values_of_the_wrong_type_are_refused(write, name, values, message):
+    path = write(COLUMNS | {name: values})
+    with pytest.raises(InputError, match=f"{path.name}: {message}.*fetch the file again"):
+        rows_of(path)
 
 
-def test_a_value_of_the_wrong_type_is_refused(tmp_path):
-    (tmp_path / "a.csv").write_text(csv_text(mag="bright"))
-    with pytest.raises(InputError, match=r"a\.csv is no sound CSV file"):
-        read_csv(tmp_path / "a.csv", STARS)
+def test_whole_numbers_fit_whatever_their_type(write):
+    columns = COLUMNS | {"N": np.arange(5.0), "BRIGHT": np.array([1, 0, 1, 0, 0])}
+    rows = rows_of(write(columns))
+    assert rows["filters"].to_pylist() == [0, 1, 2, 3, 4]
+    assert rows["bright"].to_pylist() == [True, False, True, False, False]
 
 
-def test_a_missing_id_or_flag_is_refused_not_invented(tmp_path):
-    (tmp_path / "a.csv").write_text("ID,MAG_NEW,BRIGHT\n1,20,\n")
-    with pytest.raises(SchemaError, match="'bright': expected a value in every row"):
-        read_csv(tmp_path / "a.csv", STARS)
+def test_a_missing_count_is_refused_not_invented(write):
+    path = write(COLUMNS | {"N": np.array([1, 2, np.nan, 4, 5])})
+    expected = rf"{path.name}: column 'filters' \('N' in the file\): expected a value in every row"
+    with pytest.raises(SchemaError, match=expected):
+        rows_of(path)
 
 
-def test_the_file_is_found_or_its_absence_explained(tmp_path):
-    with pytest.raises(InputError, match=r"\*\.fits is missing; run the stage"):
-        reading.find_file(tmp_path, "*.fits", "run the stage 'survey'")
-    for name in "ab":
-        write_fits(tmp_path / f"{name}.fits")
-    with pytest.raises(InputError, match=r"expected one file .*found a\.fits, b\.fits; keep one"):
-        reading.find_file(tmp_path, "*.fits", "")
-
-
-def test_galaxiesml_notes_the_published_split(tmp_path):
-    names = [column.upstream[0] for column in GALAXIESML if column.upstream]
-    for number, split in enumerate(("training", "validation", "testing")):
-        row = dict.fromkeys(names, "1") | {"object_id": str(number)}
-        text = ",".join(row) + "\n" + ",".join(row.values()) + "\n"
-        (tmp_path / f"5x127x127_{split}_with_morphology.csv").write_text(text)
-    frame = galaxiesml.read(tmp_path)
-    assert frame["published_split"].tolist() == ["train", "validation", "test"]
-    assert frame["object_id"].tolist() == [0, 1, 2]
-
-
-def test_every_ingested_column_has_an_upstream_name():
-    assert all(column.upstream for column in COSMOS2020)
-
-
-def test_an_integer_that_does_not_fit_is_refused_not_wrapped(tmp_path):
-    table = Table("flags", (Column("flag", "int16", "mask", upstream=("FLAG",)),), key="flag")
-    path = write_fits(tmp_path / "a.fits", FLAG=np.array([0, 65536], dtype="i4"))
-    with pytest.raises(InputError, match="flag: a value is no int16"):
-        read_fits(path, table)
-
-
-def test_99_is_a_value_except_for_redshifts_and_magnitudes(tmp_path):
+def test_99_is_a_value_except_for_redshifts_and_magnitudes(write):
     columns = tuple(
         Column(name, "float32", name, ucd=ucd, nullable=True, upstream=(name,))
         for name, ucd in (("chi2", "stat.fit.chi2"), ("z", "src.redshift.phot"))
     )
-    values = np.array([99.0, -99.0, np.inf, 1.0], dtype="f4")
-    path = write_fits(tmp_path / "a.fits", chi2=values, z=values)
-    frame = read_fits(path, Table("fit", columns, key="z"))
-    np.testing.assert_array_equal(frame["chi2"], [99.0, np.nan, np.nan, 1.0])
-    np.testing.assert_array_equal(frame["z"], [np.nan, np.nan, np.nan, 1.0])
+    values = np.array([99.0, -99.0, np.inf, 1.0, 2.0], dtype="f4")
+    path = write(COLUMNS | {"chi2": values, "z": values})
+    rows = rows_of(path, Table("fit", columns, key="z"))
+    assert rows["chi2"].to_pylist() == [99.0, None, None, 1.0, 2.0]
+    assert rows["z"].to_pylist() == [None, None, None, 1.0, 2.0]
 
 
-def test_na_may_be_a_name(tmp_path):
-    table = Table("names", (Column("name", "string", "name", upstream=("NAME",)),), key="name")
-    (tmp_path / "a.csv").write_text("NAME\nNA\nN/A\n")
-    assert read_csv(tmp_path / "a.csv", table)["name"].tolist() == ["NA", "N/A"]
-    (tmp_path / "a.csv").write_text("NAME,OTHER\n,1\n")
-    with pytest.raises(SchemaError, match=r"a\.csv: column 'name': expected a value"):
-        read_csv(tmp_path / "a.csv", table)
+def test_a_column_that_must_have_values_keeps_its_99(write):
+    table = Table("sky", (Column("ra", "float64", "ra", upstream=("RA",)),), key="ra")
+    rows = rows_of(write(COLUMNS | {"RA": np.array([99.0, -99.0, np.inf, np.nan, 1.0])}), table)
+    assert rows["ra"].to_pylist() == [99.0, -99.0, np.inf, None, 1.0]
+
+
+@pytest.mark.parametrize(
+    "page", ["<!DOCTYPE html>\n<html>", "\n <HTML><head>", "<html>Please log in"]
+)
+@pytest.mark.parametrize("ending", WRITERS)
+def test_a_web_page_saved_as_data_is_named(tmp_path, ending, page):
+    path = tmp_path / f"a{ending}"
+    path.write_text(page * 200)
+    with pytest.raises(InputError, match=f"{path.name} is a web page, probably a login or an err"):
+        rows_of(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", bytes(5000), b"\x1f\x8b", b"\x89HDF\r\n\x1a\n"]
+)
+@pytest.mark.parametrize("ending", WRITERS)
+def test_other_bytes_saved_as_data_are_refused(tmp_path, ending, content):
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\{ending}( is no sound|: expected the columns)"):
+        rows_of(path)
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(write, keep):
+    path = write({name: np.tile(values, 2000) for name, values in COLUMNS.items()})
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    if path.suffix == ".csv":
+        return  # text has no length of its own
+    with pytest.raises(InputError, match=f"{path.name} is no sound .* file"):
+        rows_of(path)
+
+
+def test_a_file_that_is_missing_or_not_readable(tmp_path, write):
+    path = write(COLUMNS)
+    path.unlink()
+    with pytest.raises(InputError, match=f"{path.name} can't be read: No such file"):
+        rows_of(path)
+    path.mkdir()
+    with pytest.raises(InputError, match=f"{path.name} can't be read: Is a directory"):
+        rows_of(path)
+
+
+def test_an_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a\.xlsx: expected a file that ends in one of \.fits"):
+        read_any(tmp_path / "a.xlsx", STARS)
+
+
+def test_the_file_is_found_or_its_absence_explained(tmp_path):
+    endings = (".fits", ".csv")
+    with pytest.raises(InputError, match=r"cat_\*\.fits \(or \.csv\) is missing; fetch it"):
+        reading.find_file(tmp_path, "cat_*", endings, "fetch it")
+    for name in ("cat_a.fits", ".cat_b.fits", "cat_c.fits.part", "dog.csv"):
+        (tmp_path / name).touch()
+    assert reading.find_file(tmp_path, "cat_*", endings, "").name == "cat_a.fits"
+    (tmp_path / "cat_b.csv").touch()
+    with pytest.raises(InputError, match=r"expected one file, found cat_a\.fits, cat_b\.csv; keep"):
+        reading.find_file(tmp_path, "cat_*", endings, "")
+
+
+def test_every_ingested_column_has_an_upstream_name():
+    assert all(column.upstream for column in COSMOS2020)

@@ -22,8 +22,8 @@ from transferz.dataset.splitting import (
     split_by_sky_block,
     split_published,
 )
+from transferz.schemas.catalogues import SPLITS
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.release import SPLITS
 
 FRACTIONS = {"train": 0.7, "validation": 0.1, "calibration": 0.1, "test": 0.1}
 SALT = "test"

@@ -1,0 +1,138 @@
+"""GalaxiesML's image files: the columns are read, the images never; and odd HDF5."""
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from transferz.dataset.sources.reading import read_any, says_mock
+from transferz.schemas import Column, InputError, Table
+
+SPECTRA = Table(
+    "spectra",
+    (
+        Column("object_id", "int64", "id", upstream=("object_id",)),
+        Column("specz_name", "string", "name", nullable=True, upstream=("specz_name",)),
+        Column("z", "float32", "redshift", nullable=True, upstream=("z",)),
+    ),
+    key="object_id",
+)
+ROWS = 50
+
+
+def save(path, **columns):
+    content = {
+        "image": np.ones((ROWS, 5, 4, 4), "f4"),
+        "object_id": np.arange(ROWS),
+        "specz_name": np.array([f"n{k}" for k in range(ROWS)], "S8"),
+        "z": np.linspace(0, 1, ROWS, dtype=">f4"),
+    }
+    with h5py.File(path, "w") as file:
+        for name, values in (content | columns).items():
+            file.create_dataset(name, data=values)
+    return path
+
+
+def rows_of(path, **options):
+    return pa.concat_tables(read_any(path, SPECTRA, **options))
+
+
+@pytest.mark.parametrize("text", ["S8", h5py.string_dtype(), h5py.string_dtype("ascii", 9)])
+def test_strings_of_every_kind(tmp_path, text):
+    names = np.array([b"n0", b"", *[b"n  "] * (ROWS - 2)]).astype(text)
+    rows = rows_of(save(tmp_path / "a.hdf5", specz_name=names), chunk_rows=7)
+    assert rows["specz_name"].to_pylist() == ["n0", None, *["n"] * (ROWS - 2)]
+    np.testing.assert_array_equal(rows["z"], np.linspace(0, 1, ROWS, dtype="f4"))
+
+
+def test_the_images_are_never_read(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.hdf5")
+    touched = []
+    read = h5py.Dataset.__getitem__
+
+    def spied(self, *arguments, **options):
+        touched.append(self.name)
+        return read(self, *arguments, **options)
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", spied)
+    monkeypatch.setattr(h5py.Dataset, "read_direct", None)
+    assert len(rows_of(path, chunk_rows=20)) == ROWS
+    assert {"/object_id", "/z"} <= set(touched) <= {"/object_id", "/z", "/specz_name"}
+
+
+def test_images_on_a_missing_disk_block_do_no_harm(tmp_path):
+    """Stronger than the spy: the images' bytes are gone, the columns are still read."""
+    path = tmp_path / "a.hdf5"
+    with h5py.File(path, "w") as file:
+        for name, values in (
+            ("object_id", np.arange(3)),
+            ("specz_name", np.array([b"a"] * 3)),
+            ("z", np.ones(3)),
+        ):
+            file.create_dataset(name, data=values)
+        missing = [(str(tmp_path / "gone.raw"), 0, 3 * 16 * 4)]
+        file.create_dataset("image", (3, 4, 4), "f4", external=missing)
+    assert len(rows_of(path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"z": np.ones((ROWS, 2))},
+            r"column 'z': expected one value in each row, found shape \(50, 2\)",
+        ),
+        ({"z": np.ones(ROWS - 1)}, "column 'z': expected 50 rows as in others, found 49 rows"),
+        ({"z": 1.0}, "expected one value in each row"),
+        ({"z": np.ones(ROWS, complex)}, "expected float32, found complex128"),
+        ({"specz_name": np.arange(ROWS)}, "expected string, found int64"),
+        ({"z": np.array([b"a"] * ROWS)}, "expected float32, found string"),
+    ],
+)
+def test_columns_of_the_wrong_kind(tmp_path, columns, message):
+    with pytest.raises(InputError, match=message):
+        rows_of(save(tmp_path / "a.hdf5", **columns))
+
+
+def test_a_group_is_no_column(tmp_path):
+    path = save(tmp_path / "a.hdf5")
+    with h5py.File(path, "a") as file:
+        del file["z"]
+        file.create_group("z")
+    with pytest.raises(InputError, match="column 'z': expected one value in each row"):
+        rows_of(path)
+
+
+def test_parquet_of_other_types(tmp_path):
+    path = tmp_path / "a.parquet"
+    columns = {
+        "object_id": pa.array([1, 2, 3], pa.uint64()),
+        "specz_name": pa.array(["a", "", None]).dictionary_encode(),
+        "z": pa.array([0.5, None, float("nan")], pa.float64()),
+        "image": pa.array([[1.0], [2.0], []]),
+    }
+    pq.write_table(pa.table(columns), path, row_group_size=2)
+    rows = rows_of(path).to_pydict()
+    assert rows == {"object_id": [1, 2, 3], "specz_name": ["a", None, None], "z": [0.5, None, None]}
+    pq.write_table(pa.table(columns | {"z": columns["image"]}), path)
+    with pytest.raises(InputError, match="column 'z': expected float32, found list"):
+        rows_of(path)
+
+
+def test_a_flipped_byte_in_parquet_is_caught_where_pages_have_checksums(tmp_path):
+    path = tmp_path / "a.parquet"
+    columns = {"object_id": np.arange(9000), "specz_name": ["n"] * 9000, "z": np.ones(9000)}
+    pq.write_table(pa.table(columns), path, write_page_checksum=True, use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    content[3000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.parquet is no sound parquet file"):
+        rows_of(path)
+
+
+def test_a_mock_is_told_by_the_metadata_of_parquet(tmp_path):
+    for note, mock in ({"MOCK": "T"}, True), ({"meta": "{MOCK: true}"}, True), ({"a": "b"}, False):
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.table({"x": [1]}).replace_schema_metadata(note), path)
+        assert says_mock(path) is mock
