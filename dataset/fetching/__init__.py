@@ -1,0 +1,1 @@
+"""Getting files from archives: streamed, resumed, retried, checked, then moved into place."""

@@ -1,0 +1,39 @@
+-- HSC-SSP PDR3: the objects of the COSMOS field, for transferz (catalogue 'hsc', edition hsc_pdr3).
+--
+-- Run it where the archive takes SQL (https://hsc-release.mtk.nao.ac.jp/datasearch/, an account is
+-- needed), choose PDR3, and download the result as CSV, gzipped CSV or FITS. Several 10^6 rows are
+-- expected (our estimate).
+--
+-- Cuts are not made here: objects that are not primary, shallow, flagged, point-like or unmeasured
+-- come along, and the stage `select` leaves them out and counts them, cut by cut. Only the field is
+-- restricted, to the range that ingest accepts (transferz.schemas.catalogues.COSMOS_FIELD).
+--
+-- COSMOS lies in pdr3_dud_rev (deep and ultradeep). PDR3 calls the errors magerr, PDR2 magsigma.
+-- Second-hand, from public queries: that all of these columns lie in the table `forced`; that
+-- pdr3_wide, too, holds objects of the field (write it in place of pdr3_dud_rev for the wide depth);
+-- boxSearch(coord, ra from, to, dec from, to).
+-- Our assumption: that PDR3 can stand in for PDR2. TransferZ and GalaxiesML were made from PDR2,
+-- whose object ids are others.
+
+SELECT
+    object_id, ra, dec,
+    g_cmodel_mag, r_cmodel_mag, i_cmodel_mag, z_cmodel_mag, y_cmodel_mag,
+    g_cmodel_magerr, r_cmodel_magerr, i_cmodel_magerr, z_cmodel_magerr, y_cmodel_magerr,
+    isprimary, i_extendedness_value,
+    g_inputcount_value, r_inputcount_value, i_inputcount_value, z_inputcount_value, y_inputcount_value,
+    g_cmodel_flag, r_cmodel_flag, i_cmodel_flag, z_cmodel_flag, y_cmodel_flag,
+    g_pixelflags_edge, g_pixelflags_bad, g_pixelflags_saturatedcenter,
+    g_pixelflags_interpolatedcenter, g_pixelflags_bright_object, g_pixelflags_bright_objectcenter,
+    r_pixelflags_edge, r_pixelflags_bad, r_pixelflags_saturatedcenter,
+    r_pixelflags_interpolatedcenter, r_pixelflags_bright_object, r_pixelflags_bright_objectcenter,
+    i_pixelflags_edge, i_pixelflags_bad, i_pixelflags_saturatedcenter,
+    i_pixelflags_interpolatedcenter, i_pixelflags_bright_object, i_pixelflags_bright_objectcenter,
+    z_pixelflags_edge, z_pixelflags_bad, z_pixelflags_saturatedcenter,
+    z_pixelflags_interpolatedcenter, z_pixelflags_bright_object, z_pixelflags_bright_objectcenter,
+    y_pixelflags_edge, y_pixelflags_bad, y_pixelflags_saturatedcenter,
+    y_pixelflags_interpolatedcenter, y_pixelflags_bright_object, y_pixelflags_bright_objectcenter
+FROM
+    pdr3_dud_rev.forced
+WHERE
+    boxSearch(coord, 148.6, 151.6, 0.7, 3.7)
+;

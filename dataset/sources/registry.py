@@ -1,0 +1,217 @@
+"""The registry of upstream files: registry.yaml, checked and typed."""
+
+import fnmatch
+import functools
+import importlib.resources
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from transferz import schemas
+from transferz.schemas import ParameterError, Table
+
+HERE = "transferz.dataset.sources"
+TABLES = {
+    table.name: table
+    for table in (schemas.COSMOS2020, schemas.HSC, schemas.GALAXIESML, schemas.TRANSFERZ)
+}
+"""The declarations from which the columns used are derived."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Citation(_Entry):
+    """How to cite a catalogue.
+
+    Attributes
+    ----------
+    text, doi, url : str
+        In words; the DOI and a page, empty where not known.
+    """
+
+    text: str
+    doi: str = ""
+    url: str = ""
+
+
+class UpstreamFile(_Entry):
+    """One file of an edition.
+
+    Attributes
+    ----------
+    name : str
+        Its name; in a Zenodo record a glob, where the exact name has not been verified.
+    urls : tuple of str
+        Its addresses, the preferred first; those of a compressed copy end in ``.gz``. Empty for
+        files of a Zenodo record, whose API gives them.
+    bytes, md5, sha256
+        Size and hashes, where they are known.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    bytes: int | None = Field(None, gt=0)
+    md5: str | None = Field(None, pattern="^[0-9a-f]{32}$")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+    @field_validator("urls")
+    @classmethod
+    def _https(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(url.startswith("https://") for url in urls):
+            raise ValueError("every address must be https")
+        return urls
+
+    @property
+    def copies(self) -> dict[str, tuple[str, ...]]:
+        """The file's name, and that of its compressed copy, each with its addresses."""
+        names = dict.fromkeys([self.name, *map(_file_name, self.urls)])
+        return {name: tuple(u for u in self.urls if _file_name(u) == name) for name in names}
+
+    def fits(self, name: str) -> bool:
+        """Whether a file's name is that of this file, or of a compressed copy."""
+        endings = ("", ".gz") if name.endswith((".fits", ".fits.gz")) else ("",)
+        return any(fnmatch.fnmatchcase(name, f"{copy}{e}") for copy in self.copies for e in endings)
+
+
+def _file_name(url: str) -> str:
+    return unquote(urlsplit(url).path).rpartition("/")[2]
+
+
+class ByHand(_Entry):
+    """Data that a person gets and puts in place, in one file of any name.
+
+    Attributes
+    ----------
+    site : str
+        Where.
+    how : str
+        What to do there.
+    query : str
+        The SQL that ships with the project for it; empty for none.
+    formats : tuple of str
+        Endings of the file's name.
+    """
+
+    site: str
+    how: str
+    query: str = ""
+    formats: tuple[str, ...]
+
+    @property
+    def query_path(self) -> Path:
+        """Where the query lies on this machine."""
+        return Path(str(importlib.resources.files(HERE) / self.query))
+
+
+class Edition(_Entry):
+    """One edition of an upstream catalogue, and where it comes from.
+
+    Attributes
+    ----------
+    title : str
+        What it is.
+    catalogue : str
+        The catalogue of a survey that it can serve as.
+    table : str
+        Declaration in `transferz.schemas` of the columns used.
+    licence : str
+        On what terms it may be used.
+    citation : Citation
+        How to cite it.
+    note : str
+        What of this entry is verified, second-hand or our own assumption.
+    zenodo : int or None
+        The Zenodo record that holds the files.
+    files : tuple of UpstreamFile
+        The files to fetch.
+    by_hand : ByHand or None
+        How to get it where nothing can be fetched.
+    """
+
+    title: str
+    catalogue: str
+    table: str
+    licence: str
+    citation: Citation
+    note: str
+    zenodo: int | None = None
+    files: tuple[UpstreamFile, ...] = ()
+    by_hand: ByHand | None = None
+
+    @field_validator("table")
+    @classmethod
+    def _declared(cls, table: str) -> str:
+        if table not in TABLES:
+            raise ValueError(f"no such table; there are {', '.join(TABLES)}")
+        return table
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Edition":
+        if bool(self.files) == bool(self.by_hand):
+            raise ValueError("expected either files or by_hand")
+        if any(bool(file.urls) == bool(self.zenodo) for file in self.files):
+            raise ValueError("expected a Zenodo record, or urls for every file")
+        return self
+
+    @property
+    def columns(self) -> Table:
+        """The table whose columns are read from these files."""
+        return TABLES[self.table]
+
+
+@functools.cache
+def load_registry() -> dict[str, Edition]:
+    """Read the registry that ships with the project.
+
+    Returns
+    -------
+    dict of str to Edition
+        By the edition's key.
+
+    Raises
+    ------
+    ParameterError
+        If the registry has been edited and breaks its form.
+    """
+    path = importlib.resources.files(HERE) / "registry.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {key: Edition.model_validate(entry) for key, entry in content.items()}
+    except (yaml.YAMLError, ValidationError, AttributeError) as error:
+        raise ParameterError(f"{path} is not a registry of sources: {error}; correct it") from error
+
+
+def find_edition(key: str, catalogue: str) -> Edition:
+    """Return an edition that can serve as a catalogue.
+
+    Parameters
+    ----------
+    key : str
+        The edition's key in the registry.
+    catalogue : str
+        The catalogue it is to serve as.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such edition, or it is of another catalogue.
+    """
+    choices = {
+        k: edition for k, edition in load_registry().items() if edition.catalogue == catalogue
+    }
+    if key not in choices:
+        raise ParameterError(
+            f"parameter 'fetch.{catalogue}': found '{key}', expected one of "
+            f"{', '.join(choices)} (transferz sources lists them)"
+        )
+    return choices[key]
+
+
+def record_url(record: int, name: str = "") -> str:
+    """Return the address of a Zenodo record, or of a file in it, as a person would open it."""
+    page = f"https://zenodo.org/records/{record}"
+    return f"{page}/files/{quote(name)}" if name else page
