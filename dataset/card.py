@@ -80,7 +80,7 @@ def draw_distributions(layout: Layout, version: str, path: Path) -> None:
         The PNG to write.
     """
     tables = {name: read_config(layout.release / name) for name in ("transferz", "galaxiesml")}
-    kind = "mock " if layout.survey == "mock" else ""
+    kind = "mock " if layout.is_mock else ""
     save_png(distributions(tables, f"TransferZ {version}: {kind}galaxies of both samples"), path)
 
 

@@ -1,19 +1,11 @@
 """The text of the dataset card, derived from the manifest and the schemas."""
 
-import hashlib
+from collections.abc import Iterable
 from typing import Any
 
-import yaml
-from huggingface_hub import DatasetCardData
-
+from transferz.dataset.front_matter import CONFIG_NOTES, front_matter
+from transferz.dataset.sources.registry import load_registry
 from transferz.schemas import RELEASE, Column
-
-CONFIG_NOTES = {
-    "transferz": "HSC grizy photometry, label from the template fit to COSMOS2020's many bands",
-    "galaxiesml": "HSC grizy photometry, spectroscopic redshift",
-    "combo": "the union of both; a galaxy in both keeps its spectroscopic row",
-    "truth": "the true redshift of every released mock galaxy",
-}
 
 SPLIT_NOTES = {
     "hash": """\
@@ -22,36 +14,50 @@ An object's split is a salted hash of its own `object_id`: the same in every con
 Splits are whole blocks of sky (HEALPix cells), each by a salted hash of its number.""",
     "published": """\
 An object that its authors released in a split keeps it; the others are split by a salted hash of
-their `object_id`, and `calibration` is carved out of the published training split by that hash.""",
+their `object_id`. An object that both samples hold follows GalaxiesML: {moved} TransferZ objects
+were moved for it (`MANIFEST.json` lists them under `counts.split.moved`). GalaxiesML has no
+published `calibration` split: by the hash, {carved:.0%} of its training split is carved out.""",
 }
 """What the card says of `split.scheme`."""
+
+SEPARATED = """\
+No object, and no pair of objects within {radius:g}″, is in two splits."""
+
+SEPARATED_BY_ID = """\
+No object is in two splits, by its HSC id. The published TransferZ gives no positions: that no two
+objects within {radius:g}″ are in different splits holds among GalaxiesML's objects alone."""
 
 CUTTING_STAGES = (
     "select@cosmos2020",
     "select@hsc",
+    "select@transferz",
     "match",
     "select@galaxiesml",
     "split",
 )
 """In the order in which the rows flow; `split` counts the objects of both samples."""
 
-SOURCES = """\
-| Source | Licence | Cite |
-|---|---|---|
-| COSMOS2020 | see the COSMOS2020 release | Weaver et al. 2022, ApJS 258, 11 |
-| HSC-SSP PDR2 | see the HSC-SSP terms of use | Aihara et al. 2019, PASJ 71, 114 |
-| GalaxiesML | CC-BY 4.0 (second-hand; check the record) | Do et al. 2024, arXiv:2410.00271 |
-"""
-
 LIMITS = """\
 - The label of config `transferz` is itself a photometric redshift: precise to about 1 % for
   i < 22.5 and to 4–5 %, with outlier rates of 20 % and more, at 25 < i < 27 (Weaver et al. 2022),
-  before the quality cuts. `redshift_lo` and `redshift_hi` are that fit's 68 % interval.
+  before the quality cuts.
 - The cuts keep galaxies whose template fit is sure of itself: the sample is not complete in any
   magnitude, colour or redshift, and rare kinds of galaxy are rarer in it.
 - Magnitudes are as observed: neither corrected for Galactic extinction nor for aperture.
+"""
+
+DERIVED_LIMITS = """\
+- `redshift_lo` and `redshift_hi` are the 68 % interval of the template fit, whichever of its
+  redshifts is the label.
 - Match radius, split fractions and the exact cuts of the published TransferZ are not known to us;
   those used here are listed in `MANIFEST.json` under `parameters`.
+"""
+
+PUBLISHED_LIMITS = """\
+- The authors' table gives neither positions nor the label's interval nor COSMOS2020 ids: in config
+  `transferz`, `ra`, `dec`, `redshift_lo`, `redshift_hi` and `cosmos_id` are null, in `combo` they
+  are null in its rows. `group_id` links objects by position where both have one.
+- Match radius and exact cuts are the authors' own and not known to us.
 """
 
 CITATION = """\
@@ -69,59 +75,6 @@ CITATION = """\
 """
 
 
-def front_matter(manifest: dict[str, Any]) -> str:
-    """Return the card's YAML front matter, as the Hub and `datasets` read it.
-
-    Parameters
-    ----------
-    manifest : dict
-        As `transferz.dataset.manifest.describe` makes it.
-    """
-    content = manifest["content"]
-    rows = sum(split["rows"] for split in content["transferz"].values())
-    data = DatasetCardData(
-        license="cc-by-4.0",
-        pretty_name="TransferZ" + (" (mock)" if manifest["mock"] else ""),
-        task_categories=["tabular-regression"],
-        tags=["astronomy", "photometric-redshift"] + (["mock"] if manifest["mock"] else []),
-        size_categories=[_size_category(rows)],
-        configs=[_config(name, splits) for name, splits in content.items()],
-        dataset_info=[_info(name, splits) for name, splits in content.items()],
-    )
-    return yaml.safe_dump(data.to_dict(), sort_keys=False, allow_unicode=True)
-
-
-def _size_category(rows: int) -> str:
-    """The Hub's name for a number of rows."""
-    for limit, name in ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K")):
-        if rows < limit:
-            return name
-    return "100K<n<1M"
-
-
-def _config(name: str, splits: dict[str, Any]) -> dict[str, Any]:
-    """One config; `datasets` caches a local directory by this text, so it names the content."""
-    contents = "".join(facts["content"] for facts in splits.values())
-    digest = hashlib.sha256(contents.encode()).hexdigest()[:16]
-    return {
-        "config_name": name,
-        "description": f"{CONFIG_NOTES[name]}; content {digest}",
-        "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits],
-        **({"default": True} if name == "transferz" else {}),
-    }
-
-
-def _info(name: str, splits: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "config_name": name,
-        "features": [{"name": column.name, "dtype": column.dtype} for column in RELEASE],
-        "splits": [
-            {"name": split, "num_examples": facts["rows"], "num_bytes": facts["bytes"]}
-            for split, facts in splits.items()
-        ],
-    }
-
-
 def card_text(manifest: dict[str, Any], figure: str) -> str:
     """Return the whole README.md of a release.
 
@@ -132,8 +85,6 @@ def card_text(manifest: dict[str, Any], figure: str) -> str:
     figure : str
         Path of the figure of the distributions, relative to the card.
     """
-    parameters = manifest["parameters"]
-    radius = parameters["match"]["radius_arcsec"]
     return f"""---
 {front_matter(manifest)}---
 
@@ -156,9 +107,8 @@ test = load_dataset("transferz", "combo", split="test")
 
 {_split_table(manifest["content"])}
 
-{SPLIT_NOTES[parameters["split"]["scheme"]]}
-No object, and no pair of objects within {radius:g}″, is in two splits. `calibration` is set aside
-for conformal and other calibration methods.
+{_split_notes(manifest)} `calibration` is set aside for conformal and other calibration
+methods.
 
 ## Columns
 
@@ -173,10 +123,11 @@ packages are in `MANIFEST.json`.
 
 ## Known limits
 
-{LIMITS}
+{LIMITS}{PUBLISHED_LIMITS if _is_published(manifest) else DERIVED_LIMITS}
 ## Sources, licences
 
-{SOURCES}
+{source_table(manifest["sources"].values())}
+
 This table is released under CC-BY 4.0, the code that made it under the BSD 3-Clause licence.
 
 ## How to cite
@@ -184,20 +135,63 @@ This table is released under CC-BY 4.0, the code that made it under the BSD 3-Cl
 {CITATION}"""
 
 
+INTRODUCTION = """\
+Galaxies with Hyper Suprime-Cam grizy photometry whose label is the photometric redshift of
+COSMOS2020, from template fits to up to 35 bands (Soriano et al. 2024, arXiv:2411.18054), beside
+the spectroscopic sample GalaxiesML: for training and benchmarking photo-z methods beyond the
+bright galaxies that spectroscopy sees."""
+
+MOCK_WARNING = """\
+> **This is a mock.** Every galaxy in it is simulated: use it to try the code, never for science.
+
+"""
+
+SURVEY_NOTES = {
+    "mock": """ Here both catalogues are mock surveys, made and reduced by the same steps as the
+real ones.""",
+    "authors": """ Here config `transferz` is the table that the paper's authors released, with
+its published splits.""",
+    "cosmos2020": """ Here config `transferz` is derived from the catalogues anew.""",
+}
+
+
 def _introduction(manifest: dict[str, Any]) -> str:
-    text = (
-        "Galaxies with Hyper Suprime-Cam grizy photometry whose label is the photometric redshift "
-        "of COSMOS2020, from template fits to up to 35 bands (Soriano et al. 2024, "
-        "arXiv:2411.18054), beside the spectroscopic sample GalaxiesML: for training and "
-        "benchmarking photo-z methods beyond the bright galaxies that spectroscopy sees."
+    warning = MOCK_WARNING if manifest["mock"] else ""
+    return warning + INTRODUCTION + SURVEY_NOTES[manifest["survey"]]
+
+
+def _is_published(manifest: dict[str, Any]) -> bool:
+    """Whether config `transferz` is the authors' own table."""
+    return bool(manifest["survey"] == "authors")
+
+
+def _split_notes(manifest: dict[str, Any]) -> str:
+    """How the splits were made, and what they keep apart."""
+    parameters = manifest["parameters"]
+    moved = manifest["counts"]["split"].get("moved", {})
+    facts = {
+        "moved": sum(map(len, moved.values())),
+        "carved": parameters["split"]["published_calibration"],
+    }
+    made = SPLIT_NOTES[parameters["split"]["scheme"]].format(**facts)
+    apart = SEPARATED_BY_ID if _is_published(manifest) else SEPARATED
+    return made + "\n" + apart.format(radius=parameters["match"]["radius_arcsec"])
+
+
+def source_table(editions: Iterable[str]) -> str:
+    """Return the upstream catalogues with licence and citation, as a Markdown table.
+
+    Parameters
+    ----------
+    editions : iterable of str
+        Keys of the sources' registry.
+    """
+    registry = load_registry()
+    lines = ["| Source | Licence | Cite |", "|---|---|---|"]
+    found = [registry[name] for name in editions]
+    return "\n".join(
+        lines + [f"| {one.title} | {one.licence} | {one.citation.text} |" for one in found]
     )
-    if manifest["mock"]:
-        return (
-            "> **This is a mock.** Every galaxy in it is simulated: use it to try the code, never "
-            "for science.\n\n" + text + " Here both catalogues are mock surveys, made and reduced "
-            "by the same steps as the real ones."
-        )
-    return text
 
 
 def _split_table(content: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ from pydantic import model_validator
 from transferz.dataset.params import Params
 from transferz.dataset.stage import Counts
 from transferz.dataset.tables import sort_rows
-from transferz.schemas import BANDS, ParameterError
+from transferz.schemas import BANDS, REMOVED, ParameterError
+from transferz.schemas.frames import pandas_dtype
 
 
 class Cut(Params):
@@ -45,7 +46,7 @@ class Cut(Params):
 
 def apply_cuts(
     frame: pd.DataFrame, cuts: Sequence[Cut], key: str, where: str
-) -> tuple[pd.DataFrame, Counts]:
+) -> tuple[pd.DataFrame, Counts, pd.DataFrame]:
     """Apply cuts one after the other.
 
     Parameters
@@ -65,23 +66,46 @@ def apply_cuts(
         The rows that keep every rule.
     counts : Counts
         Rows removed by each cut, of those that the cuts before it left.
+    gone : pandas.DataFrame
+        Table `REMOVED`: the id of every removed row and the first cut that it failed.
 
     Raises
     ------
     ParameterError
         If a rule can't be evaluated, or if no row is left.
     """
-    kept, removed = frame, {}
+    kept, removed, gone = frame, {}, []
     for cut in cuts:
         keeps = _keeps(kept, cut, key, f"{where}.{cut.name}")
         removed[cut.name] = int((~keeps).sum())
+        gone.append(removed_rows(kept.loc[~keeps, key], cut.name))
         kept = kept.loc[keeps]
         if removed[cut.name] and kept.empty:
             raise ParameterError(
                 f"params.yaml: cut '{where}.{cut.name}' removed the last {removed[cut.name]} of "
                 f"{len(frame)} rows; check its rule against the table's units and values"
             )
-    return kept.reset_index(drop=True), Counts(len(frame), len(kept), removed)
+    counts = Counts(len(frame), len(kept), removed)
+    return kept.reset_index(drop=True), counts, pd.concat(gone, ignore_index=True)
+
+
+def removed_rows(ids: pd.Series, cut: str) -> pd.DataFrame:
+    """Note rows as removed by a cut.
+
+    Parameters
+    ----------
+    ids : pandas.Series of int
+        Their identifiers.
+    cut : str
+        The cut's name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `REMOVED`.
+    """
+    names = pd.Series(cut, ids.index, dtype=pandas_dtype(REMOVED["cut"]))
+    return pd.DataFrame({"id": ids.astype(pandas_dtype(REMOVED["id"])), "cut": names})
 
 
 def _keeps(frame: pd.DataFrame, cut: Cut, key: str, where: str) -> pd.Series:

@@ -17,16 +17,12 @@ from transferz.dataset.stage import COUNTS, Layout
 from transferz.schemas import CONFIGS, SPLITS
 
 MANIFEST_FILE = "MANIFEST.json"
-SECTIONS = ("mock", "select", "match", "split", "release")
-CATALOGUES = ("cosmos2020", "hsc", "galaxiesml")
-COUNTING_STAGES = {
-    "ingest": CATALOGUES,
-    "select": CATALOGUES,
-    "match": ("",),
-    "split": ("",),
-    "release": ("",),
+IMITATED = {
+    "cosmos2020": "cosmos2020_classic",
+    "hsc": "hsc_pdr2",
+    "galaxiesml": "galaxiesml",
 }
-"""The stages between survey and card, each with the catalogues that it runs for."""
+"""The entries of the sources' registry in whose format the mock's files are."""
 
 PACKAGES = (
     "astro-sedpy",
@@ -79,17 +75,41 @@ def _content(path: Path) -> dict[str, Any]:
 
 def stage_counts(layout: Layout) -> dict[str, Any]:
     """Return the counts of every stage, by ``stage`` or ``stage@catalogue``."""
+    by_catalogue = {
+        f"{stage}@{one}": read_json(layout.interim(stage, one) / COUNTS)
+        for stage in ("ingest", "select")
+        for one in layout.catalogues
+    }
+    rest = {one: read_json(layout.interim(one) / COUNTS) for one in ("match", "split", "release")}
+    return by_catalogue | rest
+
+
+def upstream_files(layout: Layout) -> dict[str, Any]:
+    """Return hash and size of every upstream file, with the URL where it was fetched from."""
+    if layout.is_mock:
+        return dict(read_json(layout.raw / COUNTS)["files"])
+    fetched = (read_json(layout.interim("fetch", one) / COUNTS) for one in layout.catalogues)
+    return {name: facts for one in fetched for name, facts in one["files"].items()}
+
+
+def editions(layout: Layout) -> dict[str, str]:
+    """Return which entry of the sources' registry each catalogue is; for a mock, imitates."""
+    if layout.is_mock:
+        return dict(IMITATED)
     return {
-        f"{stage}@{one}" if one else stage: read_json(layout.interim(stage, one) / COUNTS)
-        for stage, catalogues in COUNTING_STAGES.items()
-        for one in catalogues
+        one: read_json(layout.interim("fetch", one) / COUNTS)["edition"]
+        for one in layout.catalogues
     }
 
 
-def _parameters(mock: bool) -> dict[str, Any]:
-    """The sections of params.yaml that the release depends on."""
+def _parameters(layout: Layout) -> dict[str, Any]:
+    """The parameters that the release depends on."""
     sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
-    return {name: sections[name] for name in SECTIONS if mock or name != "mock"}
+    made = {"mock": sections["mock"]} if layout.is_mock else {}
+    cuts = {one: sections["select"][one] for one in layout.catalogues}
+    split = sections["split"] | {"scheme": layout.scheme(sections["split"]["scheme"])}
+    rest = {"match": sections["match"], "split": split, "release": sections["release"]}
+    return made | {"select": cuts} | rest
 
 
 def describe(layout: Layout, release: Path, release_version: str, date: str) -> dict[str, Any]:
@@ -111,7 +131,7 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
     dict
         Nothing in it depends on platform or clock.
     """
-    mock = layout.survey == "mock"
+    mock = layout.is_mock
     return {
         "name": "transferz",
         "version": release_version + ("+mock" if mock else ""),
@@ -120,8 +140,9 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
         "date": date,
         "content": content(release),
         "counts": stage_counts(layout),
-        "upstream": read_json(layout.raw / COUNTS)["files"],
-        "parameters": _parameters(mock),
+        "sources": editions(layout),
+        "upstream": upstream_files(layout),
+        "parameters": _parameters(layout),
         "packages": {name: version(name) for name in PACKAGES},
     }
 

@@ -1,4 +1,7 @@
-"""Stage `match`: join COSMOS2020 to HSC on the sky and find what GalaxiesML holds of it."""
+"""Stage `match`: join COSMOS2020 to HSC on the sky and find what GalaxiesML holds of it.
+
+The authors' table is joined already: there the stage finds what GalaxiesML holds, by HSC id.
+"""
 
 import sys
 from dataclasses import dataclass
@@ -16,13 +19,24 @@ from transferz.dataset.crossmatch import (
     offset_histogram,
 )
 from transferz.dataset.files import replace_directory, write_json
+from transferz.dataset.joining import join, join_published, pair_ids, positions, shared_ids
 from transferz.dataset.params import Params, read_params
 from transferz.dataset.sky import Positions, shift, tangent_offsets
-from transferz.dataset.stage import TABLE, Counts, Layout, run_stage
+from transferz.dataset.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
-from transferz.schemas import COSMOS2020, HSC, MATCHED, SELECTED, SPECTROSCOPIC, Table
+from transferz.schemas import (
+    COSMOS2020,
+    HSC,
+    MATCHED,
+    PAIRS,
+    REMOVED,
+    SELECTED,
+    SPECTROSCOPIC,
+    TRANSFERZ,
+)
 
 REPORT = "report.json"
+PAIRS_FILE = "pairs.parquet"
 
 
 class MatchParams(Params):
@@ -75,12 +89,6 @@ class SkyMatch:
     hsc: Positions
 
 
-def positions(frame: pd.DataFrame, table: Table) -> Positions:
-    """Return the positions of a table's rows, keyed by its ids."""
-    ra, dec, key = (frame[name].to_numpy() for name in ("ra", "dec", table.key))
-    return Positions(ra, dec, key, table.name)
-
-
 def match_sky(cosmos: Positions, hsc: Positions, params: MatchParams) -> SkyMatch:
     """Match COSMOS2020 to HSC: mutual nearest neighbours within the radius.
 
@@ -95,75 +103,6 @@ def match_sky(cosmos: Positions, hsc: Positions, params: MatchParams) -> SkyMatc
     if params.remove_median_offset:
         return SkyMatch(matches, offset, shift(hsc, -offset[0], -offset[1]))
     return SkyMatch(mutual_nearest(cosmos, hsc, params.radius_arcsec), offset, hsc)
-
-
-def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Matches) -> pd.DataFrame:
-    """Return the ids of matched rows, and their separation in arcsec."""
-    return pd.DataFrame(
-        {
-            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.index_first],
-            "object_id": hsc["object_id"].to_numpy()[matches.index_second],
-            "separation": matches.separation_arcsec.round(4).astype("float32"),
-        }
-    )
-
-
-def shared_ids(
-    matched: pd.DataFrame, galaxiesml: pd.DataFrame, radius_arcsec: float
-) -> tuple[pd.Series, dict[str, int]]:
-    """Find the objects that both samples hold: by HSC id, and by position where ids differ.
-
-    Parameters
-    ----------
-    matched, galaxiesml : pandas.DataFrame
-        TransferZ's and GalaxiesML's rows, with HSC ids and positions.
-    radius_arcsec : float
-        Match radius for the positions.
-
-    Returns
-    -------
-    galaxiesml_id : pandas.Series of Int64
-        GalaxiesML's id of each matched row, null where it is not there.
-    counts : dict of str to int
-        Objects found ``by_id`` and, of the others, ``by_position``.
-    """
-    same = matched["object_id"].isin(galaxiesml["object_id"])
-    found = matched["object_id"].astype("Int64").where(same)
-    rest = matched.loc[~same]
-    others = galaxiesml.loc[~galaxiesml["object_id"].isin(matched["object_id"])]
-    near = mutual_nearest(positions(rest, HSC), positions(others, SPECTROSCOPIC), radius_arcsec)
-    rows = rest.index[near.index_first]
-    found.loc[rows] = others["object_id"].to_numpy()[near.index_second]
-    return found, {"by_id": int(same.sum()), "by_position": len(rows)}
-
-
-def join(
-    cosmos: pd.DataFrame, hsc: pd.DataFrame, pairs: pd.DataFrame
-) -> tuple[pd.DataFrame, Counts]:
-    """Join the selected rows that are pairs: HSC's id and photometry, COSMOS2020's redshift.
-
-    Parameters
-    ----------
-    cosmos, hsc : pandas.DataFrame
-        Tables `SELECTED` and `HSC`, after their cuts.
-    pairs : pandas.DataFrame
-        ``cosmos_id``, ``object_id`` and ``separation`` of all matches, cut or not.
-
-    Returns
-    -------
-    joined : pandas.DataFrame
-        Table `MATCHED` but for ``galaxiesml_id``.
-    counts : Counts
-        COSMOS2020 rows without a counterpart, and with one that HSC's cuts removed.
-    """
-    labels = cosmos[["cosmos_id", "redshift", "redshift_lo", "redshift_hi"]]
-    paired = labels.merge(pairs, on="cosmos_id", validate="one_to_one")
-    joined = paired.merge(hsc, on="object_id", validate="one_to_one")
-    removed = {
-        "no_counterpart": len(labels) - len(paired),
-        "counterpart_cut": len(paired) - len(joined),
-    }
-    return joined, Counts(len(labels), len(joined), removed)
 
 
 def report(cosmos: pd.DataFrame, found: SkyMatch, params: MatchParams) -> dict[str, Any]:
@@ -217,7 +156,38 @@ def primary(hsc: pd.DataFrame) -> pd.DataFrame:
 
 
 def match(layout: Layout) -> None:
-    """Match the catalogues and write the joined table of selected rows with its report.
+    """Write the table of labelled HSC objects.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    """
+    if layout.is_published:
+        match_published(layout)
+    else:
+        match_catalogues(layout)
+
+
+def match_published(layout: Layout) -> None:
+    """Find which of the authors' TransferZ objects GalaxiesML holds, by HSC id.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    """
+    published = read_table(layout.interim("select", "transferz") / TABLE, TRANSFERZ)
+    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
+    joined = join_published(published, galaxiesml)
+    shared = {"by_id": int(joined["galaxiesml_id"].notna().sum()), "by_position": 0}
+    with replace_directory(layout.interim("match")) as directory:
+        write_table(joined, directory / TABLE, MATCHED)
+        Counts(len(published), len(joined), {}).write(directory, shared=shared)
+
+
+def match_catalogues(layout: Layout) -> None:
+    """Match COSMOS2020 to HSC and write the joined table of selected rows with its report.
 
     All rows are matched, and the cuts applied to the pairs: an object whose true counterpart was
     cut must not take the label of its neighbour.
@@ -231,16 +201,21 @@ def match(layout: Layout) -> None:
     cosmos = read_table(layout.interim("ingest", "cosmos2020") / TABLE, COSMOS2020)
     hsc = primary(read_table(layout.interim("ingest", "hsc") / TABLE, HSC))
     found = match_sky(positions(cosmos, COSMOS2020), positions(hsc, HSC), params)
-    joined, counts = join(
+    pairs = pair_ids(cosmos, hsc, found.matches)
+    joined, removed, counts = join(
         read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED),
         read_table(layout.interim("select", "hsc") / TABLE, HSC),
-        pair_ids(cosmos, hsc, found.matches),
+        pairs,
     )
     galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
     twins, shared = shared_ids(joined, galaxiesml, params.radius_arcsec)
     described = report(cosmos, found, params)
     with replace_directory(layout.interim("match")) as directory:
-        write_table(joined.assign(galaxiesml_id=twins), directory / TABLE, MATCHED)
+        write_table(
+            joined.assign(galaxiesml_id=twins, published_split=pd.NA), directory / TABLE, MATCHED
+        )
+        write_table(pairs, directory / PAIRS_FILE, PAIRS)
+        write_table(removed, directory / REMOVED_ROWS, REMOVED)
         write_json(directory / REPORT, described)
         counts.write(directory, shared=shared)
 

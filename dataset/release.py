@@ -135,7 +135,7 @@ def configs(layout: Layout) -> dict[str, pd.DataFrame]:
         "galaxiesml": spectroscopic,
         "combo": combine(photometric, spectroscopic, shared),
     }
-    if layout.survey == "mock":
+    if layout.is_mock:
         truth = read_table(layout.raw / "truth.parquet", TRUTH)
         everything = pd.concat([spectroscopic, photometric]).drop_duplicates("object_id")
         found["truth"] = truth_rows(everything, truth)

@@ -9,14 +9,23 @@ from pydantic import Field, field_validator
 from transferz.dataset.cuts import Cut, apply_cuts
 from transferz.dataset.files import replace_directory
 from transferz.dataset.params import Params, read_params
-from transferz.dataset.stage import TABLE, Layout, run_stage
+from transferz.dataset.stage import REMOVED_ROWS, TABLE, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
-from transferz.schemas import COSMOS2020, GALAXIESML, HSC, SELECTED, SPECTROSCOPIC
+from transferz.schemas import (
+    COSMOS2020,
+    GALAXIESML,
+    HSC,
+    REMOVED,
+    SELECTED,
+    SPECTROSCOPIC,
+    TRANSFERZ,
+)
 
 CATALOGUES = {
     "cosmos2020": (COSMOS2020, SELECTED),
     "hsc": (HSC, HSC),
     "galaxiesml": (GALAXIESML, SPECTROSCOPIC),
+    "transferz": (TRANSFERZ, TRANSFERZ),
 }
 """Each catalogue's table before and after."""
 
@@ -77,9 +86,10 @@ def select(layout: Layout, catalogue: str) -> None:
     frame = read_table(layout.interim("ingest", catalogue) / TABLE, before)
     if isinstance(params, LabelParams):
         frame = add_label(frame, params.label)
-    kept, counts = apply_cuts(frame, params.cuts, before.key, f"{section}.cuts")
+    kept, counts, removed = apply_cuts(frame, params.cuts, before.key, f"{section}.cuts")
     with replace_directory(layout.interim("select", catalogue)) as directory:
         write_table(kept, directory / TABLE, after)
+        write_table(removed, directory / REMOVED_ROWS, REMOVED)
         counts.write(directory)
 
 

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transferz.dataset.files import write_json
-from transferz.schemas import TransferZError
+from transferz.schemas import ParameterError, TransferZError
 
-SURVEYS = ("mock", "authors", "cosmos2020")
+_SKY = ("cosmos2020", "hsc", "galaxiesml")
+CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
+"""Each survey's upstream catalogues."""
+
+SURVEYS = tuple(CATALOGUES)
 TABLE = "table.parquet"
 COUNTS = "counts.json"
+REMOVED_ROWS = "removed.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,21 @@ class Layout:
     data: Path = Path("data")
 
     @property
+    def catalogues(self) -> tuple[str, ...]:
+        """The survey's upstream catalogues."""
+        return CATALOGUES[self.survey]
+
+    @property
+    def is_mock(self) -> bool:
+        """Whether the galaxies are simulated."""
+        return self.survey == "mock"
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the survey is a release of the paper's authors, already matched and split."""
+        return self.survey == "authors"
+
+    @property
     def raw(self) -> Path:
         """The upstream files."""
         return self.data / self.survey / "raw"
@@ -37,6 +57,10 @@ class Layout:
     def interim(self, stage: str, catalogue: str = "") -> Path:
         """Return the output folder of a stage, for one catalogue where it works on one."""
         return self.data / self.survey / "interim" / stage / catalogue
+
+    def scheme(self, chosen: str) -> str:
+        """Return the split scheme: the chosen one, but published tables keep their splits."""
+        return "published" if self.is_published else chosen
 
     @property
     def release(self) -> Path:
@@ -98,8 +122,17 @@ def run_stage(
     arguments = vars(parser.parse_args())
     layout = Layout(arguments.pop("survey"))
     try:
+        _require_catalogue(layout, *arguments.values())
         stage(layout, *arguments.values())
     except TransferZError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
+
+
+def _require_catalogue(layout: Layout, catalogue: str = "") -> None:
+    if catalogue and catalogue not in layout.catalogues:
+        raise ParameterError(
+            f"survey '{layout.survey}' has no catalogue '{catalogue}'; "
+            f"it is made of {', '.join(layout.catalogues)}"
+        )

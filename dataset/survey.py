@@ -1,4 +1,4 @@
-"""Stage `survey`: get the upstream files, here by making the mock survey's."""
+"""Stage `survey`: make the mock survey's upstream files; real ones come by stage `fetch`."""
 
 import sys
 from pathlib import Path
@@ -22,12 +22,12 @@ def survey(layout: Layout) -> None:
     Raises
     ------
     ParameterError
-        For a survey that is not the mock: fetching the real catalogues is not built yet.
+        For a survey that is not the mock.
     """
-    if layout.survey != "mock":
+    if not layout.is_mock:
         raise ParameterError(
-            f"survey '{layout.survey}' is not built yet: expected 'mock', the only survey that "
-            "this version can make; run `make repro`"
+            f"survey '{layout.survey}' is observed, not made: expected 'mock'; "
+            f"run `make repro SURVEY={layout.survey}`, which fetches the catalogues"
         )
     params = read_params("mock", MockParams)
     with replace_directory(layout.raw) as directory:

@@ -24,15 +24,16 @@ def frame(redshift, name=None):
 def test_rows_are_counted_by_the_first_cut_they_break():
     rows = frame([0.1, 0.5, 2.0, np.nan])
     cuts = [cut("low", keep="redshift > 0.2"), cut("high", keep="redshift < 1")]
-    kept, counts = apply_cuts(rows, cuts, "id", "test")
+    kept, counts, removed = apply_cuts(rows, cuts, "id", "test")
     assert list(kept["id"]) == [1]
     assert counts == Counts(4, 1, {"low": 2, "high": 1})  # the missing redshift breaks `low`
+    assert dict(zip(removed["id"], removed["cut"], strict=True)) == {0: "low", 3: "low", 2: "high"}
 
 
 def test_band_stands_for_every_band():
     rows = pd.DataFrame({f"{band}_mag": [20.0, 20.0] for band in BANDS}).assign(id=[0, 1])
     rows.loc[1, "y_mag"] = np.nan
-    kept, _ = apply_cuts(rows, [cut("measured", keep="0 < {band}_mag < 50")], "id", "test")
+    kept, *_ = apply_cuts(rows, [cut("measured", keep="0 < {band}_mag < 50")], "id", "test")
     assert list(kept["id"]) == [0]
 
 
@@ -40,13 +41,13 @@ def test_first_of_a_name_is_the_one_of_least_id_in_any_order():
     rows = frame([1.0] * 4, ["a", "b", "a", "b"])
     cuts = [cut("first", keep_first="name")]
     for seed in range(5):
-        kept, counts = apply_cuts(rows.sample(frac=1, random_state=seed), cuts, "id", "test")
+        kept, counts, _ = apply_cuts(rows.sample(frac=1, random_state=seed), cuts, "id", "test")
         assert set(kept["id"]) == {0, 1}
         assert counts.removed == {"first": 2}
 
 
 def test_repeated_values_go_altogether():
-    kept, counts = apply_cuts(
+    kept, counts, _ = apply_cuts(
         frame([1.0] * 4, ["a", "b", "a", "c"]), [cut("once", drop_repeated="name")], "id", "test"
     )
     assert list(kept["name"]) == ["b", "c"]
@@ -56,7 +57,7 @@ def test_repeated_values_go_altogether():
 def test_first_of_a_name_is_the_same_in_any_order_though_ids_repeat():
     rows = pd.DataFrame({"id": [1, 1, 2], "value": [3.0, 2.0, 1.0], "name": ["a", "a", "a"]})
     for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
-        kept, _ = apply_cuts(rows.iloc[order], [cut("first", keep_first="name")], "id", "test")
+        kept, *_ = apply_cuts(rows.iloc[order], [cut("first", keep_first="name")], "id", "test")
         assert kept["value"].tolist() == [2.0]
 
 
@@ -90,10 +91,10 @@ def test_counts_add_up_and_order_does_not_matter(values, limit, random):
         cut("any", keep=f"redshift >= {min(limit, 1.0)}"),
         cut("first", keep_first="name"),
     ]
-    kept, counts = apply_cuts(rows, cuts, "id", "test")
+    kept, counts, _ = apply_cuts(rows, cuts, "id", "test")
     order = list(range(len(rows)))
     random.shuffle(order)
-    again, counts_again = apply_cuts(rows.iloc[order], cuts, "id", "test")
+    again, counts_again, _ = apply_cuts(rows.iloc[order], cuts, "id", "test")
     assert counts == counts_again
     assert set(kept["id"]) == set(again["id"])
     assert counts.rows_in - sum(counts.removed.values()) == counts.rows_out == len(kept)

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from transferz.dataset.assigning import SplitParams
 from transferz.dataset.card import ReleaseParams
 from transferz.dataset.match import MatchParams
 from transferz.dataset.mock.params import MockParams
 from transferz.dataset.params import read_params
 from transferz.dataset.select import LabelParams, SelectParams
-from transferz.dataset.split import SplitParams
 from transferz.schemas import ParameterError
 
 ROOT = Path(__file__).parents[2]

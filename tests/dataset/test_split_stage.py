@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from transferz.dataset.split import SplitParams, all_rows, assign, split_rows
+from transferz.dataset.assigning import SplitParams, assign, moved_rows, published_splits
+from transferz.dataset.split import all_rows, split_rows
 from transferz.schemas import SPLITS, ParameterError
 
 RADIUS = 1.0
@@ -36,6 +37,11 @@ def sample(seed: int, count: int = 60):
     spectroscopic = rows.iloc[: count // 2 + 10]
     photometric = rows.iloc[count // 2 :]  # ten objects are in both
     published = pd.array(rng.choice(["train", "validation", "test"], len(spectroscopic)))
+    ids = photometric["object_id"].astype("Int64")
+    photometric = photometric.assign(
+        published_split=pd.Series(pd.NA, photometric.index, dtype="string[pyarrow]"),
+        galaxiesml_id=ids.where(ids.isin(spectroscopic["object_id"])),
+    )
     return photometric, spectroscopic.assign(published_split=published.astype("string[pyarrow]"))
 
 
@@ -101,7 +107,7 @@ def test_conflicts_do_occur_and_the_spectroscopic_object_stays():
         objects, counts = assigned(matched, galaxiesml)
         dropped += counts.removed["split_conflict"]
         near = galaxiesml.iloc[:1].assign(object_id=1)
-        again, _ = assigned(pd.concat([matched, near.drop(columns="published_split")]), galaxiesml)
+        again, _ = assigned(pd.concat([matched, near.assign(published_split=pd.NA)]), galaxiesml)
         first = galaxiesml["object_id"].iloc[0]
         assert (first in again.index) == (first in objects.index)
     assert dropped > 50
@@ -117,8 +123,7 @@ def test_group_is_the_least_linked_id():
 
 def test_published_splits_are_kept_and_calibration_is_carved_from_train():
     matched, galaxiesml = sample(5, count=400)
-    params = PARAMS.model_copy(update={"scheme": "published"})
-    objects, _ = assigned(matched, galaxiesml, params)
+    objects, _ = assigned(matched, galaxiesml, PUBLISHED)
     published = galaxiesml.set_index("object_id")["published_split"].reindex(objects.index).dropna()
     split = objects.loc[published.index, "split"]
     for name in ("validation", "test"):
@@ -126,6 +131,74 @@ def test_published_splits_are_kept_and_calibration_is_carved_from_train():
     carved = split[published == "train"]
     assert set(carved) == {"train", "calibration"}
     assert 0.1 < (carved == "calibration").mean() < 0.32
+
+
+PUBLISHED = PARAMS.model_copy(update={"scheme": "published"})
+STRING = "string[pyarrow]"
+
+
+def published_pair():
+    """TransferZ without positions, and GalaxiesML, with published splits; both hold 10..29."""
+    names = np.array(["train", "validation", "calibration", "test"])
+    matched = pd.DataFrame({"object_id": np.arange(10, 210), "ra": np.nan, "dec": np.nan})
+    own = np.resize(names, len(matched))
+    ids = matched["object_id"].astype("Int64")
+    matched = matched.assign(
+        published_split=pd.Series(own, dtype=STRING), galaxiesml_id=ids.where(ids < 30)
+    )
+    galaxiesml = pd.DataFrame({"object_id": np.arange(-170, 30)})
+    galaxiesml = galaxiesml.assign(
+        ra=np.arange(200) * 0.01,
+        dec=0.0,
+        published_split=pd.Series(np.resize(names[[0, 0, 0, 1, 3]], 200), dtype=STRING),
+    )
+    return matched, galaxiesml
+
+
+def test_published_tables_keep_their_splits_and_shared_objects_follow_galaxiesml():
+    matched, galaxiesml = published_pair()
+    objects, counts = assigned(matched, galaxiesml, PUBLISHED)
+    assert counts.removed == {"split_conflict": 0}
+    alone = matched.loc[matched["object_id"] >= 30].set_index("object_id")["published_split"]
+    assert (objects["split"].reindex(alone.index) == alone).all()  # calibration is not carved here
+    theirs = galaxiesml.set_index("object_id")["published_split"]
+    got = objects["split"].reindex(theirs.index)
+    assert (got[theirs != "train"] == theirs[theirs != "train"]).all()
+    assert set(got[theirs == "train"]) == {"train", "calibration"}
+
+
+def test_moved_rows_are_those_whose_own_split_is_another():
+    matched, galaxiesml = published_pair()
+    rows = all_rows(matched, galaxiesml)
+    split = assign(rows, PUBLISHED)
+    moved = moved_rows(rows, split, PUBLISHED)
+    own = matched.set_index("object_id")["published_split"]
+    by_id = dict(zip(rows["object_id"], split, strict=True))
+    expected = {number: f"{own[number]} to {by_id[number]}" for number in range(10, 30)}
+    expected = {key: way for key, way in expected.items() if own[key] != by_id[key]}
+    assert 5 < len(expected) < 20
+    assert {number: way for way, ids in moved.items() for number in ids} == expected
+
+
+def test_a_twin_of_another_id_follows_galaxiesml_in_scheme_published():
+    matched, galaxiesml = published_pair()
+    twin = matched.iloc[[-1]].assign(galaxiesml_id=-170)  # published in train
+    hidden = twin.assign(published_split=pd.Series("test", twin.index, dtype=STRING))
+    rows = all_rows(hidden, galaxiesml)
+    split = assign(rows, PUBLISHED)
+    assert split.iloc[-1] == split.iloc[0] != "test"
+    assert published_splits(rows, PUBLISHED).iloc[-1] == "test"
+
+
+def test_a_row_without_position_is_its_own_group_unless_its_object_has_one():
+    matched, galaxiesml = published_pair()
+    objects, _ = assigned(matched, galaxiesml, PUBLISHED)
+    assert (objects["group_id"] == objects.index).all()
+    near = galaxiesml.assign(ra=np.arange(200) // 2 * 0.02)  # two at each place
+    near = near.assign(published_split=pd.Series("test", near.index, dtype=STRING))
+    objects, _ = assigned(matched, near, PUBLISHED)
+    assert objects.loc[29, "group_id"] == 28
+    assert objects.loc[30, "group_id"] == 30
 
 
 @pytest.mark.parametrize(

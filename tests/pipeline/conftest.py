@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CODE = ("dataset", "photometry", "schemas")
+CODE = ("dataset", "photometry", "schemas", "surveys")
 FILES = ("dvc.yaml", "params.yaml", "CITATION.cff", ".dvcignore")
+NOT_COPIED = ("__pycache__", "dvc.lock", "hashes.json")
 SMALL = {"area_deg2": 0.015, "galaxiesml.rows": 2500, "galaxiesml.shared.rows": 150}
 
 
@@ -80,7 +81,11 @@ def make_workspace(root: Path) -> Workspace:
     for name in FILES:
         shutil.copy(ROOT / name, root / name)
     for room in CODE:
-        shutil.copytree(ROOT / room, root / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / room,
+            root / room,
+            ignore=shutil.ignore_patterns("__pycache__", "*.lock", "hashes.json"),
+        )
     space = Workspace(root)
     for name, value in SMALL.items():
         space.change(f"mock.{name}", value)

@@ -132,7 +132,7 @@ def test_truncated_upstream_fits(workspace):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "rule"), [("ra", "", "no missing values"), ("dec", "95.5", "<= 90")]
+    ("name", "value", "rule"), [("ra", "", "no missing values"), ("dec", "95.5", "<= 3.7")]
 )
 def test_bad_upstream_position(workspace, name, value, rule):
     path = next(workspace.raw.glob("hsc/*.csv"))
@@ -250,8 +250,9 @@ def test_a_mock_cannot_pass_for_a_real_survey(workspace):
     assert not (workspace.root / "data/cosmos2020/interim").exists()
 
 
-def test_a_survey_that_is_not_built_says_so(workspace):
+def test_only_the_mock_is_made(workspace):
     status, said = workspace.stage("survey", "--survey", "authors")
     assert status == 1
-    assert "survey 'authors' is not built yet" in said
+    assert "survey 'authors' is observed, not made" in said
+    assert "make repro SURVEY=authors" in said
     assert not (workspace.root / "data/authors").exists()

@@ -19,7 +19,7 @@ def test_the_lock_is_up_to_date():
     """Whoever changes a stage's code or parameters commits the lock that comes of it."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["dvc", "status", "--json"],
+        ["dvc", "status", "--json", "dvc.yaml"],
         cwd=ROOT,
         env=os.environ | {"PATH": path},
         capture_output=True,
