@@ -31,6 +31,11 @@ class Command:
 
 COMMANDS = {
     "info": Command("transferz.cli.data", "info", "what the release in use is and holds"),
+    "compare": Command(
+        "transferz.cli.compare",
+        "compare",
+        "two releases: rows in one only and what removed them, labels, magnitudes",
+    ),
     "train": Command(
         "transferz.cli.train",
         "train",
@@ -41,6 +46,18 @@ COMMANDS = {
         "transferz.cli.templates",
         "fit_templates",
         "template-fit redshifts of real photometry, scored against spectroscopic ones",
+        "build",
+    ),
+    "magnitudes": Command(
+        "transferz.cli.magnitudes",
+        "magnitudes",
+        "AB magnitudes of a table's fluxes, and counts of the negative and missing ones",
+        "build",
+    ),
+    "sources": Command(
+        "transferz.cli.sources",
+        "sources",
+        "where the upstream files come from, on what terms, and what is read of them",
         "build",
     ),
 }
