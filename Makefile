@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro test lint docs env clean
+.PHONY: repro test fuzz lint docs env clean
 .DEFAULT_GOAL := repro
 
 STAMP := $(VENV)/.installed
@@ -33,6 +33,10 @@ repro: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# Corrupts small files of every upstream format and says what the readers made of them.
+fuzz: $(STAMP)
+	$(BIN)/python tests/fuzz/run.py --files 2000 --seed 1
 
 # mypy cannot follow the package-dir mapping, so it sees the rooms through a tree of links.
 lint: $(STAMP)

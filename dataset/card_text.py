@@ -107,8 +107,8 @@ test = load_dataset("transferz", "combo", split="test")
 
 {_split_table(manifest["content"])}
 
-{_split_notes(manifest)} `calibration` is set aside for conformal and other calibration
-methods.
+{_split_notes(manifest)}
+`calibration` is set aside for conformal and other calibration methods.
 
 ## Columns
 
@@ -147,11 +147,12 @@ MOCK_WARNING = """\
 """
 
 SURVEY_NOTES = {
-    "mock": """ Here both catalogues are mock surveys, made and reduced by the same steps as the
-real ones.""",
-    "authors": """ Here config `transferz` is the table that the paper's authors released, with
-its published splits.""",
-    "cosmos2020": """ Here config `transferz` is derived from the catalogues anew.""",
+    "mock": """
+Here both catalogues are mock surveys, made and reduced by the same steps as the real ones.""",
+    "authors": """
+Here config `transferz` is the paper's authors' own table, with its published splits.""",
+    "cosmos2020": """
+Here config `transferz` is derived anew from the catalogues.""",
 }
 
 

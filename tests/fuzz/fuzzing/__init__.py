@@ -1,0 +1,1 @@
+"""Corrupted upstream files: made here, read by the pipeline and by other people's readers."""

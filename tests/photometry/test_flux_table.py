@@ -1,0 +1,89 @@
+"""Flux columns found by their names, counted, and turned into magnitudes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transferz.photometry.flux import to_flux, ujy_to_cgs, ujy_to_mjy
+from transferz.photometry.flux_table import (
+    FluxCounts,
+    count_fluxes,
+    flux_columns,
+    measured_magnitude,
+)
+
+NAN, INF = np.nan, np.inf
+
+
+def test_lephares_pairs_are_found():
+    names = ["id", "f_hsc/g.pb", "ferr_hsc/g.pb", "f_lonely", "zspec"]
+    assert flux_columns(names) == {"f_hsc/g.pb": "ferr_hsc/g.pb"}
+
+
+def test_cosmos2020s_own_pairs_are_found():
+    names = ["ID", "FLUX_RADIUS", "HSC_i_FLUX_AUTO", "HSC_i_FLUXERR_AUTO", "HSC_i_MAG_AUTO"]
+    names += ["IRAC_CH1_FLUX", "IRAC_CH1_FLUXERR", "SC_B_FLUX_APER2", "SC_B_FLUXERR_APER3"]
+    assert flux_columns(names) == {
+        "HSC_i_FLUX_AUTO": "HSC_i_FLUXERR_AUTO",
+        "IRAC_CH1_FLUX": "IRAC_CH1_FLUXERR",
+    }
+
+
+def test_cigales_pairs_are_found_and_a_redshift_is_no_flux():
+    names = ["id", "redshift", "redshift_err", "hst.F814W", "hst.F814W_err"]
+    assert flux_columns(names) == {"hst.F814W": "hst.F814W_err"}
+    assert flux_columns(["specz_redshift", "specz_redshift_err", "ra"]) == {}
+
+
+def test_every_kind_of_value_is_counted_once():
+    flux = [2.0, -1.0, 0.0, NAN, INF, -99.0, NAN, 3.0, 4.0, 5.0]
+    error = [0.1, 0.1, 0.1, 0.1, 0.1, -99.0, NAN, -3.0, 0.0, NAN]
+    empty = np.arange(10) == 6
+    assert count_fluxes(flux, error, empty) == FluxCounts(
+        rows=10,
+        measured=6,
+        negative=1,
+        zero=1,
+        not_a_number=2,
+        empty=1,
+        sentinel=1,
+        error_not_positive=2,
+        no_error=1,
+    )
+
+
+values = st.lists(
+    st.sampled_from([NAN, INF, -INF, -99.0, 0.0, -0.0, -1e-30, 1e-30, 5.0]), max_size=30
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(values, st.randoms())
+def test_counts_add_up_over_any_chunks(flux, random):
+    cut = random.randint(0, len(flux))
+    whole = count_fluxes(flux, flux)
+    assert whole == count_fluxes(flux[:cut], flux[:cut]) + count_fluxes(flux[cut:], flux[cut:])
+    parts = (whole.measured, whole.not_a_number, whole.empty, whole.sentinel)
+    assert sum(parts) == whole.rows == len(flux)
+    magnitude, _ = measured_magnitude(flux, np.ones(len(flux)), "ujy")
+    given_one = np.isfinite(magnitude).sum()
+    assert given_one == whole.measured - whole.negative - whole.zero
+
+
+@pytest.mark.parametrize(
+    ("unit", "from_ujy"), [("ujy", np.asarray), ("mjy", ujy_to_mjy), ("cgs", ujy_to_cgs)]
+)
+def test_magnitudes_in_every_unit(unit, from_ujy):
+    flux = to_flux(np.array([18.0, 24.5]))
+    magnitude, error = measured_magnitude(from_ujy(flux), from_ujy(0.1 * flux), unit)
+    np.testing.assert_allclose(magnitude, [18.0, 24.5])
+    np.testing.assert_allclose(error, 0.10857362, rtol=1e-7)
+
+
+def test_no_magnitude_without_a_positive_measurement():
+    flux = [-1.0, 0.0, NAN, INF, -99.0, 2.0, 2.0, 2.0, 2.0]
+    error = [0.1, 0.1, 0.1, 0.1, 0.1, -2.0, 0.0, NAN, -99.0]
+    magnitude, sigma = measured_magnitude(flux, error, "ujy")
+    assert np.isnan(magnitude).tolist() == [True] * 6 + [False] * 3
+    assert np.isnan(sigma).all()
