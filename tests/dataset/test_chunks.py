@@ -20,7 +20,12 @@ from transferz.schemas import COSMOS2020, GALAXIESML, InputError, SchemaError, T
 from transferz.schemas.frames import arrow_schema
 
 SKY = Table(
-    "sky", tuple(COSMOS2020[n] for n in ("cosmos_id", "ra", "dec", "i_mag_auto")), "cosmos_id"
+    "sky",
+    (
+        *(COSMOS2020[n] for n in ("cosmos_id", "ra", "dec")),
+        replace(COSMOS2020["i_mag_auto"], minimum=0.0),
+    ),
+    "cosmos_id",
 )
 WIDE_SKY = Table(
     "wide",

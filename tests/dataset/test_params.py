@@ -7,6 +7,7 @@ import yaml
 
 from transferz.dataset.assigning import SplitParams
 from transferz.dataset.card import ReleaseParams
+from transferz.dataset.fetch import FetchParams
 from transferz.dataset.match import MatchParams
 from transferz.dataset.mock.params import MockParams
 from transferz.dataset.params import read_params
@@ -16,9 +17,11 @@ from transferz.schemas import ParameterError
 ROOT = Path(__file__).parents[2]
 SECTIONS = {
     "mock": MockParams,
+    "fetch": FetchParams,
     "select.cosmos2020": LabelParams,
     "select.hsc": SelectParams,
     "select.galaxiesml": SelectParams,
+    "select.transferz": SelectParams,
     "match": MatchParams,
     "split": SplitParams,
     "release": ReleaseParams,
@@ -53,7 +56,7 @@ def test_no_section_is_left_unread():
 
 
 def test_every_cut_names_its_source():
-    for catalogue in ("cosmos2020", "hsc", "galaxiesml"):
+    for catalogue in ("cosmos2020", "hsc", "galaxiesml", "transferz"):
         section = read_params(
             f"select.{catalogue}", SECTIONS[f"select.{catalogue}"], ROOT / "params.yaml"
         )

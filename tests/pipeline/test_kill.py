@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -51,6 +52,7 @@ def test_killed_under_dvc(both, tmp_path, attempt):
     space, old, new, seconds = both
     assert all(old[name] != new[name] for name in ("interim/split", "configs"))
     space = space.copy(tmp_path / "project")
+    shutil.copy(space.root / "dvc.lock", space.root / "dvc.committed")
     moment = random.Random(attempt).uniform(0.15, 0.95) * seconds
     process = subprocess.Popen(
         ["dvc", "repro"],
@@ -65,8 +67,7 @@ def test_killed_under_dvc(both, tmp_path, attempt):
     process.wait()
     for name, found in state(space).items():
         assert found in (old[name], new[name], ""), name  # a new release has no card yet
-    (space.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
-    space.run("dvc", "repro")  # and the next run completes it
+    space.run_after_kill("dvc", "repro", lock="dvc.lock")  # and the next run completes it
     assert state(space) == new
     leftovers = [path.name for path in space.root.rglob(".*.partial")]
     assert leftovers == []

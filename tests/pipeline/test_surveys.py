@@ -203,8 +203,7 @@ def test_killed_while_fetching_or_reading(built, fresh, server, attempt):
     output = survey / "interim/ingest/cosmos2020"
     assert not output.exists() or (output / "counts.json").is_file()
     server.faults.clear()
-    (space.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
-    space.run(*command)
+    space.run_after_kill(*command, lock="surveys/cosmos2020/dvc.lock")
     table = pq.read_table(output / "table.parquet")
     assert table.equals(pq.read_table(built.interim / "ingest/cosmos2020/table.parquet"))
     ranges = [request.range for request in server.requests_of(".fits")]

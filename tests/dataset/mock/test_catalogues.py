@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.coordinates import SkyCoord
@@ -56,9 +57,13 @@ def truth(tiny):
 
 
 def test_catalogues_pass_their_schemas(tiny, truth):
-    check(cosmos2020_source.read(tiny / "cosmos2020"), COSMOS2020)
-    check(hsc_source.read(tiny / "hsc"), HSC)
-    check(galaxiesml_source.read(tiny / "galaxiesml"), GALAXIESML)
+    for source, table in (
+        (cosmos2020_source, COSMOS2020),
+        (hsc_source, HSC),
+        (galaxiesml_source, GALAXIESML),
+    ):
+        chunks = [chunk.replace_schema_metadata() for chunk in source.read(tiny / table.name)]
+        check(to_frame(pa.concat_tables(chunks), table), table)
     check(truth, TRUTH)
 
 
