@@ -60,9 +60,9 @@ def values(column: Column, ids: np.ndarray, rng: np.random.Generator) -> np.ndar
         return ids
     if column.dtype == "int16":
         return rng.integers(0, 3, rows)
-    low, high = column.minimum, column.maximum
+    low, high = column.typical or (column.minimum, column.maximum)
     if low is not None and high is not None:
-        middle = 25.0 if column.typical else (low + high) / 2
+        middle = (low + high) / 2
         drawn = rng.uniform(middle - 0.5, middle + 0.5, rows)
     else:
         drawn = rng.lognormal(0.0, 1.0, rows)
