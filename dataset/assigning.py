@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from transferz.dataset.hashing import hash_ids
+from transferz.dataset.lookup import look_up
 from transferz.dataset.params import Params, read_params
 from transferz.dataset.splitting import split_by_hash, split_by_sky_block, split_published
 from transferz.dataset.stage import Layout
@@ -110,8 +111,8 @@ def follow(own: pd.Series, twins: pd.Series, ids: pd.Series) -> pd.Series:
     -------
     pandas.Series of str
     """
-    by_id = pd.Series(own.to_numpy(), index=ids.to_numpy())
-    return twins.map(by_id).astype(own.dtype).fillna(own)
+    by_id = pd.Series(own.array, index=ids.to_numpy())
+    return look_up(twins, by_id).fillna(own)
 
 
 def moved_rows(rows: pd.DataFrame, split: pd.Series, params: SplitParams) -> dict[str, list[int]]:

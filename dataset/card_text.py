@@ -15,8 +15,8 @@ Splits are whole blocks of sky (HEALPix cells), each by a salted hash of its num
     "published": """\
 An object that its authors released in a split keeps it; the others are split by a salted hash of
 their `object_id`. An object that both samples hold follows GalaxiesML: {moved} TransferZ objects
-were moved for it (`MANIFEST.json` lists them under `counts.split.moved`). GalaxiesML has no
-published `calibration` split: by the hash, {carved:.0%} of its training split is carved out.""",
+were moved for it (`MANIFEST.json` lists them under `counts.split.moved`). GalaxiesML publishes no
+`calibration` split: by the hash, {carved:.0%} of what it publishes as training is carved out.""",
 }
 """What the card says of `split.scheme`."""
 
@@ -128,12 +128,19 @@ packages are in `MANIFEST.json`.
 
 {source_table(manifest["sources"].values())}
 
-This table is released under CC-BY 4.0, the code that made it under the BSD 3-Clause licence.
+{PUBLISHED_LICENCE if _is_published(manifest) else LICENCE}
 
 ## How to cite
 
 {CITATION}"""
 
+
+LICENCE = """\
+This table is released under CC-BY 4.0, the code that made it under the BSD 3-Clause licence."""
+
+PUBLISHED_LICENCE = """\
+This table may be passed on as far as the licences of its sources allow; the code that put it
+together is under the BSD 3-Clause licence."""
 
 INTRODUCTION = """\
 Galaxies with Hyper Suprime-Cam grizy photometry whose label is the photometric redshift of

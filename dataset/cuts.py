@@ -24,7 +24,7 @@ class Cut(Params):
         for each HSC band in turn, and all five must keep the rule. A comparison with a missing
         value is false, so the row goes.
     keep_first : str
-        Column whose first row per value is kept: the one of least id.
+        Column whose first row per value is kept: the one of least id. Rows without a value stay.
     drop_repeated : str
         Column whose values must occur once: all rows of a repeated value go.
     source : str
@@ -115,7 +115,8 @@ def _keeps(frame: pd.DataFrame, cut: Cut, key: str, where: str) -> pd.Series:
         raise ParameterError(f"params.yaml: cut '{where}' names no column of the table: {column}")
     if cut.keep_first:
         ordered = sort_rows(frame, key)
-        return ~ordered.duplicated(column, keep="first").reindex(frame.index)
+        repeated = ordered.duplicated(column, keep="first").reindex(frame.index)
+        return ~repeated | frame[column].isna()
     if cut.drop_repeated:
         return ~frame.duplicated(column, keep=False)
     return _evaluate(frame, cut.keep, where)
@@ -134,4 +135,4 @@ def _evaluate(frame: pd.DataFrame, rule: str, where: str) -> pd.Series:
         ) from error
     if not all(isinstance(one, pd.Series) and one.dtype.kind == "b" for one in results):
         raise ParameterError(f"params.yaml: cut '{where}': '{rule}' is no yes-or-no rule on rows")
-    return pd.concat(results, axis=1).all(axis=1)
+    return pd.concat([one.fillna(False).astype(bool) for one in results], axis=1).all(axis=1)

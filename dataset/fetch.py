@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 from transferz.dataset.fetching.download import Expected, Unavailable, download
-from transferz.dataset.fetching.filetypes import wrong_type
-from transferz.dataset.fetching.partial import Digest, drop_part, hash_file
+from transferz.dataset.fetching.folder import find_by_hand
+from transferz.dataset.fetching.in_place import check_in_place, check_present
+from transferz.dataset.fetching.partial import Digest, drop_part
 from transferz.dataset.fetching.recorded import Recorded
 from transferz.dataset.fetching.transport import Retries, Web
-from transferz.dataset.fetching.wanted import Wanted, find_by_hand, wanted_files
+from transferz.dataset.fetching.unproven import is_unproven
+from transferz.dataset.fetching.wanted import Wanted, wanted_files
 from transferz.dataset.files import replace_directory, write_json
 from transferz.dataset.params import Params, read_params
 from transferz.dataset.sources.registry import ByHand, Edition, find_edition, record_url
@@ -105,8 +107,8 @@ def _source(edition: Edition, wanted: Wanted, name: str) -> str:
     """Return the address to note, the same wherever this copy of the file came from."""
     if edition.zenodo:
         return record_url(edition.zenodo, name)
-    urls = wanted.copies.get(name) or wanted.copies[next(iter(wanted.copies))]
-    return urls[0]
+    addresses = [*wanted.copies[name].urls, *(u for c in wanted.copies.values() for u in c.urls)]
+    return addresses[0]
 
 
 def _entry(digest: Digest, url: str) -> dict[str, object]:
@@ -118,24 +120,28 @@ def _get(
 ) -> tuple[str, Digest]:
     """Return name, hashes and size of a file that is there, or that has now been fetched."""
     if wanted.present:
-        path = raw / wanted.present
-        return path.name, check_in_place(path, wanted.stated(path.name), recorded, path.name)
+        return wanted.present, check_present(raw, wanted, recorded, folder)
     failures = []
-    for name, urls in wanted.copies.items():
-        expected = _merged(wanted.stated(name), recorded, name)
+    for name, copy in wanted.to_fetch.items():
         try:
-            digest = download(urls, raw / name, folder, expected, web)
+            digest = download(copy.urls, raw / name, folder, copy.expected, web).digest
         except Unavailable as failure:
             failures.append(_explained(failure, recorded, name))
         else:
-            recorded.record(name, digest)
-            for copy in wanted.copies:
-                drop_part(folder, copy)
+            _keep(name, digest, wanted, folder, recorded)
             return name, digest
     raise InputError(
-        f"{'; '.join(failures)}. Run again later, or put the file in {raw} yourself (its name as "
-        "here): it is accepted after the same checks"
+        f"{'; '.join(failures) or _without_address(wanted, recorded)}. Run again later, or put the "
+        f"file in {raw} yourself (its name as here): it is accepted after the same checks"
     )
+
+
+def _keep(name: str, digest: Digest, wanted: Wanted, folder: Path, recorded: Recorded) -> None:
+    """Record the hash of a file that has come whole, and drop what came of its other copies."""
+    if not is_unproven(folder, name, digest):
+        recorded.record(name, digest)
+    for copy in wanted.copies:
+        drop_part(folder, copy)
 
 
 def _explained(failure: Unavailable, recorded: Recorded, name: str) -> str:
@@ -143,64 +149,13 @@ def _explained(failure: Unavailable, recorded: Recorded, name: str) -> str:
     return f"{failure} ({recorded.remedy(name)})" if known else str(failure)
 
 
-def _merged(stated: Expected, recorded: Recorded, name: str) -> Expected:
-    """Join what the source states of a file with what was recorded when it was first fetched."""
-    before = recorded.expected(name)
-    return Expected(
-        bytes=before.bytes if stated.bytes is None else stated.bytes,
-        md5=stated.md5,
-        sha256=before.sha256 or stated.sha256,
+def _without_address(wanted: Wanted, recorded: Recorded) -> str:
+    """Say that the copy whose hash is recorded can't be fetched; no other may take its place."""
+    names = ", ".join(wanted.pinned)
+    return (
+        f"{names} could not be fetched: no source offers it, and {recorded.path} records its hash "
+        f"({recorded.remedy(wanted.pinned[0])})"
     )
-
-
-def check_in_place(path: Path, stated: Expected, recorded: Recorded, label: str) -> Digest:
-    """Check a file that is in place, and record its hash if none is recorded yet.
-
-    Parameters
-    ----------
-    path : Path
-        The file; it is only read.
-    stated : Expected
-        Size and hashes that its source states.
-    recorded : Recorded
-        What was found when it was first fetched.
-    label : str
-        Its name there.
-
-    Raises
-    ------
-    InputError
-        If it can't be read, is a web page or of another format than its name says, or differs from
-        what is stated or recorded.
-    """
-    try:
-        with path.open("rb") as file:
-            wrong = wrong_type(file.read(512), path.name)
-        digest = hash_file(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}; mend that and run again"
-        ) from error
-    if wrong:
-        raise InputError(f"{path}: {wrong}; it was left as it is: remove it or get it again")
-    _require_agreement(path, digest, stated, "its source states", "")
-    _require_agreement(
-        path, digest, recorded.expected(label), f"{recorded.path} records", recorded.remedy(label)
-    )
-    recorded.record(label, digest)
-    return digest
-
-
-def _require_agreement(
-    path: Path, digest: Digest, expected: Expected, who: str, remedy: str
-) -> None:
-    difference = expected.difference(digest)
-    if difference:
-        raise InputError(
-            f"{path} is not the file that {who}: {difference}; it was left as it is (it may be cut "
-            "short or damaged, or have changed upstream): move it away and run again"
-            + (f", or {remedy}" if remedy else "")
-        )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def front_matter(manifest: dict[str, Any]) -> str:
     content = manifest["content"]
     rows = sum(split["rows"] for split in content["transferz"].values())
     data = DatasetCardData(
-        license="cc-by-4.0",
+        license="other" if manifest["survey"] == "authors" else "cc-by-4.0",
         pretty_name="TransferZ" + (" (mock)" if manifest["mock"] else ""),
         task_categories=["tabular-regression"],
         tags=["astronomy", "photometric-redshift"] + (["mock"] if manifest["mock"] else []),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from transferz.dataset.files import replace_directory, write_json
 from transferz.dataset.hashing import hash_rows
+from transferz.dataset.lookup import look_up
 from transferz.dataset.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
 from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
@@ -37,7 +38,7 @@ def transferz_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFr
     names = galaxiesml.set_index("object_id")["specz_name"]
     return matched.assign(
         redshift_kind=_constant("photometric", matched),
-        specz_name=matched["galaxiesml_id"].map(names).astype(names.dtype),
+        specz_name=look_up(matched["galaxiesml_id"], names),
     )
 
 
@@ -61,7 +62,7 @@ def galaxiesml_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataF
         redshift_lo=redshift - error,
         redshift_hi=redshift + error,
         redshift_kind=_constant("spectroscopic", galaxiesml),
-        cosmos_id=galaxiesml["object_id"].map(shared).astype("Int64"),
+        cosmos_id=look_up(galaxiesml["object_id"], shared),
     )
 
 
@@ -80,8 +81,8 @@ def combine(transferz: pd.DataFrame, galaxiesml: pd.DataFrame, shared: pd.Series
     pandas.DataFrame
         The union, each galaxy once.
     """
-    twins = transferz["object_id"].map(shared)
-    alone = ~twins.isin(galaxiesml["object_id"])
+    twins = look_up(transferz["object_id"], shared)
+    alone = ~twins.isin(galaxiesml["object_id"].astype("Int64"))
     return pd.concat([galaxiesml, transferz.loc[alone]], ignore_index=True)
 
 

@@ -142,7 +142,8 @@ def split_published(
         If the fractions are wrong or `carve` is not in [0, 1].
     """
     share = fractions.get("calibration", 0.0) if carve is None else carve
-    names = as_arrow(published, "published_split").fill_null("").to_numpy(zero_copy_only=False)
+    texts = as_arrow(published, "published_split").cast(pa.string())  # all null has its own type
+    names = texts.fill_null("").to_numpy(zero_copy_only=False)
     if unknown := sorted(set(names) - {"", *SPLITS}):
         raise InputError(f"Unknown published splits {unknown}; expected {list(SPLITS)} or null.")
     if len(names) != len(hashes):

@@ -39,6 +39,7 @@ def _lephare(name: str, description: str, *, ucd: str = "", maximum: float | Non
         minimum=0.0,
         maximum=maximum,
         nullable=True,
+        missing_below=0.0,
         upstream=(name,),
     )
 
@@ -86,6 +87,7 @@ COSMOS2020 = Table(
             ucd="src.class",
             minimum=-99,
             maximum=9,
+            nullable=True,
             upstream=("lp_type",),
         ),
         _photo_z("lp_zBEST", "LePhare best redshift; null for X-ray sources and masked areas"),
@@ -103,6 +105,7 @@ COSMOS2020 = Table(
             ucd="meta.number",
             minimum=-99,
             maximum=100,
+            nullable=True,
             upstream=("lp_NbFilt",),
         ),
         Column(
@@ -129,8 +132,9 @@ PIXEL_FLAGS = (
 )
 
 
-def _flag(name: str, description: str) -> Column:
-    return Column(name, "bool", description, ucd="meta.code", upstream=(name,))
+def _flag(name: str, description: str, *, nullable: bool = True) -> Column:
+    """Declare a flag; null in a band that was not observed there."""
+    return Column(name, "bool", description, ucd="meta.code", nullable=nullable, upstream=(name,))
 
 
 def _input_count(band: str) -> Column:
@@ -141,6 +145,7 @@ def _input_count(band: str) -> Column:
         f"Number of {band}-band visits at the object's centre",
         ucd="meta.number;obs",
         minimum=0,
+        nullable=True,
         upstream=(name,),
     )
 
@@ -151,7 +156,7 @@ HSC = Table(
         OBJECT_ID,
         *position_columns(field=COSMOS_FIELD),
         *cmodel_columns(nullable=True),
-        _flag("isprimary", "True for the one detection that stands for the object"),
+        _flag("isprimary", "True for the one detection that stands for the object", nullable=False),
         Column(
             "i_extendedness_value",
             "float32",
@@ -179,6 +184,7 @@ SPECZ_NAME = Column(
     "string",
     "Name of the object in the spectroscopic compilation",
     ucd="meta.id",
+    nullable=True,
     upstream=("specz_name",),
 )
 
@@ -210,6 +216,7 @@ GALAXIESML = Table(
             "bool",
             "True where the homogenised quality flag calls the redshift secure",
             ucd="meta.code.qual",
+            nullable=True,
             upstream=("specz_flag_homogeneous",),
         ),
         Column(
@@ -230,15 +237,13 @@ GALAXIESML = Table(
 TRANSFERZ = Table(
     "transferz",
     (
-        OBJECT_ID,
+        replace(OBJECT_ID, unique=False, upstream=("hsc_id", "object_id")),  # a cut drops repeats
         *cmodel_columns(nullable=True),
         Column(
             "redshift",
             "float32",
             "Photometric redshift of COSMOS2020: the label",
             ucd="src.redshift.phot",
-            minimum=0.0,
-            maximum=REDSHIFT_MAX,
             nullable=True,
             upstream=("z", "redshift"),
         ),

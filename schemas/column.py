@@ -34,6 +34,8 @@ class Column:
     typical : tuple of float or None
         Closed interval in which the median of a whole upstream table lies. A median elsewhere
         means another quantity or unit, such as a flux in place of a magnitude.
+    missing_below : float or None
+        Values below stand for a missing one upstream (LePhare has several such sentinels).
     upstream : tuple of str
         Names the column has in the upstream files, newest first; empty where we make it.
     upstream_flux : tuple of str
@@ -52,6 +54,7 @@ class Column:
     nullable: bool = False
     unique: bool = False
     typical: tuple[float, float] | None = None
+    missing_below: float | None = None
     upstream: tuple[str, ...] = ()
     upstream_flux: tuple[str, ...] = ()
 

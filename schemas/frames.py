@@ -16,6 +16,8 @@ def pandas_dtype(column: Column) -> str:
         return "string[pyarrow]"
     if column.nullable and column.dtype.startswith("int"):
         return column.dtype.capitalize()
+    if column.nullable and column.dtype == "bool":
+        return "boolean"
     return column.dtype
 
 

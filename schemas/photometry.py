@@ -79,7 +79,7 @@ OBJECT_ID = Column(
     ucd="meta.id;meta.main",
     minimum=0,
     unique=True,
-    upstream=("object_id", "hsc_id"),
+    upstream=("object_id",),
 )
 
 

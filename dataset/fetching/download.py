@@ -19,6 +19,7 @@ from transferz.dataset.fetching.transport import (
     Temporary,
     Web,
 )
+from transferz.dataset.fetching.unproven import note_proof
 from transferz.schemas import InputError
 
 PROGRESS = 1 << 20  # bytes that make a broken connection count as progress
@@ -30,6 +31,23 @@ REMEDIES = {
     errno.EPERM: "change the permissions",
     errno.EROFS: "make a link from the data folder to a disk that can be written",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that has been downloaded.
+
+    Attributes
+    ----------
+    digest : Digest
+        Its hashes and size.
+    whole : bool
+        Whether its size or a hash was known, from the server or beforehand. Where neither was, the
+        end of the connection was taken for the file's, and might have come too early.
+    """
+
+    digest: Digest
+    whole: bool
 
 
 class Unavailable(InputError):
@@ -66,11 +84,12 @@ class Expected:
 
 def download(
     urls: Sequence[str], target: Path, folder: Path, expected: Expected, web: Web
-) -> Digest:
+) -> Fetched:
     """Fetch a file from the first of its addresses that gives it, whole and as expected.
 
     A broken connection is resumed where it broke off, also by a later run, if the server can send
-    a part and the file has not changed there. `target` appears only once all checks have passed.
+    a part and the file has not changed there. `target` appears only once all checks have passed; if
+    nothing proves that it is whole, a note in `folder` says so (`is_unproven`) before it appears.
 
     Parameters
     ----------
@@ -87,8 +106,8 @@ def download(
 
     Returns
     -------
-    Digest
-        Hashes and size of the file.
+    Fetched
+        Hashes and size of the file, and whether it is proven to be whole.
 
     Raises
     ------
@@ -100,10 +119,12 @@ def download(
     try:
         with open_part(folder, target.name) as part:
             digest = _from_any(urls, part, target.name, expected, web)
+            whole = part.whole or expected.hashed or expected.bytes is not None
+            note_proof(folder, target.name, digest, whole)
             part.move_to(target)
     except OSError as error:
         raise _disk_error(error, target, folder) from error
-    return digest
+    return Fetched(digest, whole)
 
 
 def _disk_error(error: OSError, target: Path, folder: Path) -> InputError:
@@ -172,6 +193,7 @@ def _transfer(url: str, part: Part, name: str, expected: Expected, web: Web) -> 
             _require_end(part, response)
             return
         total = _begin(url, part, name, response, validator)
+        part.whole = total is not None
         _require_size(total, expected)
         total = expected.bytes if total is None else total
         _require_space(part, total)
@@ -188,6 +210,7 @@ def _require_end(part: Part, response: requests.Response) -> None:
     if content_range(response)[1] != part.size:
         part.restart()
         raise Temporary("the server's file is shorter than what was downloaded of it; begun anew")
+    part.whole = True
 
 
 def _begin(

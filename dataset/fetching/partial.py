@@ -1,6 +1,7 @@
 """A download under way: the bytes so far, and what is needed to go on after an interruption."""
 
 import fcntl
+import gzip
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from transferz.schemas import InputError
 
@@ -50,6 +51,18 @@ def hash_file(path: Path) -> Digest:
         return _hash(file).digest()
 
 
+def hash_unpacked(path: Path) -> Digest:
+    """Return sha256, md5 and size of what a gzip file holds, unpacked piece by piece.
+
+    Raises
+    ------
+    OSError, EOFError, zlib.error
+        If it can't be read, or is cut short or damaged.
+    """
+    with gzip.open(path, "rb") as file:
+        return _hash(cast(BinaryIO, file)).digest()
+
+
 def _hash(file: BinaryIO) -> Hasher:
     hasher = Hasher()
     while data := file.read(CHUNK):
@@ -71,12 +84,15 @@ class Part:
         Whether its bytes came over more than one connection.
     discarded : bool
         Whether a complete download has been discarded.
+    whole : bool
+        Whether the server has said a size, so that a download cut short would have been noticed.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
         self.resumed = False
         self.discarded = False
+        self.whole = False
         self._notes = path.with_name(f"{path.name}.json")
         self._file = file
         file.seek(0)
@@ -111,6 +127,7 @@ class Part:
         self._file.flush()
         self._hasher = Hasher()
         self.resumed = False
+        self.whole = False
         notes = json.dumps({"url": url, "validator": validator})
         self._notes.write_text(notes, encoding="utf-8")
 

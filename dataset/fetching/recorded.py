@@ -63,6 +63,23 @@ class Recorded:
                 f"{entry!r}; restore it from git, or delete the entry"
             ) from None
 
+    def must_be(self, name: str, stated: Expected) -> Expected:
+        """Return all that is known of a file: what is recorded, and what its source states.
+
+        Parameters
+        ----------
+        name : str
+            The file's.
+        stated : Expected
+            What its source states; of size and sha256 it counts only where none is recorded.
+        """
+        before = self.expected(name)
+        return Expected(
+            bytes=stated.bytes if before.bytes is None else before.bytes,
+            md5=stated.md5,
+            sha256=before.sha256 or stated.sha256,
+        )
+
     def record(self, name: str, digest: Digest) -> None:
         """Note the hash of a file that has none yet; the file of hashes is replaced whole."""
         content = self._entries()

@@ -1,19 +1,33 @@
-"""Which files an edition consists of, which of them are in place, and what is known of them."""
+"""Which files an edition consists of, which of them are in place, and what each must be."""
 
-import contextlib
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from transferz.dataset.fetching.download import Expected
+from transferz.dataset.fetching.folder import find_present
 from transferz.dataset.fetching.recorded import Recorded
 from transferz.dataset.fetching.transport import Refused, Web
-from transferz.dataset.fetching.zenodo import Listed, list_record, pick
-from transferz.dataset.sources.registry import ByHand, Edition, UpstreamFile, record_url
+from transferz.dataset.fetching.zenodo import Listing, describe, list_record, pick
+from transferz.dataset.sources.registry import Edition, UpstreamFile, record_url
 from transferz.schemas import InputError
 
-DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h5")
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One form of a file: as it is, or compressed.
+
+    Attributes
+    ----------
+    urls : tuple of str
+        Its addresses; empty where it can't be fetched.
+    expected : Expected
+        What it must be, as recorded and as its source states.
+    """
+
+    urls: tuple[str, ...]
+    expected: Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,69 +36,27 @@ class Wanted:
 
     Attributes
     ----------
-    name : str
-        Its name.
-    expected : Expected
-        What its source states of it; of a compressed copy nothing is stated.
-    copies : dict of str to tuple of str
-        Its name, and that of its compressed copy, each with its addresses.
+    copies : dict of str to Copy
+        By name, the preferred first: those that can be fetched, are recorded, or are in place.
+    pinned : tuple of str
+        The copies whose hashes are recorded, or else those whose hashes the source states. If
+        there are any, no other copy may take their place unchecked.
     present : str
         The name of the copy that is in place; empty where none is.
     """
 
-    name: str
-    expected: Expected
-    copies: Mapping[str, tuple[str, ...]]
+    copies: Mapping[str, Copy]
+    pinned: tuple[str, ...]
     present: str
 
-    def stated(self, name: str) -> Expected:
-        """Return what is stated of a copy."""
-        return self.expected if name == self.name else Expected()
+    def is_free(self, name: str) -> bool:
+        """Whether a copy may be what it is: it is pinned itself, or none is."""
+        return not self.pinned or name in self.pinned
 
-
-def data_files(raw: Path) -> list[str]:
-    """Return the names of the data files in a folder, in order."""
-    if not raw.is_dir():
-        return []
-    return sorted(
-        path.name
-        for path in raw.iterdir()
-        if path.name.endswith(DATA_ENDINGS) and not path.name.startswith(".") and path.is_file()
-    )
-
-
-def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> Path:
-    """Return the one data file that a person has put in place.
-
-    Parameters
-    ----------
-    raw : Path
-        The catalogue's folder.
-    edition, by_hand
-        What it is to hold.
-
-    Raises
-    ------
-    InputError
-        If there is none, saying how to get it, or if there are several.
-    """
-    found = [name for name in data_files(raw) if name.endswith(by_hand.formats)]
-    if not found:
-        with contextlib.suppress(OSError):
-            raw.mkdir(parents=True, exist_ok=True)  # for the person to put the file in
-        raise InputError(_instructions(raw, edition, by_hand))
-    if len(found) > 1:
-        raise InputError(f"{raw}: expected one file, found {', '.join(found)}; keep one there")
-    return raw / found[0]
-
-
-def _instructions(raw: Path, edition: Edition, by_hand: ByHand) -> str:
-    query = f" The query is {by_hand.query_path}" if by_hand.query else ""
-    return (
-        f"{raw} holds no file with {edition.title}, which only you can get: at {by_hand.site} "
-        f"{by_hand.how}.{query and query + '.'} Then put the result, under any name that ends in "
-        f"{', '.join(by_hand.formats)}, into {raw} and run again"
-    )
+    @property
+    def to_fetch(self) -> dict[str, Copy]:
+        """The copies to try in turn."""
+        return {n: copy for n, copy in self.copies.items() if copy.urls and self.is_free(n)}
 
 
 def wanted_files(raw: Path, edition: Edition, recorded: Recorded, web: Web) -> list[Wanted]:
@@ -107,61 +79,71 @@ def wanted_files(raw: Path, edition: Edition, recorded: Recorded, web: Web) -> l
         If data files lie there that are not the edition's, or one lies there twice, or the record
         can't be read while a file is missing or has no recorded hash.
     """
-    there = data_files(raw)
-    _refuse_strangers(raw, there, edition)
+    present = find_present(raw, edition)
     if edition.zenodo is None:
-        return [
-            Wanted(
-                file.name,
-                Expected(file.bytes, file.md5, file.sha256),
-                file.copies,
-                _present(raw, there, file),
-            )
-            for file in edition.files
-        ]
-    return _of_record(raw, there, edition, edition.zenodo, recorded, web)
+        pairs = zip(edition.files, present, strict=True)
+        return [_of_urls(file, name, recorded) for file, name in pairs]
+    return _of_record(raw, present, edition, edition.zenodo, recorded, web)
 
 
-def _refuse_strangers(raw: Path, there: Iterable[str], edition: Edition) -> None:
-    """A file of another edition must not be read in place of, or beside, this one's."""
-    strange = [name for name in there if not any(file.fits(name) for file in edition.files)]
-    if strange:
-        raise InputError(
-            f"{raw} holds {', '.join(strange)}, which is no file of {edition.title}; move it "
-            f"elsewhere, or choose its edition in params.yaml (fetch.{edition.catalogue}; "
-            "transferz sources lists them)"
-        )
+def _of_urls(file: UpstreamFile, present: str, recorded: Recorded) -> Wanted:
+    stated = {file.name: Expected(file.bytes, file.md5, file.sha256)}
+    return _wanted(file, present, file.copies, stated, recorded)
 
 
-def _present(raw: Path, there: Iterable[str], file: UpstreamFile) -> str:
-    found = [name for name in there if file.fits(name)]
-    if len(found) > 1:
-        raise InputError(f"{raw}: expected one file, found {', '.join(found)}; keep one there")
-    return found[0] if found else ""
+def _wanted(
+    file: UpstreamFile,
+    present: str,
+    urls: Mapping[str, tuple[str, ...]],
+    stated: Mapping[str, Expected],
+    recorded: Recorded,
+) -> Wanted:
+    """Join the addresses, what the source states, and what is recorded of a file's copies."""
+    known = _recorded_copies(file, recorded)
+    copies = {
+        name: Copy(urls.get(name, ()), recorded.must_be(name, stated.get(name, Expected())))
+        for name in dict.fromkeys([*urls, *known, *filter(None, [present])])
+    }
+    pinned = known or [name for name in stated if stated[name].hashed]
+    return Wanted(copies, tuple(pinned), present)
+
+
+def _recorded_copies(file: UpstreamFile, recorded: Recorded) -> list[str]:
+    return [name for name in recorded.names() if file.fits(name) and recorded.expected(name).hashed]
 
 
 def _of_record(
-    raw: Path, there: list[str], edition: Edition, record: int, recorded: Recorded, web: Web
+    raw: Path, present: list[str], edition: Edition, record: int, recorded: Recorded, web: Web
 ) -> list[Wanted]:
-    present = [_present(raw, there, file) for file in edition.files]
+    pairs = list(zip(edition.files, present, strict=True))
     known = all(name and recorded.expected(name).hashed for name in present)
     try:
         listing = list_record(record, web if not known else web.hasty())
+        return [_listed(listing, file, record, name, recorded) for file, name in pairs]
     except Refused as reason:
         if not known:
             raise InputError(_unreachable(raw, edition, record, reason)) from reason
-        return [Wanted(name, Expected(), {}, name) for name in present]
-    return [
-        _listed(listing, file, record, name)
-        for file, name in zip(edition.files, present, strict=True)
-    ]
+        return [_wanted(file, name, {}, {}, recorded) for file, name in pairs]
 
 
-def _listed(listing: Mapping[str, Listed], file: UpstreamFile, record: int, present: str) -> Wanted:
-    matching = present and present in listing and fnmatch.fnmatchcase(present, file.name)
-    name = present if matching else pick(listing, file.name, record)
-    entry = listing[name]
-    return Wanted(name, entry.expected, {name: (entry.url,)}, present)
+def _listed(
+    listing: Listing, file: UpstreamFile, record: int, present: str, recorded: Recorded
+) -> Wanted:
+    entries = {n: describe(listing, n) for n in _choose(listing, file, record, present, recorded)}
+    urls = {name: (entry.url,) for name, entry in entries.items()}
+    stated = {name: entry.expected for name, entry in entries.items()}
+    return _wanted(file, present, urls, stated, recorded)
+
+
+def _choose(
+    listing: Listing, file: UpstreamFile, record: int, present: str, recorded: Recorded
+) -> list[str]:
+    """Return a file's name in a record: what is recorded, else what is in place, else by glob."""
+    if known := _recorded_copies(file, recorded):
+        return [name for name in known if name in listing]
+    if present in listing and fnmatch.fnmatchcase(present, file.name):
+        return [present]
+    return [pick(listing, file, record)]
 
 
 def _unreachable(raw: Path, edition: Edition, record: int, reason: Refused) -> str:

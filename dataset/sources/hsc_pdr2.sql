@@ -6,7 +6,8 @@
 --
 -- Cuts are not made here: objects that are not primary, shallow, flagged, point-like or unmeasured
 -- come along, and the stage `select` leaves them out and counts them, cut by cut. Only the field is
--- restricted, to the range that ingest accepts (transferz.schemas.catalogues.COSMOS_FIELD).
+-- restricted, to 0.01 deg within the range that ingest accepts
+-- (transferz.schemas.catalogues.COSMOS_FIELD).
 --
 -- Second-hand, from public queries: that all of these columns lie in the table `forced`; that
 -- pdr2_wide holds objects of the COSMOS field; boxSearch(coord, ra from, to, dec from, to).
@@ -34,5 +35,5 @@ SELECT
 FROM
     pdr2_wide.forced
 WHERE
-    boxSearch(coord, 148.6, 151.6, 0.7, 3.7)
+    boxSearch(coord, 148.61, 151.59, 0.71, 3.69)
 ;

@@ -6,7 +6,8 @@
 --
 -- Cuts are not made here: objects that are not primary, shallow, flagged, point-like or unmeasured
 -- come along, and the stage `select` leaves them out and counts them, cut by cut. Only the field is
--- restricted, to the range that ingest accepts (transferz.schemas.catalogues.COSMOS_FIELD).
+-- restricted, to 0.01 deg within the range that ingest accepts
+-- (transferz.schemas.catalogues.COSMOS_FIELD).
 --
 -- COSMOS lies in pdr3_dud_rev (deep and ultradeep). PDR3 calls the errors magerr, PDR2 magsigma.
 -- Second-hand, from public queries: that all of these columns lie in the table `forced`; that
@@ -35,5 +36,5 @@ SELECT
 FROM
     pdr3_dud_rev.forced
 WHERE
-    boxSearch(coord, 148.6, 151.6, 0.7, 3.7)
+    boxSearch(coord, 148.61, 151.59, 0.71, 3.69)
 ;

@@ -45,6 +45,9 @@ class UpstreamFile(_Entry):
     ----------
     name : str
         Its name; in a Zenodo record a glob, where the exact name has not been verified.
+    prefer : str
+        A glob that decides where several files of the record have such a name: the one that it
+        matches is taken. Empty for none.
     urls : tuple of str
         Its addresses, the preferred first; those of a compressed copy end in ``.gz``. Empty for
         files of a Zenodo record, whose API gives them.
@@ -53,6 +56,7 @@ class UpstreamFile(_Entry):
     """
 
     name: str
+    prefer: str = ""
     urls: tuple[str, ...] = ()
     bytes: int | None = Field(None, gt=0)
     md5: str | None = Field(None, pattern="^[0-9a-f]{32}$")

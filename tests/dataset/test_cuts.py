@@ -98,3 +98,27 @@ def test_counts_add_up_and_order_does_not_matter(values, limit, random):
     assert counts == counts_again
     assert set(kept["id"]) == set(again["id"])
     assert counts.rows_in - sum(counts.removed.values()) == counts.rows_out == len(kept)
+
+
+def test_what_is_not_known_fails_the_cut_whatever_its_dtype():
+    rows = pd.DataFrame(
+        {
+            "id": [0, 1, 2],
+            "flag": pd.array([False, None, True], dtype="boolean"),
+            "count": pd.array([3, None, 5], dtype="Int16"),
+        }
+    )
+    for rule, left in (
+        ("not flag", [0]),
+        ("flag", [2]),
+        ("count >= 3", [0, 2]),
+        ("not (count < 3)", [0, 2]),
+    ):
+        kept, *_ = apply_cuts(rows, [cut("known", keep=rule)], "id", "test")
+        assert kept["id"].tolist() == left, rule
+
+
+def test_rows_without_a_name_are_not_one_row():
+    rows = frame([1.0] * 4, ["a", None, "a", None])
+    kept, *_ = apply_cuts(rows, [cut("first", keep_first="name")], "id", "test")
+    assert kept["id"].tolist() == [0, 1, 3]

@@ -20,6 +20,7 @@ from transferz.dataset.fetching import partial, progress, transport
 from transferz.dataset.fetching.download import Expected, Unavailable, download
 from transferz.dataset.fetching.partial import hash_file, open_part
 from transferz.dataset.fetching.transport import Refused, Retries, Web
+from transferz.dataset.fetching.unproven import is_unproven
 from transferz.schemas import InputError, ParameterError
 
 URL = "https://archive.example.org/data/table.csv"
@@ -77,8 +78,9 @@ def place(tmp_path, upstream):
 
 
 def test_a_file_arrives_with_its_hashes(place, capsys):
-    digest = place.get()
-    assert place.is_there()
+    fetched = place.get()
+    digest = fetched.digest
+    assert place.is_there() and fetched.whole
     assert digest.sha256 == hashlib.sha256(place.data).hexdigest()
     assert (digest.md5, digest.bytes) == (place.md5, len(place.data))
     first, last = capsys.readouterr().err.splitlines()  # no terminal: a line before and one after
@@ -89,7 +91,7 @@ def test_a_file_arrives_with_its_hashes(place, capsys):
 @pytest.mark.parametrize("framing", [{}, {"chunked": True}])
 def test_a_dropped_connection_is_resumed(place, fault, framing):
     place.upstream.faults[KEY] = fault(drop_after=70_000, drops=1, **framing)
-    place.get()
+    assert place.get().whole  # a part's Content-Range says the size
     assert place.is_there()
     (_, whole), (status, resumed) = place.requests
     assert (whole, status) == ("", 206)
@@ -169,7 +171,7 @@ def leave_whole_part(place):
 
 def test_a_complete_part_is_kept(place):
     leave_whole_part(place)
-    place.get()
+    assert place.get().whole
     assert place.is_there()
     assert place.requests == [(416, f"bytes={len(place.data)}-")]
 
@@ -193,11 +195,28 @@ def test_without_a_validator_only_a_known_hash_allows_to_resume(place, fault):
     assert place.requests == [(200, ""), (206, "bytes=70000-")]
 
 
-def test_no_content_length(place, fault, capsys):
-    place.upstream.faults[KEY] = fault(no_length=True)
-    place.get()
-    assert place.is_there()
+@pytest.mark.parametrize("framing", [{"no_length": True}, {"chunked": True}])
+def test_no_content_length(place, fault, framing, capsys):
+    """The file may have been cut short, which is noted until it has come with a known size."""
+    place.upstream.faults[KEY] = fault(**framing)
+    fetched = place.get()
+    assert not fetched.whole
+    assert place.target.read_bytes() == place.data
     assert "size unknown" in capsys.readouterr().err
+    assert [path.name for path in place.folder.iterdir()] == ["table.csv.unproven"]
+    assert is_unproven(place.folder, "table.csv", fetched.digest)
+    del place.upstream.faults[KEY]
+    place.target.unlink()
+    assert place.get().whole
+    assert place.is_there()
+
+
+@pytest.mark.parametrize("known", ["bytes", "md5"])
+def test_no_content_length_does_not_matter_where_size_or_hash_is_known(place, fault, known):
+    place.upstream.faults[KEY] = fault(no_length=True)
+    expected = Expected(bytes=len(place.data)) if known == "bytes" else Expected(md5=place.md5)
+    assert place.get(expected).whole
+    assert place.is_there()
 
 
 def test_no_content_length_and_a_drop_is_noticed_where_the_size_is_known(place, fault):

@@ -16,11 +16,12 @@ import yaml
 
 from transferz.dataset import fetch as fetch_module
 from transferz.dataset.fetch import fetch
+from transferz.dataset.fetching import in_place
 from transferz.dataset.fetching import recorded as recorded_module
 from transferz.dataset.fetching.transport import Refused, Retries, Web
-from transferz.dataset.fetching.zenodo import list_record
+from transferz.dataset.fetching.zenodo import describe, list_record, pick
 from transferz.dataset.params import read_params
-from transferz.dataset.sources.registry import load_registry
+from transferz.dataset.sources.registry import UpstreamFile, load_registry
 from transferz.dataset.stage import Layout
 from transferz.schemas import InputError, ParameterError
 
@@ -42,6 +43,11 @@ RETRIES = {
 
 def csv(name, rows=4000):
     return b"hsc_id,z\n" + b"".join(b"%d,0.5\n" % (len(name) * 10**6 + k) for k in range(rows))
+
+
+def packed(data, level=9):
+    """Gzip: the same bytes at any time."""
+    return gzip.compress(data, level, mtime=0)
 
 
 def file_of(name, record=RECORD):
@@ -194,7 +200,7 @@ def test_a_file_that_cannot_be_had(project, upstream, fault, what):
 def test_later_fetches_must_match_the_recorded_hash(project, upstream):
     fetch(layout(), "transferz")
     changed = upstream.record(RECORD) / NAMES[0]
-    changed.write_bytes(csv(NAMES[0])[:-1])
+    changed.write_bytes(csv(NAMES[0])[:-2] + b"\n\n")
     (layout().raw / "transferz" / NAMES[0]).unlink()
     old = counts().read_bytes()
     with pytest.raises(InputError) as error:
@@ -217,7 +223,7 @@ def test_a_file_in_place_must_match_the_recorded_hash(project, upstream):
     other = csv(NAMES[0]) + b"1,0.5\n"
     put(NAMES[0], other)
     (upstream.record(RECORD) / NAMES[0]).write_bytes(other)
-    with pytest.raises(InputError, match=rf"{HASHES} records: expected bytes .* delete the entry"):
+    with pytest.raises(InputError, match=rf"{HASHES} or .*: expected bytes .* delete the entry"):
         fetch(layout(), "transferz")
     assert there()[NAMES[0]] == other
 
@@ -230,7 +236,7 @@ def test_without_zenodo_recorded_hashes_are_enough(project, upstream, fault, wha
     fetch(layout(), "transferz")
     assert counts().read_bytes() == before
     put(NAMES[1], b"hsc_id,z\n")
-    with pytest.raises(InputError, match="records: expected bytes"):
+    with pytest.raises(InputError, match=rf"{HASHES} or .* states: expected bytes"):
         fetch(layout(), "transferz")
 
 
@@ -252,16 +258,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [
-        [],
-        {"status": 200},
-        {"files": None},
-        {"files": [GOOD | {"key": "../../elsewhere.csv"}]},
-        {"files": [GOOD | {"size": "5"}]},
-        {"files": [GOOD | {"checksum": "crc32:0"}]},
-        {"files": [GOOD | {"links": "https://zenodo.org/x"}]},
-    ],
+    "answer", [[], {"status": 200}, {"files": None}, {"files": [5]}, {"files": [{"size": 5}]}]
 )
 def test_an_api_that_answers_something_else(monkeypatch, answer):
     web = Web(Retries(**RETRIES))
@@ -270,6 +267,68 @@ def test_an_api_that_answers_something_else(monkeypatch, answer):
     monkeypatch.setattr(web, "json", lambda url: answer)
     with pytest.raises(Refused, match="no list of files"):
         list_record(RECORD, web)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "../../elsewhere.csv"},
+        {"key": "/tmp/elsewhere.csv"},
+        {"key": ".hidden.csv"},
+        {"size": "5"},
+        {"checksum": "crc32:0"},
+        {"checksum": None},
+        {"links": "https://zenodo.org/x"},
+    ],
+)
+def test_a_wanted_file_that_is_described_as_something_else(change):
+    assert describe({NAMES[0]: GOOD}, NAMES[0]).expected.bytes == 5
+    entry = GOOD | change
+    with pytest.raises(Refused, match="the record"):
+        describe({entry["key"]: entry}, entry["key"])
+
+
+def test_a_wanted_file_never_leaves_the_folder(project, upstream, monkeypatch):
+    """The glob of a file may match a path."""
+    path = "5x127x127_training/../../../../elsewhere.csv"
+    monkeypatch.setattr(Web, "json", lambda web, url: {"files": [GOOD | {"key": path}]})
+    with pytest.raises(InputError, match="is not one for a file here"):
+        fetch(layout(), "galaxiesml")
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("odd", [".DS_Store", "a b/c.csv"])
+def test_odd_files_that_nobody_wants_do_not_matter(project, monkeypatch, odd):
+    ask = Web.json
+
+    def answer(web, url):
+        content = ask(web, url)
+        return content | {"files": [*content["files"], {"key": odd}]}
+
+    monkeypatch.setattr(Web, "json", answer)
+    fetch(layout(), "transferz")
+    assert there() == {name: csv(name) for name in NAMES}
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["t.csv", "t_with_morphology.csv"], "t_with_morphology.csv"),
+        (["t.csv", "other.csv"], "t.csv"),
+        (["t_with_morphology.csv"], "t_with_morphology.csv"),
+        (["t.csv", "t_2.csv"], None),
+        (["t_with_morphology.csv", "t_2_with_morphology.csv"], None),
+        ([], None),
+    ],
+)
+def test_of_several_names_the_preferred_one_is_taken(names, chosen):
+    file = UpstreamFile(name="t*.csv", prefer="*_with_morphology.csv")
+    listing = dict.fromkeys(names, GOOD)
+    if chosen:
+        assert pick(listing, file, RECORD) == chosen
+    else:
+        with pytest.raises(InputError, match=r"expected one file t\*\.csv, found"):
+            pick(listing, file, RECORD)
 
 
 def test_without_any_network(project, monkeypatch):
@@ -288,16 +347,21 @@ def test_names_that_are_not_known_exactly_are_found_in_the_record(project, upstr
     names = [
         f"5x127x127_{part}_with_morphology.csv" for part in ("training", "validation", "testing")
     ]
-    for name in [*names, "5x64x64_training_with_morphology.hdf5"]:
+    others = ["5x64x64_training_with_morphology.hdf5", "5x127x127_training.csv", ".DS_Store"]
+    for name in [*names, *others]:
         (folder / name).write_bytes(csv(name))
     fetch(layout(), "galaxiesml")
     assert sorted(there("galaxiesml")) == sorted(names)
     (folder / names[0]).unlink()
     (layout().raw / "galaxiesml" / names[0]).unlink()
-    with pytest.raises(
-        InputError, match=r"expected one file 5x127x127_training\*\.csv, found none"
-    ):
+    with pytest.raises(InputError, match=rf"no source offers it.* delete the entry '{names[0]}'"):
         fetch(layout(), "galaxiesml")
+    put("5x127x127_training.csv", csv("5x127x127_training.csv"), "galaxiesml")
+    with pytest.raises(InputError, match=rf"hash that is known is of {names[0]}.*delete the entry"):
+        fetch(layout(), "galaxiesml")
+    HASHES.unlink()  # as the errors said
+    fetch(layout(), "galaxiesml")
+    assert sorted(there("galaxiesml")) == sorted(["5x127x127_training.csv", *names[1:]])
 
 
 def test_a_file_without_known_hash(project, upstream):
@@ -312,7 +376,7 @@ def test_a_file_without_known_hash(project, upstream):
 
 
 def test_the_compressed_copy_serves_as_well(project, upstream):
-    data = gzip.compress(b"SIMPLE  =" + bytes(50_000))
+    data = packed(b"SIMPLE  =" + bytes(50_000))
     upstream.place(f"{FITS_URL}.gz").write_bytes(data)
     fetch(layout("cosmos2020"), "cosmos2020")
     assert there("cosmos2020", "cosmos2020") == {f"{FITS}.gz": data}
@@ -321,7 +385,7 @@ def test_the_compressed_copy_serves_as_well(project, upstream):
 
 
 def test_a_compressed_copy_in_place_is_accepted(project, upstream):
-    put(f"{FITS}.gz", gzip.compress(b"SIMPLE  ="), "cosmos2020", "cosmos2020")
+    put(f"{FITS}.gz", packed(b"SIMPLE  ="), "cosmos2020", "cosmos2020")
     fetch(layout("cosmos2020"), "cosmos2020")
     assert upstream.requests == []
     put(FITS, b"SIMPLE  =", "cosmos2020", "cosmos2020")
@@ -329,12 +393,118 @@ def test_a_compressed_copy_in_place_is_accepted(project, upstream):
         fetch(layout("cosmos2020"), "cosmos2020")
 
 
+PLAIN = b"SIMPLE  =" + bytes(range(256)) * 200
+COSMOS_HASHES = Path("surveys/cosmos2020/hashes.json")
+
+
+@pytest.fixture
+def recorded_plain(project, upstream):
+    """COSMOS2020 has been fetched and its hash recorded; then the folder was emptied."""
+    upstream.place(FITS_URL).write_bytes(PLAIN)
+    upstream.place(f"{FITS_URL}.gz").write_bytes(packed(PLAIN))
+    fetch(layout("cosmos2020"), "cosmos2020")
+    (layout("cosmos2020").raw / "cosmos2020" / FITS).unlink()
+    upstream.requests.clear()
+    return COSMOS_HASHES.read_bytes()
+
+
+@pytest.mark.parametrize("change", ["altered", "longer", "gone"])
+def test_the_compressed_copy_does_not_get_round_the_recorded_hash(recorded_plain, upstream, change):
+    served = upstream.place(FITS_URL)
+    if change == "gone":
+        served.unlink()
+    else:
+        served.write_bytes(PLAIN[:-1] + b"x" * (1 if change == "altered" else 2))
+    with pytest.raises(InputError, match=rf"{FITS} could not .*delete the entry '{FITS}'"):
+        fetch(layout("cosmos2020"), "cosmos2020")
+    assert there("cosmos2020", "cosmos2020") == {}
+    assert upstream.requests_of(".gz") == []
+    assert COSMOS_HASHES.read_bytes() == recorded_plain
+    COSMOS_HASHES.unlink()  # as the error said
+    fetch(layout("cosmos2020"), "cosmos2020")
+    name = f"{FITS}.gz" if change == "gone" else FITS
+    assert list(there("cosmos2020", "cosmos2020")) == [name]
+
+
+def test_nor_does_the_plain_copy(project, upstream):
+    upstream.place(f"{FITS_URL}.gz").write_bytes(packed(PLAIN))
+    fetch(layout("cosmos2020"), "cosmos2020")
+    before = COSMOS_HASHES.read_bytes()
+    (layout("cosmos2020").raw / "cosmos2020" / f"{FITS}.gz").unlink()
+    upstream.place(f"{FITS_URL}.gz").unlink()
+    upstream.place(FITS_URL).write_bytes(PLAIN)
+    with pytest.raises(InputError, match=rf"delete the entry '{FITS}\.gz' under"):
+        fetch(layout("cosmos2020"), "cosmos2020")
+    mine = put(FITS, PLAIN, "cosmos2020", "cosmos2020")
+    with pytest.raises(InputError, match=rf"known is of {FITS}\.gz, .*entry '{FITS}\.gz' under"):
+        fetch(layout("cosmos2020"), "cosmos2020")
+    assert mine.read_bytes() == PLAIN
+    assert COSMOS_HASHES.read_bytes() == before
+
+
+def test_a_compressed_copy_in_place_must_hold_the_recorded_file(recorded_plain, upstream):
+    put(f"{FITS}.gz", packed(PLAIN, 1), "cosmos2020", "cosmos2020")
+    fetch(layout("cosmos2020"), "cosmos2020")
+    assert upstream.requests == []
+    assert COSMOS_HASHES.read_bytes() == recorded_plain
+    noted = json.loads(counts("cosmos2020", "cosmos2020").read_text())["files"]
+    assert noted[f"cosmos2020/{FITS}.gz"]["sha256"] == sha256(packed(PLAIN, 1))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (packed(PLAIN[:-1] + b"x"), "unpacked, is not the file .* expected sha256"),
+        (packed(PLAIN[:-1]), "unpacked, is not the file .* expected bytes"),
+        (packed(PLAIN)[:-9], "cannot unpack"),
+        (packed(PLAIN) + b"left over", "cannot unpack"),
+        (packed(PLAIN)[:10] + b"\xff" * 50, "cannot unpack"),
+    ],
+    ids=["altered", "shorter", "cut short", "left over", "damaged"],
+)
+def test_a_compressed_copy_in_place_of_something_else(recorded_plain, upstream, data, said):
+    mine = put(f"{FITS}.gz", data, "cosmos2020", "cosmos2020")
+    with pytest.raises(InputError, match=said):
+        fetch(layout("cosmos2020"), "cosmos2020")
+    assert mine.read_bytes() == data
+    assert COSMOS_HASHES.read_bytes() == recorded_plain
+
+
+def test_a_file_that_may_be_cut_short_is_not_recorded(project, upstream, fault, capsys):
+    """Not by a later run that finds it in place either; one that knows the size records it."""
+    upstream.place(FITS_URL).write_bytes(PLAIN)
+    upstream.faults[FITS_URL.removeprefix("https://")] = fault(no_length=True, drop_after=30_000)
+    for _ in range(2):
+        fetch(layout("cosmos2020"), "cosmos2020")
+        assert there("cosmos2020", "cosmos2020") == {FITS: PLAIN[:30_000]}
+        assert not COSMOS_HASHES.exists()
+        assert f"{FITS}: its hash is not recorded" in capsys.readouterr().err
+    upstream.faults.clear()
+    (layout("cosmos2020").raw / "cosmos2020" / FITS).unlink()
+    fetch(layout("cosmos2020"), "cosmos2020")
+    assert there("cosmos2020", "cosmos2020") == {FITS: PLAIN}
+    noted = json.loads(COSMOS_HASHES.read_text())["cosmos2020_classic"]
+    assert noted == {FITS: {"bytes": len(PLAIN), "sha256": sha256(PLAIN)}}
+    assert "not recorded" not in capsys.readouterr().err
+    assert list(Path("data/cosmos2020/partial").iterdir()) == []
+
+
+def test_a_person_may_replace_a_file_that_may_be_cut_short(project, upstream, fault):
+    upstream.place(FITS_URL).write_bytes(PLAIN)
+    upstream.faults[FITS_URL.removeprefix("https://")] = fault(no_length=True, drop_after=30_000)
+    fetch(layout("cosmos2020"), "cosmos2020")
+    put(FITS, PLAIN, "cosmos2020", "cosmos2020")
+    fetch(layout("cosmos2020"), "cosmos2020")
+    noted = json.loads(COSMOS_HASHES.read_text())["cosmos2020_classic"]
+    assert noted[FITS]["sha256"] == sha256(PLAIN)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         (b"<!DOCTYPE html><html>log in</html>", "a web page"),
         (b"", "it is empty"),
-        (gzip.compress(b"SIMPLE  ="), r"does not begin as \.fits files do"),
+        (packed(b"SIMPLE  ="), r"does not begin as \.fits files do"),
     ],
 )
 def test_what_is_no_data_is_refused_in_place(project, data, said):
@@ -376,9 +546,9 @@ def test_a_missing_hsc_file_says_what_to_do(project, capsys):
     ("name", "data"),
     [
         ("12345.csv", b"object_id,ra\n1,150.0\n"),
-        ("result.csv.gz", gzip.compress(b"object_id,ra\n1,150.0\n")),
+        ("result.csv.gz", packed(b"object_id,ra\n1,150.0\n")),
         ("x.fits", b"SIMPLE  = T"),
-        ("x.fits.gz", gzip.compress(b"SIMPLE  = T")),
+        ("x.fits.gz", packed(b"SIMPLE  = T")),
         ("x.parquet", b"PAR1..."),
     ],
 )
@@ -441,7 +611,7 @@ def test_a_file_that_cannot_be_read(project, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(fetch_module, "hash_file", refuse)
+    monkeypatch.setattr(in_place, "hash_file", refuse)
     put("1.csv", b"object_id\n1\n", "hsc", "cosmos2020")
     with pytest.raises(InputError, match=r"cannot read .*1\.csv: Permission denied"):
         fetch(layout("cosmos2020"), "hsc")

@@ -137,16 +137,19 @@ PUBLISHED = PARAMS.model_copy(update={"scheme": "published"})
 STRING = "string[pyarrow]"
 
 
+BASE = 43158322433012345  # of an HSC id: two of them to a float
+
+
 def published_pair():
-    """TransferZ without positions, and GalaxiesML, with published splits; both hold 10..29."""
+    """TransferZ without positions, and GalaxiesML, with published splits; both hold BASE+10..29."""
     names = np.array(["train", "validation", "calibration", "test"])
-    matched = pd.DataFrame({"object_id": np.arange(10, 210), "ra": np.nan, "dec": np.nan})
+    matched = pd.DataFrame({"object_id": np.arange(10, 210) + BASE, "ra": np.nan, "dec": np.nan})
     own = np.resize(names, len(matched))
     ids = matched["object_id"].astype("Int64")
     matched = matched.assign(
-        published_split=pd.Series(own, dtype=STRING), galaxiesml_id=ids.where(ids < 30)
+        published_split=pd.Series(own, dtype=STRING), galaxiesml_id=ids.where(ids < BASE + 30)
     )
-    galaxiesml = pd.DataFrame({"object_id": np.arange(-170, 30)})
+    galaxiesml = pd.DataFrame({"object_id": np.arange(-170, 30) + BASE})
     galaxiesml = galaxiesml.assign(
         ra=np.arange(200) * 0.01,
         dec=0.0,
@@ -159,7 +162,7 @@ def test_published_tables_keep_their_splits_and_shared_objects_follow_galaxiesml
     matched, galaxiesml = published_pair()
     objects, counts = assigned(matched, galaxiesml, PUBLISHED)
     assert counts.removed == {"split_conflict": 0}
-    alone = matched.loc[matched["object_id"] >= 30].set_index("object_id")["published_split"]
+    alone = matched.loc[matched["object_id"] >= BASE + 30].set_index("object_id")["published_split"]
     assert (objects["split"].reindex(alone.index) == alone).all()  # calibration is not carved here
     theirs = galaxiesml.set_index("object_id")["published_split"]
     got = objects["split"].reindex(theirs.index)
@@ -174,7 +177,9 @@ def test_moved_rows_are_those_whose_own_split_is_another():
     moved = moved_rows(rows, split, PUBLISHED)
     own = matched.set_index("object_id")["published_split"]
     by_id = dict(zip(rows["object_id"], split, strict=True))
-    expected = {number: f"{own[number]} to {by_id[number]}" for number in range(10, 30)}
+    expected = {
+        number: f"{own[number]} to {by_id[number]}" for number in range(BASE + 10, BASE + 30)
+    }
     expected = {key: way for key, way in expected.items() if own[key] != by_id[key]}
     assert 5 < len(expected) < 20
     assert {number: way for way, ids in moved.items() for number in ids} == expected
@@ -182,7 +187,7 @@ def test_moved_rows_are_those_whose_own_split_is_another():
 
 def test_a_twin_of_another_id_follows_galaxiesml_in_scheme_published():
     matched, galaxiesml = published_pair()
-    twin = matched.iloc[[-1]].assign(galaxiesml_id=-170)  # published in train
+    twin = matched.iloc[[-1]].assign(galaxiesml_id=BASE - 170)  # published in train
     hidden = twin.assign(published_split=pd.Series("test", twin.index, dtype=STRING))
     rows = all_rows(hidden, galaxiesml)
     split = assign(rows, PUBLISHED)
@@ -197,8 +202,8 @@ def test_a_row_without_position_is_its_own_group_unless_its_object_has_one():
     near = galaxiesml.assign(ra=np.arange(200) // 2 * 0.02)  # two at each place
     near = near.assign(published_split=pd.Series("test", near.index, dtype=STRING))
     objects, _ = assigned(matched, near, PUBLISHED)
-    assert objects.loc[29, "group_id"] == 28
-    assert objects.loc[30, "group_id"] == 30
+    assert objects.loc[BASE + 29, "group_id"] == BASE + 28
+    assert objects.loc[BASE + 30, "group_id"] == BASE + 30
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,12 @@ def test_published_splits_stay():
     np.testing.assert_array_equal(names[without], split_by_hash(hashes[without], FRACTIONS))
 
 
+def test_where_nothing_was_published_the_hash_decides():
+    hashes = hash_ids(np.arange(100), SALT)
+    names = split_published([None] * 100, hashes, FRACTIONS)
+    assert (names == split_by_hash(hashes, FRACTIONS)).all()
+
+
 def test_a_published_split_is_carved_by_the_fraction_of_calibration():
     hashes = hash_ids(np.arange(20_000), SALT)
     names = split_published(["train"] * 20_000, hashes, FRACTIONS)

@@ -20,15 +20,29 @@ from transferz.schemas.frames import to_frame
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 
 
-@pytest.fixture(scope="module")
-def rows(built) -> pd.DataFrame:
+def released(space) -> pd.DataFrame:
     """Every row of every config, with its config and split."""
     parts = []
     for config in CONFIGS:
-        for path in data_files(built.release / config):
+        for path in data_files(space.release / config):
             frame = to_frame(pq.read_table(path), RELEASE)
             parts.append(frame.assign(config=config, split=split_of(path)))
     return pd.concat(parts, ignore_index=True)
+
+
+def close_pairs(space, rows) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """The objects, and pairs of their rows within the match radius, by astropy."""
+    radius = read_params("match", MatchParams, space.root / "params.yaml").radius_arcsec
+    objects = rows.drop_duplicates(["object_id", "ra", "dec"])
+    sky = SkyCoord(objects["ra"].to_numpy() * deg, objects["dec"].to_numpy() * deg)
+    first, second, _, _ = search_around_sky(sky, sky, radius * arcsec)
+    return objects, first, second
+
+
+@pytest.fixture(scope="module")
+def rows(built) -> pd.DataFrame:
+    """The built release's rows."""
+    return released(built)
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +55,44 @@ def test_no_object_is_in_two_splits(rows):
 
 
 def test_no_pair_within_the_radius_is_in_two_splits(built, rows):
-    radius = read_params("match", MatchParams, built.root / "params.yaml").radius_arcsec
-    objects = rows.drop_duplicates(["object_id", "ra", "dec"])
-    sky = SkyCoord(objects["ra"].to_numpy() * deg, objects["dec"].to_numpy() * deg)
-    first, second, _, _ = search_around_sky(sky, sky, radius * arcsec)
+    objects, first, second = close_pairs(built, rows)
     split = objects["split"].to_numpy()
     assert len(first) > len(objects)  # there are close pairs to look at, beside each with itself
     assert (split[first] == split[second]).all()
+
+
+def test_scheme_published_keeps_the_promises_and_the_published_splits(workspace):
+    workspace.change("split.scheme", "published")
+    assert workspace.stage("split") == (0, "")
+    assert workspace.stage("release") == (0, "")
+    rows = released(workspace)
+    assert rows.groupby("object_id")["split"].nunique().max() == 1
+    objects, first, second = close_pairs(workspace, rows)
+    split = objects["split"].to_numpy()
+    assert (split[first] == split[second]).all()
+    split_of_object = objects.drop_duplicates("object_id").set_index("object_id")["split"]
+    table = pq.read_table(workspace.interim / "select/galaxiesml/table.parquet")
+    published = dict(
+        zip(table["object_id"].to_pylist(), table["published_split"].to_pylist(), strict=True)
+    )
+    kept = [(published[n], split_of_object[n]) for n in published if n in split_of_object.index]
+    assert len(kept) > 1000
+    allowed = {(name, name) for name in ("train", "validation", "test")} | {
+        ("train", "calibration")
+    }
+    assert set(kept) == allowed
+    matched = pq.read_table(workspace.interim / "match/table.parquet")
+    twins = [
+        (own, twin)
+        for own, twin in zip(
+            matched["object_id"].to_pylist(), matched["galaxiesml_id"].to_pylist(), strict=True
+        )
+        if twin is not None and own != twin and own in split_of_object.index
+    ]
+    assert twins
+    assert all(split_of_object[own] == split_of_object[twin] for own, twin in twins)
+    counts = json.loads((workspace.interim / "split/counts.json").read_text())
+    assert sum(map(len, counts["moved"].values())) > 20
 
 
 def test_groups_do_not_cross_splits_and_are_named_by_a_released_object(rows):
