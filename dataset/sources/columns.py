@@ -2,16 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from transferz.schemas import Column, InputError, SchemaError, Table
 from transferz.schemas.frames import arrow_schema
 
 REMEDY = "fetch the file again or check its version"
+NULL_FLAG = "_isnull"  # ends the name of a column that says where another has no value
 FILE, NAMES = b"file", b"names"  # keys of a chunk's schema metadata
 
 
@@ -29,12 +31,17 @@ class Field:
         The file.
     is_flux : bool
         Whether the file holds a flux in µJy where ours is a magnitude.
+    null_flag : Field or None
+        The file's column of booleans, named as this one with `NULL_FLAG`, that is true where
+        whatever stands here means no value. HSC's archive writes such columns into FITS (our
+        recollection, not verified).
     """
 
     column: Column
     name: str
     path: Path
     is_flux: bool = False
+    null_flag: "Field | None" = None
 
     def __str__(self) -> str:
         there = f" ('{self.name}' in the file)" if self.name != self.column.name else ""
@@ -55,7 +62,9 @@ class Field:
             )
 
 
-def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Field]:
+def find_fields(
+    available: Iterable[str], table: Table, path: Path, *, any_case: bool = False
+) -> list[Field]:
     """Find a table's columns among those of a file.
 
     Parameters
@@ -66,6 +75,8 @@ def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Fiel
         Declares, per column, the names it may have upstream. Columns without any are left out.
     path : Path
         The file.
+    any_case : bool
+        Whether, where no name is there as it is spelt, the only one that differs in case will do.
 
     Returns
     -------
@@ -78,16 +89,19 @@ def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Fiel
     InputError
         Names every column that the file lacks, and those it holds twice.
     """
-    counts = Counter(iter(available))  # of a mapping, its keys
-    found = {column.name: _find(column, counts, path) for column in table if column.upstream}
+    names = list(available)  # of a mapping, its keys
+    found = {
+        column.name: _find(column, names, path, any_case) for column in table if _names(column)
+    }
     missing = [" or ".join(_names(table[name])) for name, field in found.items() if not field]
     if missing:
         raise InputError(
             f"{path}: expected the columns of table '{table.name}', "
             f"missing {', '.join(missing)}; {REMEDY}"
         )
-    fields = [field for field in found.values() if field]
-    twice = [field.name for field in fields if counts[field.name] > 1]
+    fields = [_with_null_flag(field, names) for field in found.values() if field]
+    counts = Counter(names)
+    twice = [field.name for field in stored_fields(fields) if counts[field.name] > 1]
     if twice:
         raise InputError(
             f"{path}: expected each column once, found several named {', '.join(twice)}; {REMEDY}"
@@ -95,13 +109,76 @@ def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Fiel
     return fields
 
 
+def shared_columns(available: Iterable[str], table: Table, *, any_case: bool = False) -> int:
+    """Return how many of the table's columns are there."""
+    names = list(available)
+    return sum(_find(column, names, Path(), any_case) is not None for column in table)
+
+
 def _names(column: Column) -> tuple[str, ...]:
     return column.upstream + column.upstream_flux
 
 
-def _find(column: Column, available: Mapping[str, int], path: Path) -> Field | None:
-    name = next((name for name in _names(column) if name in available), None)
-    return Field(column, name, path, name not in column.upstream) if name else None
+def _find(column: Column, available: Sequence[str], path: Path, any_case: bool) -> Field | None:
+    """Find a column as it is spelt; only where no name is, in another case."""
+    for spelling in (_exactly, _in_any_case)[: 1 + any_case]:
+        for name in _names(column):
+            if theirs := spelling(name, available):
+                return Field(column, theirs, path, name not in column.upstream)
+    return None
+
+
+def _exactly(name: str, available: Sequence[str]) -> str:
+    return name if name in available else ""
+
+
+def _in_any_case(name: str, available: Sequence[str]) -> str:
+    """The one name alike, nothing where there are several."""
+    alike = [one for one in available if one.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else ""
+
+
+def _with_null_flag(field: Field, available: Sequence[str]) -> Field:
+    name = next(
+        (one for one in available if one.casefold() == f"{field.name}{NULL_FLAG}".casefold()), ""
+    )
+    if not name:
+        return field
+    column = Column(name, "bool", f"Whether {field.name} has no value", nullable=True)
+    return replace(field, null_flag=Field(column, name, field.path))
+
+
+def stored_fields(fields: Iterable[Field]) -> list[Field]:
+    """Return all columns that must be read for some: themselves and their null flags."""
+    whole = list(fields)
+    return whole + [field.null_flag for field in whole if field.null_flag]
+
+
+def decode_chunk(
+    table: Table,
+    fields: Sequence[Field],
+    decode: Callable[[Field, np.ndarray | None], pa.Array],
+) -> pa.Table:
+    """Build the rows of one chunk, nulls where a null flag says so.
+
+    Parameters
+    ----------
+    table : Table
+        The declaration.
+    fields : sequence of Field
+        The columns that the file holds.
+    decode : callable
+        Gives the values of one of `stored_fields`, null in the rows that the second argument, a
+        mask, tells.
+    """
+
+    def flagged(field: Field) -> np.ndarray | None:
+        if not field.null_flag:
+            return None
+        flags = decode(field.null_flag, None)
+        return np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False))
+
+    return make_chunk(table, fields, [decode(field, flagged(field)) for field in fields])
 
 
 def make_chunk(table: Table, fields: Sequence[Field], arrays: Sequence[pa.Array]) -> pa.Table:

@@ -1,7 +1,7 @@
 """COSMOS2020 (Weaver et al. 2022, ApJS 258, 11): the CLASSIC or the FARMER catalogue.
 
 IRSA and CDS distribute each as a FITS table (``COSMOS2020_CLASSIC_R1_v2.2_p3.fits`` and the like),
-CDS exports CSV too.
+CDS exports CSV too. An export may have any name where no other file lies beside it.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,12 @@ REMEDY = "run the stage before this one (`dvc repro`) or put CLASSIC or FARMER t
 
 def is_mock(raw: Path) -> bool:
     """Whether a file says of itself that its galaxies are simulated."""
-    return any(says_mock(path) for path in matching(raw, PATTERN, ENDINGS))
+    return any(says_mock(path) for path in matching(raw, _pattern(raw), ENDINGS))
+
+
+def _pattern(raw: Path) -> str:
+    """Return what the file's name matches: anything, where none is named as distributed."""
+    return PATTERN if matching(raw, PATTERN, ENDINGS) or not matching(raw, "*", ENDINGS) else "*"
 
 
 def read(raw: Path) -> Iterator[pa.Table]:
@@ -40,4 +45,4 @@ def read(raw: Path) -> Iterator[pa.Table]:
     InputError
         If the file is missing, is one of several, or is not what it should be.
     """
-    return read_any(find_file(raw, PATTERN, ENDINGS, REMEDY), COSMOS2020)
+    return read_any(find_file(raw, _pattern(raw), ENDINGS, REMEDY), COSMOS2020)

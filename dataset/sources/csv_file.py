@@ -5,26 +5,31 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from transferz.dataset.sources.columns import Field, empty_chunk, find_fields, make_chunk
+from transferz.dataset.sources.columns import (
+    Field,
+    decode_chunk,
+    empty_chunk,
+    find_fields,
+    stored_fields,
+)
 from transferz.dataset.sources.streams import ByteStream, unsound
+from transferz.dataset.sources.texts import parse
 from transferz.dataset.sources.values import typed_arrow
-from transferz.schemas import Column, InputError, Table
+from transferz.schemas import Table
 
 BLOCK_BYTES = 1 << 24  # of text, parsed at a time
 PREAMBLE_BYTES = 1 << 20  # within which the first row must begin
 DELIMITERS = ",;\t|"
-NULLS = ("", "nan", "NaN", "null", "NULL")  # but not NA, which may be somebody's name
-TRUE, FALSE = ("True", "true", "TRUE", "t", "T", "1"), ("False", "false", "FALSE", "f", "F", "0")
 
 _BOM = b"\xef\xbb\xbf"
 _RULE = re.compile(rb"[\s,;|-]*-[\s,;|-]*")  # VizieR's line under names and units
-_BAD_VALUE = re.compile(r"CSV column #(\d+): .*invalid value '(.*)'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +74,25 @@ def read_csv(path: Path, table: Table, block_bytes: int = BLOCK_BYTES) -> Iterat
         try:
             with _open(counted, header, fields, block_bytes) as reader:
                 for batch in reader:
-                    arrays = [typed_arrow(*one) for one in zip(fields, batch.columns, strict=True)]
-                    yield make_chunk(table, fields, arrays)
+                    yield decode_chunk(table, fields, partial(_decode, batch, header))
                     rows += len(batch)
             if rows != counted.lines or counted.quotes % 2:
                 marks = f"with {counted.quotes:,} quotation marks"
                 raise unsound(path, "CSV", f"{counted.lines:,} lines {marks} make {rows:,} rows")
         except pa.ArrowException as error:
-            raise _explained(error, header, fields, path) from error
+            raise unsound(path, "CSV", error) from error
+
+
+def _decode(
+    batch: pa.RecordBatch, header: Header, field: Field, missing: np.ndarray | None
+) -> pa.Array:
+    texts = batch[_number(header, field)]
+    return typed_arrow(field, parse(field, texts, missing), missing)
+
+
+def _number(header: Header, field: Field) -> str:
+    """Columns get their numbers for names: those that we don't need may repeat."""
+    return str(header.names.index(field.name))
 
 
 def preamble(stream: ByteStream) -> tuple[list[bytes], bytes]:
@@ -85,14 +101,19 @@ def preamble(stream: ByteStream) -> tuple[list[bytes], bytes]:
     Returns
     -------
     list of bytes, bytes
-        The comment lines and the line after them, blank ones left out; what follows.
+        The comment lines and the line after them, without their ends, blank ones left out; what
+        follows. Tabs at a line's start and end are cells.
     """
     rest = stream.read(PREAMBLE_BYTES).removeprefix(_BOM)
     lines: list[bytes] = []
-    while rest and not (lines and not lines[-1].startswith(b"#")):
+    while rest and not (lines and not _is_comment(lines[-1])):
         line, _, rest = rest.partition(b"\n")
-        lines += [line.strip()] if line.strip() else []
+        lines += [line.rstrip(b"\r\n")] if line.strip() else []
     return lines, rest
+
+
+def _is_comment(line: bytes) -> bool:
+    return line.lstrip().startswith(b"#")
 
 
 def _read_header(stream: ByteStream, table: Table) -> Header:
@@ -107,9 +128,8 @@ def _read_header(stream: ByteStream, table: Table) -> Header:
         raise unsound(stream.path, stream.kind, "it is empty")
     shared = [len(wanted & set(header.names)) for header in headers]
     best = max(range(len(headers)), key=lambda k: (shared[k], k))
-    first_row = b"" if best == len(lines) - 1 and lines[best][:1] != b"#" else lines[-1] + b"\n"
-    if lines[-1].startswith(b"#"):
-        first_row = b""
+    rows_below = best == len(lines) - 1 or _is_comment(lines[-1])  # else the last line is a row
+    first_row = b"" if rows_below else lines[-1] + b"\n"
     stream.push_back(_without_units(first_row + rest, headers[best]))
     return headers[best]
 
@@ -166,9 +186,8 @@ class _CountedLines(io.RawIOBase):
 def _open(
     stream: io.RawIOBase, header: Header, fields: Sequence[Field], block_bytes: int
 ) -> pacsv.CSVStreamingReader:
-    """Columns get their numbers for names: those that we don't need may repeat."""
-    numbers = [str(header.names.index(field.name)) for field in fields]
-    types = [_parsed_type(field.column) for field in fields]
+    """Open the columns as text."""
+    numbers = [_number(header, field) for field in stored_fields(fields)]
     return pacsv.open_csv(
         io.BufferedReader(stream, PREAMBLE_BYTES),
         read_options=pacsv.ReadOptions(
@@ -177,31 +196,13 @@ def _open(
         parse_options=pacsv.ParseOptions(delimiter=header.delimiter),
         convert_options=pacsv.ConvertOptions(
             include_columns=numbers,
-            column_types=dict(zip(numbers, types, strict=True)),
-            true_values=TRUE,
-            false_values=FALSE,
-            null_values=NULLS,
-            strings_can_be_null=True,
+            column_types=dict.fromkeys(numbers, pa.string()),
+            strings_can_be_null=False,
         ),
     )
-
-
-def _parsed_type(column: Column) -> pa.DataType:
-    """Identifiers exactly; other numbers as float64, so that 3.0 is an integer too."""
-    kinds = {"bool": pa.bool_(), "int64": pa.int64(), "string": pa.string()}
-    return kinds.get(column.dtype, pa.float64())
-
-
-def _explained(
-    error: pa.ArrowException, header: Header, fields: Sequence[Field], path: Path
-) -> InputError:
-    """Name the column of a value that can't be parsed."""
-    match = _BAD_VALUE.search(str(error))
-    named = [f for f in fields if match and f.name == header.names[int(match[1])]]
-    return named[0].wrong(f"'{match[2]}'") if match and named else unsound(path, "CSV", error)
 
 
 def says_mock(path: Path) -> bool:
     """Whether a comment line above the names says MOCK."""
     with ByteStream(path, "CSV") as stream:
-        return any(line.startswith(b"#") and b"MOCK" in line for line in preamble(stream)[0])
+        return any(_is_comment(line) and b"MOCK" in line for line in preamble(stream)[0])

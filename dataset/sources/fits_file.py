@@ -4,13 +4,21 @@ Not through `astropy.io.fits`, which maps the file: the pages of a map count as 
 a gzip file can't be mapped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from transferz.dataset.sources.columns import Field, empty_chunk, find_fields, make_chunk
+from transferz.dataset.sources.columns import (
+    Field,
+    decode_chunk,
+    empty_chunk,
+    find_fields,
+    shared_columns,
+    stored_fields,
+)
 from transferz.dataset.sources.fits_hdus import BUFFER_BYTES, Hdu, open_fits
 from transferz.dataset.sources.fits_header import (
     HeaderError,
@@ -56,22 +64,17 @@ def read_fits(path: Path, table: Table, chunk_rows: int) -> Iterator[pa.Table]:
             if found or not is_table(hdu.header):
                 continue
             columns = table_columns(hdu.header)
+            names = [one.name for one in columns]
             try:
-                fields = find_fields((one.name for one in columns), table, path)
+                fields = find_fields(names, table, path, any_case=True)
             except InputError as error:
-                refusals.append((_shared(columns, table), error))
+                refusals.append((shared_columns(names, table, any_case=True), error))
                 continue
             found = True
             yield from _read_rows(hdu, columns, fields, table, chunk_rows)
     if not found:
         none = unsound(path, "FITS", "it holds no binary table")
         raise max(refusals, key=lambda one: one[0])[1] if refusals else none
-
-
-def _shared(columns: Sequence[TableColumn], table: Table) -> int:
-    """How many of the table's columns are there."""
-    present = {one.name for one in columns}
-    return sum(bool(present & {*c.upstream, *c.upstream_flux}) for c in table)
 
 
 def _read_rows(
@@ -82,18 +85,27 @@ def _read_rows(
     chunk_rows: int,
 ) -> Iterator[pa.Table]:
     by_name = {one.name: one for one in columns}
-    stored = [by_name[field.name] for field in fields]
-    for field, one in zip(fields, stored, strict=True):
+    stored = [by_name[field.name] for field in stored_fields(fields)]
+    for field, one in zip(stored_fields(fields), stored, strict=True):
         if not one.readable:
             raise field.wrong(f"TFORM {one.repeat}{one.code}", "one value in each row")
+        one.require_integer_null()
     rows, row_bytes = count(hdu.header, "NAXIS2"), count(hdu.header, "NAXIS1")
     chunk_rows = max(1, min(chunk_rows, TEXT_BYTES // max(one.bytes for one in stored)))
     for start in range(0, rows, chunk_rows):
         values = _gather(hdu, stored, row_bytes, min(chunk_rows, rows - start))
-        arrays = [decode(*one) for one in zip(fields, stored, values, strict=True)]
-        yield make_chunk(table, fields, arrays)
+        gathered = {one.name: (one, kept) for one, kept in zip(stored, values, strict=True)}
+        yield decode_chunk(table, fields, partial(_decode, gathered))
     if not rows:
         yield empty_chunk(table, fields)
+
+
+def _decode(
+    gathered: Mapping[str, tuple[TableColumn, np.ndarray]],
+    field: Field,
+    missing: np.ndarray | None,
+) -> pa.Array:
+    return decode(field, *gathered[field.name], missing)
 
 
 def _gather(hdu: Hdu, stored: Sequence[TableColumn], row_bytes: int, rows: int) -> list[np.ndarray]:
@@ -118,7 +130,9 @@ def _gather(hdu: Hdu, stored: Sequence[TableColumn], row_bytes: int, rows: int) 
     return kept
 
 
-def decode(field: Field, stored: TableColumn, values: np.ndarray) -> pa.Array:
+def decode(
+    field: Field, stored: TableColumn, values: np.ndarray, missing: np.ndarray | None = None
+) -> pa.Array:
     """Turn stored values into those they stand for, of the declared type.
 
     Parameters
@@ -129,18 +143,22 @@ def decode(field: Field, stored: TableColumn, values: np.ndarray) -> pa.Array:
         How they are stored.
     values : ndarray
         As stored, in native byte order.
+    missing : ndarray of bool, optional
+        Rows without a value, whatever is stored.
     """
     if stored.code == "A":
-        return typed_arrow(field, _texts(field, values))
+        return typed_arrow(field, _texts(field, values), missing)
+    gaps = np.zeros(len(values), bool) if missing is None else missing
     if stored.code == "L":
         bad = ~np.isin(values, [b"T", b"F", b""])
         if bad.any():
             raise field.wrong(values[bad][0], "a FITS logical, T or F")
-        return typed(field, values == b"T", values == b"")
+        return typed(field, values == b"T", gaps | (values == b""))
     if stored.code == "X":
-        return typed(field, values >= 0x80)
-    missing = None if stored.null is None or values.dtype.kind == "f" else values == stored.null
-    return typed(field, _scaled(stored, values), missing)
+        return typed(field, values >= 0x80, gaps)
+    if stored.null is not None and values.dtype.kind != "f":
+        gaps = gaps | (values == stored.null)
+    return typed(field, _scaled(stored, values), gaps)
 
 
 def _texts(field: Field, values: np.ndarray) -> pa.Array:

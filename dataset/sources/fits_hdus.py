@@ -10,6 +10,7 @@ from transferz.dataset.sources.fits_header import (
     END,
     MAX_BLOCKS,
     HeaderError,
+    card,
     data_bytes,
     parse_header,
 )
@@ -38,7 +39,8 @@ class Hdu:
     def __init__(self, stream: ByteStream, content: bytes) -> None:
         self.header = parse_header(content)
         self._stream, self._content = stream, content
-        self._left = -(-data_bytes(self.header) // BLOCK) * BLOCK
+        self._left = data_bytes(self.header)
+        self._padding = -self._left % BLOCK
         self._sum = OnesComplementSum() if has_sums(self.header) else None
         stream.require(self._left)
 
@@ -50,10 +52,17 @@ class Hdu:
             self._sum.add(view)
 
     def finish(self) -> None:
-        """Pass over what was not read, and check the sums."""
+        """Pass over what was not read and over the padding, and check the sums.
+
+        The last padding of a file may lack, or a part of it: it holds but zeros.
+        """
         buffer = memoryview(bytearray(min(self._left, BUFFER_BYTES)))
         while self._left:
             self.read(buffer[: min(self._left, len(buffer))])
+        padding = bytearray(self._padding)
+        self._stream.readinto(padding)
+        if self._sum:
+            self._sum.add(memoryview(padding))
         failure = self._sum and failed_sum(self.header, self._content, self._sum.value)
         if failure:
             raise HeaderError(failure)
@@ -72,6 +81,8 @@ def walk(stream: ByteStream) -> Iterator[Hdu]:
     content = _read_header(stream, b"SIMPLE  =")
     while content:
         hdu = Hdu(stream, content)
+        if card(hdu.header, "SIMPLE", True) is not True:
+            raise HeaderError(f"SIMPLE is {card(hdu.header, 'SIMPLE')!r}, not T")
         yield hdu
         hdu.finish()
         content = _read_header(stream, b"XTENSION=")

@@ -20,6 +20,7 @@ FORMATS = {
 BYTES = {code: np.dtype(name).itemsize for code, name in FORMATS.items()} | {
     "A": 1, "C": 8, "M": 16, "P": 8, "Q": 16,
 }  # fmt: skip
+_ASCII = bytes(byte if byte < 0x80 else ord("?") for byte in range(256))
 _TFORM = re.compile(r"(\d*)([A-Z])")
 
 
@@ -44,7 +45,8 @@ class TableColumn:
     scale, zero : float
         TSCAL and TZERO: the value is ``scale * stored + zero``.
     null : int or None
-        TNULL: the stored integer that means no value.
+        TNULL: the stored integer that means no value. What else the header may say here matters
+        only where the column is read: see `require_integer_null`.
     """
 
     name: str
@@ -59,6 +61,11 @@ class TableColumn:
     def bytes(self) -> int:
         """Bytes in a row."""
         return -(-self.repeat // 8) if self.code == "X" else self.repeat * BYTES[self.code]
+
+    def require_integer_null(self) -> None:
+        """Raise `HeaderError` where TNULL is there but no integer."""
+        if self.null is not None and type(self.null) is not int:
+            raise HeaderError(f"TNULL of column {self.name} is {self.null!r}, not an integer")
 
     @property
     def readable(self) -> bool:
@@ -76,6 +83,9 @@ class TableColumn:
 def parse_header(content: bytes) -> Any:
     """Return the `astropy.io.fits.Header` of whole header blocks.
 
+    Bytes that are no ASCII become question marks: harmless in a comment (µ, say), and where they
+    matter no longer what the keyword or value was.
+
     Raises
     ------
     HeaderError
@@ -84,7 +94,7 @@ def parse_header(content: bytes) -> Any:
     from astropy.io import fits
 
     try:
-        return fits.Header.fromstring(content.decode("ascii"))
+        return fits.Header.fromstring(content.translate(_ASCII).decode("ascii"))
     except Exception as error:  # astropy raises many kinds at damaged headers
         raise HeaderError(f"bad header: {error}") from error
 
@@ -156,8 +166,6 @@ def _column(header: Any, number: int, offset: int) -> TableColumn:
         raise HeaderError(f"TFORM{number} is {form!r}")
     scale, zero = (_number(header, f"{key}{number}", default) for key, default in _SCALING)
     null = card(header, f"TNULL{number}")
-    if null is not None and type(null) is not int:
-        raise HeaderError(f"TNULL{number} is {null!r}, not an integer")
     name = str(card(header, f"TTYPE{number}", "")).strip()
     return TableColumn(name, match[2], int(match[1] or 1), offset, scale, zero, null)
 

@@ -1,12 +1,20 @@
 """Read the table part of HDF5 files that hold images too (GalaxiesML), never the images."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from transferz.dataset.sources.columns import Field, empty_chunk, find_fields, make_chunk
+from transferz.dataset.sources.columns import (
+    Field,
+    decode_chunk,
+    empty_chunk,
+    find_fields,
+    stored_fields,
+)
 from transferz.dataset.sources.streams import ByteStream, unsound
 from transferz.dataset.sources.values import typed, typed_arrow
 from transferz.schemas import Table, TransferZError
@@ -41,12 +49,11 @@ def read_hdf5(path: Path, table: Table, chunk_rows: int) -> Iterator[pa.Table]:
     try:
         with h5py.File(path, "r") as file:
             fields = find_fields(file, table, path)
-            columns = [file[field.name] for field in fields]
-            rows = _common_length(fields, columns)
+            stored = stored_fields(fields)
+            rows = _common_length(stored, [file[field.name] for field in stored])
             for start in range(0, rows, chunk_rows):
-                stop = min(start + chunk_rows, rows)
-                arrays = [_read(*one, start, stop) for one in zip(fields, columns, strict=True)]
-                yield make_chunk(table, fields, arrays)
+                piece = slice(start, min(start + chunk_rows, rows))
+                yield decode_chunk(table, fields, partial(_read, file, piece))
             if not rows:
                 yield empty_chunk(table, fields)
     except (TransferZError, GeneratorExit):
@@ -56,21 +63,22 @@ def read_hdf5(path: Path, table: Table, chunk_rows: int) -> Iterator[pa.Table]:
 
 
 def _common_length(fields: list[Field], columns: list[Any]) -> int:
-    """Return the number of rows, the same in every column."""
+    """Return the number of rows, the same in every column; one may be of shape (rows, 1)."""
     for field, column in zip(fields, columns, strict=True):
         shape = getattr(column, "shape", None)
-        if shape is None or len(shape) != 1:
+        if not shape or shape[1:] not in ((), (1,)):
             raise field.wrong(f"shape {shape}", "one value in each row")
-        if shape != columns[0].shape:
+        if shape[0] != columns[0].shape[0]:
             raise field.wrong(f"{shape[0]:,} rows", f"{columns[0].shape[0]:,} rows as in others")
     return int(columns[0].shape[0])
 
 
-def _read(field: Field, column: Any, start: int, stop: int) -> pa.Array:
+def _read(file: Any, piece: slice, field: Field, missing: np.ndarray | None) -> pa.Array:
     import h5py
 
+    column = file[field.name]
     if h5py.check_string_dtype(column.dtype):
-        texts = column.asstr()[start:stop]
-        return typed_arrow(field, pa.array([str(text).rstrip() for text in texts], pa.string()))
-    values = column[start:stop]
-    return typed(field, values.astype(values.dtype.newbyteorder("="), copy=False))
+        texts = [str(text).rstrip() for text in column.asstr()[piece].ravel()]
+        return typed_arrow(field, pa.array(texts, pa.string()), missing)
+    values = column[piece].ravel()
+    return typed(field, values.astype(values.dtype.newbyteorder("="), copy=False), missing)

@@ -1,12 +1,20 @@
 """Read parquet by row groups."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.sources.columns import empty_chunk, find_fields, make_chunk
+from transferz.dataset.sources.columns import (
+    Field,
+    decode_chunk,
+    empty_chunk,
+    find_fields,
+    stored_fields,
+)
 from transferz.dataset.sources.streams import ByteStream, unsound
 from transferz.dataset.sources.values import typed_arrow
 from transferz.schemas import Table
@@ -39,11 +47,10 @@ def read_parquet(path: Path, table: Table, chunk_rows: int) -> Iterator[pa.Table
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             fields = find_fields(file.schema_arrow.names, table, path)
-            names = [field.name for field in fields]
+            names = [field.name for field in stored_fields(fields)]
             for group in range(file.num_row_groups):  # one by one: across them less is checked
                 for batch in file.iter_batches(chunk_rows, row_groups=[group], columns=names):
-                    arrays = [typed_arrow(field, batch[field.name]) for field in fields]
-                    yield make_chunk(table, fields, arrays)
+                    yield decode_chunk(table, fields, partial(_decode, batch))
                     rows += len(batch)
             if rows != file.metadata.num_rows:
                 reason = f"{rows:,} rows where {file.metadata.num_rows:,} are announced"
@@ -52,6 +59,10 @@ def read_parquet(path: Path, table: Table, chunk_rows: int) -> Iterator[pa.Table
         raise unsound(path, "parquet", error) from error
     if not rows:
         yield empty_chunk(table, fields)
+
+
+def _decode(batch: pa.RecordBatch, field: Field, missing: np.ndarray | None) -> pa.Array:
+    return typed_arrow(field, batch[field.name], missing)
 
 
 def says_mock(path: Path) -> bool:

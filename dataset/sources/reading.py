@@ -33,7 +33,8 @@ def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator
     -------
     iterator of pyarrow.Table
         Exactly the table's columns, of the declared Arrow types; missing values, upstream's
-        sentinels among them, are nulls, and so are columns that no file has. At least one chunk.
+        sentinels and what a column's null flag tells among them, are nulls, and so are columns
+        that no file has. At least one chunk. `texts`, `values` and `columns` say what each is.
 
     Raises
     ------

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transferz.dataset.sources.columns import Field
+from transferz.dataset.sources.texts import NO_TEXT, booleans, without
 from transferz.photometry.flux import to_magnitude
 from transferz.schemas import Column
 
@@ -29,7 +30,8 @@ def typed(field: Field, values: np.ndarray, missing: np.ndarray | None = None) -
     Returns
     -------
     pyarrow.Array
-        NaN, and upstream's sentinels where the column may have them, as nulls.
+        NaN, and upstream's sentinels where the column may have them, as nulls. Numbers that are
+        all NaN may stand where text should: a column without any text.
 
     Raises
     ------
@@ -41,15 +43,35 @@ def typed(field: Field, values: np.ndarray, missing: np.ndarray | None = None) -
     """
     if missing is None:
         missing = np.zeros(len(values), bool)
-    if values.dtype.kind not in "biuf" or field.column.dtype == "string":
+    if values.dtype.kind not in "biuf":
         raise field.wrong(values.dtype.name)
+    if field.column.dtype == "string":
+        return _no_texts(field, values, missing)
     if field.column.dtype.startswith("float"):
         return _floats(field, values, missing)
-    missing = missing | (np.isnan(values) if values.dtype.kind == "f" else False)
+    missing = missing | _nan(values) | _too_low(values, field.column)
     field.require_values(int(missing.sum()))
     values = np.where(missing, values.dtype.type(0), values) if missing.any() else values
     convert = _booleans if field.column.dtype == "bool" else _integers
     return pa.array(convert(field, values), mask=missing)
+
+
+def _no_texts(field: Field, values: np.ndarray, missing: np.ndarray) -> pa.Array:
+    if values.dtype.kind != "f" or not (missing | _nan(values)).all():
+        raise field.wrong(values.dtype.name)
+    field.require_values(len(values))
+    return pa.nulls(len(values), pa.string())
+
+
+def _nan(values: np.ndarray) -> np.ndarray:
+    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+
+
+def _too_low(values: np.ndarray, column: Column) -> np.ndarray:
+    """Where values lie below those that upstream gives to what it measured."""
+    if column.missing_below is None or not column.nullable or values.dtype.kind == "b":
+        return np.zeros(len(values), bool)
+    return values < column.missing_below
 
 
 def _floats(field: Field, values: np.ndarray, missing: np.ndarray) -> pa.Array:
@@ -60,7 +82,8 @@ def _floats(field: Field, values: np.ndarray, missing: np.ndarray) -> pa.Array:
     with np.errstate(over="ignore"):
         floats = values.astype(field.column.dtype, copy=False)
     if floats.dtype.itemsize < values.dtype.itemsize:
-        _require_all(field, values, missing | np.isfinite(floats) | ~np.isfinite(values))
+        overflowed = np.isinf(floats) & np.isfinite(values)
+        _require_all(field, values, missing | ~overflowed)
     missing = missing | np.isnan(floats) | sentinels(floats, field.column)
     return pa.array(floats, mask=missing)
 
@@ -68,12 +91,12 @@ def _floats(field: Field, values: np.ndarray, missing: np.ndarray) -> pa.Array:
 def sentinels(values: np.ndarray, column: Column) -> np.ndarray:
     """Return where a float is upstream's -99, 99 or infinity for a value that lacks.
 
-    99 counts in redshifts and magnitudes alone, and nothing does in a column that must have a
-    value in every row.
+    99 counts in redshifts and magnitudes alone, all values below `Column.missing_below` where the
+    column declares one, and nothing does in a column that must have a value in every row.
     """
     if not column.nullable:
         return np.zeros(len(values), bool)
-    missing = np.isinf(values) | (values == MISSING)
+    missing = np.isinf(values) | (values == MISSING) | _too_low(values, column)
     if column.ucd.startswith(("src.redshift", "phot.mag")):
         missing |= values == UNMEASURED
     return missing
@@ -102,14 +125,26 @@ def _require_all(field: Field, values: np.ndarray, good: np.ndarray) -> None:
         raise field.wrong(values[~good][0])
 
 
-def typed_arrow(field: Field, values: pa.Array) -> pa.Array:
-    """`typed` for Arrow values; an empty string is a missing one."""
-    kind = values.type
-    if pa.types.is_dictionary(kind):
+def typed_arrow(field: Field, values: pa.Array, missing: np.ndarray | None = None) -> pa.Array:
+    """`typed` for Arrow values.
+
+    Text that is blank, nan or null is a missing value, and text may spell a boolean.
+    """
+    if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-        kind = values.type
-    if field.column.dtype == "string":
+    if pa.types.is_null(values.type):
+        values = values.cast(pa.type_for_alias(field.column.dtype))
+    if missing is not None and missing.any():
+        values = pc.if_else(pa.array(missing), pa.scalar(None, values.type), values)
+    if _is_text(values.type) and field.column.dtype == "string":
         return _strings(field, values)
+    if _is_text(values.type) and field.column.dtype == "bool":
+        values = booleans(field, values)
+    return _numbers(field, values)
+
+
+def _numbers(field: Field, values: pa.Array) -> pa.Array:
+    kind = values.type
     if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise field.wrong(kind)
     missing = values.is_null().to_numpy(zero_copy_only=False)
@@ -118,10 +153,13 @@ def typed_arrow(field: Field, values: pa.Array) -> pa.Array:
     return typed(field, values.to_numpy(zero_copy_only=False), missing)
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
 def _strings(field: Field, values: pa.Array) -> pa.Array:
-    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        raise field.wrong(values.type)
     texts = values.cast(pa.string())
-    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
+    texts = without(pc.if_else(blank, pa.scalar(None, pa.string()), texts), NO_TEXT)
     field.require_values(texts.null_count)
     return texts

@@ -193,7 +193,7 @@ WRONG = [
     (
         "ID",
         np.array([1.0, 2.0, 3.5, 4.0, 5.0]),
-        "column 'star_id' .*expected int64, found ('1.0'|3.5)",
+        "column 'star_id' .*expected int64, found '?3.5",
     ),
     ("N", np.array([1.0, 2.0, 3.5, 4.0, 5.0]), "column 'filters' .*expected int16, found 3.5"),
     ("N", np.array([0, 65536, 1, 2, 3]), "column 'filters' .*expected int16, found 65536"),
@@ -267,6 +267,8 @@ def test_other_bytes_saved_as_data_are_refused(tmp_path, ending, content):
 def test_a_truncated_file_is_refused(write, keep):
     path = write({name: np.tile(values, 2000) for name, values in COLUMNS.items()})
     content = path.read_bytes()
+    if path.suffix == ".fits":
+        content = content.rstrip(b"\0")  # the padding may lack
     path.write_bytes(content[: int(keep * len(content))])
     if path.suffix == ".csv":
         return  # text has no length of its own

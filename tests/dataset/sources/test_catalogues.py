@@ -95,6 +95,42 @@ def test_x_ray_sources_have_no_redshift_in_either_convention(tmp_path, absent, e
     assert rows["lp_type"].to_pylist() == [0, 0, 0, 2, 2, -9]
 
 
+@pytest.mark.parametrize("name", ["my_export.csv", "asu.fits", "result.parquet", "t.fits.gz"])
+def test_a_cosmos2020_export_of_any_name(tmp_path, name):
+    columns = upstream(COSMOS2020)
+    (tmp_path / "notes.md").touch()
+    save(tmp_path / name, columns)
+    assert rows_of(cosmos2020, tmp_path)["cosmos_id"].to_pylist() == columns["ID"].tolist()
+    save(tmp_path / "COSMOS2020_CLASSIC_R1_v2.2_p3.fits", columns | {"ID": columns["ID"] + 1})
+    assert rows_of(cosmos2020, tmp_path)["cosmos_id"][0].as_py() == columns["ID"][0] + 1
+
+
+def test_several_cosmos2020_exports_are_too_many(tmp_path):
+    for name in ("a.csv", "b.fits"):
+        save(tmp_path / name, upstream(COSMOS2020))
+    with pytest.raises(InputError, match=r"expected one file, found a\.csv, b\.fits; keep one"):
+        cosmos2020.read(tmp_path)
+
+
+def test_a_mock_of_any_name_is_told(tmp_path):
+    table = AstropyTable(upstream(COSMOS2020))
+    table.meta["MOCK"] = True
+    table.write(tmp_path / "my_export.fits", format="fits")
+    assert cosmos2020.is_mock(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".fits", ".csv", ".parquet"])
+def test_lephares_sentinels_are_nulls_whatever_they_are(tmp_path, ending):
+    columns = upstream(COSMOS2020)
+    sentinels = np.array([0.0, 2.5, -99.9, -9.99, -1.0, np.nan], "f4")
+    changed = dict.fromkeys(("lp_chi2_best", "lp_zBEST", "lp_mass_best"), sentinels)
+    save(tmp_path / f"COSMOS2020_CLASSIC_R1_v2.2_p3{ending}", columns | changed)
+    rows = rows_of(cosmos2020, tmp_path)
+    for name in ("lp_chi2_best", "lp_zBEST"):
+        assert rows[name].to_pylist() == [0.0, 2.5, None, None, None, None]
+    assert rows["lp_mass_best"].to_pylist()[3:] == [pytest.approx(-9.99), -1.0, None]
+
+
 def test_one_cosmos2020_is_enough(tmp_path):
     for name in ("CLASSIC", "FARMER"):
         (tmp_path / f"COSMOS2020_{name}_R1_v2.2_p3.fits").touch()

@@ -104,6 +104,9 @@ def test_a_column_that_is_there_twice(tmp_path):
         ("149.5", "north", r"column 'ra': expected float64, found 'north'"),
         ("149.5", "14 9.5", r"column 'ra': expected float64, found '14 9.5'"),
         ("43158322433012345", "4.3e16", r"column 'object_id': expected int64, found '4.3e16'"),
+        ("43158322433012345", "4.0617e16", r"expected int64, found '4.0617e16'"),
+        ("43158322433012345", "43158322433012345.5", r"int64, found '43158322433012345.5'"),
+        ("43158322433012345", "0x10", r"column 'object_id': expected int64, found '0x10'"),
         ("43158322433012345", "9" * 20, r"column 'object_id': expected int64, found '9{20}'"),
         (",t,", ",maybe,", r"column 'primary' \('isprimary' in the file\): expected bool, found"),
         (",t,", ",2,", r"'primary' .*expected bool, found '2'"),
@@ -114,16 +117,23 @@ def test_values_of_the_wrong_type(tmp_path, old, new, message):
         read(tmp_path, text().replace(old, new))
 
 
-def test_missing_ids_and_flags_are_refused_not_invented(tmp_path):
-    for old in ("2,150", "f,\n"):
+@pytest.mark.parametrize("nothing", ["", "nan", "NA", "None", "   "])
+def test_a_missing_id_or_flag_that_must_be_there_is_refused(tmp_path, nothing):
+    for old, new in (("2,150", f"{nothing},150"), (",f,\n", f",{nothing},\n")):
         with pytest.raises(SchemaError, match=r"a\.csv: column .*expected a value in every row"):
-            read(tmp_path, text().replace(old, old.replace("2,", ",").replace("f", "")))
+            read(tmp_path, text().replace(old, new))
 
 
 def test_text_that_is_no_utf8(tmp_path):
     for old in (b"other", b"NA"):
         with pytest.raises(InputError, match=r"a\.csv"):
             read(tmp_path, text().encode().replace(old, b"\xff\xfe"))
+
+
+def test_a_first_row_with_empty_cells_at_its_ends(tmp_path):
+    content = "name\tobject_id\tra\tisprimary\tother\n\t7\t1.5\tt\t\n\t8\t2.5\tf\t\n"
+    rows = read(tmp_path, "# made by somebody\n" + content, "a.tsv")
+    assert (rows["object_id"], rows["name"]) == ([7, 8], [None, None])
 
 
 @pytest.mark.parametrize("cut", [0.2, 0.5, 0.9])

@@ -252,9 +252,24 @@ def test_gzip_is_told_by_its_bytes_not_its_name(summed):
 def test_a_truncated_file_says_how_much_is_there(summed):
     content = summed.read_bytes()
     summed.write_bytes(content[:20000])
-    size = f"{len(content):,}"
-    with pytest.raises(InputError, match=rf"cut short: 20,000 of at least {size} bytes"):
+    start = len(content) - (-(-3000 * 12 // 2880) * 2880)  # of the data
+    with pytest.raises(
+        InputError, match=rf"cut short: 20,000 of at least {start + 3000 * 12:,} bytes"
+    ):
         values_of(summed, one("int64"))
+
+
+def test_a_file_may_lack_its_last_padding_but_no_data(summed):
+    content = summed.read_bytes()
+    end = len(content) - -(3000 * 12) % 2880
+    for kept in (end, end + 1, end + 3, len(content) - 1):
+        for whole in (content[:kept], gzip.compress(content[:kept])):
+            summed.write_bytes(whole)
+            assert values_of(summed, one("int64")) == list(range(3000))
+    for cut in (content[: end - 1], gzip.compress(content[: end - 1])):
+        summed.write_bytes(cut)
+        with pytest.raises(InputError, match=rf"cut short: {end - 1:,} of at least {end:,} bytes"):
+            values_of(summed, one("int64"))
 
 
 def test_what_follows_the_last_table(summed):
@@ -283,8 +298,13 @@ DAMAGE = [
     (b"PCOUNT  =                    0", b"PCOUNT  =                 9999", "cut short"),
     (b"GCOUNT  =                    1", b"GCOUNT  =                    0", "no sound FITS"),
     (b"XTENSION=", b"XTENSIO\xff=", "expected 'XTENSION='"),
-    (b"TTYPE2  = 'Y ", b"TTYPE2  =\xff'Y ", "bad header"),
+    (b"TTYPE1  = 'X ", b"TTYPE1  =\xff'X ", "missing X"),
+    (b"TTYPE1  = 'X ", b"TTYPE1  = '\xff ", "missing X"),
+    (b"TFORM1  = 'J", b"TFORM1  = '\xb5", "TFORM1 is '\\?"),
+    (b"NAXIS2  =                 3000", b"NAXIS2  =              \xb5  3000", "NAXIS2"),
     (b"SIMPLE  =", b"SIMPLY  =", "expected 'SIMPLE  ='"),
+    (b"SIMPLE  =                    T", b"SIMPLE  =                    F", "SIMPLE is False"),
+    (b"SIMPLE  =                    T", b"SIMPLE  =          \xff         T", "SIMPLE"),
 ]
 
 
@@ -310,6 +330,30 @@ def test_nonsense_beside_the_columns_we_need_does_no_harm(tmp_path):
     column = fits.Column("X", "J", unit="nonsense/0", disp="I9", array=[1])
     path = edit(save(tmp_path / "a.fits", column), b"'I9 ", b"'Q9 ")
     assert values_of(path, one("int64")) == [1]
+
+
+def test_a_null_that_is_no_integer_matters_where_it_is_read(tmp_path):
+    columns = [fits.Column(n, "J", null=-9999, array=[1, 2]) for n in ("X", "Y")]
+    for number, harmless in ((1, False), (2, True)):
+        path = save(tmp_path / f"{number}.fits", *columns)
+        card = f"TNULL{number}  =                -9999"
+        edit(path, card.encode(), card.replace("-9999", "-99.5").encode())
+        if harmless:
+            assert values_of(path, one("int64")) == [1, 2]
+            continue
+        with pytest.raises(InputError, match=r"TNULL of column X is -99\.5, not an integer"):
+            values_of(path, one("int64"))
+
+
+def test_case_tells_columns_apart_where_it_must(tmp_path):
+    lower, upper = (fits.Column(n, "J", array=[k]) for k, n in enumerate(("x", "Y")))
+    path = save(tmp_path / "a.fits", lower, upper)
+    assert values_of(path, one("int64")) == [0]
+    assert values_of(edit(path, b"'Y ", b"'X "), one("int64")) == [1]
+    wanted = Table("one", (Column("x", "int64", "x", upstream=("Xx",)),), key="x")
+    twice = save(tmp_path / "b.fits", *(fits.Column(n, "J", array=[1]) for n in ("xx", "XY")))
+    with pytest.raises(InputError, match="missing Xx"):
+        values_of(edit(twice, b"'XY", b"'XX"), wanted)
 
 
 @pytest.mark.parametrize("ending", [".fits", ".fits.gz"])

@@ -10,15 +10,25 @@ import zlib
 
 import fitsio
 import h5py
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from astropy import log
 from astropy.io import fits
 from astropy.table import Table as AstropyTable
 
-from fuzzing.rules import MustRefuse, check_promises, declared_value, find_column
+from fuzzing.rules import (
+    NO_NUMBER,
+    NO_TEXT,
+    MustRefuse,
+    boolean_text,
+    check_promises,
+    declared_value,
+    find_column,
+    null_flag,
+)
 from fuzzing.seeds import Seed
-from transferz.schemas import Table
+from transferz.schemas import Column, Table
 
 log.setLevel("CRITICAL")  # astropy logs what it makes of damaged files
 
@@ -26,11 +36,11 @@ GRAVE = ("Checksum verification failed", "Datasum verification failed", "File ma
 """Warnings of astropy's that mean damage. Others tell of cards that it ignores."""
 
 GZIP = b"\x1f\x8b"
-NULLS = ("", "nan", "NaN", "null", "NULL")
-TRUE, FALSE = ("True", "true", "TRUE", "t", "T", "1"), ("False", "false", "FALSE", "f", "F", "0")
+BLOCK = 2880  # bytes of FITS
+FLAG = Column("flag", "bool", "where another column has no value", nullable=True)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity)", re.I)
 NAN = re.compile(r"[+-]?nan(\(\w*\))?", re.I)  # as C spells it
-INTEGER = re.compile(r"[+-]?[0-9]+")
+INTEGER = re.compile(r"([+-]?[0-9]+)(\.0+)?")
 
 
 def expected_rows(seed: Seed, files: dict[str, bytes]) -> dict[str, list]:
@@ -84,19 +94,32 @@ def _read(kind: str, content: bytes, table: Table) -> dict[str, list]:
         raise MustRefuse(f"{type(error).__name__}: {error}") from error
 
 
-def _columns(names: list[str], table: Table, values_of) -> dict[str, list]:
+def _columns(names: list[str], table: Table, values_of, any_case=False) -> dict[str, list]:
     rows = {}
     for column in table:
-        found = find_column(column, names)
+        found = find_column(column, names, any_case)
         if found:
-            rows[column.name] = [
-                declared_value(column, value, found[1]) for value in values_of(found[0], column)
-            ]
+            values = _unflagged(found[0], column, names, values_of)
+            rows[column.name] = [declared_value(column, value, found[1]) for value in values]
     return rows
 
 
+def _unflagged(name: str, column: Column, names: list[str], values_of) -> list:
+    """A column's values, None where its null flag is true."""
+    flag = null_flag(name, names)
+    values = values_of(name, column)
+    if not flag:
+        return values
+    flags = [declared_value(FLAG, one) for one in values_of(flag, FLAG)]
+    return [None if gone else value for value, gone in zip(values, flags, strict=True)]
+
+
 def _fits(content: bytes, table: Table) -> dict[str, list]:
-    """With astropy; where that raises, with fitsio, which is another library altogether."""
+    """With astropy; where that raises, with fitsio, which is another library altogether.
+
+    Both want the last block whole, which the rules do not.
+    """
+    content += bytes(-len(content) % BLOCK)
     try:
         return _astropy(content, table)
     except MustRefuse:
@@ -122,15 +145,29 @@ def _astropy(content: bytes, table: Table) -> dict[str, list]:
                 _ = hdu.data  # checks the sums
             tables = [k for k, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU)]
             number = next(k for k in tables if _has_all(hdus[k].columns.names, table))
+            unset = _unset_logicals(hdus[number])
         read = AstropyTable.read(io.BytesIO(content), format="fits", hdu=number, mask_invalid=False)
 
     def values_of(name, column):
         values = read[name]
         if values.size != len(read):
             raise MustRefuse(f"{name} has shape {values.shape}")
-        return values.reshape(len(read)).tolist()  # masked values become None
+        values = values.reshape(len(read)).tolist()  # masked values become None
+        gone = unset.get(name, [False] * len(read))
+        return [None if empty else value for value, empty in zip(values, gone, strict=True)]
 
-    return _columns([name.strip() for name in read.colnames], table, values_of)
+    return _columns([name.strip() for name in read.colnames], table, values_of, any_case=True)
+
+
+def _unset_logicals(hdu: fits.BinTableHDU) -> dict[str, list[bool]]:
+    """Where logicals hold the zero byte: the standard's missing value, astropy's False."""
+    raw = hdu.data.view(np.ndarray)
+    columns = zip(hdu.columns, raw.dtype.names, strict=True)
+    return {
+        one.name.strip(): (raw[name] == 0).reshape(len(raw)).tolist()
+        for one, name in columns
+        if str(one.format) in ("L", "1L")
+    }
 
 
 def _fitsio(content: bytes, table: Table) -> dict[str, list]:
@@ -141,12 +178,12 @@ def _fitsio(content: bytes, table: Table) -> dict[str, list]:
             tables = [hdu for hdu in hdus if isinstance(hdu, fitsio.hdu.TableHDU)]
             hdu = next(hdu for hdu in tables if _has_all(hdu.get_colnames(), table))
             names = hdu.get_colnames()
-            return _columns(names, table, lambda name, _: hdu.read_column(name).tolist())
+            return _columns(names, table, lambda name, _: hdu.read_column(name).tolist(), True)
 
 
 def _has_all(names: list[str], table: Table) -> bool:
     try:
-        return all(find_column(column, names) for column in table if column.upstream)
+        return all(find_column(column, names, True) for column in table if column.upstream)
     except MustRefuse:
         return False
 
@@ -193,7 +230,8 @@ def _header(text: str, table: Table) -> tuple[list[str], str, str]:
     start = end = 0
     while end < len(text):
         start, end = end, text.find("\n", end) + 1 or len(text)
-        line = text[start:end].strip()
+        line = text[start:end].strip(" \r\n")
+        line = line if line.strip() else ""
         bare = line.lstrip("# ")
         delimiter = max(",;\t|", key=bare.count)
         names = next(csv.reader([bare], delimiter=delimiter, skipinitialspace=True), [])
@@ -201,25 +239,23 @@ def _header(text: str, table: Table) -> tuple[list[str], str, str]:
         is_best = bool(line) and len(wanted & set(names)) >= best[0]
         if is_best:
             best = (len(wanted & set(names)), names, delimiter)
-        if line and not line.startswith("#"):
+        if line and not line.lstrip().startswith("#"):
             return best[1], best[2], text[end:] if is_best else text[start:]
     return best[1], best[2], ""
 
 
 def _scalar(text: str, column):
     """Text as the value it spells."""
+    text = text.strip(" \t")
     if column.dtype == "string":
         text.encode()  # fails on bytes that were no UTF-8
-        return None if text in NULLS else text
-    text = text.strip(" \t")
-    if text in NULLS or NAN.fullmatch(text):
-        return None
+        return None if text in NO_TEXT else text
     if column.dtype == "bool":
-        if text not in TRUE + FALSE:
-            raise MustRefuse(f"{text!r} for a boolean")
-        return text in TRUE
-    if INTEGER.fullmatch(text):
-        return int(text)
+        return boolean_text(text)
+    if text in NO_NUMBER or NAN.fullmatch(text):
+        return None
+    if whole := INTEGER.fullmatch(text):
+        return int(whole[1])
     if not NUMBER.fullmatch(text):
         raise MustRefuse(f"{text!r} for a number")
     return float(text)
@@ -230,6 +266,7 @@ def _parquet(content: bytes, table: Table) -> dict[str, list]:
     names = pq.read_schema(io.BytesIO(content)).names
     pairs = [find_column(column, names) for column in table if column.upstream]
     wanted = [pair[0] for pair in pairs if pair]
+    wanted += [flag for flag in (null_flag(name, names) for name in wanted) if flag]
     try:
         frame = pd.read_parquet(io.BytesIO(content), columns=wanted, dtype_backend="pyarrow")
     except Exception:
@@ -247,9 +284,13 @@ def _hdf5(content: bytes, table: Table) -> dict[str, list]:
     with h5py.File(io.BytesIO(content), "r") as file:
 
         def values_of(name, column):
-            if not isinstance(file[name], h5py.Dataset) or file[name].ndim != 1:
-                raise MustRefuse(f"{name} is {file[name]}")
-            text = h5py.check_string_dtype(file[name].dtype)
-            return (file[name].asstr()[()] if text else file[name][()]).tolist()
+            held = file[name]
+            if not isinstance(held, h5py.Dataset) or held.shape not in (
+                (len(held),),
+                (len(held), 1),
+            ):
+                raise MustRefuse(f"{name} is {held}")
+            text = h5py.check_string_dtype(held.dtype)
+            return (held.asstr()[()] if text else held[()]).reshape(len(held)).tolist()
 
         return _columns(list(file), table, values_of)

@@ -8,22 +8,41 @@ from transferz.schemas import Column, Table
 
 MISSING, UNMEASURED = -99.0, 99.0
 ZERO_POINT = 23.9  # AB magnitude of 1 uJy
+NO_TEXT = ("", "nan", "NaN", "null", "NULL")
+NO_NUMBER = (*NO_TEXT, "None", "NA", "N/A", "#N/A")
+TRUE = ("True", "true", "TRUE", "t", "T", "1", "1.0")
+FALSE = ("False", "false", "FALSE", "f", "F", "0", "0.0")
 
 
 class MustRefuse(Exception):
     """Nobody should take these bytes for the catalogue; the text is the reason."""
 
 
-def find_column(column: Column, names: list[str]) -> tuple[str, bool] | None:
+def find_column(
+    column: Column, names: list[str], any_case: bool = False
+) -> tuple[str, bool] | None:
     """The file's name of a column, and whether it is a flux that stands in for a magnitude."""
-    for name in (*column.upstream, *column.upstream_flux):
+    ours = [(name, name in column.upstream_flux) for name in column.upstream + column.upstream_flux]
+    for name, is_flux in ours:
+        if names.count(name) > 1:
+            raise MustRefuse(f"two columns {name}")
         if name in names:
-            if names.count(name) > 1:
-                raise MustRefuse(f"two columns {name}")
-            return name, name in column.upstream_flux
+            return name, is_flux
+    for name, is_flux in ours if any_case else ():
+        alike = [one for one in names if one.lower() == name.lower()]
+        if len(alike) == 1:
+            return alike[0], is_flux
     if column.upstream:
         raise MustRefuse(f"no column {column.upstream}")
     return None
+
+
+def null_flag(name: str, names: list[str]) -> str | None:
+    """The file's column that says where another one has no value."""
+    found = [one for one in names if one.lower() == f"{name}_isnull".lower()]
+    if len(found) > 1:
+        raise MustRefuse(f"several columns {found}")
+    return found[0] if found else None
 
 
 def declared_value(column: Column, value, is_flux: bool = False):
@@ -34,7 +53,9 @@ def declared_value(column: Column, value, is_flux: bool = False):
     if column.dtype == "string":
         if not isinstance(value, str):
             raise MustRefuse(f"{value!r} for text")
-        return value or None
+        return None if value.strip() in NO_TEXT else value
+    if column.dtype == "bool" and isinstance(value, str):
+        return boolean_text(value)
     if isinstance(value, str | bytes | list | dict):
         raise MustRefuse(f"{value!r} for {column.dtype}")
     if column.dtype == "bool":
@@ -46,6 +67,14 @@ def declared_value(column: Column, value, is_flux: bool = False):
         if column.dtype.startswith("float")
         else _integer(column, value)
     )
+
+
+def boolean_text(text: str) -> bool | None:
+    """What a text says of yes or no."""
+    text = text.strip(" \t")
+    if text not in (*NO_NUMBER, *TRUE, *FALSE):
+        raise MustRefuse(f"{text!r} for a boolean")
+    return None if text in NO_NUMBER else text in TRUE
 
 
 def _plain(value):
@@ -65,7 +94,11 @@ def _integer(column: Column, value) -> int:
         raise MustRefuse(f"{value!r} for {column.dtype}")
     if value != int(value) or not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
         raise MustRefuse(f"{value!r} for {column.dtype}")
-    return int(value)
+    return None if _too_low(column, value) else int(value)
+
+
+def _too_low(column: Column, value: float) -> bool:
+    return column.nullable and column.missing_below is not None and value < column.missing_below
 
 
 def _float(column: Column, value: float, is_flux: bool):
@@ -83,7 +116,8 @@ def _float(column: Column, value: float, is_flux: bool):
     sentinels = [MISSING, math.inf, -math.inf]
     if column.ucd.startswith(("src.redshift", "phot.mag")):
         sentinels.append(UNMEASURED)
-    return None if column.nullable and value in sentinels else value
+    lacks = (column.nullable and value in sentinels) or _too_low(column, value)
+    return None if lacks else value
 
 
 def check_promises(rows: dict[str, list], table: Table) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from astropy.io import fits
 
-from fuzzing.values import table_of
+from fuzzing.values import table_of, with_null_flags
 from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, Table
 
 ROWS = 40
@@ -173,7 +173,7 @@ def _hsc() -> list[Seed]:
     contents = {
         "HSC CSV": ("hsc_pdr2_cosmos.csv", b"# the query\n# " + as_csv(pdr2, line_end="\r\n")),
         "HSC CSV.gz": ("hsc_pdr3_cosmos.csv.gz", as_gzip(as_csv(pdr3))),
-        "HSC FITS": ("hsc_pdr2_cosmos.fits", as_fits(pdr2)),
+        "HSC FITS": ("hsc_pdr2_cosmos.fits", as_fits(with_null_flags(pdr2, _rng(10)))),
         "HSC parquet": ("hsc_pdr3_cosmos.parquet", as_parquet(pdr3, checksum=True)),
     }
     return [_single(name, "hsc", *content) for name, content in contents.items()]

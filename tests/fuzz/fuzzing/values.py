@@ -25,6 +25,18 @@ def table_of(table: Table, rows: int, rng: np.random.Generator, *, spelling: int
     return values
 
 
+def with_null_flags(columns: dict, rng: np.random.Generator) -> dict:
+    """Add flags of missing values to some magnitudes and counts, with placeholders where true."""
+    flagged = {}
+    for name, values in columns.items():
+        flagged[name] = values
+        if name.endswith(("mag", "inputcount_value")):
+            gone = rng.random(len(values)) < 0.2
+            flagged[name] = np.where(gone, values.dtype.type(7), values)
+            flagged[f"{name}_isnull"] = gone
+    return flagged
+
+
 def _values(column: Column, table: Table, rows: int, rng: np.random.Generator):
     if column.name == table.key:
         return rng.choice(np.arange(10**6, 10**6 + 50 * rows), rows, replace=False)
@@ -51,6 +63,8 @@ def _floats(column: Column, rows: int, rng: np.random.Generator):
     if column.nullable:
         values[rng.random(rows) < 0.08] = np.nan
         values[rng.random(rows) < 0.05] = -99.0
+    if column.missing_below is not None:
+        values[rng.random(rows) < 0.1] = column.missing_below - rng.choice([9.99, 99.9, 1.0])
     if column.nullable and column.ucd.startswith(("src.redshift", "phot.mag")):
         values[rng.random(rows) < 0.05] = 99.0
     return values.astype("float64" if column.dtype == "float64" else "float32")
