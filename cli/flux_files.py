@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from transferz.dataset.files import replace_file
 from transferz.photometry.flux_table import flux_columns
 from transferz.schemas.errors import InputError
 
@@ -152,15 +153,8 @@ def written_whole(path: Path) -> Iterator[Callable[[pa.Table], None]]:
         raise InputError(f"{path}: expected a name that ends in {', '.join(OUTPUTS)}")
     if not path.parent.is_dir():
         raise InputError(f"can't write {path}: there is no folder {path.parent}")
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with contextlib.ExitStack() as opened:
-            yield _writer(path, partial, opened)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"can't write {path}: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with replace_file(path) as partial, contextlib.ExitStack() as opened:
+        yield _writer(path, partial, opened)
 
 
 def _writer(path: Path, partial: Path, opened: contextlib.ExitStack) -> Callable[[pa.Table], None]:

@@ -1,18 +1,16 @@
 """What a comparison looks like: as text for a terminal, as JSON, as a file of rows."""
 
-import contextlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from transferz.dataset.differences import OUTLIER
+from transferz.dataset.files import replace_file
 from transferz.dataset.trace import MEANINGS
-from transferz.schemas import SPLITS, InputError, ParameterError
+from transferz.schemas import SPLITS, ParameterError
 
 Report = Mapping[str, Any]
 
@@ -148,37 +146,3 @@ def write_text(text: str, path: Path) -> None:
     """
     with replace_file(path) as staging:
         staging.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def replace_file(target: Path) -> Iterator[Path]:
-    """Yield a file beside `target` that takes its place when the block succeeds.
-
-    Raises
-    ------
-    InputError
-        Where the folder is missing or full or can't be written.
-    """
-    staging = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        staging = Path(name)
-        yield staging
-        staging.chmod(0o666 & ~_umask())
-        staging.replace(target)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {target}: {error.strerror or error}; name a file in a folder that can "
-            "be written"
-        ) from error
-    finally:
-        if staging is not None:
-            staging.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's mask of file permissions, which `mkstemp` does not heed."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -99,6 +99,42 @@ def _exchange(first: Path, second: Path) -> bool:
     return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
 
 
+@contextlib.contextmanager
+def replace_file(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write to; it takes its place when the block succeeds.
+
+    Parameters
+    ----------
+    target : Path
+        The file to replace; it need not exist, but its folder must.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    InputError
+        Where the folder is missing or can't be written, or the disk is full; an older file is
+        then as it was, and nothing is left beside it.
+    """
+    beside = target.with_name(f".{target.name}.partial")
+    try:
+        yield beside
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(target)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {target}: {error.strerror or error}; free space, change the permissions "
+            "or name another folder, and run again"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON that a person can read and that repeats byte for byte."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,5 +1,7 @@
 """Tell by a file's first bytes whether it is what its name says."""
 
+from transferz.dataset.sources.streams import WEB_PAGE
+
 SIGNATURES = {
     ".gz": b"\x1f\x8b",
     ".fits": b"SIMPLE  =",
@@ -24,7 +26,7 @@ def wrong_type(head: bytes, name: str) -> str:
         What it is instead; empty where nothing speaks against it.
     """
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
+    if start.startswith((*WEB_PAGE, b"<?xml")):
         return "it is a web page (of a login or an error, say), not data"
     if not head:
         return "it is empty"

@@ -1,13 +1,12 @@
 """Hashes of upstream files, recorded when a file is first fetched; later ones must match."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from transferz.dataset.fetching.download import Expected
 from transferz.dataset.fetching.partial import Digest
-from transferz.dataset.files import read_json
+from transferz.dataset.files import read_json, replace_file
 from transferz.schemas import InputError
 
 HASHES = "hashes.json"
@@ -90,19 +89,9 @@ class Recorded:
             "sha256": digest.sha256,
         }
         text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-        beside = self.path.with_name(f".{self.path.name}.partial")
-        try:
+        with replace_file(self.path) as beside:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(f"{text}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {self.path}: {error.strerror or error}; free space or change the "
-                "permissions and run again"
-            ) from error
+            beside.write_text(f"{text}\n", encoding="utf-8")
 
     def remedy(self, name: str) -> str:
         """Return what to do to accept a file that differs from what is recorded."""

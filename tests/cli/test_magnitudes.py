@@ -127,7 +127,7 @@ def test_a_damaged_table_leaves_the_old_output(tmp_path):
         ("t.csv", "is the table itself"),
         ("nowhere/o.csv", "there is no folder"),
         ("o.txt", "expected a name that ends in .csv"),
-        ("folder.csv", "can't write"),
+        ("folder.csv", "cannot write"),
     ],
 )
 def test_an_output_that_cannot_be(out, message, tmp_path, capsys):

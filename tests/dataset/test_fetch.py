@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from transferz.dataset import fetch as fetch_module
+from transferz.dataset import files as files_module
 from transferz.dataset.fetch import fetch
 from transferz.dataset.fetching import in_place
-from transferz.dataset.fetching import recorded as recorded_module
 from transferz.dataset.fetching.transport import Refused, Retries, Web
 from transferz.dataset.fetching.zenodo import describe, list_record, pick
 from transferz.dataset.params import read_params
@@ -599,7 +599,7 @@ def test_hashes_that_cannot_be_written(project, monkeypatch):
     def refuse(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recorded_module.os, "fsync", refuse)
+    monkeypatch.setattr(files_module.os, "fsync", refuse)
     put("1.csv", b"object_id\n1\n", "hsc", "cosmos2020")
     with pytest.raises(InputError, match=r"cannot write surveys/cosmos2020/hashes\.json: No space"):
         fetch(layout("cosmos2020"), "hsc")

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from transferz.dataset import files
-from transferz.dataset.files import read_json, replace_directory, require_file, write_json
+from transferz.dataset.files import (
+    read_json,
+    replace_directory,
+    replace_file,
+    require_file,
+    write_json,
+)
 from transferz.schemas import InputError
 
 
@@ -126,3 +132,20 @@ def test_json_round_trip_and_refusals(tmp_path):
         read_json(path)
     with pytest.raises(InputError, match=r"b\.json is missing"):
         require_file(tmp_path / "b.json")
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "a.json"
+    with replace_file(target) as beside:
+        beside.write_text("old")
+    with pytest.raises(ValueError, match="stopped"), replace_file(target) as beside:
+        beside.write_text("half")
+        raise ValueError("stopped")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+    message = r"cannot write .*/nowhere/a\.json: No such file"
+    with (
+        pytest.raises(InputError, match=message),
+        replace_file(tmp_path / "nowhere/a.json") as beside,
+    ):
+        beside.write_text("new")
