@@ -13,6 +13,12 @@ from transferz.schemas.photometry import (
 
 REDSHIFT_MAX = 12.0  # no template fit in use reaches further
 
+MISSING = -99.0
+"""What upstream tables write for no value, beside NaN."""
+
+UNMEASURED = 99.0
+"""The same, in redshifts and magnitudes alone."""
+
 COSMOS_FIELD = ((148.6, 151.6), (0.7, 3.7))
 """Range of right ascension and declination, deg: 1.5 deg around COSMOS's centre (our choice)."""
 

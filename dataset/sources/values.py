@@ -8,9 +8,8 @@ from transferz.dataset.sources.columns import Field
 from transferz.dataset.sources.texts import NO_TEXT, booleans, without
 from transferz.photometry.flux import to_magnitude
 from transferz.schemas import Column
+from transferz.schemas.catalogues import MISSING, UNMEASURED
 
-MISSING = -99.0  # upstream's "no value", beside NaN
-UNMEASURED = 99.0  # the same, for redshifts and magnitudes
 MAGNITUDE_DECIMALS = 4  # of a magnitude made from a flux: the same on every processor
 EXACT = 2**53  # greatest integer up to which every integer has a float64 of its own
 
