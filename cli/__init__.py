@@ -36,6 +36,36 @@ COMMANDS = {
         "compare",
         "two releases: rows in one only and what removed them, labels, magnitudes",
     ),
+    "verify": Command(
+        "transferz.cli.verify",
+        "verify",
+        "whether a release is whole and keeps every promise",
+        "build",
+    ),
+    "diff": Command(
+        "transferz.cli.verify",
+        "diff",
+        "two versions of a release: rows added, removed, moved, changed; columns changed",
+        "build",
+    ),
+    "publish": Command(
+        "transferz.cli.publish",
+        "publish",
+        "verify a release and put it on the Hugging Face Hub, tagged with its version",
+        "build",
+    ),
+    "deposit": Command(
+        "transferz.cli.publish",
+        "deposit",
+        "a folder ready for Zenodo: files, checksums, DataCite metadata",
+        "build",
+    ),
+    "export": Command(
+        "transferz.cli.export",
+        "export",
+        "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
+        "astropy",
+    ),
     "train": Command(
         "transferz.cli.train",
         "train",

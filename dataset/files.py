@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import hashlib
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.schemas import InputError
+from transferz.schemas.files import json_text
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -137,7 +137,7 @@ def replace_file(target: Path) -> Iterator[Path]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON that a person can read and that repeats byte for byte."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(content), encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -163,10 +163,3 @@ def require_file(path: Path, remedy: str = "run the stage before this one: `dvc 
     if not path.is_file():
         raise InputError(f"{path} is missing; {remedy}")
     return path
-
-
-def file_digest(path: Path) -> dict[str, Any]:
-    """Return a file's sha256 (hexadecimal) and size in bytes."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": digest, "bytes": path.stat().st_size}

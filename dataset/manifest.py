@@ -1,22 +1,21 @@
 """MANIFEST.json: what a release holds, how it came about, and the hashes that prove it."""
 
-import hashlib
-import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from transferz.dataset.files import file_digest, read_json
+from transferz.dataset.files import read_json
 from transferz.dataset.hashing import content_hash
 from transferz.dataset.params import PARAMS_FILE
-from transferz.dataset.release import INDEX_FILE
 from transferz.dataset.stage import COUNTS, Layout
-from transferz.schemas import CONFIGS, SPLITS
+from transferz.schemas import RELEASE
+from transferz.schemas.files import data_files, file_digest, self_digest
 
-MANIFEST_FILE = "MANIFEST.json"
 IMITATED = {
     "cosmos2020": "cosmos2020_classic",
     "hsc": "hsc_pdr2",
@@ -38,39 +37,24 @@ PACKAGES = (
 """The packages whose version can change the data."""
 
 
-def self_digest(manifest: dict[str, Any]) -> str:
-    """Return the sha256 of a manifest with its own ``sha256`` field blanked."""
-    text = json.dumps(manifest | {"sha256": ""}, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def split_of(path: Path) -> str:
-    """Return the split that a release's parquet file holds."""
-    return path.name.split("-", 1)[0]
-
-
-def data_files(config: Path) -> list[Path]:
-    """Return a config's parquet files in the order of the splits, without its index."""
-    files = [path for path in config.glob("*.parquet") if path.name != INDEX_FILE]
-    return sorted(files, key=lambda path: (SPLITS.index(split_of(path)), path.name))
-
-
-def config_names(release: Path) -> list[str]:
-    """Return the configs of a release, the default one first, the mock's truth last."""
-    return [name for name in CONFIGS if (release / name / INDEX_FILE).is_file()]
-
-
 def content(release: Path) -> dict[str, dict[str, Any]]:
     """Return rows, bytes in memory and logical content hash of every config and split."""
     return {
-        name: {split_of(path): _content(path) for path in data_files(release / name)}
-        for name in config_names(release)
+        config: {split: _content(paths) for split, paths in splits.items()}
+        for config, splits in data_files(release).items()
     }
 
 
-def _content(path: Path) -> dict[str, Any]:
-    table = pq.read_table(path)
+def _content(paths: Sequence[Path]) -> dict[str, Any]:
+    table = (
+        pq.read_table(paths[0]) if len(paths) == 1 else pa.concat_tables(map(pq.read_table, paths))
+    )
     return {"rows": table.num_rows, "bytes": table.nbytes, "content": content_hash(table)}
+
+
+def columns() -> dict[str, dict[str, Any]]:
+    """Return type and unit of every released column, by name: what loaders check theirs by."""
+    return {one.name: {"dtype": one.dtype, "unit": one.unit} for one in RELEASE}
 
 
 def stage_counts(layout: Layout) -> dict[str, Any]:
@@ -138,6 +122,7 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
         "survey": layout.survey,
         "mock": mock,
         "date": date,
+        "columns": columns(),
         "content": content(release),
         "counts": stage_counts(layout),
         "sources": editions(layout),
@@ -155,7 +140,7 @@ def seal(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
     manifest : dict
         As `describe` makes it.
     release : Path
-        The release directory, complete but for the manifest.
+        The release directory, complete but for the manifest itself.
     """
     paths = sorted(path for path in release.rglob("*") if path.is_file())
     files = {path.relative_to(release).as_posix(): file_digest(path) for path in paths}

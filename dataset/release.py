@@ -11,10 +11,8 @@ from transferz.dataset.lookup import look_up
 from transferz.dataset.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
 from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
+from transferz.schemas.files import INDEX_FILE, SPLIT_FILE
 from transferz.schemas.frames import pandas_dtype
-
-SPLIT_FILE = "{split}-00000-of-00001.parquet"
-INDEX_FILE = "index.parquet"
 
 
 def _constant(value: str, frame: pd.DataFrame) -> pd.Series:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from transferz.dataset.files import read_json, require_file
 from transferz.dataset.stage import COUNTS, REMOVED_ROWS, TABLE
 from transferz.schemas import InputError
+from transferz.schemas.files import MANIFEST_FILE
 
-MANIFEST_FILE = "MANIFEST.json"
 PAIRS_FILE = "pairs.parquet"
 
 NOT_IN_TABLE = "not_in_table"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from transferz.releases import RELEASE_NAME, Release, find_release
+from transferz.releases import Release, find_release
 from transferz.schemas.errors import ReleaseError
+from transferz.schemas.files import RELEASE_NAME
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

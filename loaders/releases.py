@@ -2,27 +2,20 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.schemas.catalogues import SPLITS
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.release import CONFIGS
-
-RELEASE_NAME = "transferz"
-"""Every release directory's name: `datasets` caches by it, so the bare name works afterwards."""
+from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME, data_files
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""
 
-MANIFEST = "MANIFEST.json"
 SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
 
-_DATA_FILE = re.compile(r"(?P<split>[a-z_]+)-\d{5}-of-\d{5}\.parquet")
 _announced: set[tuple[Path, str]] = set()
 
 
@@ -59,14 +52,7 @@ class Release:
         dict
             config -> split -> files in shard order; configs and splits in the card's order.
         """
-        found: dict[str, dict[str, list[Path]]] = {}
-        for path in sorted(self.path.glob("*/*.parquet")):
-            if match := _DATA_FILE.fullmatch(path.name):
-                found.setdefault(path.parent.name, {}).setdefault(match["split"], []).append(path)
-        return {
-            config: {split: found[config][split] for split in _ordered(found[config], SPLITS)}
-            for config in _ordered(found, CONFIGS)
-        }
+        return data_files(self.path)
 
     def require(self, config: str, splits: Iterable[str] = ()) -> dict[str, list[Path]]:
         """Check that a config and its splits are here.
@@ -153,15 +139,16 @@ def read_release(directory: Path) -> Release:
         )
     except KeyError as missing:
         raise ReleaseError(
-            f"{directory / MANIFEST} has no entry {missing}: not a transferz release manifest"
+            f"{directory / MANIFEST_FILE} has no entry {missing}: not a transferz release manifest"
         ) from None
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:
-    path = directory / MANIFEST
+    path = directory / MANIFEST_FILE
     if not path.is_file():
         raise ReleaseError(
-            f"{directory} is an unfinished release, or none: it has no {MANIFEST}; run 'make repro'"
+            f"{directory} is an unfinished release, or none: it has no {MANIFEST_FILE}; "
+            "run 'make repro'"
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -190,8 +177,3 @@ def _is_checkout(folder: Path) -> bool:
         )
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def _ordered(names: Iterable[str], order: tuple[str, ...]) -> list[str]:
-    rank = {name: position for position, name in enumerate(order)}
-    return sorted(names, key=lambda name: (rank.get(name, len(order)), name))

@@ -19,7 +19,7 @@ PURE = {
 MAY_IMPORT = {
     "schemas": {"schemas"},
     "photometry": {"photometry"},
-    "dataset": {"dataset", "schemas", "photometry"},
+    "dataset": {"dataset", "schemas", "photometry", "hub"},  # the Hub's client, of the loaders
     "loaders": {"loaders", "schemas"},
     "baselines": {"baselines", "loaders", "schemas", "photometry"} | PURE,
     "cli": set(FOLDERS),

@@ -9,12 +9,11 @@ import pytest
 from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.units import arcsec, deg
 
-from transferz.dataset.files import file_digest
-from transferz.dataset.manifest import data_files, self_digest, split_of
 from transferz.dataset.match import MatchParams
 from transferz.dataset.params import read_params
 from transferz.schemas import RELEASE, SPLITS
 from transferz.schemas.checks import check
+from transferz.schemas.files import data_files, file_digest, self_digest
 from transferz.schemas.frames import to_frame
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
@@ -22,11 +21,12 @@ CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 
 def released(space) -> pd.DataFrame:
     """Every row of every config, with its config and split."""
-    parts = []
-    for config in CONFIGS:
-        for path in data_files(space.release / config):
-            frame = to_frame(pq.read_table(path), RELEASE)
-            parts.append(frame.assign(config=config, split=split_of(path)))
+    parts = [
+        to_frame(pq.read_table(path), RELEASE).assign(config=config, split=split)
+        for config, splits in data_files(space.release).items()
+        for split, paths in splits.items()
+        for path in paths
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
