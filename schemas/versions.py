@@ -40,8 +40,8 @@ class Version:
             raise ParameterError(
                 f"'{text}' is no version of a release; write it as 1.0.0, a mock's as 1.0.0+{MOCK}"
             )
-        *numbers, mock = match.groups()
-        return cls(*map(int, numbers), mock=mock is not None)
+        major, minor, patch, mock = match.groups()
+        return cls(int(major), int(minor), int(patch), mock is not None)
 
     @classmethod
     def of_tag(cls, tag: str) -> "Version | None":
