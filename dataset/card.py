@@ -1,51 +1,36 @@
-"""Stage `card`: write the release's page, its figure, its citation file and its manifest."""
+"""Stage `card`: write the release's page, figures, citation file, Croissant and manifest."""
 
-import datetime
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field, field_validator
 
 from transferz.dataset.card_text import card_text
+from transferz.dataset.citation import citation_text, read_citation, release_citation
+from transferz.dataset.croissant import croissant
 from transferz.dataset.figures import distributions, save_png
 from transferz.dataset.files import replace_directory, require_file, write_json
+from transferz.dataset.flow import flow_chart
+from transferz.dataset.front_matter import pretty_name
+from transferz.dataset.history import history_of
 from transferz.dataset.manifest import describe, seal
-from transferz.dataset.params import Params, read_params
+from transferz.dataset.params import read_params
+from transferz.dataset.quality import quality
+from transferz.dataset.release_params import ReleaseParams
 from transferz.dataset.stage import Layout, run_stage
 from transferz.dataset.tables import read_table
 from transferz.schemas import RELEASE
 from transferz.schemas.files import (
     CARD_FILE,
     CITATION_FILE,
+    CROISSANT_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
     data_files,
 )
 
-FIGURE = Path("figures") / "distributions.png"
-
-
-class ReleaseParams(Params):
-    """Section ``release`` of params.yaml.
-
-    Attributes
-    ----------
-    version : str
-        ``x.y.z``, by Croissant's rule.
-    date : str
-        Of the release, ``YYYY-MM-DD``.
-    """
-
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
-    date: str
-
-    @field_validator("date")
-    @classmethod
-    def _is_a_date(cls, value: str) -> str:
-        return datetime.date.fromisoformat(value).isoformat()
+FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
 
 
 def read_config(release: Path, config: str) -> pd.DataFrame:
@@ -69,22 +54,23 @@ def read_config(release: Path, config: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_distributions(release: Path, manifest: dict[str, Any], path: Path) -> None:
-    """Draw the figure of the card from the released rows.
+def draw_figures(release: Path, tables: dict[str, pd.DataFrame], manifest: dict[str, Any]) -> None:
+    """Draw the figures of the card.
 
     Parameters
     ----------
     release : Path
-        The release directory, with its configs.
+        The release directory.
+    tables : dict of str to pandas.DataFrame
+        Released rows of every config, all splits.
     manifest : dict
         As `transferz.dataset.manifest.describe` makes it.
-    path : Path
-        The PNG to write.
     """
-    tables = {name: read_config(release, name) for name in ("transferz", "galaxiesml")}
-    kind = "mock " if manifest["mock"] else ""
-    title = f"TransferZ {manifest['version']}: {kind}galaxies of both samples"
-    save_png(distributions(tables, title), path)
+    (release / FIGURES["flow"]).parent.mkdir()
+    samples = {name: tables[name] for name in ("transferz", "galaxiesml")}
+    title = f"{pretty_name(manifest)} {manifest['version']}"
+    save_png(distributions(samples, title), release / FIGURES["distributions"])
+    save_png(flow_chart(manifest), release / FIGURES["flow"])
 
 
 def complete(release: Path, manifest: dict[str, Any], citation: Path) -> None:
@@ -95,16 +81,23 @@ def complete(release: Path, manifest: dict[str, Any], citation: Path) -> None:
     release : Path
         The release directory, with its configs and nothing else.
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it.
+        As `transferz.dataset.manifest.describe` makes it, with ``history``; ``quality`` is
+        measured here.
     citation : Path
         The project's CITATION.cff.
     """
-    (release / FIGURE).parent.mkdir()
-    draw_distributions(release, manifest, release / FIGURE)
-    shutil.copyfile(citation, release / CITATION_FILE)
-    text = card_text(manifest, FIGURE.as_posix())
-    (release / CARD_FILE).write_text(text, encoding="utf-8")
-    write_json(release / MANIFEST_FILE, seal(manifest, release))
+    tables = {name: read_config(release, name) for name in manifest["content"]}
+    whole = manifest | {"quality": quality(tables)}
+    draw_figures(release, tables, whole)
+    cited = release_citation(read_citation(citation), whole)
+    _write(release / CITATION_FILE, citation_text(cited))
+    write_json(release / CROISSANT_FILE, croissant(whole, release))
+    _write(release / CARD_FILE, card_text(whole, cited, FIGURES))
+    write_json(release / MANIFEST_FILE, seal(whole, release))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def card(layout: Layout) -> None:
@@ -116,11 +109,12 @@ def card(layout: Layout) -> None:
         Where the survey's files lie.
     """
     params = read_params("release", ReleaseParams)
+    history = history_of(params.version)
     require_file(layout.release / "transferz" / INDEX_FILE)
     citation = require_file(Path(CITATION_FILE), "run this from the project's root")
     with replace_directory(layout.release, keep=data_files(layout.release)) as directory:
         manifest = describe(layout, directory, params.version, params.date)
-        complete(directory, manifest, citation)
+        complete(directory, manifest | {"history": history}, citation)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def _config(config: Report, report: Report) -> list[str]:
     rows = config["rows"]
     labels = ("in both", "only in A", "only in B", "in both, changed")
     names = ("both", "only_a", "only_b", "changed")
-    lines = _table(
+    lines = text_table(
         [["rows", ""], *([label, f"{rows[n]:,}"] for label, n in zip(labels, names, strict=True))]
     )
     if rows["both"]:
@@ -60,11 +60,13 @@ def _config(config: Report, report: Report) -> list[str]:
 
 def _splits(splits: Mapping[str, Mapping[str, int]]) -> list[str]:
     head = ["split in A, in B", *SPLITS]
-    return _table([head, *([one, *(f"{splits[one][two]:,}" for two in SPLITS)] for one in SPLITS)])
+    return text_table(
+        [head, *([one, *(f"{splits[one][two]:,}" for two in SPLITS)] for one in SPLITS)]
+    )
 
 
 def _labels(labels: Report) -> list[str]:
-    return _table(
+    return text_table(
         [
             ["dz = (zA - zB) / (1 + zB)", ""],
             ["rows", f"{labels['rows']:,}"],
@@ -78,7 +80,7 @@ def _labels(labels: Report) -> list[str]:
 
 def _magnitudes(magnitudes: Mapping[str, Report]) -> list[str]:
     rows = [[b, f"{d['median']:.4f}", f"{d['max_abs']:.4f}"] for b, d in magnitudes.items()]
-    return _table([["magnitude, A - B", "median", "max |A - B|"], *rows])
+    return text_table([["magnitude, A - B", "median", "max |A - B|"], *rows])
 
 
 def _removed(steps: Sequence[Report] | None, here: str, other: Mapping[str, str]) -> list[str]:
@@ -87,11 +89,13 @@ def _removed(steps: Sequence[Report] | None, here: str, other: Mapping[str, str]
     if steps is None:
         return [f"why {there} lacks the rows only in {here.upper()}: {other['untraced']}"]
     head = [f"only in {here.upper()}: what {there}'s build did", "rows"]
-    return _table([head, *([f"{s['stage']} {s['cut']}".strip(), f"{s['rows']:,}"] for s in steps)])
+    return text_table(
+        [head, *([f"{s['stage']} {s['cut']}".strip(), f"{s['rows']:,}"] for s in steps)]
+    )
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with the first column flush left, the others right."""
+def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines with the first column flush left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -40,8 +40,9 @@ def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
         Three panels, each histogram normalised to unit area.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9.0, 3.0), dpi=150, layout="constrained")
+    figure = Figure(figsize=(8.0, 3.0), dpi=150, layout="constrained")
     for axes, (label, bins) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for name, rows in tables.items():
             values, colour = quantities(rows)[label], COLOURS[name]
@@ -49,9 +50,10 @@ def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
             outline = {"histtype": "step", "linewidth": 1.5, "color": colour, "label": NAMES[name]}
             axes.hist(values, bins, density=True, **outline)
         axes.set(xlabel=label, yticks=[], xlim=(bins[0], bins[-1]))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.spines[["top", "right", "left"]].set_visible(False)
     figure.axes[0].set_ylabel("share of galaxies")
-    figure.axes[0].legend(frameon=False, fontsize="small")
+    figure.axes[0].legend(frameon=False, fontsize="medium", handlelength=1.2)
     figure.suptitle(title, fontsize="medium")
     return figure
 

@@ -6,7 +6,9 @@ from typing import Any
 import yaml
 from huggingface_hub import DatasetCardData
 
+from transferz.dataset.sources.registry import load_registry, record_url
 from transferz.schemas import RELEASE
+from transferz.schemas.features import feature_list
 
 CONFIG_NOTES = {
     "transferz": "HSC grizy photometry, label from the template fit to COSMOS2020's many bands",
@@ -14,6 +16,60 @@ CONFIG_NOTES = {
     "combo": "the union of both; a galaxy in both keeps its spectroscopic row",
     "truth": "the true redshift of every released mock galaxy",
 }
+
+PAPER_TAG = "arxiv:2411.18054"
+"""The Hub links a data set to its paper by this tag (Soriano et al. 2024)."""
+
+TAGS = (
+    "astronomy",
+    "cosmology",
+    "galaxies",
+    "photometric-redshift",
+    "photo-z",
+    "hyper-suprime-cam",
+    "cosmos2020",
+    "tabular",
+    PAPER_TAG,
+)
+
+OTHER_LICENCE = "as-its-sources-allow"
+"""The Hub's ``license_name`` where no licence of our own can be given."""
+
+
+def licence(manifest: dict[str, Any]) -> str:
+    """Return on what terms a release may be used.
+
+    Parameters
+    ----------
+    manifest : dict
+        As `transferz.dataset.manifest.describe` makes it.
+
+    Returns
+    -------
+    str
+        An SPDX identifier, or ``other`` where a release passes on the authors' own table, whose
+        licence is theirs to say.
+    """
+    return "other" if manifest["survey"] == "authors" else "CC-BY-4.0"
+
+
+def licence_url(manifest: dict[str, Any]) -> str:
+    """Return where the terms of a release are stated.
+
+    Parameters
+    ----------
+    manifest : dict
+        As `transferz.dataset.manifest.describe` makes it.
+    """
+    if licence(manifest) == "other":
+        record = load_registry()[manifest["sources"]["transferz"]].zenodo
+        return record_url(record) if record else ""
+    return "https://creativecommons.org/licenses/by/4.0/"
+
+
+def pretty_name(manifest: dict[str, Any]) -> str:
+    """Return a release's name for people; a mock's says that it is one."""
+    return "TransferZ (mock)" if manifest["mock"] else "TransferZ"
 
 
 def front_matter(manifest: dict[str, Any]) -> str:
@@ -25,17 +81,33 @@ def front_matter(manifest: dict[str, Any]) -> str:
         As `transferz.dataset.manifest.describe` makes it.
     """
     content = manifest["content"]
-    rows = sum(split["rows"] for split in content["transferz"].values())
     data = DatasetCardData(
-        license="other" if manifest["survey"] == "authors" else "cc-by-4.0",
-        pretty_name="TransferZ" + (" (mock)" if manifest["mock"] else ""),
+        language=["en"],
+        license=licence(manifest).lower(),
+        **_other_licence(manifest),
+        pretty_name=pretty_name(manifest),
+        annotations_creators=["machine-generated"],
+        source_datasets=["original"],
         task_categories=["tabular-regression"],
-        tags=["astronomy", "photometric-redshift"] + (["mock"] if manifest["mock"] else []),
-        size_categories=[_size_category(rows)],
+        task_ids=["tabular-single-column-regression"],
+        tags=[*TAGS, *(["mock", "simulated"] if manifest["mock"] else [])],
+        size_categories=[_size_category(_rows(content))],
         configs=[_config(name, splits) for name, splits in content.items()],
         dataset_info=[_info(name, splits) for name, splits in content.items()],
     )
     return yaml.safe_dump(data.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def _other_licence(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the Hub wants to know of a licence that is not in its list."""
+    if licence(manifest) != "other":
+        return {}
+    return {"license_name": OTHER_LICENCE, "license_link": licence_url(manifest)}
+
+
+def _rows(content: dict[str, Any]) -> int:
+    """Rows of all configs, as the Hub counts them."""
+    return sum(split["rows"] for splits in content.values() for split in splits.values())
 
 
 def _size_category(rows: int) -> str:
@@ -43,7 +115,7 @@ def _size_category(rows: int) -> str:
     for limit, name in ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K")):
         if rows < limit:
             return name
-    return "100K<n<1M"
+    return "100K<n<1M" if rows < 10**6 else "1M<n<10M"
 
 
 def _config(name: str, splits: dict[str, Any]) -> dict[str, Any]:
@@ -61,9 +133,10 @@ def _config(name: str, splits: dict[str, Any]) -> dict[str, Any]:
 def _info(name: str, splits: dict[str, Any]) -> dict[str, Any]:
     return {
         "config_name": name,
-        "features": [{"name": column.name, "dtype": column.dtype} for column in RELEASE],
+        "features": feature_list(RELEASE),
         "splits": [
-            {"name": split, "num_examples": facts["rows"], "num_bytes": facts["bytes"]}
+            {"name": split, "num_bytes": facts["bytes"], "num_examples": facts["rows"]}
             for split, facts in splits.items()
         ],
+        "dataset_size": sum(facts["bytes"] for facts in splits.values()),
     }

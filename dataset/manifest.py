@@ -40,21 +40,37 @@ PACKAGES = (
 def content(release: Path) -> dict[str, dict[str, Any]]:
     """Return rows, bytes in memory and logical content hash of every config and split."""
     return {
-        config: {split: _content(paths) for split, paths in splits.items()}
+        config: {split: table_content(read_split(paths)) for split, paths in splits.items()}
         for config, splits in data_files(release).items()
     }
 
 
-def _content(paths: Sequence[Path]) -> dict[str, Any]:
-    table = (
-        pq.read_table(paths[0]) if len(paths) == 1 else pa.concat_tables(map(pq.read_table, paths))
-    )
+def read_split(paths: Sequence[Path]) -> pa.Table:
+    """Read all columns of a split's files, checking the checksums of their pages.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowException
+        If a file can't be read, or a page differs from its checksum.
+    """
+    tables = [pq.read_table(path, page_checksum_verification=True) for path in paths]
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+
+
+def table_content(table: pa.Table) -> dict[str, Any]:
+    """Return rows, bytes in memory and logical content hash of a table."""
     return {"rows": table.num_rows, "bytes": table.nbytes, "content": content_hash(table)}
 
 
-def columns() -> dict[str, dict[str, Any]]:
-    """Return type and unit of every released column, by name: what loaders check theirs by."""
-    return {one.name: {"dtype": one.dtype, "unit": one.unit} for one in RELEASE}
+def columns() -> dict[str, dict[str, str]]:
+    """Return what every released column is, by name: dtype, unit, UCD and description.
+
+    So a release says itself what its columns are, whatever a later package declares.
+    """
+    return {
+        one.name: {name: getattr(one, name) for name in ("dtype", "unit", "ucd", "description")}
+        for one in RELEASE
+    }
 
 
 def stage_counts(layout: Layout) -> dict[str, Any]:
@@ -87,12 +103,17 @@ def editions(layout: Layout) -> dict[str, str]:
 
 
 def _parameters(layout: Layout) -> dict[str, Any]:
-    """The parameters that the release depends on."""
+    """The parameters that the release depends on.
+
+    Not where the previous release lies: that may be a path of this machine, and the counts of the
+    stage `release` name its version.
+    """
     sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
     made = {"mock": sections["mock"]} if layout.is_mock else {}
     cuts = {one: sections["select"][one] for one in layout.catalogues}
     split = sections["split"] | {"scheme": layout.scheme(sections["split"]["scheme"])}
-    rest = {"match": sections["match"], "split": split, "release": sections["release"]}
+    release = {name: value for name, value in sections["release"].items() if name != "previous"}
+    rest = {"match": sections["match"], "split": split, "release": release}
     return made | {"select": cuts} | rest
 
 

@@ -8,6 +8,9 @@ import pandas as pd
 from transferz.dataset.files import replace_directory, write_json
 from transferz.dataset.hashing import hash_rows
 from transferz.dataset.lookup import look_up
+from transferz.dataset.params import read_params
+from transferz.dataset.previous import changes_since, read_previous
+from transferz.dataset.release_params import ReleaseParams
 from transferz.dataset.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
 from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
@@ -161,10 +164,10 @@ def write_config(rows: pd.DataFrame, directory: Path) -> dict[str, int]:
     for split in SPLITS:
         part = rows.loc[rows["split"] == split]
         if len(part):  # a parquet file of no rows breaks `datasets`
-            write_table(part, directory / SPLIT_FILE.format(split=split), RELEASE)
+            write_table(part, directory / SPLIT_FILE.format(split=split), RELEASE, described=True)
             counts[split] = len(part)
     row_hash = hash_rows(rows, RELEASE.names).view("int64")
-    write_table(rows.assign(row_hash=row_hash), directory / INDEX_FILE, INDEX)
+    write_table(rows.assign(row_hash=row_hash), directory / INDEX_FILE, INDEX, described=True)
     return counts
 
 
@@ -175,12 +178,20 @@ def release(layout: Layout) -> None:
     ----------
     layout : Layout
         Where the survey's files lie.
+
+    Raises
+    ------
+    ReleaseError
+        If the version contradicts what changed since the previous release; nothing is replaced.
     """
+    params = read_params("release", ReleaseParams)
+    previous = read_previous(params)
     found = configs(layout)
     with replace_directory(layout.release) as directory:
         counts = {name: write_config(rows, directory / name) for name, rows in found.items()}
+        since = changes_since(previous, params.version, directory, mock=layout.is_mock)
     with replace_directory(layout.interim("release")) as directory:
-        write_json(directory / COUNTS, {"rows_out": counts})
+        write_json(directory / COUNTS, {"rows_out": counts} | since)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Tables between stages: parquet files that are checked when written and when read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ from transferz.dataset.files import require_file
 from transferz.schemas import InputError, SchemaError, Table
 from transferz.schemas.checks import check
 from transferz.schemas.frames import to_arrow, to_frame
+from transferz.schemas.votable import longest_strings, votable_footer
 
 GROUP_ROWS = 1 << 18  # of a parquet row group: bounds the memory that writing takes
 
@@ -43,10 +44,22 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     return check(frame, table, source=str(path))
 
 
-def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
+def write_table(frame: pd.DataFrame, path: Path, table: Table, *, described: bool = False) -> None:
     """Check a frame, sort it by the table's key and write it as parquet.
 
     Sorting makes the file independent of the order of the rows that came in.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table's columns, and others, which are left out.
+    path : Path
+        The file.
+    table : Table
+        The declaration.
+    described : bool
+        Whether the file says what its columns are: unit, UCD and description, in a footer that
+        astronomers' tools read (`transferz.schemas.votable`).
 
     Raises
     ------
@@ -55,7 +68,8 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
     """
     rows = sort_rows(frame.loc[:, list(table.names)], table.key).reset_index(drop=True)
     arrow = to_arrow(check(rows, table, source=path.name), table)
-    write_parquet([arrow], path, arrow.schema)
+    footer = votable_footer(table, longest_strings(arrow)) if described else {}
+    write_parquet([arrow], path, arrow.schema, footer)
 
 
 def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -72,7 +86,12 @@ def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     return frame.sort_values([key, *others], kind="stable")
 
 
-def write_parquet(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> None:
+def write_parquet(
+    tables: Iterable[pa.Table],
+    path: Path,
+    schema: pa.Schema,
+    footer: Mapping[str, str] | None = None,
+) -> None:
     """Write parquet as this project does: zstd, byte-stream-split floats, page checksums.
 
     Parameters
@@ -83,6 +102,8 @@ def write_parquet(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> 
         The file.
     schema : pyarrow.Schema
         Of every table.
+    footer : mapping of str to str, optional
+        Key-value pairs of the file's metadata.
     """
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]
     strings = [field.name for field in schema if pa.types.is_string(field.type)]
@@ -97,6 +118,8 @@ def write_parquet(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> 
     ) as writer:
         for group in _row_groups(tables):
             writer.write_table(group.cast(schema), GROUP_ROWS)
+        if footer:
+            writer.add_key_value_metadata(dict(footer))
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

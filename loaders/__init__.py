@@ -1,15 +1,46 @@
 """TransferZ: galaxies with redshifts and HSC photometry, as versioned, leak-free releases."""
 
-from importlib import metadata
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from transferz.loading import load_dataset
 from transferz.releases import Release, find_release
 
-__all__ = ["Release", "__version__", "find_release", "load_dataset"]
+if TYPE_CHECKING:
+    from transferz.column_units import units
+    from transferz.frames import to_pandas
+    from transferz.skytables import from_astropy, to_astropy
+    from transferz.tensors import Tensors, to_torch
+
+_LATER = {
+    "Tensors": "tensors",
+    "from_astropy": "skytables",
+    "to_astropy": "skytables",
+    "to_pandas": "frames",
+    "to_torch": "tensors",
+    "units": "column_units",
+}
+"""Name -> the module it is imported from when it is asked for; that keeps the import light."""
+
+__all__ = [
+    "Release",
+    "Tensors",
+    "__version__",
+    "find_release",
+    "from_astropy",
+    "load_dataset",
+    "to_astropy",
+    "to_pandas",
+    "to_torch",
+    "units",
+]
 
 
-def __getattr__(name: str) -> str:
-    """Look the version up only when it is asked for; that keeps the import light."""
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"transferz.{_LATER[name]}"), name)
     if name == "__version__":
+        from importlib import metadata
+
         return metadata.version("transferz")
     raise AttributeError(f"module 'transferz' has no attribute '{name}'")

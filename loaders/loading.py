@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from transferz.releases import Release, find_release
+from transferz.cache import Source
+from transferz.hub import published_manifest
+from transferz.manifest import read_manifest, require_units
+from transferz.releases import Release, find_release, require_splits, seek_release
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.files import RELEASE_NAME
+from transferz.schemas.release import CONFIGS
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
+    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
-DEFAULT_CONFIG = "transferz"
+    Loaded: TypeAlias = DatasetDict | Dataset | IterableDatasetDict | IterableDataset
+
+DEFAULT_CONFIG = CONFIGS[0]
 
 
 def load_dataset(
@@ -22,13 +31,20 @@ def load_dataset(
     split: str | list[str] | None = None,
     *,
     path: str | os.PathLike[str] | None = None,
+    version: str | None = None,
+    streaming: bool = False,
     **kwargs: Any,
-) -> DatasetDict | Dataset:
+) -> Loaded:
     """Load a TransferZ release as plain Hugging Face datasets.
 
-    The release is the one at `path`, else at ``TRANSFERZ_RELEASE``, else the one built in the
-    checkout around the working directory (see `transferz.find_release`). Its source and version
-    are said in one line on stderr, once per process.
+    The release is the one at `path`; else `version` from the repository on the Hub; else the one
+    that ``TRANSFERZ_RELEASE`` names; else the one built in the checkout around the working
+    directory; else the newest on the Hub (see `transferz.find_release`). A release from the Hub is
+    fetched whole into the cache, checked, and loaded from there. Source and version are said in
+    one line on stderr.
+
+    Afterwards ``datasets.load_dataset("transferz")`` works too, anywhere and offline: it gives
+    what was last loaded here. Once several configs were loaded, it wants the config's name.
 
     Parameters
     ----------
@@ -42,41 +58,55 @@ def load_dataset(
         takes, such as ``"train[:10%]"``. All of them by default.
     path : path-like, optional
         A release directory.
+    version : str, optional
+        Such as ``"1.0.0"``; ``revision="v1.0.0"`` is taken too, as ``datasets`` spells it.
+    streaming : bool
+        Read rows as they are asked for: of a release on the Hub that is not in the cache, from the
+        Hub.
     **kwargs
         Passed on to ``datasets.load_dataset``.
 
     Returns
     -------
     datasets.DatasetDict or datasets.Dataset
-        One dataset per split, or one dataset where `split` is a string. Columns as
-        `transferz.schemas.release.RELEASE` declares them.
+        One dataset per split, or one dataset where `split` is a string; iterable ones where
+        `streaming`. Columns as `transferz.schemas.release.RELEASE` declares them; see
+        `transferz.units` for their units.
 
     Raises
     ------
     ReleaseError
-        Where no finished release is found, or it has no such config or split.
+        Where no finished release is found, it is not the version asked for, it has no such config
+        or split, or its columns have other units than this package declares.
+    ParameterError
+        Where `version` is none.
 
     Examples
     --------
     >>> load_dataset("transferz")  # doctest: +SKIP
     >>> load_dataset("transferz", "combo", split="test")  # doctest: +SKIP
     """
-    config = _config(config, kwargs.pop("name", None))
+    config = _either("configs", "name", config, kwargs.pop("name", None)) or DEFAULT_CONFIG
+    version = _either("versions", "revision", version, kwargs.pop("revision", None))
     if dataset != RELEASE_NAME:
         raise ReleaseError(
             f"transferz.load_dataset loads 'transferz', not '{dataset}'; a release directory goes "
             "in path=, and other datasets are loaded by datasets.load_dataset"
         )
-    release = find_release(path)
-    release.require(config, _split_names(split))
-    release.announce()
-    return _load(release, config, split, kwargs)
+    splits = [] if kwargs.keys() & {"data_files", "data_dir"} else _split_names(split)
+    if streaming:
+        return _stream(seek_release(path, version=version), config, split, splits, kwargs)
+    release = find_release(path, version=version)
+    _check(release, config, splits)
+    data = _load(str(release.path), release.path, config, split=split, **kwargs)
+    _make_latest(release, config, kwargs)
+    return data
 
 
-def _config(config: str | None, name: str | None) -> str:
-    if config is not None and name is not None and config != name:
-        raise ReleaseError(f"two configs asked for: '{config}' and name='{name}'; give one")
-    return config or name or DEFAULT_CONFIG
+def _either(what: str, keyword: str, one: str | None, other: str | None) -> str | None:
+    if one is not None and other is not None and one != other:
+        raise ReleaseError(f"two {what} asked for: '{one}' and {keyword}='{other}'; give one")
+    return one or other
 
 
 def _split_names(split: object) -> list[str]:
@@ -89,17 +119,51 @@ def _split_names(split: object) -> list[str]:
     return [name for name in names if name != "all"]
 
 
-def _load(
-    release: Release, config: str, split: str | list[str] | None, kwargs: dict[str, Any]
-) -> DatasetDict | Dataset:
+def _check(release: Release, config: str, splits: list[str]) -> None:
+    release.require(config, splits)
+    require_units(read_manifest(release.path), str(release.path))
+    release.announce()
+
+
+def _stream(
+    found: Release | Source, config: str, split: Any, splits: list[str], kwargs: dict[str, Any]
+) -> Loaded:
+    wanted = {"split": split, "streaming": True} | kwargs
+    if isinstance(found, Release):
+        _check(found, config, splits)
+        return _load(str(found.path), found.path, config, **wanted)
+    manifest = published_manifest(found)
+    require_splits(manifest["content"], config, splits, str(found))
+    require_units(manifest, str(found))
+    sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
+    return _load(found.repo, found, config, revision=found.commit, **wanted)
+
+
+def _load(place: str, named: Path | Source, config: str, **kwargs: Any) -> Loaded:
     import datasets  # takes about a second: only when a load is asked for
     from datasets.exceptions import DatasetsError
 
     try:
-        return datasets.load_dataset(str(release.path), config, split=split, **kwargs)
+        return datasets.load_dataset(place, config, **kwargs)
     except DatasetsError as error:
         reason = error.__cause__ or error
         raise ReleaseError(
-            f"datasets can't load config '{config}' of {release.path}: {reason}; "
-            "the release is damaged or unfinished: run 'make repro'"
+            f"datasets can't load config '{config}' of {named}: {reason}; if a file is damaged "
+            f"'transferz verify {named}' names it: build or fetch the release again"
         ) from error
+
+
+def _make_latest(release: Release, config: str, kwargs: dict[str, Any]) -> None:
+    """Mark what was loaded as the newest in the cache of `datasets`.
+
+    By the bare name and offline ``datasets`` takes the directory changed last (see its
+    ``packaged_modules/cache``): without this, the release that was *prepared* last.
+    """
+    import datasets
+
+    known = inspect.signature(datasets.load_dataset).parameters
+    only_load = known.keys() - inspect.signature(datasets.load_dataset_builder).parameters.keys()
+    wanted = {name: value for name, value in kwargs.items() if name not in only_load}
+    builder = datasets.load_dataset_builder(str(release.path), config, **wanted)
+    if Path(builder.cache_dir).is_dir():
+        os.utime(builder.cache_dir)

@@ -1,22 +1,22 @@
 """Where a dataset release is, and what it says it is."""
 
-import json
 import os
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from transferz.cache import Source, cache_folder
+from transferz.hub import Fetched, default_repo, download, look_up
+from transferz.manifest import read_manifest
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME, data_files
+from transferz.schemas.versions import Version
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""
 
 SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
-
-_announced: set[tuple[Path, str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,19 @@ class Release:
         What it was derived from: ``"mock"``, ``"authors"`` or ``"cosmos2020"``.
     mock : bool
         Whether its galaxies are simulated.
+    origin : str
+        Where it was fetched from; empty where it was not.
     """
 
     path: Path
     version: str
     survey: str
     mock: bool
+    origin: str = ""
 
     def __str__(self) -> str:
         kind = "MOCK galaxies, not real ones" if self.mock else f"survey {self.survey}"
-        return f"transferz {self.version} ({kind}) from {self.path}"
+        return f"transferz {self.version} ({kind}) from {self.origin or self.path}"
 
     def files(self) -> dict[str, dict[str, list[Path]]]:
         """List the parquet files of every config and split.
@@ -68,52 +71,123 @@ class Release:
             Where one is not; the message lists those that are.
         """
         configs = self.files()
-        if config not in configs:
-            there = ", ".join(configs) or "none"
-            raise ReleaseError(f"{self.path} has no config '{config}'; it has: {there}")
-        for split in splits:
-            if split not in configs[config]:
-                there = ", ".join(configs[config])
-                raise ReleaseError(
-                    f"config '{config}' of {self.path} has no split '{split}'; it has: {there}"
-                )
+        require_splits(configs, config, splits, str(self.path))
         return configs[config]
 
     def announce(self) -> None:
-        """Say source and version in one line on stderr, once per release and process."""
-        if (self.path, self.version) not in _announced:
-            _announced.add((self.path, self.version))
-            sys.stderr.write(f"{self}\n")
+        """Say source and version in one line on stderr."""
+        sys.stderr.write(f"{self}\n")
 
 
-def find_release(path: str | os.PathLike[str] | None = None) -> Release:
-    """Find the release to use.
+def require_splits(
+    configs: Mapping[str, Iterable[str]], config: str, splits: Iterable[str], place: str
+) -> None:
+    """Check that a release has a config and splits.
 
-    Looked at in this order: `path`; the directory that the environment variable
-    ``TRANSFERZ_RELEASE`` names; the release built in the checkout of the project that the
-    working directory lies in, a real survey before the mock.
+    Parameters
+    ----------
+    configs : mapping
+        The splits of each config.
+    config : str
+        The one that is wanted.
+    splits : iterable of str
+        Those wanted of it.
+    place : str
+        What the release is called in messages.
+
+    Raises
+    ------
+    ReleaseError
+        Where one is not there; the message lists those that are.
+    """
+    if config not in configs:
+        there = ", ".join(configs) or "none"
+        raise ReleaseError(f"{place} has no config '{config}'; it has: {there}")
+    for split in splits:
+        if split not in configs[config]:
+            there = ", ".join(configs[config])
+            raise ReleaseError(
+                f"config '{config}' of {place} has no split '{split}'; it has: {there}"
+            )
+
+
+def find_release(
+    path: str | os.PathLike[str] | None = None, *, version: str | None = None
+) -> Release:
+    """Find the release to use, and fetch it where it is on the Hub.
+
+    Looked at in this order: `path`; the repository on the Hub, where `version` is given; the
+    directory that the environment variable ``TRANSFERZ_RELEASE`` names; the release built in the
+    checkout of the project that the working directory lies in, a real survey before the mock; the
+    newest version in the repository on the Hub. The repository is `transferz.hub.TRANSFERZ_REPO`,
+    or what the environment variable of that name says.
 
     Parameters
     ----------
     path : path-like, optional
         A release directory, named ``transferz``.
+    version : str, optional
+        Such as ``"1.0.0"``. With `path`, or where no repository is known, the release found must
+        be that version.
 
     Raises
     ------
     ReleaseError
-        Where there is none, or what is there is not a finished release.
+        Where there is none, it is another version, or what is there is not a finished release.
+    ParameterError
+        Where `version` is none.
     """
+    found = seek_release(path, version=version)
+    return found if isinstance(found, Release) else _fetched(download(found))
+
+
+def seek_release(
+    path: str | os.PathLike[str] | None = None, *, version: str | None = None
+) -> Release | Source:
+    """Find the release to use, but do not fetch it.
+
+    Takes and raises what `find_release` does.
+
+    Returns
+    -------
+    Release or Source
+        The latter where it is on the Hub and not yet here.
+    """
+    wanted = Version.parse(str(version).removeprefix("v")) if version else None
+    repo = default_repo()
     if path is not None:
-        return read_release(Path(path))
+        return _agreeing(read_release(Path(path)), wanted)
+    if not (wanted and repo) and (local := _local_release()):
+        return _agreeing(local, wanted)
+    if repo is None:
+        raise ReleaseError(
+            f"no transferz release found: path= and {RELEASE_VARIABLE} are not set, {Path.cwd()} "
+            "is in no checkout of the project with a built release, and no repository on the Hub "
+            "is known; run 'make repro' in a checkout, point path= or "
+            f"{RELEASE_VARIABLE} at a release directory, or set TRANSFERZ_REPO to org/name"
+        )
+    found = look_up(repo, wanted, cache_folder())
+    return _fetched(found) if isinstance(found, Fetched) else found
+
+
+def _local_release() -> Release | None:
     if variable := os.environ.get(RELEASE_VARIABLE):
         return read_release(Path(variable))
-    if (built := _built_release(Path.cwd())) is not None:
-        return read_release(built)
-    raise ReleaseError(
-        f"no transferz release found: path= and {RELEASE_VARIABLE} are not set, and {Path.cwd()} "
-        "is in no checkout of the project with a built release; run 'make repro' in a checkout, "
-        f"or point path= or {RELEASE_VARIABLE} at a release directory"
-    )
+    built = _built_release(Path.cwd())
+    return None if built is None else read_release(built)
+
+
+def _fetched(fetched: Fetched) -> Release:
+    return replace(read_release(fetched.path), origin=str(fetched))
+
+
+def _agreeing(release: Release, wanted: Version | None) -> Release:
+    if wanted is not None and release.version != str(wanted):
+        raise ReleaseError(
+            f"version {wanted} is asked for, and {release.path} holds {release.version}; drop "
+            "version= to load that, or set TRANSFERZ_REPO to org/name to load a published version"
+        )
+    return release
 
 
 def read_release(directory: Path) -> Release:
@@ -127,7 +201,7 @@ def read_release(directory: Path) -> Release:
     directory = Path(os.path.abspath(directory.expanduser()))  # noqa: PTH100 (links stay: their name counts)
     if not directory.is_dir():
         raise ReleaseError(f"{directory} is not a directory; expected a transferz release")
-    manifest = _read_manifest(directory)
+    manifest = read_manifest(directory)
     if directory.name != RELEASE_NAME:
         raise ReleaseError(
             f"the release directory {directory} must be called '{RELEASE_NAME}', because datasets "
@@ -141,22 +215,6 @@ def read_release(directory: Path) -> Release:
         raise ReleaseError(
             f"{directory / MANIFEST_FILE} has no entry {missing}: not a transferz release manifest"
         ) from None
-
-
-def _read_manifest(directory: Path) -> dict[str, Any]:
-    path = directory / MANIFEST_FILE
-    if not path.is_file():
-        raise ReleaseError(
-            f"{directory} is an unfinished release, or none: it has no {MANIFEST_FILE}; "
-            "run 'make repro'"
-        )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ReleaseError(f"{path} can't be read as JSON: {error}; run 'make repro'") from None
-    if not isinstance(manifest, dict):
-        raise ReleaseError(f"{path} holds no JSON object: not a transferz release manifest")
-    return manifest
 
 
 def _built_release(start: Path) -> Path | None:

@@ -125,8 +125,8 @@ COSMOS2020 = Table(
         ),
     ),
     key="cosmos_id",
+    description="COSMOS2020 (Weaver et al. 2022), the columns that label and cuts need",
 )
-"""COSMOS2020 (Weaver et al. 2022), the columns that label and cuts need."""
 
 PIXEL_FLAGS = (
     "edge",
@@ -182,8 +182,8 @@ HSC = Table(
         ),
     ),
     key="object_id",
+    description="HSC-SSP objects as the archive's query returns them",
 )
-"""HSC-SSP objects as the archive's query returns them."""
 
 SPECZ_NAME = Column(
     "specz_name",
@@ -237,8 +237,8 @@ GALAXIESML = Table(
         PUBLISHED_SPLIT,
     ),
     key="object_id",
+    description="GalaxiesML (Do et al. 2024), the photometric and spectroscopic columns",
 )
-"""GalaxiesML (Do et al. 2024), the photometric and spectroscopic columns."""
 
 TRANSFERZ = Table(
     "transferz",
@@ -256,5 +256,6 @@ TRANSFERZ = Table(
         PUBLISHED_SPLIT,
     ),
     key="object_id",
+    description="TransferZ as its authors released it (Soriano et al. 2024): no positions, no "
+    "interval of the label",
 )
-"""TransferZ as its authors released it (Soriano et al. 2024): no positions, no label interval."""

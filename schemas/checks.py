@@ -1,5 +1,6 @@
 """Check a frame against its declaration, with pandera, and say clearly what is wrong."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from transferz.schemas.column import Column, Table
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 SHOWN = 5  # offending values named in an error
 
 
+@lru_cache
 def pandera_schema(table: Table) -> "pa.DataFrameSchema":
     """Build the table's pandera schema; each column's metadata holds its unit and UCD.
 

@@ -71,11 +71,14 @@ class Table:
         In the order in which they are written.
     key : str
         The column that identifies a row.
+    description : str
+        What a row is.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: str
+    description: str = ""
 
     def __iter__(self) -> Iterator[Column]:
         return iter(self.columns)

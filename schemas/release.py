@@ -75,11 +75,15 @@ SELECTED = Table(
         *_REDSHIFTS,
     ),
     key="cosmos_id",
+    description="COSMOS2020 galaxies whose photo-z serves as a label",
 )
-"""COSMOS2020 galaxies whose photo-z serves as a label."""
 
-SPECTROSCOPIC = Table("spectroscopic", (OBJECT_ID, *GALAXIESML.columns[1:]), key="object_id")
-"""GalaxiesML after its cuts: an object occurs once."""
+SPECTROSCOPIC = Table(
+    "spectroscopic",
+    (OBJECT_ID, *GALAXIESML.columns[1:]),
+    key="object_id",
+    description="GalaxiesML after its cuts: an object occurs once",
+)
 
 MATCHED = Table(
     "matched",
@@ -101,12 +105,16 @@ MATCHED = Table(
         PUBLISHED_SPLIT,
     ),
     key="object_id",
+    description="Labelled HSC objects, and what of them GalaxiesML holds: COSMOS2020 joined to HSC "
+    "on the sky, or the authors' table, which has no positions",
 )
-"""Labelled HSC objects, and what of them GalaxiesML holds: COSMOS2020 joined to HSC on the sky, or
-the authors' table, which has no positions."""
 
-PAIRS = Table("pairs", (_COSMOS_ID, replace(OBJECT_ID, upstream=()), _SEPARATION), key="cosmos_id")
-"""Every match of COSMOS2020 and HSC, whatever the cuts did to either row."""
+PAIRS = Table(
+    "pairs",
+    (_COSMOS_ID, replace(OBJECT_ID, upstream=()), _SEPARATION),
+    key="cosmos_id",
+    description="Every match of COSMOS2020 and HSC, whatever the cuts did to either row",
+)
 
 REMOVED = Table(
     "removed",
@@ -115,11 +123,15 @@ REMOVED = Table(
         Column("cut", "string", "Name of the cut that removed the row", ucd="meta.code"),
     ),
     key="id",
+    description="The rows that a stage removed, each with its cut",
 )
-"""The rows that a stage removed, each with its cut."""
 
-ASSIGNED = Table("split", (OBJECT_ID, _SPLIT, _GROUP_ID), key="object_id")
-"""Every object that is released, with its split."""
+ASSIGNED = Table(
+    "split",
+    (OBJECT_ID, _SPLIT, _GROUP_ID),
+    key="object_id",
+    description="Every object that is released, with its split",
+)
 
 RELEASE = Table(
     "release",
@@ -140,8 +152,8 @@ RELEASE = Table(
         _GROUP_ID,
     ),
     key="object_id",
+    description="A galaxy with HSC photometry and a redshift; the same columns in every config",
 )
-"""A released row, the same in every config."""
 
 TRUTH = Table(
     "truth",
@@ -157,8 +169,8 @@ TRUTH = Table(
         ),
     ),
     key="object_id",
+    description="The mock's answer sheet",
 )
-"""The mock's answer sheet."""
 
 INDEX = Table(
     "index",
@@ -168,5 +180,5 @@ INDEX = Table(
         Column("row_hash", "int64", "64-bit hash of the released row's values", ucd="meta.code"),
     ),
     key="object_id",
+    description="A row per object of a config: what two versions of a release are compared by",
 )
-"""What two versions of a release are compared by."""

@@ -1,18 +1,33 @@
 """What several rooms' tests share: a tiny release in the real format, and bare environments."""
 
 import importlib.metadata
-import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from transferz.schemas import BANDS, MAGNITUDES, RELEASE, SPLITS
+from transferz.schemas import BANDS, CONFIGS, INDEX, MAGNITUDES, RELEASE, SPLITS
+from transferz.schemas.features import feature_list
+from transferz.schemas.files import (
+    CARD_FILE,
+    INDEX_FILE,
+    MANIFEST_FILE,
+    RELEASE_NAME,
+    data_files,
+    file_digest,
+    json_text,
+    self_digest,
+)
 from transferz.schemas.frames import arrow_schema
+
+sys.path.append(str(Path(__file__).parent))  # `releases` and the servers are imported by name
 
 SPLIT_ROWS = {"train": 300, "validation": 60, "calibration": 50, "test": 70}
 CONFIG_KINDS = {
@@ -54,36 +69,77 @@ def release_rows(count: int, kind: str, seed: int) -> pa.Table:
 
 def card(configs: dict[str, dict[str, int]], content: str) -> str:
     """Front matter; `description` makes the cache of `datasets` depend on the content."""
-    lines = ["---", "configs:"]
-    for name, splits in configs.items():
-        lines += [f"- config_name: {name}", f"  description: {content}", "  data_files:"]
-        for split in splits:
-            lines += [f"  - split: {split}", f"    path: {name}/{split}-*.parquet"]
-        lines += ["  default: true"] if name == "transferz" else []
-    return "\n".join([*lines, "---", "# A release for tests", ""])
+    patterns = {split: f"{split}-*.parquet" for split in SPLITS}
+    front = {
+        "configs": [
+            {
+                "config_name": name,
+                "description": content,
+                "data_files": [
+                    {"split": split, "path": f"{name}/{patterns[split]}"} for split in splits
+                ],
+            }
+            | ({"default": True} if name == CONFIGS[0] else {})
+            for name, splits in configs.items()
+        ],
+        "dataset_info": [
+            {"config_name": name, "features": feature_list(RELEASE)} for name in configs
+        ],
+    }
+    return f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n# A release for tests\n"
+
+
+def index(parts: dict[str, pa.Table]) -> pa.Table:
+    """A config's index; the hash of a row is its position here, which no test looks at."""
+    identifiers = [rows["object_id"].combine_chunks() for rows in parts.values()]
+    splits = [split for split, rows in parts.items() for _ in range(len(rows))]
+    columns = [pa.concat_arrays(identifiers), pa.array(splits), pa.array(range(len(splits)))]
+    return pa.Table.from_arrays(columns, schema=arrow_schema(INDEX))
+
+
+def manifest(directory: Path, version: str, mock: bool) -> dict[str, Any]:
+    """What vouches for the release in `directory`, as far as loading is concerned."""
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    whole = {
+        "name": RELEASE_NAME,
+        "version": version,
+        "survey": "mock" if mock else "authors",
+        "mock": mock,
+        "columns": {one.name: {"dtype": one.dtype, "unit": one.unit} for one in RELEASE},
+        "content": {
+            config: {split: {"rows": SPLIT_ROWS[split]} for split in splits}
+            for config, splits in data_files(directory).items()
+        },
+        "files": {path.relative_to(directory).as_posix(): file_digest(path) for path in paths},
+        "sha256": "",
+    }
+    return whole | {"sha256": self_digest(whole)}
 
 
 def build_release(
     directory: Path, *, version: str = "1.0.0+mock", mock: bool = True, seed: int = 0
 ) -> Path:
-    """Write a tiny release in the real layout into `directory`."""
+    """Write a tiny release in the real layout into `directory`; its rows are mock in any case."""
     configs = {name: dict(SPLIT_ROWS) for name in CONFIG_KINDS if mock or name != "truth"}
-    for number, (config, splits) in enumerate(configs.items()):
+    for number, config in enumerate(configs):
         folder = directory / config
         folder.mkdir(parents=True)
-        for position, split in enumerate(SPLITS):
-            rows = release_rows(splits[split], CONFIG_KINDS[config], seed + 10 * number + position)
+        parts = {
+            split: release_rows(
+                SPLIT_ROWS[split], CONFIG_KINDS[config], seed + 10 * number + position
+            )
+            for position, split in enumerate(SPLITS)
+        }
+        for split, rows in parts.items():
             halves = [rows.slice(0, 20), rows.slice(20)] if split == "test" else [rows]
             for shard, half in enumerate(halves):
                 name = f"{split}-{shard:05d}-of-{len(halves):05d}.parquet"
                 pq.write_table(half, folder / name, compression="zstd")
-        pq.write_table(pa.table({"object_id": [1]}), folder / "index.parquet")
-    (directory / "README.md").write_text(
-        card(configs, f"content {version} {seed}"), encoding="utf-8"
-    )
-    survey = "mock" if mock else "authors"
-    manifest = {"version": version, "survey": survey, "mock": mock}
-    (directory / "MANIFEST.json").write_text(json.dumps(manifest), encoding="utf-8")
+        pq.write_table(index(parts), folder / INDEX_FILE)
+    text = card(configs, f"content {version} {seed}")
+    (directory / CARD_FILE).write_text(text, encoding="utf-8")
+    sealed = json_text(manifest(directory, version, mock))
+    (directory / MANIFEST_FILE).write_text(sealed, encoding="utf-8")
     return directory
 
 
@@ -97,6 +153,14 @@ def release_builder():
 def tiny_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small mock release; read it, do not change it."""
     return build_release(tmp_path_factory.mktemp("release") / "transferz")
+
+
+@pytest.fixture(scope="session")
+def small_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole mock release of a few hundred rows, by the real stages; read it, don't change it."""
+    from releases import build
+
+    return build(tmp_path_factory.mktemp("small") / "data")
 
 
 def requirements(names: tuple[str, ...]) -> set[str]:

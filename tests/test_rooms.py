@@ -29,10 +29,11 @@ MODULES = sorted(path for room in FOLDERS for path in (ROOT / room).rglob("*.py"
 
 
 def room_and_module(dotted):
-    """`transferz.dataset.sky` -> `dataset`, `dataset.sky`; `transferz.releases` -> `loaders`."""
+    """`transferz.dataset.sky` -> `dataset`, `dataset.sky`; `transferz.hub` -> `loaders`, `hub`."""
     parts = dotted.split(".")[1:]
-    room = parts[0] if parts and parts[0] in FOLDERS and parts[0] != "loaders" else "loaders"
-    return room, ".".join(parts[:2])
+    if parts and parts[0] in FOLDERS and parts[0] != "loaders":
+        return parts[0], ".".join(parts[:2])
+    return "loaders", parts[0] if parts else ""
 
 
 def imported(tree):

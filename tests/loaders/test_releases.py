@@ -7,13 +7,16 @@ import pytest
 
 import transferz
 from transferz import releases
+from transferz.cache import Source
+from transferz.hub import Fetched
 from transferz.releases import find_release
-from transferz.schemas import ReleaseError
+from transferz.schemas import ParameterError, ReleaseError
 
 
 @pytest.fixture(autouse=True)
 def _no_release_set(monkeypatch, tmp_path):
-    monkeypatch.delenv(releases.RELEASE_VARIABLE, raising=False)
+    for name in (releases.RELEASE_VARIABLE, "TRANSFERZ_REPO"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -85,7 +88,7 @@ def test_an_unfinished_release_is_not_replaced_by_another(tiny_release, tmp_path
 
 
 def test_no_release_says_how_to_get_one(tmp_path, monkeypatch):
-    with pytest.raises(ReleaseError, match=r"make repro.*TRANSFERZ_RELEASE"):
+    with pytest.raises(ReleaseError, match=r"make repro.*TRANSFERZ_RELEASE.*TRANSFERZ_REPO"):
         find_release()
     monkeypatch.chdir(checkout(tmp_path / "project", source=tmp_path))
     with pytest.raises(ReleaseError, match="make repro"):
@@ -133,23 +136,69 @@ def test_files_lists_configs_and_splits_in_order_and_leaves_the_index_out(tiny_r
     ]
 
 
-def test_a_release_is_announced_once(tiny_release, capsys, monkeypatch):
-    monkeypatch.setattr(releases, "_announced", set())
-    for _ in range(3):
-        find_release(tiny_release).announce()
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert "1.0.0+mock" in lines[0]
-    assert "MOCK" in lines[0]
-    assert str(tiny_release) in lines[0]
+def test_a_release_says_what_it_is(tiny_release, capsys):
+    find_release(tiny_release).announce()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"transferz 1.0.0+mock (MOCK galaxies, not real ones) from {tiny_release}"
 
 
-def test_a_real_release_is_not_called_a_mock(release_builder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(releases, "_announced", set())
-    find_release(release_builder(tmp_path / "transferz", version="1.0.0", mock=False)).announce()
+def test_a_real_release_is_not_called_a_mock(real_release, capsys):
+    find_release(real_release).announce()
     line = capsys.readouterr().err
     assert "survey authors" in line
     assert "mock" not in line.lower()
+
+
+@pytest.fixture
+def asked(monkeypatch, real_release):
+    """What is asked of the Hub, which has `real_release` in the cache."""
+    found = []
+
+    def look_up(repo, version, cache):
+        found.append((repo, version and str(version)))
+        return Fetched(real_release, Source(repo, "v1.0.0", "c0ffee"), "from cache")
+
+    monkeypatch.setattr(releases, "look_up", look_up)
+    monkeypatch.setenv("TRANSFERZ_REPO", "org/transferz")
+    return found
+
+
+def test_a_version_asked_for_comes_from_the_hub_before_what_is_here(
+    tiny_release, asked, monkeypatch
+):
+    monkeypatch.setenv(releases.RELEASE_VARIABLE, str(tiny_release))
+    assert find_release().path == tiny_release
+    assert asked == []
+    found = find_release(version="1.0.0")
+    assert asked == [("org/transferz", "1.0.0")]
+    assert str(found) == (
+        "transferz 1.0.0 (survey authors) from org/transferz@v1.0.0 on the Hub (from cache): "
+        f"{found.path}"
+    )
+
+
+def test_the_newest_on_the_hub_comes_last(tiny_release, asked, tmp_path, monkeypatch):
+    assert find_release().origin.startswith("org/transferz@v1.0.0")
+    assert asked == [("org/transferz", None)]
+    monkeypatch.chdir(checkout(tmp_path / "project", "mock", source=tiny_release))
+    assert find_release().survey == "mock"
+    assert len(asked) == 1
+
+
+def test_path_and_version_must_agree(tiny_release, asked):
+    assert find_release(tiny_release, version="1.0.0+mock").path == tiny_release
+    with pytest.raises(ReleaseError, match=r"version 1\.0\.0 is asked for.*holds 1\.0\.0\+mock"):
+        find_release(tiny_release, version="1.0.0")
+    with pytest.raises(ParameterError, match="'newest' is no version"):
+        find_release(version="newest")
+    assert asked == []
+
+
+def test_without_a_repository_a_version_must_be_that_of_what_is_here(tiny_release, monkeypatch):
+    monkeypatch.setenv(releases.RELEASE_VARIABLE, str(tiny_release))
+    assert find_release(version="1.0.0+mock").path == tiny_release
+    with pytest.raises(ReleaseError, match=r"set TRANSFERZ_REPO"):
+        find_release(version="1.1.0")
 
 
 def test_the_version_is_the_distributions():

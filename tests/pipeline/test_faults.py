@@ -231,6 +231,13 @@ def test_truth_must_be_there(workspace):
     refuse(workspace, "release", "", "truth.parquet is missing")
 
 
+def test_a_version_that_contradicts_what_changed(workspace):
+    shutil.copytree(workspace.release, workspace.root / "previous/transferz")
+    workspace.change("release.previous", "previous/transferz")
+    rewrite(workspace.interim / "split/table.parquet", lambda table: table.slice(1))
+    refuse(workspace, "release", "", "rows removed: ", "needs a MAJOR step", "make it 2.0.0+mock")
+
+
 def test_dvc_stops_at_the_failed_stage(workspace):
     workspace.change("split.fractions", {"train": 0.5, "test": 0.4})
     before = snapshot(workspace.release)

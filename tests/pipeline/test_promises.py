@@ -11,6 +11,7 @@ from astropy.units import arcsec, deg
 
 from transferz.dataset.match import MatchParams
 from transferz.dataset.params import read_params
+from transferz.dataset.verify import PROMISES, inspect
 from transferz.schemas import RELEASE, SPLITS
 from transferz.schemas.checks import check
 from transferz.schemas.files import data_files, file_digest, self_digest
@@ -48,6 +49,12 @@ def rows(built) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def manifest(built):
     return json.loads((built.release / "MANIFEST.json").read_text())
+
+
+def test_the_release_is_sound(built):
+    """By `transferz verify`; the tests below look at the same promises in other ways."""
+    report = inspect(built.release)
+    assert (report.broken, report.unchecked, set(report.checked)) == ((), (), set(PROMISES))
 
 
 def test_no_object_is_in_two_splits(rows):

@@ -1,0 +1,154 @@
+"""What `transferz verify` looks for and what it says: promises, and those that are broken."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ParamSpec
+
+PROMISES = {
+    "manifest": "the manifest is readable, whole and unchanged, byte for byte",
+    "files": "every file of the manifest is there with its size and sha256, and no other",
+    "declaration": "columns, types, units and UCDs are those this package declares",
+    "page_checksums": "every parquet page has a checksum and agrees with it",
+    "columns": "every parquet file has the manifest's columns and types, in order",
+    "footer": "every parquet file says unit, UCD and description of its columns (VOParquet)",
+    "bounds": "every value is within its declared bounds",
+    "configs": "the configs are those of a release, the truth in a mock alone",
+    "content": "rows, bytes and logical content of every split are the manifest's",
+    "index": "the index lists the objects, splits and row hashes of the data",
+    "unique_ids": "an object occurs once in a config",
+    "own_split": "an object's split follows from its id, or block of sky, by the parameters",
+    "one_split": "an object is in the same split in every config",
+    "apart": "no two objects within the match radius, and no group, are in two splits",
+    "groups": "group_id is the least id linked within the match radius",
+    "labels": "every config has labels of its own kind",
+    "combo": "combo is the union, a galaxy in both by its spectroscopic row",
+    "truth": "truth has released objects alone, with one true redshift each",
+    "card": "the card's version, configs, features and row counts are those of the data",
+    "croissant": "croissant.json's version, files, columns and splits are those of the data",
+    "citation": "the citation file is of this release",
+}
+"""The promises of a release, by the names that reports use."""
+
+SHOWN = 3
+"""Ids or files named of those that break a promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise that a release breaks.
+
+    Attributes
+    ----------
+    file : str
+        The file, relative to the release.
+    promise : str
+        One of `PROMISES`.
+    found : str
+        What is there.
+    expected : str
+        What should be; empty where the promise says it all.
+    """
+
+    file: str
+    promise: str
+    found: str
+    expected: str = ""
+
+    def __str__(self) -> str:
+        wanted = f"; expected {self.expected}" if self.expected else ""
+        return f"{self.file}: {self.promise}: found {self.found}{wanted}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was checked of a release, and what is broken.
+
+    Attributes
+    ----------
+    release, version : str
+        Its directory, and what its manifest says it is; empty where that can't be read.
+    broken : tuple of Broken
+        In the order in which they were found.
+    checked, unchecked : tuple of str
+        The promises that were checked, and those that could not be for what is broken.
+    files, rows : int
+        Files whose bytes, and rows whose values, were checked.
+    """
+
+    release: str
+    version: str
+    broken: tuple[Broken, ...]
+    checked: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
+    files: int = 0
+    rows: int = 0
+
+    def text(self) -> str:
+        """Return a line per broken promise and one that sums up."""
+        lines = [*map(one_line, map(str, self.broken)), self._summary()]
+        return "\n".join(lines) + "\n"
+
+    def _summary(self) -> str:
+        what = f"{self.release}: transferz {self.version or 'of unknown version'}"
+        done = f"{self.files} files, {self.rows:,} rows, {len(self.checked)} promises checked"
+        if not self.broken:
+            return f"{what}: sound; {done}"
+        files = len({one.file for one in self.broken})
+        kept = ", ".join(self.unchecked)
+        left = f"; not checked because of these: {kept}" if kept else ""
+        count = len(self.broken)
+        return f"{what}: BROKEN: {count} findings in {files} files; {done}{left}"
+
+    def json(self) -> str:
+        """Return the report as JSON."""
+        content: dict[str, Any] = asdict(self) | {"sound": not self.broken}
+        return json.dumps(content, indent=2) + "\n"
+
+
+def one_line(text: str) -> str:
+    """Return text on one line, without what could move a terminal's cursor."""
+    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))
+
+
+Arguments = ParamSpec("Arguments")
+
+
+def safely(
+    file: str,
+    promise: str,
+    check: Callable[Arguments, Iterable[Broken]],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Iterator[Broken]:
+    """Run a check; whatever error a damaged file makes it raise is a finding too.
+
+    Parameters
+    ----------
+    file, promise : str
+        What an error is put down to.
+    check : callable
+        Yields what is broken.
+    *args, **kwargs
+        Its arguments.
+    """
+    try:
+        yield from check(*args, **kwargs)
+    except Exception as error:  # readers of damaged files raise anything
+        yield unreadable(file, promise, error)
+
+
+def unreadable(file: str, promise: str, error: Exception) -> Broken:
+    """Return the finding that a file can't be read or makes no sense."""
+    if isinstance(error, FileNotFoundError):
+        return Broken(file, promise, "nothing", "a file that every release has")
+    kind = type(error).__name__
+    said = one_line(str(error))
+    return Broken(file, promise, f"it can't be checked ({kind}: {said})" if said else kind)
+
+
+def some(values: Iterable[Any]) -> str:
+    """Name the first few of many."""
+    listed = list(values)
+    rest = f" and {len(listed) - SHOWN:,} more" if len(listed) > SHOWN else ""
+    return ", ".join(map(str, listed[:SHOWN])) + rest

@@ -1,0 +1,314 @@
+"""Releases published to a dataset repository on the Hugging Face Hub, a tag each.
+
+Endpoint, token and offline mode are those of `huggingface_hub`: ``HF_ENDPOINT``, ``HF_TOKEN`` or
+``hf auth login``, ``HF_HUB_OFFLINE``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transferz.cache import (
+    Source,
+    adopt,
+    cache_folder,
+    cached_versions,
+    is_whole,
+    locked,
+    place,
+    source_of,
+)
+from transferz.connection import Unreachable, asking
+from transferz.manifest import listed_files, read_manifest, require_files
+from transferz.schemas.errors import ReleaseError
+from transferz.schemas.files import MANIFEST_FILE
+from transferz.schemas.versions import Version
+
+TRANSFERZ_REPO: str | None = None
+"""The repository that `load_dataset` takes releases from; None until one is published. The
+environment variable of this name goes before it."""
+
+_REFERENCE = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@v?(?P<version>\S+))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A published release as a user writes it, ``org/name@1.0.0``.
+
+    Attributes
+    ----------
+    repo : str
+        Dataset repository, ``org/name``.
+    version : Version or None
+        None asks for the newest.
+    """
+
+    repo: str
+    version: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A release that was fetched, now or earlier.
+
+    Attributes
+    ----------
+    path : Path
+        Its directory, absolute.
+    source : Source
+        What it is a copy of.
+    note : str
+        What the user should know of how it was come by, such as ``"offline, from cache"``.
+    """
+
+    path: Path
+    source: Source
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.source} on the Hub ({self.note}): {self.path}"
+
+
+def default_repo() -> str | None:
+    """Return the repository to load from where the user names none."""
+    return os.environ.get("TRANSFERZ_REPO") or TRANSFERZ_REPO
+
+
+def parse_reference(text: str) -> Reference:
+    """Read a reference to a published release.
+
+    Parameters
+    ----------
+    text : str
+        ``org/name`` or ``org/name@1.0.0``; the tag ``v1.0.0`` is taken too.
+
+    Raises
+    ------
+    ReleaseError
+        Where it is none.
+    ParameterError
+        Where what follows ``@`` is no version.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise ReleaseError(
+            f"'{text}' is neither a release directory nor a release on the Hub; write the latter "
+            "as org/name or org/name@1.0.0"
+        )
+    return Reference(match["repo"], Version.parse(match["version"]) if match["version"] else None)
+
+
+def published_versions(repo: str) -> list[Version]:
+    """List the versions that a repository has tags for, the oldest first.
+
+    Raises
+    ------
+    ReleaseError
+        Where the repository can't be read, or the Hub can't be reached.
+    """
+    try:
+        return list(_tags(repo))
+    except Unreachable as reason:
+        raise ReleaseError(f"can't list the versions in {repo}: {reason}") from None
+
+
+def locate(text: str) -> Path:
+    """Find a release by its directory or its name on the Hub.
+
+    Parameters
+    ----------
+    text : str
+        A release directory, or ``org/name[@version]``, which is fetched.
+
+    Returns
+    -------
+    Path
+        The release directory.
+
+    Raises
+    ------
+    ReleaseError
+        Where it is neither, or can't be fetched.
+    """
+    if (directory := Path(text).expanduser()).is_dir():
+        return directory
+    reference = parse_reference(text)
+    return fetch_release(reference.repo, reference.version)
+
+
+def fetch_release(repo: str, version: Version | None = None, *, cache: Path | None = None) -> Path:
+    """Fetch a whole release, checked against its manifest, and say so on stderr.
+
+    See `fetch` for parameters and errors.
+
+    Returns
+    -------
+    Path
+        The release directory, ``<cache>/<version>/transferz``.
+    """
+    fetched = fetch(repo, version, cache=cache)
+    sys.stderr.write(f"{fetched}\n")
+    return fetched.path
+
+
+def fetch(repo: str, version: Version | None = None, *, cache: Path | None = None) -> Fetched:
+    """Fetch a whole release, checked against its manifest.
+
+    A version that is in the cache whole is not fetched again. Where one is asked for by its
+    number the Hub is then not asked either: a published tag never moves.
+
+    Parameters
+    ----------
+    repo : str
+        Dataset repository, ``org/name``.
+    version : Version, optional
+        By default the newest; where the Hub can't be reached, the newest in the cache.
+    cache : Path, optional
+        Folder to keep releases in; by default `transferz.cache.cache_folder`.
+
+    Returns
+    -------
+    Fetched
+        Directory, source and how it was come by.
+
+    Raises
+    ------
+    ReleaseError
+        Where the repository or version is not there or not to be read, a file differs from the
+        manifest, or there is neither a connection nor a copy in the cache.
+    """
+    cache = cache or cache_folder()
+    found = look_up(repo, version, cache)
+    return found if isinstance(found, Fetched) else download(found, cache=cache)
+
+
+def look_up(repo: str, version: Version | None, cache: Path) -> Fetched | Source:
+    """Find a release without fetching it.
+
+    Takes and raises what `fetch` does.
+
+    Returns
+    -------
+    Fetched or Source
+        The former where it is in the cache, the latter where it is to be had from the Hub.
+    """
+    if version and (here := _cached(cache, version, repo)):
+        return Fetched(place(cache, version), here, "from cache")
+    tags: dict[Version, str] | None = None
+    try:
+        tags = _tags(repo)
+    except Unreachable as error:
+        reason = str(error)
+    if tags is None:
+        return _offline(cache, repo, version, reason)
+    version = version or _newest(repo, tags)
+    if version not in tags:
+        there = ", ".join(map(str, tags)) or "none"
+        raise ReleaseError(f"{repo} has no version {version}; it has: {there}")
+    source = Source(repo, version.tag, tags[version])
+    here = _cached(cache, version, repo)
+    return Fetched(place(cache, version), source, "from cache") if here == source else source
+
+
+def _newest(repo: str, versions: dict[Version, Any]) -> Version:
+    if not versions:
+        raise ReleaseError(f"{repo} has no published version: no tag such as v1.0.0")
+    return max(versions)
+
+
+def _cached(cache: Path, version: Version, repo: str) -> Source | None:
+    source = source_of(cache, version)
+    here = source is not None and source.repo == repo and is_whole(place(cache, version))
+    return source if here else None
+
+
+def _offline(cache: Path, repo: str, version: Version | None, reason: str) -> Fetched:
+    """Make do with the cache; `fetch` has seen that it lacks the version that was asked for."""
+    here = {} if version else cached_versions(cache, repo)
+    if not here:
+        wanted = f"version {version}" if version else "version"
+        raise ReleaseError(
+            f"{reason}, and no {wanted} of {repo} is in {cache}; connect and try again, or name a "
+            "release directory with path="
+        )
+    newest = max(here)
+    return Fetched(place(cache, newest), here[newest], "offline, the newest in the cache")
+
+
+def download(source: Source, *, cache: Path | None = None) -> Fetched:
+    """Download a release beside its place in the cache, check all of it, then put it there.
+
+    Parameters
+    ----------
+    source : Source
+        As `look_up` finds it.
+    cache : Path, optional
+        As for `fetch`, whose errors it raises.
+    """
+    cache = cache or cache_folder()
+    release = place(cache, source.version)
+    with locked(cache, source.version):
+        if _cached(cache, source.version, source.repo) == source:  # another process was faster
+            return Fetched(release, source, "from cache")
+        before = source_of(cache, source.version)
+        try:
+            with adopt(cache, source) as staging, asking(source.repo):
+                _download_into(staging, source)
+        except Unreachable as reason:
+            raise ReleaseError(
+                f"fetching {source} broke off: {reason}; nothing was kept, run it again"
+            ) from None
+    replaced = before is not None and before.repo != source.repo
+    return Fetched(release, source, f"fetched, replacing {before}" if replaced else "fetched")
+
+
+def _download_into(staging: Path, source: Source) -> None:
+    import shutil
+
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    where = _place_on_hub(source) | {"local_dir": staging}
+    hf_hub_download(filename=MANIFEST_FILE, **where)
+    files = listed_files(read_manifest(staging), source.version, str(source))
+    snapshot_download(allow_patterns=list(files), **where)
+    require_files(staging, files, str(source))
+    shutil.rmtree(staging / ".cache", ignore_errors=True)  # the client's notes on the download
+
+
+def published_manifest(source: Source) -> dict[str, Any]:
+    """Fetch the manifest alone of a release that is read where it is.
+
+    Raises
+    ------
+    ReleaseError
+        Where it can't be had, or is not sound.
+    """
+    from huggingface_hub import hf_hub_download
+
+    try:
+        with asking(source.repo):
+            path = Path(hf_hub_download(filename=MANIFEST_FILE, **_place_on_hub(source)))
+    except Unreachable as reason:
+        raise ReleaseError(f"can't read {source}: {reason}") from None
+    manifest = read_manifest(path.parent)
+    listed_files(manifest, source.version, str(source))
+    return manifest
+
+
+def _place_on_hub(source: Source) -> dict[str, Any]:
+    return {"repo_id": source.repo, "repo_type": "dataset", "revision": source.commit}
+
+
+def _tags(repo: str) -> dict[Version, str]:
+    """Return a repository's versions, the oldest first, with the commits that they stand for."""
+    from huggingface_hub import HfApi
+
+    with asking(repo):
+        tags = HfApi().list_repo_refs(repo, repo_type="dataset").tags
+    versions = {Version.of_tag(tag.name): tag.target_commit for tag in tags}
+    return dict(sorted((one, commit) for one, commit in versions.items() if one is not None))

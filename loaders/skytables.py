@@ -1,0 +1,222 @@
+"""A release as an astropy table, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from transferz.column_units import DECLARED, unit_of, units
+from transferz.rows import one_table
+from transferz.schemas.errors import ParameterError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+    from astropy.coordinates import SkyCoord
+    from astropy.table import QTable, Table
+    from datasets import Dataset
+
+    from transferz.rows import Data
+
+SKY = "sky"
+"""The column of positions that is made of `RA` and `DEC`."""
+
+RA, DEC = "ra", "dec"
+_FEATURE = "feature"  # in a column's meta: what `datasets` called it, where that is not plain
+
+
+def to_astropy(data: Data, *, config: str | None = None, split: str | None = None) -> QTable:
+    """Return a dataset as an astropy table with units.
+
+    Parameters
+    ----------
+    data : Dataset, DatasetDict, iterable ones, Release or path-like
+        What `transferz.load_dataset` returns, with its selection and order; or a release directory.
+    config : str, optional
+        Of a release directory; ``"transferz"`` by default.
+    split : str, optional
+        One split of a directory or DatasetDict. Several are put in one table with a column
+        ``split``, as catalogues have it.
+
+    Returns
+    -------
+    astropy.table.QTable, n rows
+        The columns with their own dtypes: those with a unit as ``Quantity``, magnitudes in
+        ``mag(AB)`` as ``Magnitude``, so that ``table["i_cmodel_mag"].to("nJy")`` is a flux density;
+        missing values are masked and not NaN. Descriptions are in ``table[name].info``, UCDs in its
+        ``meta["ucd"]``. Where there are positions, a ``SkyCoord`` column ``sky`` (ICRS) is added;
+        it is NaN where a position is missing.
+
+    Raises
+    ------
+    ReleaseError
+        Where the release has no such config or split, or can't be read.
+    ParameterError
+        Where `data`, `config` or `split` does not fit, or a column is neither numbers nor text.
+
+    Examples
+    --------
+    >>> table = to_astropy(load_dataset(split="test"))  # doctest: +SKIP
+    >>> table["sky"].separation(centre) < 1 * u.arcmin  # doctest: +SKIP
+    """
+    from astropy.table import QTable
+
+    arrow = one_table(data, config=config, split=split)
+    known, features = units(data), _features(data)
+    table = QTable()
+    for name in arrow.column_names:
+        unit = known.get(name, unit_of(name))
+        table[name] = _column(arrow[name], name, unit)
+        _describe(table[name].info, name, unit, arrow[name], features.get(name))
+    if _has_positions(arrow):
+        table[SKY] = _positions(arrow)
+    return table
+
+
+def from_astropy(table: Table) -> Dataset:
+    """Return an astropy table as a dataset: what `to_astropy` makes, and what is like it.
+
+    Parameters
+    ----------
+    table : astropy.table.Table or QTable
+        Columns of numbers, truth values or text, one value per row, with or without units; masked
+        values become nulls. A ``SkyCoord`` column ``sky`` is left out where ``ra`` and ``dec`` are
+        there, else it becomes them (ICRS, deg).
+
+    Returns
+    -------
+    datasets.Dataset
+        The columns with their own dtypes, and their units as ``id`` of their features.
+
+    Raises
+    ------
+    ParameterError
+        Where a column is something else.
+    """
+    import pyarrow as pa
+    from datasets import Dataset, DatasetInfo, Features
+
+    columns = _columns(table)
+    arrays = {name: _array(column, name) for name, column in columns.items()}
+    features = Features({name: _feature(columns[name], arrays[name]) for name in columns})
+    arrow = pa.table(arrays).cast(features.arrow_schema)
+    return Dataset(arrow, info=DatasetInfo(features=features))
+
+
+def _features(data: Any) -> dict[str, Any]:
+    """The features of a dataset; of several splits, which share them, those of the first."""
+    first = next(iter(data.values()), None) if hasattr(data, "values") else data
+    return dict(getattr(first, "features", None) or {})
+
+
+def _column(values: pa.ChunkedArray, name: str, unit: str) -> Any:
+    import numpy as np
+    from astropy import units as u
+    from astropy.table import Column, MaskedColumn
+    from astropy.utils.masked import Masked
+
+    mask = values.is_null().to_numpy() if values.null_count else None
+    array = _numbers(values, name)
+    if unit:
+        quantity = u.Quantity(array, u.Unit(unit), dtype=array.dtype, subok=True)
+        return quantity if mask is None else Masked(quantity, mask=mask)
+    return Column(array) if mask is None else MaskedColumn(np.ma.array(array, mask=mask))
+
+
+def _numbers(values: pa.ChunkedArray, name: str) -> npt.NDArray[Any]:
+    """Values as numpy holds them; what stands in for a null is masked."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = values.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return np.asarray(values.fill_null("").to_numpy(), dtype=np.str_)
+    if pa.types.is_floating(kind):
+        return np.array(values.to_numpy())  # a null is NaN
+    if pa.types.is_integer(kind):
+        return np.array(values.fill_null(0).to_numpy())
+    if pa.types.is_boolean(kind):
+        return np.array(values.fill_null(False).to_numpy())
+    raise ParameterError(
+        f"column '{name}' is {kind}; expected numbers, truth values or text: leave it out with "
+        "ds.remove_columns"
+    )
+
+
+def _describe(info: Any, name: str, unit: str, values: pa.ChunkedArray, feature: Any) -> None:
+    if name in DECLARED:
+        info.description = DECLARED[name].description
+        info.meta = {"ucd": DECLARED[name].ucd} if DECLARED[name].ucd else {}
+    if feature is not None and feature != _plain_feature(_kind_here(values.type), unit):
+        from datasets import Features
+
+        info.meta = {**(info.meta or {}), _FEATURE: Features({name: feature}).to_dict()[name]}
+
+
+def _kind_here(kind: pa.DataType) -> pa.DataType:
+    """The type that a column comes back with by itself: astropy has one kind of text."""
+    import pyarrow as pa
+
+    return pa.string() if pa.types.is_large_string(kind) else kind
+
+
+def _plain_feature(kind: pa.DataType, unit: str) -> Any:
+    import pyarrow as pa
+    from datasets import Features, Value
+
+    feature = Features.from_arrow_schema(pa.schema([("", kind)]))[""]
+    return Value(feature.dtype, id=unit or None)
+
+
+def _has_positions(arrow: pa.Table) -> bool:
+    names = set(arrow.column_names)
+    return {RA, DEC} <= names and SKY not in names and arrow[RA].null_count < len(arrow)
+
+
+def _positions(arrow: pa.Table) -> SkyCoord:
+    from astropy.coordinates import SkyCoord
+
+    return SkyCoord(arrow[RA].to_numpy(), arrow[DEC].to_numpy(), unit="deg", frame="icrs")
+
+
+def _columns(table: Table) -> dict[str, Any]:
+    """The table's columns, with positions as two of them."""
+    from astropy.coordinates import SkyCoord
+
+    columns = {name: table[name] for name in table.colnames}
+    if isinstance(columns.get(SKY), SkyCoord):
+        position = columns.pop(SKY).icrs.spherical
+        if not {RA, DEC} & columns.keys():
+            columns |= {RA: position.lon.to("deg"), DEC: position.lat.to("deg")}
+    return columns
+
+
+def _array(column: Any, name: str) -> pa.Array:
+    """Values and mask of one column, in memory order."""
+    import numpy as np
+    import pyarrow as pa
+    from astropy.units import Quantity
+
+    mask = getattr(column, "mask", None)
+    plain = getattr(column, "unmasked", column)
+    values = np.ma.getdata(plain.value if isinstance(plain, Quantity) else plain)
+    if values.dtype.kind == "S":  # text, as FITS and HDF5 hold it
+        values = np.char.decode(values, "utf-8")
+    if values.ndim != 1 or values.dtype.kind not in "biufUO":
+        raise ParameterError(
+            f"column '{name}' holds {values.dtype} of shape {values.shape}; expected one number, "
+            "truth value or text per row: remove the column first"
+        )
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    hidden = None if mask is None or not np.any(mask) else np.broadcast_to(mask, values.shape)
+    if values.dtype.kind in "UO":
+        return pa.array(values.tolist(), pa.string(), mask=hidden)
+    return pa.array(values, mask=hidden)
+
+
+def _feature(column: Any, values: pa.Array) -> Any:
+    from datasets import Features
+
+    if stated := (column.info.meta or {}).get(_FEATURE):
+        return Features.from_dict({"": stated})[""]
+    unit = column.info.unit
+    return _plain_feature(values.type, "" if unit is None else unit.to_string())

@@ -1,0 +1,128 @@
+"""`transferz verify` and `transferz diff`: what they print, and their exit status."""
+
+import json
+
+import pandas as pd
+import pytest
+from releases import read_manifest, read_rows, remake
+from tampering import copy, edit_json
+
+from transferz import cli
+from transferz.schemas import CONFIGS
+
+
+def run(capsys, *arguments):
+    status = cli.main([*map(str, arguments)])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_a_sound_release_is_one_line_and_status_0(small_release, capsys):
+    status, out, err = run(capsys, "verify", small_release)
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    assert "transferz 1.0.0+mock: sound; " in out and "21 promises checked" in out
+
+
+def test_the_release_in_use_is_the_default(small_release, capsys, monkeypatch):
+    monkeypatch.setenv("TRANSFERZ_RELEASE", str(small_release))
+    assert run(capsys, "verify")[:2] == run(capsys, "verify", small_release)[:2]
+
+
+def test_a_damaged_release_is_a_line_per_finding_and_status_1(small_release, tmp_path, capsys):
+    release = copy(small_release, tmp_path)
+    (release / "README.md").write_text("", encoding="utf-8")
+    (release / "combo/index.parquet").unlink()
+    status, out, err = run(capsys, "verify", release)
+    assert (status, err) == (1, "")
+    first, second, last = out.splitlines()
+    assert first.startswith("README.md: files: found 0 bytes; expected ")
+    assert second == "combo/index.parquet: files: found nothing; expected a file"
+    assert "BROKEN: 2 findings in 2 files" in last and "not checked because of these: " in last
+
+
+def test_json_says_the_same(small_release, tmp_path, capsys):
+    release = copy(small_release, tmp_path)
+    (release / "extra\udcff.txt").write_text("", encoding="utf-8")
+    status, out, _ = run(capsys, "verify", release, "--json")
+    report = json.loads(out)
+    assert (status, report["sound"], report["version"]) == (1, False, "1.0.0+mock")
+    (finding,) = report["broken"]
+    assert (finding["file"], finding["promise"]) == ("extra\udcff.txt", "files")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "org/name@one", "no such/name"])
+def test_no_release_is_a_users_error(tmp_path, name, capsys):
+    status, out, err = run(capsys, "verify", tmp_path / name if name == "nowhere" else name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_an_empty_folder_is_no_release(tmp_path, capsys):
+    status, out, _ = run(capsys, "verify", tmp_path)
+    assert status == 1 and out.startswith("MANIFEST.json: manifest: found nothing")
+
+
+@pytest.fixture(scope="module")
+def fewer(small_release, tmp_path_factory):
+    """A second version, mock: an object less, and one more label."""
+    rows = read_rows(small_release, "transferz")
+    first, second = rows.loc[~rows["object_id"].duplicated(), "object_id"].iloc[:2]
+
+    def edit(config, rows):
+        kept = rows[rows["object_id"] != first]
+        changed = kept["object_id"] == second
+        return kept.assign(dec=kept["dec"].where(~changed, kept["dec"] + 1.0))
+
+    to = tmp_path_factory.mktemp("fewer") / "transferz"
+    return remake(small_release, to, version="1.0.1", mock=True, edit=edit)
+
+
+def test_a_contradiction_is_status_1(small_release, fewer, capsys, tmp_path):
+    listing = tmp_path / "rows.csv"
+    status, out, err = run(capsys, "diff", small_release, fewer, "--rows", listing)
+    assert (status, err) == (1, "")
+    assert "old  transferz 1.0.0+mock" in out and "new  transferz 1.0.1+mock" in out
+    counts = [line.split() for line in out.splitlines()]
+    assert next(c for c in counts if c[:1] == ["transferz"])[:4] == ["transferz", "0", "1", "0"]
+    assert (
+        "CONTRADICTION: version 1.0.1+mock is a PATCH step" in out and "make it 2.0.0+mock" in out
+    )
+    rows = pd.read_csv(listing)
+    lost = [c for c in CONFIGS if len(read_rows(small_release, c)) > len(read_rows(fewer, c))]
+    assert rows.loc[rows["what"] == "removed", "config"].tolist() == lost
+    assert set(rows["config"]) <= set(CONFIGS) and {"changed"} < set(rows["what"])
+
+
+def test_a_version_that_says_it_is_status_0(small_release, fewer, tmp_path, capsys):
+    release = copy(fewer, tmp_path)
+    edit_json(release, "MANIFEST.json", lambda one: one.update(version="2.0.0+mock"))
+    status, out, _ = run(capsys, "diff", small_release, release)
+    assert (status, out.splitlines()[-1]) == (
+        0,
+        "what changed needs a MAJOR step; the version makes a MAJOR step",
+    )
+    status, out, _ = run(capsys, "diff", small_release, release, "--json")
+    found = json.loads(out)
+    assert (status, found["consistent"], found["step"]) == (0, True, "major")
+    assert found["rows"]["transferz"]["removed"] == 1
+
+
+def test_a_release_and_itself(small_release, capsys):
+    status, out, _ = run(capsys, "diff", small_release, small_release)
+    assert (status, out.splitlines()[-1]) == (0, "nothing changed")
+
+
+def test_a_greater_step_than_needed_is_allowed(small_release, tmp_path, capsys):
+    release = copy(small_release, tmp_path)
+    edit_json(release, "MANIFEST.json", lambda one: one.update(version="3.0.0+mock"))
+    edit_json(release, "MANIFEST.json", lambda one: one.update(sha256="other"))
+    assert read_manifest(release)["version"] == "3.0.0+mock"
+    status, out, _ = run(capsys, "diff", small_release, release)
+    assert status == 0 and "MAJOR step (more than it needs, which is allowed)" in out
+
+
+def test_what_cannot_be_compared_is_a_users_error(small_release, tmp_path, capsys):
+    assert run(capsys, "diff", small_release, tmp_path / "nowhere")[0] == 2
+    status, _, err = run(capsys, "diff", small_release, tmp_path)
+    assert status == 2 and "is no release that is whole" in err and err.count("\n") == 1
+    status, _, err = run(capsys, "diff", small_release, small_release, "--rows", "rows.txt")
+    assert status == 2 and "rows are written as .parquet or .csv" in err

@@ -1,0 +1,272 @@
+"""Whole small releases for tests, all mock: made by the real stages, or derived from a made one.
+
+`build` invents a few hundred rows and lets the stages split, release and card do the rest.
+`remake` edits a release's rows and writes it anew, pages and manifest too, with the same code.
+"""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from transferz.dataset.card import card, complete
+from transferz.dataset.files import write_json
+from transferz.dataset.manifest import columns, content
+from transferz.dataset.release import release, write_config
+from transferz.dataset.split import groups, split
+from transferz.dataset.stage import COUNTS, TABLE, Layout
+from transferz.dataset.tables import read_table, write_table
+from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, TRUTH
+from transferz.schemas.files import CITATION_FILE, MANIFEST_FILE, data_files
+from transferz.schemas.frames import pandas_dtype
+
+ROOT = Path(__file__).parents[1]
+Edit = Callable[[str, pd.DataFrame], pd.DataFrame | None]
+
+
+def read_rows(release: Path, config: str) -> pd.DataFrame:
+    """Read all rows of a config: the columns of `RELEASE`, and ``split``; ascending ids."""
+    parts = [
+        read_table(path, RELEASE).assign(split=name)
+        for name, paths in data_files(release)[config].items()
+        for path in paths
+    ]
+    rows = pd.concat(parts, ignore_index=True).sort_values("object_id", ignore_index=True)
+    return rows.astype({"split": "string[pyarrow]"})
+
+
+def read_manifest(release: Path) -> dict[str, Any]:
+    return json.loads((release / MANIFEST_FILE).read_text(encoding="utf-8"))
+
+
+def remake(
+    source: Path,
+    to: Path,
+    *,
+    version: str = "1.0.0",
+    mock: bool = False,
+    edit: Edit | None = None,
+    reseal: bool = True,
+) -> Path:
+    """Derive a release from a built one, through the code that writes releases.
+
+    Its rows are the source's mock rows whatever the name says: for tests alone.
+
+    Parameters
+    ----------
+    source : Path
+        A built mock release; it is not changed.
+    to : Path
+        The new release directory, which must not exist; call it ``transferz``.
+    version : str
+        ``x.y.z``; a mock gets ``+mock`` added.
+    mock : bool
+        Whether the new one says that it is a mock. If not, it has no config ``truth`` and its
+        survey is ``cosmos2020``.
+    edit : callable, optional
+        Takes a config's name and its rows (columns of `RELEASE`, and ``split``) and returns the
+        rows to write, or None to leave the config out. ``group_id`` is computed anew afterwards.
+    reseal : bool
+        Whether card, manifest and the other pages are written for the new rows. If not they are
+        the source's, which the rows then contradict.
+
+    Returns
+    -------
+    Path
+        `to`.
+    """
+    frames = _edited(source, mock, edit)
+    to.mkdir(parents=True)
+    counts = {name: write_config(rows, to / name) for name, rows in frames.items()}
+    if not reseal:
+        for path in source.iterdir():
+            if path.name not in data_files(source):
+                (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to / path.name)
+        return to
+    complete(to, _manifest(read_manifest(source), to, version, mock, counts), ROOT / CITATION_FILE)
+    return to
+
+
+def _edited(source: Path, mock: bool, edit: Edit | None) -> dict[str, pd.DataFrame]:
+    frames = {
+        name: read_rows(source, name) for name in data_files(source) if mock or name != "truth"
+    }
+    if edit is None:
+        return frames
+    edited = {name: edit(name, rows) for name, rows in frames.items()}
+    kept = {name: rows.reset_index(drop=True) for name, rows in edited.items() if rows is not None}
+    radius = read_manifest(source)["parameters"]["match"]["radius_arcsec"]
+    together = pd.concat(kept, ignore_index=True).sort_values("ra", ignore_index=True)
+    group = groups(together, radius).set_axis(together["object_id"])  # no position comes last
+    group = group[~group.index.duplicated()]
+    return {name: rows.assign(group_id=rows["object_id"].map(group)) for name, rows in kept.items()}
+
+
+def _manifest(
+    old: Mapping[str, Any],
+    release: Path,
+    version: str,
+    mock: bool,
+    counts: Mapping[str, Mapping[str, int]],
+) -> dict[str, Any]:
+    manifest = {name: value for name, value in old.items() if name not in ("files", "sha256")}
+    parameters = {name: old["parameters"][name] for name in old["parameters"] if name != "mock"}
+    parameters["release"] = parameters["release"] | {"version": version}
+    made = {"mock": old["parameters"]["mock"]} if mock else {}
+    entry = {"version": version, "date": old["date"], "changes": {"Changed": ["A test's rows."]}}
+    history = old.get("history", [])
+    return manifest | {
+        "history": history if version in [one["version"] for one in history] else [entry, *history],
+        "version": version + ("+mock" if mock else ""),
+        "survey": "mock" if mock else "cosmos2020",
+        "mock": mock,
+        "columns": columns(),
+        "content": content(release),
+        "counts": old["counts"] | {"release": {"rows_out": dict(counts)}},
+        "parameters": made | parameters,
+    }
+
+
+def build(
+    data: Path,
+    *,
+    photometric: int = 600,
+    spectroscopic: int = 900,
+    seed: int = 0,
+    scheme: str = "hash",
+) -> Path:
+    """Make a small mock release with the stages split, release and card, of invented tables.
+
+    It holds pairs of close objects, objects that both samples share, by id and by position, and
+    null values in every column that may have them but the positions.
+
+    Parameters
+    ----------
+    data : Path
+        The folder of all surveys, which is made; what lies between the stages stays there.
+    photometric, spectroscopic : int
+        Rows before conflicts of splits are left out.
+    seed : int
+        Of the random numbers.
+    scheme : str
+        How the splits are made; else params.yaml is the project's.
+
+    Returns
+    -------
+    Path
+        The release, ``<data>/mock/release/transferz``.
+    """
+    layout = Layout("mock", data.absolute())
+    rng = np.random.default_rng(seed)
+    galaxiesml = _spectroscopic_rows(rng, spectroscopic)
+    matched = _matched_rows(rng, photometric, galaxiesml)
+    tables = {
+        layout.interim("match"): (matched, MATCHED),
+        layout.interim("select", "galaxiesml"): (galaxiesml, SPECTROSCOPIC),
+    }
+    for folder, (rows, table) in tables.items():
+        folder.mkdir(parents=True)
+        write_table(rows, folder / TABLE, table)
+    _write_counts(layout, len(matched), len(galaxiesml))
+    everything = pd.concat([galaxiesml["object_id"], matched["object_id"]]).drop_duplicates()
+    truth = pd.DataFrame({"object_id": everything.iloc[5:]})  # the first are no galaxies
+    truth["redshift_true"] = rng.uniform(0.05, 3.5, len(truth)).astype("float32")
+    write_table(truth, layout.raw / "truth.parquet", TRUTH)
+    with contextlib.chdir(_project(layout.data.with_name("project"), scheme)):
+        for stage in (split, release, card):
+            stage(layout)
+    return layout.release
+
+
+def _project(folder: Path, scheme: str) -> Path:
+    """Make a folder that stages can run in: the project's, but for a parameter."""
+    folder.mkdir()
+    for path in ROOT.iterdir():
+        if path.name not in ("params.yaml", "data"):
+            (folder / path.name).symlink_to(path)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["split"]["scheme"] = scheme
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def _photometry(rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """Positions, a third of them within 0.7″ of another one, and magnitudes."""
+    ra, dec = rng.uniform(149.6, 150.6, count), rng.uniform(1.7, 2.7, count)
+    near = count // 3
+    ra[:near] = ra[near : 2 * near] + rng.uniform(-1.3e-4, 1.3e-4, near)
+    dec[:near] = dec[near : 2 * near] + rng.uniform(-1.3e-4, 1.3e-4, near)
+    values: dict[str, Any] = {"ra": ra, "dec": dec}
+    for name in MAGNITUDES:
+        values[name] = rng.normal(22.5, 1.0, count)
+        values[f"{name}sigma"] = rng.uniform(0.005, 0.2, count)
+    return values
+
+
+def _typed(values: Mapping[str, Any], table: Any) -> pd.DataFrame:
+    frame = pd.DataFrame({name: values[name] for name in table.names})
+    return frame.astype({column.name: pandas_dtype(column) for column in table})
+
+
+def _spectroscopic_rows(rng: np.random.Generator, count: int) -> pd.DataFrame:
+    identifiers = 40_000_000_000_000_000 + rng.choice(10**9, count, replace=False)
+    values = _photometry(rng, count) | {
+        "object_id": identifiers,
+        "specz_name": [f"SURVEY-{k:06d}" for k in range(count)],
+        "specz_redshift": rng.uniform(0.05, 3.5, count),
+        "specz_redshift_err": rng.uniform(1e-5, 1e-3, count),
+        "specz_flag_homogeneous": np.ones(count, bool),
+        "specz_mag_i": rng.normal(21.0, 1.0, count),
+        "published_split": [None] * count,
+    }
+    return _typed(values, SPECTROSCOPIC)
+
+
+def _matched_rows(rng: np.random.Generator, count: int, galaxiesml: pd.DataFrame) -> pd.DataFrame:
+    """The first 40 are objects of GalaxiesML, the next 20 its galaxies under another id."""
+    values = _photometry(rng, count)
+    twins = galaxiesml["object_id"].to_numpy()[:60]
+    identifiers = 43_000_000_000_000_000 + rng.choice(10**9, count, replace=False)
+    identifiers[:40] = twins[:40]
+    for name in ("ra", "dec"):
+        values[name][:60] = galaxiesml[name].to_numpy()[:60] + rng.uniform(-5e-5, 5e-5, 60)
+    redshift = rng.uniform(0.05, 4.0, count)
+    values |= {
+        "object_id": identifiers,
+        "redshift": redshift,
+        "redshift_lo": redshift - 0.02,
+        "redshift_hi": np.where(rng.random(count) < 0.05, np.nan, redshift + 0.02),
+        "cosmos_id": 100 + rng.choice(10**6, count, replace=False),
+        "separation": rng.uniform(0.0, 1.0, count),
+        "galaxiesml_id": pd.array([*twins.tolist(), *([None] * (count - 60))], dtype="Int64"),
+        "published_split": [None] * count,
+    }
+    return _typed(values, MATCHED)
+
+
+def _write_counts(layout: Layout, matched: int, galaxiesml: int) -> None:
+    """What the stages before have counted: nothing was removed."""
+    cuts = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["select"]
+    rows = {"cosmos2020": matched, "hsc": matched, "galaxiesml": galaxiesml}
+    for name, count in rows.items():
+        selected = {cut["name"]: 0 for cut in cuts[name]["cuts"]}
+        for stage, removed in (("ingest", {}), ("select", selected)):
+            folder = layout.interim(stage, name)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / COUNTS, _counts(count, removed))
+    shared = {"shared": {"by_id": 40, "by_position": 20}}
+    removed = {"no_counterpart": 0, "counterpart_cut": 0}
+    write_json(layout.interim("match") / COUNTS, _counts(matched, removed) | shared)
+    layout.raw.mkdir(parents=True)
+    upstream = {f"{name}/invented.csv": {"sha256": "0" * 64, "bytes": 0} for name in rows}
+    write_json(layout.raw / COUNTS, {"rows_out": rows, "files": upstream})
+
+
+def _counts(rows: int, removed: Mapping[str, int]) -> dict[str, Any]:
+    return {"rows_in": rows, "removed": removed, "rows_out": rows}
