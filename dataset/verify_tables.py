@@ -1,6 +1,5 @@
-"""Every parquet file of a release: pages, columns, footer, values, content, index."""
+"""Every parquet file of a release: pages, columns, values, content, index."""
 
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
 from transferz.schemas.checks import check
 from transferz.schemas.files import INDEX_FILE, MANIFEST_FILE
 from transferz.schemas.frames import arrow_schema, to_frame
-from transferz.schemas.votable import CONTENT_KEY, DATATYPES, votable_description, votable_unit
 
 LABELS = ("redshift", "redshift_lo", "redshift_hi", "redshift_kind")
 """What the same object has otherwise in another config."""
@@ -113,82 +111,25 @@ def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
         yield Broken(name, "columns", "the columns in another order, or one twice", some(there))
 
 
-def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
-    """Check what a file's VOParquet footer says of its columns.
-
-    Parameters
-    ----------
-    path : Path
-        The parquet file.
-    name : str
-        What reports call it.
-    table : Table
-        The declaration.
-    """
-    text = (pq.read_metadata(path).metadata or {}).get(CONTENT_KEY.encode(), b"").decode("utf-8")
-    if not text:
-        yield Broken(name, "footer", "none", "VOTable metadata of the columns")
-        return
-    found, wanted = footer_fields(text), {one.name: _field(one) for one in table}
-    if list(found) != list(wanted):
-        yield Broken(name, "footer", f"columns {some(found)}", some(wanted))
-    for column in (one for one in wanted if one in found):
-        for fact, value in wanted[column].items():
-            if (here := found[column][fact]) != value:
-                yield Broken(name, "footer", f"{fact} '{here}' of column '{column}'", f"'{value}'")
-
-
-def _field(column: Column) -> dict[str, str]:
-    return {
-        "datatype": DATATYPES[column.dtype],
-        "unit": votable_unit(column.unit),
-        "ucd": column.ucd,
-        "description": votable_description(column),
-    }
-
-
-def footer_fields(text: str) -> dict[str, dict[str, str]]:
-    """Read the columns of a VOTable without data.
-
-    Parameters
-    ----------
-    text : str
-        The XML.
-
-    Returns
-    -------
-    dict
-        ``datatype``, ``unit``, ``ucd`` and ``description`` by column; empty where not given.
-
-    Raises
-    ------
-    ValueError, xml.etree.ElementTree.ParseError
-        If it is no such XML.
-    """
-    if "<!" in text:  # entities could blow it up, and we write no comments
-        raise ValueError("XML with declarations")
-    found = {}
-    for field in ET.fromstring(text).iterfind(".//{*}FIELD"):  # noqa: S314
-        facts = {name: field.get(name, "") for name in ("datatype", "unit", "ucd")}
-        facts["description"] = (field.findtext("{*}DESCRIPTION") or "").strip()
-        found[field.get("name", "")] = facts
-    return found
-
-
-def check_values(rows: pa.Table, name: str) -> Iterator[Broken]:
+def check_values(tables: Iterable[pa.Table], name: str) -> Iterator[Broken]:
     """Check rows against their declared bounds.
 
     Parameters
     ----------
-    rows : pyarrow.Table
-        Of one or more splits.
+    tables : iterable of pyarrow.Table
+        Splits of one config.
     name : str
         What reports call their file.
     """
     try:
-        check(to_frame(rows, RELEASE), RELEASE)
+        check(to_frame(_together(tables), RELEASE), RELEASE)
     except SchemaError as error:
         yield Broken(name, "bounds", str(error))
+
+
+def _together(tables: Iterable[pa.Table]) -> pa.Table:
+    """Rows of several files; whether nulls are allowed may differ in what the files state."""
+    return pa.concat_tables(list(tables), promote_options="default")
 
 
 def check_content(rows: pa.Table, name: str, stated: Mapping[str, Any]) -> Iterator[Broken]:
@@ -270,7 +211,7 @@ def read_rows(tables: Mapping[str, pa.Table], splits: Iterable[str]) -> pd.DataF
         The columns `KEPT`; ``row_hash`` of all columns and ``rest_hash`` of all but the labels,
         int64; ``split`` and ``file``, categories.
     """
-    rows = pa.concat_tables(list(tables.values()))
+    rows = _together(tables.values())
     rest = [column for column in rows.column_names if column not in LABELS]
     counts = [table.num_rows for table in tables.values()]
     kept = replace(RELEASE, columns=tuple(RELEASE[one] for one in KEPT))

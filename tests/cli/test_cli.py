@@ -88,7 +88,7 @@ def test_a_damaged_file_is_a_users_error(release_builder, tmp_path, capsys):
 
 def test_an_unknown_command_lists_those_there_are(capsys):
     assert cli.main(["trian"]) == 2
-    assert "no command 'trian'; there are: info, compare, train" in capsys.readouterr().err
+    assert "no command 'trian'; there are: info, compare, verify, diff, " in capsys.readouterr().err
 
 
 def test_a_missing_package_names_the_extra(tiny_release):

@@ -571,6 +571,18 @@ def test_a_page_that_differs_from_its_checksum(release):
     assert (TRAIN, "page_checksums") in resealed_files(release)
 
 
+def test_a_file_that_states_its_nulls_otherwise(release):
+    """As another program writes it: the same rows, which take more bytes in memory."""
+
+    def change(table):
+        return table.cast(pa.schema([field.with_nullable(True) for field in table.schema]))
+
+    rewrite(release, TRAIN, change)
+    findings = verify(reseal(release))
+    assert {(one.file, one.promise) for one in findings} == {("README.md", "card")}
+    assert all("bytes" in one.found or "dataset_size" in one.found for one in findings)
+
+
 def test_an_index_of_other_rows(release):
     shutil.copy(release / "galaxiesml/index.parquet", release / "combo/index.parquet")
     assert ("combo/index.parquet", "index") in resealed(release, index=False)

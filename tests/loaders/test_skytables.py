@@ -142,7 +142,9 @@ def test_files_keep_values_and_units(form, loaded, tmp_path):
             table[name] = u.Quantity(table[name].value, u.mag)
     expected = transferz.from_astropy(table)
     path = tmp_path / "table"
-    table.write(path, format=form)
+    # As text, astropy 8.0 writes past its buffer at some lengths of row (astropy#20419).
+    binary = {"tabledata_format": "binary2"} if form == "votable" else {}
+    table.write(path, format=form, **binary)
     found = transferz.from_astropy(QTable.read(path, format=form))
     for name in expected.column_names:
         mine, theirs = (
