@@ -48,12 +48,14 @@ lint: $(STAMP)
 	cd .typecheck && MYPYPATH=. mypy --config-file ../pyproject.toml -p transferz
 
 # The documents' figures and tables, from the release in data/mock; the colours are compared with
-# real galaxies where TRANSFERZ_REAL_DATA names the folder that holds them.
+# real galaxies where TRANSFERZ_REAL_DATA names the folder that holds them. The column reference,
+# from the schemas.
 EGS := $(TRANSFERZ_REAL_DATA)/egs_ugrizy_redshift.csv.gz
 
 docs: repro
 	python -m transferz.dataset.mock.report $(if $(TRANSFERZ_REAL_DATA),--real $(EGS))
-	cp data/mock/release/transferz/figures/distributions.png docs/mock/
+	cp data/mock/release/transferz/figures/*.png docs/mock/
+	python -m transferz.schemas.reference docs/columns.md
 
 clean:
 	rm -rf $(VENV) .typecheck build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

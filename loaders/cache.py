@@ -47,6 +47,28 @@ class Source:
         return Version.parse(self.tag.removeprefix("v"))
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A release that was fetched, now or earlier.
+
+    Attributes
+    ----------
+    path : Path
+        Its directory, absolute.
+    source : Source
+        What it is a copy of.
+    note : str
+        What the user should know of how it was come by, such as ``"offline, from cache"``.
+    """
+
+    path: Path
+    source: Source
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.source} on the Hub ({self.note}): {self.path}"
+
+
 def cache_folder() -> Path:
     """Return the folder of fetched releases.
 
@@ -76,14 +98,20 @@ def source_of(cache: Path, version: Version) -> Source | None:
     return source if source.tag == version.tag else None
 
 
+def kept(cache: Path, version: Version, repo: str) -> Source | None:
+    """Return the source of a cached version if it is whole and of that repository, else None."""
+    source = source_of(cache, version)
+    here = source is not None and source.repo == repo and is_whole(place(cache, version))
+    return source if here else None
+
+
 def cached_versions(cache: Path, repo: str) -> dict[Version, Source]:
     """List the versions of a repository that are here whole, the oldest first."""
     found = {}
     for folder in cache.glob("*/"):
         with contextlib.suppress(ParameterError):
             version = Version.parse(folder.name)
-            source = source_of(cache, version)
-            if source and source.repo == repo and is_whole(place(cache, version)):
+            if (source := kept(cache, version, repo)) is not None:
                 found[version] = source
     return dict(sorted(found.items()))
 

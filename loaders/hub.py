@@ -13,20 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.cache import (
-    Source,
-    adopt,
-    cache_folder,
-    cached_versions,
-    is_whole,
-    locked,
-    place,
-    source_of,
-)
+from transferz.cache import Fetched, Source, cache_folder, cached_versions, kept, place
 from transferz.connection import Unreachable, asking
-from transferz.manifest import listed_files, read_manifest, require_files
+from transferz.downloading import download
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.files import MANIFEST_FILE
 from transferz.schemas.versions import Version
 
 TRANSFERZ_REPO: str | None = None
@@ -50,28 +40,6 @@ class Reference:
 
     repo: str
     version: Version | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A release that was fetched, now or earlier.
-
-    Attributes
-    ----------
-    path : Path
-        Its directory, absolute.
-    source : Source
-        What it is a copy of.
-    note : str
-        What the user should know of how it was come by, such as ``"offline, from cache"``.
-    """
-
-    path: Path
-    source: Source
-    note: str
-
-    def __str__(self) -> str:
-        return f"{self.source} on the Hub ({self.note}): {self.path}"
 
 
 def default_repo() -> str | None:
@@ -197,7 +165,7 @@ def look_up(repo: str, version: Version | None, cache: Path) -> Fetched | Source
     Fetched or Source
         The former where it is in the cache, the latter where it is to be had from the Hub.
     """
-    if version and (here := _cached(cache, version, repo)):
+    if version and (here := kept(cache, version, repo)):
         return Fetched(place(cache, version), here, "from cache")
     tags: dict[Version, str] | None = None
     try:
@@ -211,7 +179,7 @@ def look_up(repo: str, version: Version | None, cache: Path) -> Fetched | Source
         there = ", ".join(map(str, tags)) or "none"
         raise ReleaseError(f"{repo} has no version {version}; it has: {there}")
     source = Source(repo, version.tag, tags[version])
-    here = _cached(cache, version, repo)
+    here = kept(cache, version, repo)
     return Fetched(place(cache, version), source, "from cache") if here == source else source
 
 
@@ -219,12 +187,6 @@ def _newest(repo: str, versions: dict[Version, Any]) -> Version:
     if not versions:
         raise ReleaseError(f"{repo} has no published version: no tag such as v1.0.0")
     return max(versions)
-
-
-def _cached(cache: Path, version: Version, repo: str) -> Source | None:
-    source = source_of(cache, version)
-    here = source is not None and source.repo == repo and is_whole(place(cache, version))
-    return source if here else None
 
 
 def _offline(cache: Path, repo: str, version: Version | None, reason: str) -> Fetched:
@@ -238,70 +200,6 @@ def _offline(cache: Path, repo: str, version: Version | None, reason: str) -> Fe
         )
     newest = max(here)
     return Fetched(place(cache, newest), here[newest], "offline, the newest in the cache")
-
-
-def download(source: Source, *, cache: Path | None = None) -> Fetched:
-    """Download a release beside its place in the cache, check all of it, then put it there.
-
-    Parameters
-    ----------
-    source : Source
-        As `look_up` finds it.
-    cache : Path, optional
-        As for `fetch`, whose errors it raises.
-    """
-    cache = cache or cache_folder()
-    release = place(cache, source.version)
-    with locked(cache, source.version):
-        if _cached(cache, source.version, source.repo) == source:  # another process was faster
-            return Fetched(release, source, "from cache")
-        before = source_of(cache, source.version)
-        try:
-            with adopt(cache, source) as staging, asking(source.repo):
-                _download_into(staging, source)
-        except Unreachable as reason:
-            raise ReleaseError(
-                f"fetching {source} broke off: {reason}; nothing was kept, run it again"
-            ) from None
-    replaced = before is not None and before.repo != source.repo
-    return Fetched(release, source, f"fetched, replacing {before}" if replaced else "fetched")
-
-
-def _download_into(staging: Path, source: Source) -> None:
-    import shutil
-
-    from huggingface_hub import hf_hub_download, snapshot_download
-
-    where = _place_on_hub(source) | {"local_dir": staging}
-    hf_hub_download(filename=MANIFEST_FILE, **where)
-    files = listed_files(read_manifest(staging), source.version, str(source))
-    snapshot_download(allow_patterns=list(files), **where)
-    require_files(staging, files, str(source))
-    shutil.rmtree(staging / ".cache", ignore_errors=True)  # the client's notes on the download
-
-
-def published_manifest(source: Source) -> dict[str, Any]:
-    """Fetch the manifest alone of a release that is read where it is.
-
-    Raises
-    ------
-    ReleaseError
-        Where it can't be had, or is not sound.
-    """
-    from huggingface_hub import hf_hub_download
-
-    try:
-        with asking(source.repo):
-            path = Path(hf_hub_download(filename=MANIFEST_FILE, **_place_on_hub(source)))
-    except Unreachable as reason:
-        raise ReleaseError(f"can't read {source}: {reason}") from None
-    manifest = read_manifest(path.parent)
-    listed_files(manifest, source.version, str(source))
-    return manifest
-
-
-def _place_on_hub(source: Source) -> dict[str, Any]:
-    return {"repo_id": source.repo, "repo_type": "dataset", "revision": source.commit}
 
 
 def _tags(repo: str) -> dict[Version, str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from transferz.cache import Source
-from transferz.hub import published_manifest
+from transferz.downloading import published_manifest
 from transferz.manifest import read_manifest, require_units
 from transferz.releases import Release, find_release, require_splits, seek_release
 from transferz.schemas.errors import ReleaseError
@@ -159,6 +158,8 @@ def _make_latest(release: Release, config: str, kwargs: dict[str, Any]) -> None:
     By the bare name and offline ``datasets`` takes the directory changed last (see its
     ``packaged_modules/cache``): without this, the release that was *prepared* last.
     """
+    import inspect
+
     import datasets
 
     known = inspect.signature(datasets.load_dataset).parameters

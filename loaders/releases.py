@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transferz.cache import Source, cache_folder
-from transferz.hub import Fetched, default_repo, download, look_up
+from transferz.cache import Fetched, Source, cache_folder
+from transferz.downloading import download
+from transferz.hub import default_repo, look_up
 from transferz.manifest import read_manifest
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME, data_files

@@ -15,7 +15,7 @@ test = load_dataset("transferz", "combo", split="test")
 table = to_astropy(test)
 frame = to_pandas(test)
 arrays = to_torch(test, bands="grizy")
-units(test)["g_cmodel_mag"]  # Unit("mag(AB)")
+units(test)["g_cmodel_mag"]  # 'mag(AB)'
 ```"""
 
 STOCK = """\

@@ -220,7 +220,11 @@ def test_two_repositories_with_one_version_do_not_mix(
     other = release_builder(tmp_path / "transferz", version="1.0.0", mock=False, seed=900)
     hub.add_release(REPO, real_release, "v1.0.0")
     hub.add_release("org/fork", other, "v1.0.0")
-    code = "from transferz.hub import *; print(fetch('org/transferz')); print(fetch('org/fork'))"
+    code = """
+    from transferz.hub import *
+    print(fetch("org/transferz"))
+    print(fetch("org/fork", Version.parse("1.0.0")))
+    """
     (_, line), _ = client.run(code)
     assert line.startswith("org/fork@v1.0.0 on the Hub (fetched, replacing org/transferz@v1.0.0)")
     assert contents(client.cache / "1.0.0/transferz") == contents(other)

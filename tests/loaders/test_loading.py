@@ -50,15 +50,6 @@ def test_config_and_split_as_datasets_spells_them(load):
     assert load("transferz", "combo", "test").data == test.data
 
 
-def test_split_expressions_and_other_arguments_pass_through(load):
-    assert load(split="train[:10%]").num_rows == 30
-    assert load(split="train+validation").num_rows == 360
-    assert [part.num_rows for part in load(split=["train", "test"])] == [300, 70]
-    assert load(split="all").num_rows == 480
-    streamed = load(split="test", streaming=True)
-    assert len(list(streamed)) == 70
-
-
 @pytest.mark.parametrize(
     ("args", "words"),
     [

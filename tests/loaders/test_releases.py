@@ -7,8 +7,7 @@ import pytest
 
 import transferz
 from transferz import releases
-from transferz.cache import Source
-from transferz.hub import Fetched
+from transferz.cache import Fetched, Source
 from transferz.releases import find_release
 from transferz.schemas import ParameterError, ReleaseError
 

@@ -115,7 +115,7 @@ def columns(draw):
     return made
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(made=columns())
 def test_any_dataset_comes_back_as_it_was(made):
     features = Features({name: feature for name, (feature, _) in made.items()})
