@@ -11,7 +11,6 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from transferz.cache import Fetched, Source, cache_folder, cached_versions, kept, place
 from transferz.connection import Unreachable, asking
@@ -80,7 +79,7 @@ def published_versions(repo: str) -> list[Version]:
         Where the repository can't be read, or the Hub can't be reached.
     """
     try:
-        return list(_tags(repo))
+        return _versions(repo)
     except Unreachable as reason:
         raise ReleaseError(f"can't list the versions in {repo}: {reason}") from None
 
@@ -167,26 +166,24 @@ def look_up(repo: str, version: Version | None, cache: Path) -> Fetched | Source
     """
     if version and (here := kept(cache, version, repo)):
         return Fetched(place(cache, version), here, "from cache")
-    tags: dict[Version, str] | None = None
     try:
-        tags = _tags(repo)
+        source = _published(repo, version)
     except Unreachable as error:
-        reason = str(error)
-    if tags is None:
-        return _offline(cache, repo, version, reason)
-    version = version or _newest(repo, tags)
-    if version not in tags:
-        there = ", ".join(map(str, tags)) or "none"
-        raise ReleaseError(f"{repo} has no version {version}; it has: {there}")
-    source = Source(repo, version.tag, tags[version])
-    here = kept(cache, version, repo)
-    return Fetched(place(cache, version), source, "from cache") if here == source else source
+        return _offline(cache, repo, version, str(error))
+    here = kept(cache, source.version, repo)
+    return Fetched(place(cache, source.version), source, "from cache") if here == source else source
 
 
-def _newest(repo: str, versions: dict[Version, Any]) -> Version:
+def _published(repo: str, version: Version | None) -> Source:
+    """Find a version in a repository, the newest by default."""
+    versions = _versions(repo)
     if not versions:
         raise ReleaseError(f"{repo} has no published version: no tag such as v1.0.0")
-    return max(versions)
+    version = version or versions[-1]
+    if version not in versions:
+        there = ", ".join(map(str, versions))
+        raise ReleaseError(f"{repo} has no version {version}; it has: {there}")
+    return Source(repo, version.tag, _commit(repo, version.tag))
 
 
 def _offline(cache: Path, repo: str, version: Version | None, reason: str) -> Fetched:
@@ -202,11 +199,19 @@ def _offline(cache: Path, repo: str, version: Version | None, reason: str) -> Fe
     return Fetched(place(cache, newest), here[newest], "offline, the newest in the cache")
 
 
-def _tags(repo: str) -> dict[Version, str]:
-    """Return a repository's versions, the oldest first, with the commits that they stand for."""
+def _versions(repo: str) -> list[Version]:
+    """Return the versions that a repository has tags for, the oldest first."""
     from huggingface_hub import HfApi
 
     with asking(repo):
         tags = HfApi().list_repo_refs(repo, repo_type="dataset").tags
-    versions = {Version.of_tag(tag.name): tag.target_commit for tag in tags}
-    return dict(sorted((one, commit) for one, commit in versions.items() if one is not None))
+    versions = (Version.of_tag(tag.name) for tag in tags)
+    return sorted(version for version in versions if version is not None)
+
+
+def _commit(repo: str, tag: str) -> str:
+    """Return the commit that a tag stands for; an annotated tag is an object of its own."""
+    from huggingface_hub import HfApi
+
+    with asking(repo):
+        return str(HfApi().dataset_info(repo, revision=tag).sha)

@@ -79,7 +79,7 @@ def test_the_newest_version_and_another_lie_side_by_side(hub, client, real_relea
     )
     assert "v1.10.0 on the Hub (from cache)" in again
     assert "v1.0.0 on the Hub (from cache)" in pinned
-    assert hub.kinds == ["refs"]  # the newest is asked for, a numbered one is not
+    assert hub.kinds == ["refs", "info"]  # the newest is asked for, a numbered one is not
 
 
 def test_a_damaged_file_on_the_hub_is_named_and_nothing_is_kept(
