@@ -87,13 +87,18 @@ def pyarrow_alone(place: Path) -> dict[str, np.ndarray]:
 
 
 def epoch_of_slices(tensors: transferz.Tensors) -> float:
-    """Go once through all rows; return a sum over batches, so that each is looked at."""
+    """Go once through all rows; return their sum, so that every number is looked at."""
     total, rows = 0.0, len(tensors.redshift)
     for start in range(0, rows, BATCH):
         stop = start + BATCH
-        batch = tensors.features[start:stop], tensors.errors[start:stop]
-        total += len(batch[0]) + len(batch[1]) + len(tensors.redshift[start:stop])
+        features, errors = tensors.features[start:stop], tensors.errors[start:stop]
+        total += sum_of(features, errors, tensors.redshift[start:stop])
     return total
+
+
+def sum_of(features: torch.Tensor, errors: torch.Tensor, redshift: torch.Tensor) -> float:
+    """What is done with a batch in every epoch here: all of it is read."""
+    return float(features.sum() + errors.sum() + redshift.sum())
 
 
 def epoch_of_loader(data: datasets.Dataset) -> float:
@@ -102,12 +107,12 @@ def epoch_of_loader(data: datasets.Dataset) -> float:
 
 
 def epoch_of_batches(batches: Iterable[dict[str, torch.Tensor]]) -> float:
-    """Put the columns of each batch side by side, as a network takes them."""
+    """Put the columns of each batch side by side, as a network takes them, and sum them."""
     total = 0.0
     for batch in batches:
         features = torch.stack([batch[name] for name in MAGNITUDES], dim=1)
         errors = torch.stack([batch[name] for name in ERRORS], dim=1)
-        total += len(features) + len(errors) + len(batch["redshift"])
+        total += sum_of(features, errors, batch["redshift"])
     return total
 
 
@@ -154,7 +159,7 @@ def measure(place: Path, cache: Path, quick: bool) -> dict[str, float]:
     repeats = 1 if quick else 3
     loader_s, also_seen = median_of(repeats, lambda: epoch_of_loader(data))
     iter_s, seen_too = median_of(3, lambda: epoch_of_batches(data.iter(batch_size=BATCH)))
-    assert seen == also_seen == seen_too == 3 * ROWS
+    np.testing.assert_allclose([also_seen, seen_too], seen, rtol=1e-5)  # stacked: other rounding
     return {
         "load_s": load_s,
         "pyarrow_s": pyarrow_s,

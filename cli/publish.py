@@ -1,7 +1,6 @@
 """Commands that hand a release on: to the Hub, to Zenodo."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,9 +83,10 @@ def _release(path: Path | None) -> Path:
 
 
 def _set_up_client(endpoint: str | None) -> None:
-    """Tell the Hub's client where the Hub is, and whether anyone watches."""
-    if endpoint:
-        os.environ["HF_ENDPOINT"] = endpoint.rstrip("/")  # read once, when it is imported
+    """Tell the Hub's client where the Hub is and how to upload, and whether anyone watches."""
+    from transferz.dataset.hub_settings import prepare
+
+    prepare(endpoint)  # before the import below, at which the client reads its environment
 
     from huggingface_hub import constants
     from huggingface_hub.utils.tqdm import disable_progress_bars

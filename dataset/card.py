@@ -109,7 +109,7 @@ def card(layout: Layout) -> None:
         Where the survey's files lie.
     """
     params = read_params("release", ReleaseParams)
-    history = history_of(params.version)
+    history = history_of(params.version, params.date)
     require_file(layout.release / "transferz" / INDEX_FILE)
     citation = require_file(Path(CITATION_FILE), "run this from the project's root")
     with replace_directory(layout.release, keep=data_files(layout.release)) as directory:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from transferz.dataset.citation import paper_eprint
 from transferz.dataset.front_matter import front_matter
 from transferz.dataset.page.contents import columns, configs
 from transferz.dataset.page.limits import limits
@@ -23,8 +24,9 @@ def card_text(manifest: dict[str, Any], citation: dict[str, Any], figures: dict[
     figures : dict of str to str
         Paths of ``distributions`` and ``flow``, relative to the card.
     """
+    eprint = paper_eprint(citation)
     sections = (
-        opening(manifest, figures["distributions"]),
+        opening(manifest, figures["distributions"], eprint),
         what_it_is(manifest),
         loading(manifest),
         configs(manifest),
@@ -35,4 +37,4 @@ def card_text(manifest: dict[str, Any], citation: dict[str, Any], figures: dict[
         citing(citation),
         versions(manifest),
     )
-    return f"---\n{front_matter(manifest)}---\n\n" + "\n\n".join(sections) + "\n"
+    return f"---\n{front_matter(manifest, eprint)}---\n\n" + "\n\n".join(sections) + "\n"

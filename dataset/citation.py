@@ -29,7 +29,7 @@ _TEXT = re.compile(
     r"(?P<author>[^,]+?) et al\. (?P<year>\d{4}), (?P<where>arXiv:\S+|[^:]+): (?P<title>.+)"
 )
 _JOURNAL = re.compile(r"(?P<journal>\D+) (?P<volume>\d+), (?P<start>\d+)")
-_EPRINT = re.compile(r"arxiv(?:\.org/abs/|:)(\d{4}\.\d{4,5})", re.IGNORECASE)
+EPRINT = re.compile(r"arxiv(?:\.org/abs/|:)(\d{4}\.\d{4,5})", re.IGNORECASE)
 
 
 def read_citation(path: Path) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
     match = _TEXT.fullmatch(citation.text)
     if match is None:
         return None
-    eprint = _EPRINT.search(f"{citation.url} {match['where']}")
+    eprint = EPRINT.search(f"{citation.url} {match['where']}")
     published = _JOURNAL.fullmatch(match["where"])
     return {
         "type": "article",
@@ -141,6 +141,34 @@ def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
 
 def _arxiv(eprint: str) -> dict[str, str]:
     return {"type": "other", "value": f"arXiv:{eprint}", "description": "arXiv identifier"}
+
+
+def paper_eprint(citation: dict[str, Any]) -> str:
+    """Return the arXiv identifier of the paper.
+
+    Parameters
+    ----------
+    citation : dict
+        The project's or a release's, as `read_citation` reads it.
+
+    Raises
+    ------
+    InputError
+        If the citation does not give it.
+    """
+    found = _eprint(citation.get(PAPER, {}))
+    if not found:
+        raise InputError(
+            f"the citation file has no identifier such as arXiv:YYMM.NNNNN under {PAPER}, to which "
+            "the card links; restore it"
+        )
+    return found
+
+
+def _eprint(reference: dict[str, Any]) -> str:
+    """The arXiv identifier of a CFF reference; empty where it has none."""
+    found = (EPRINT.search(one["value"]) for one in reference.get("identifiers", ()))
+    return next((match[1] for match in found if match), "")
 
 
 def bibtex(citation: dict[str, Any]) -> str:
@@ -175,7 +203,7 @@ def _release_entry(citation: dict[str, Any]) -> str:
 
 
 def _article(reference: dict[str, Any]) -> str:
-    eprint = next((_EPRINT.search(one["value"]) for one in reference.get("identifiers", ())), None)
+    eprint = _eprint(reference)
     fields = {
         "title": _tex(reference["title"]),
         "author": _authors(reference["authors"]),
@@ -183,7 +211,7 @@ def _article(reference: dict[str, Any]) -> str:
         "volume": reference.get("volume", ""),
         "pages": reference.get("start", ""),
         "year": str(reference["year"]),
-        "eprint": eprint[1] if eprint else "",
+        "eprint": eprint,
         "archivePrefix": "arXiv" if eprint else "",
         "note": reference.get("notes", ""),
     }

@@ -5,17 +5,23 @@ our choice: a real release IsDerivedFrom its catalogues, a mock only References 
 imitates.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from transferz.dataset.front_matter import licence, licence_url
+from transferz.dataset.citation import EPRINT, PAPER
+from transferz.dataset.front_matter import LICENCE, licence, licence_url
 from transferz.dataset.sources.registry import Edition, load_registry
+from transferz.schemas.files import (
+    CARD_FILE,
+    CITATION_FILE,
+    CROISSANT_FILE,
+    MANIFEST_FILE,
+    RELEASE_NAME,
+)
 
 SCHEMA = "http://datacite.org/schema/kernel-4"
 PUBLISHER = "Zenodo"
-PAPER = "preferred-citation"
-RIGHTS = {"CC-BY-4.0": "Creative Commons Attribution 4.0 International"}
+RIGHTS = {LICENCE: "Creative Commons Attribution 4.0 International"}
 FORMATS = (
     "application/zip",
     "application/vnd.apache.parquet",
@@ -29,18 +35,16 @@ MADE = "Made by a pipeline of checked stages from the catalogues named under rel
 MADE_UP = """\
 Made by a pipeline of checked stages from simulated catalogues in the formats of those named under \
 related identifiers: no value is a measurement."""
-METHODS = """\
-{made} The page README.md says how, with the number of objects that each cut removed; \
-MANIFEST.json lists every parameter, the sha256 of every file, upstream ones too, and the versions \
-of the packages used."""
-TECHNICAL = """\
-{archive} unpacks to the folder transferz: parquet files <config>/<split>-*.parquet with an IVOA \
-VOParquet footer that gives unit, UCD and description of each column, loaded by \
-datasets.load_dataset("transferz"). Beside it lie its pages, README.md, MANIFEST.json, \
-croissant.json (MLCommons Croissant) and CITATION.cff, and the checksums of all files: \
-sha256sum -c SHA256SUMS."""
-
-_ARXIV = re.compile(r"arxiv(?:\.org/abs/|:)(\d{4}\.\d{4,5})", re.IGNORECASE)
+METHODS = f"""\
+{{made}} The page {CARD_FILE} says how, with the number of objects that each cut removed; \
+{MANIFEST_FILE} lists every parameter, the sha256 of every file, upstream ones too, and the \
+versions of the packages used."""
+TECHNICAL = f"""\
+{{archive}} unpacks to the folder {RELEASE_NAME}: parquet files <config>/<split>-*.parquet with an \
+IVOA VOParquet footer that gives unit, UCD and description of each column, loaded by \
+datasets.load_dataset("{RELEASE_NAME}"), the figures of {CARD_FILE}, and {CROISSANT_FILE} \
+(MLCommons Croissant). Beside it lie its pages, {CARD_FILE}, {MANIFEST_FILE} and {CITATION_FILE}, \
+and the checksums of all files: sha256sum -c SHA256SUMS."""
 
 
 def datacite(
@@ -172,7 +176,7 @@ def _related(identifier: str, kind: str, relation: str, general: str) -> dict[st
 
 
 def _arxiv(text: str) -> str:
-    found = _ARXIV.search(text)
+    found = EPRINT.search(text)
     return f"arXiv:{found[1]}" if found else ""
 
 

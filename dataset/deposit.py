@@ -1,7 +1,8 @@
 """A folder ready for Zenodo: the release in one archive, its pages, checksums, metadata.
 
 Zenodo keeps no folders in a record, so the release goes there as one archive; the pages that a
-visitor wants to see first, or a program to read, lie beside it. The layout is our choice.
+visitor wants to see first lie beside it. Not croissant.json, though: its addresses are relative
+and hold where the archive is unpacked. The layout is our choice.
 """
 
 import hashlib
@@ -13,21 +14,21 @@ from typing import Any
 
 from transferz.dataset.citation import read_citation
 from transferz.dataset.datacite import datacite
-from transferz.dataset.files import read_json, replace_directory, write_json
+from transferz.dataset.files import read_json, real_path, replace_directory, write_json
 from transferz.dataset.verify import require_sound
 from transferz.schemas.errors import InputError
 from transferz.schemas.files import (
     CARD_FILE,
     CITATION_FILE,
-    CROISSANT_FILE,
     MANIFEST_FILE,
     RELEASE_NAME,
     file_digest,
 )
 
 DATACITE_FILE = "datacite.json"
-CHECKSUM_FILES = {"SHA256SUMS": "sha256", "MD5SUMS": "md5"}  # md5 is what Zenodo shows
-PAGES = (CARD_FILE, CITATION_FILE, CROISSANT_FILE, MANIFEST_FILE)
+SHA256_FILE = "SHA256SUMS"
+CHECKSUM_FILES = {SHA256_FILE: "sha256", "MD5SUMS": "md5"}  # md5 is what Zenodo shows
+PAGES = (CARD_FILE, CITATION_FILE, MANIFEST_FILE)
 
 _CHUNK = 1 << 20
 _FILE_MODE = 0o100644 << 16  # a plain file that all may read, as zip has it
@@ -51,7 +52,7 @@ def deposit(release: Path, out: Path) -> None:
     ReleaseError
         If the release breaks a promise.
     InputError
-        If `out` is something else than a deposit, or can't be written.
+        If `out` is something else than a deposit, was edited since, or can't be written.
     """
     _require_own(out, release)
     require_sound(release)
@@ -131,24 +132,44 @@ def _digest(path: Path, algorithm: str) -> str:
 
 
 def _require_own(out: Path, release: Path) -> None:
-    """Check that nothing but an older deposit would be replaced."""
-    if out.resolve().is_relative_to(release.resolve()):
+    """Check that nothing but an older deposit would be replaced, as it was written."""
+    place = real_path(out)
+    if place.is_relative_to(real_path(release)):
         raise InputError(f"{out} lies in the release itself; name a folder outside {release}")
-    if out.exists() and not _is_deposit(out):
+    if real_path(Path()).is_relative_to(place):
+        raise InputError(
+            f"{out} is or holds the folder that this runs in, and would be replaced as a whole; "
+            "name a folder in it, or another one"
+        )
+    if not place.exists() or _is_empty(place):
+        return
+    sums = _checksums(place)
+    if DATACITE_FILE not in sums or _names_in(place) != {*sums, *CHECKSUM_FILES}:
         raise InputError(
             f"{out} is there already and is no deposit of transferz; name a folder that is not "
             "there yet, or remove it first"
         )
+    for name, sha256 in sums.items():
+        if not (place / name).is_file() or _digest(place / name, "sha256") != sha256:
+            raise InputError(
+                f"{name} in {out} was changed since the deposit was written ({SHA256_FILE} tells), "
+                "and would be replaced; keep it elsewhere, then remove the deposit"
+            )
 
 
-def _is_deposit(folder: Path) -> bool:
-    """Whether a folder holds what its checksums list, and nothing else."""
-    if not folder.is_dir():
-        return False
-    sums = folder / "SHA256SUMS"
+def _is_empty(place: Path) -> bool:
+    return place.is_dir() and not _names_in(place)
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """The sha256 of each file that a deposit lists; empty if it is none."""
+    sums = folder / SHA256_FILE
     if not sums.is_file():
-        return not any(folder.iterdir())
-    listed = {line.split("  ", 1)[-1] for line in sums.read_text("utf-8").splitlines()}
-    return DATACITE_FILE in listed and {p.name for p in folder.iterdir()} == listed | {
-        *CHECKSUM_FILES
-    }
+        return {}
+    lines = sums.read_text("utf-8", errors="replace").splitlines()
+    pairs = (line.partition("  ") for line in lines)
+    return {name: sha256 for sha256, _, name in pairs}

@@ -12,7 +12,9 @@ from transferz.schemas import magnitude_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {"transferz": "#0072B2", "galaxiesml": "#D55E00"}  # Okabe-Ito, colour-blind safe
+COLOURS = {"transferz": "#0072B2", "galaxiesml": "#D55E00", "combo": "#009E73"}
+"""Of the configs in every figure: Okabe-Ito, colour-blind safe."""
+
 NAMES = {"transferz": "TransferZ (photo-z)", "galaxiesml": "GalaxiesML (spec-z)"}
 PANELS = {
     "redshift": np.arange(0.0, 4.05, 0.1),

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,10 @@ from transferz.schemas.files import json_text
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_BUSY = (errno.EBUSY, errno.EXDEV)
+
 
 @contextlib.contextmanager
 def replace_directory(target: Path, *, keep: Iterable[str] = ()) -> Iterator[Path]:
@@ -27,7 +32,8 @@ def replace_directory(target: Path, *, keep: Iterable[str] = ()) -> Iterator[Pat
     Parameters
     ----------
     target : Path
-        The directory to replace; it need not exist.
+        The directory to replace; it need not exist. Where it is a symbolic link, what that points
+        to is replaced.
     keep : iterable of str
         Names of entries that the new directory takes over from the old one, as hard links where
         the file system can make them.
@@ -42,6 +48,7 @@ def replace_directory(target: Path, *, keep: Iterable[str] = ()) -> Iterator[Pat
     InputError
         Where the disk is full or the folder can't be written.
     """
+    named, target = target, real_path(target)
     staging = target.parent / f".{target.name}.partial"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,15 +60,36 @@ def replace_directory(target: Path, *, keep: Iterable[str] = ()) -> Iterator[Pat
         _swap(staging, target)
     except OSError as error:
         raise InputError(
-            f"cannot write {target}: {error.strerror or error}; "
-            "free space or change the permissions and run again (the old output is untouched)"
+            f"cannot write {named}: {error.strerror or error}; {_remedy(error, target)} "
+            "and run again (the old output is untouched)"
         ) from error
     finally:
         _remove(staging)
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without symbolic links; what can't be followed, such as a loop, stays."""
+    return Path(os.path.realpath(path))
+
+
+def _remedy(error: OSError, target: Path) -> str:
+    """What may help, going by the error's number."""
+    above = next((one for one in target.parents if one.exists()), target)
+    if not above.is_dir():
+        return f"{above} is a file, not a folder: name another place"
+    if error.errno in _FULL:
+        return "free space"
+    if error.errno in _FORBIDDEN:
+        return "change the permissions, or name another place,"
+    if error.errno in _BUSY:
+        return "it is in use or a mount point: name a folder in it, or another place,"
+    return "free space, change the permissions or name another place"
+
+
 def _remove(directory: Path) -> None:
-    if directory.exists():
+    if directory.is_symlink():
+        directory.unlink()
+    elif directory.is_dir():
         shutil.rmtree(directory)
 
 
@@ -127,8 +155,8 @@ def replace_file(target: Path) -> Iterator[Path]:
         beside.replace(target)
     except OSError as error:
         raise InputError(
-            f"cannot write {target}: {error.strerror or error}; free space, change the permissions "
-            "or name another folder, and run again"
+            f"cannot write {target}: {error.strerror or error}; {_remedy(error, target)} "
+            "and run again"
         ) from error
     finally:
         with contextlib.suppress(OSError):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from transferz.dataset.figures import COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -22,10 +24,7 @@ NAMES = {
     "galaxiesml": "GalaxiesML",
     "transferz": "TransferZ, as released",
 }
-PHOTOMETRIC, SPECTROSCOPIC, BOTH, PLAIN = "#0072B2", "#D55E00", "#009E73", "#555555"
-"""Okabe-Ito, colour-blind safe; as in `transferz.dataset.figures`."""
-
-CONFIG_COLOURS = {"transferz": PHOTOMETRIC, "galaxiesml": SPECTROSCOPIC, "combo": BOTH}
+PHOTOMETRIC, SPECTROSCOPIC, PLAIN = COLOURS["transferz"], COLOURS["galaxiesml"], "#555555"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def _split(facts: dict[str, Any]) -> Box:
 
 def _config(name: str, splits: dict[str, int]) -> Box:
     lines = tuple((split, f"{rows:,}") for split, rows in splits.items())
-    colour = CONFIG_COLOURS.get(name, PLAIN)
+    colour = COLOURS.get(name, PLAIN)
     return Box(name, lines, ("rows", f"{sum(splits.values()):,}"), colour)
 
 

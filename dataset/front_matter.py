@@ -17,9 +17,6 @@ CONFIG_NOTES = {
     "truth": "the true redshift of every released mock galaxy",
 }
 
-PAPER_TAG = "arxiv:2411.18054"
-"""The Hub links a data set to its paper by this tag (Soriano et al. 2024)."""
-
 TAGS = (
     "astronomy",
     "cosmology",
@@ -29,11 +26,14 @@ TAGS = (
     "hyper-suprime-cam",
     "cosmos2020",
     "tabular",
-    PAPER_TAG,
 )
 
 OTHER_LICENCE = "as-its-sources-allow"
 """The Hub's ``license_name`` where no licence of our own can be given."""
+
+
+LICENCE = "CC-BY-4.0"
+"""The SPDX identifier of the licence of what we make."""
 
 
 def licence(manifest: dict[str, Any]) -> str:
@@ -50,7 +50,7 @@ def licence(manifest: dict[str, Any]) -> str:
         An SPDX identifier, or ``other`` where a release passes on the authors' own table, whose
         licence is theirs to say.
     """
-    return "other" if manifest["survey"] == "authors" else "CC-BY-4.0"
+    return "other" if manifest["survey"] == "authors" else LICENCE
 
 
 def licence_url(manifest: dict[str, Any]) -> str:
@@ -72,13 +72,20 @@ def pretty_name(manifest: dict[str, Any]) -> str:
     return "TransferZ (mock)" if manifest["mock"] else "TransferZ"
 
 
-def front_matter(manifest: dict[str, Any]) -> str:
-    """Return the card's YAML front matter, as the Hub and `datasets` read it.
+def front_matter(manifest: dict[str, Any], eprint: str) -> str:
+    """Return the card's YAML front matter; takes what `card_data` does."""
+    return yaml.safe_dump(card_data(manifest, eprint), sort_keys=False, allow_unicode=True)
+
+
+def card_data(manifest: dict[str, Any], eprint: str) -> dict[str, Any]:
+    """Return what the card's front matter holds, as the Hub and `datasets` read it.
 
     Parameters
     ----------
     manifest : dict
         As `transferz.dataset.manifest.describe` makes it.
+    eprint : str
+        The arXiv identifier of the paper, to which the Hub links the data set by a tag.
     """
     content = manifest["content"]
     data = DatasetCardData(
@@ -90,12 +97,12 @@ def front_matter(manifest: dict[str, Any]) -> str:
         source_datasets=["original"],
         task_categories=["tabular-regression"],
         task_ids=["tabular-single-column-regression"],
-        tags=[*TAGS, *(["mock", "simulated"] if manifest["mock"] else [])],
+        tags=[*TAGS, f"arxiv:{eprint}", *(["mock", "simulated"] if manifest["mock"] else [])],
         size_categories=[_size_category(_rows(content))],
         configs=[_config(name, splits) for name, splits in content.items()],
         dataset_info=[_info(name, splits) for name, splits in content.items()],
     )
-    return yaml.safe_dump(data.to_dict(), sort_keys=False, allow_unicode=True)
+    return dict(data.to_dict())
 
 
 def _other_licence(manifest: dict[str, Any]) -> dict[str, Any]:

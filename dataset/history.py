@@ -14,7 +14,7 @@ CHANGELOG_FILE = Path("dataset") / "CHANGELOG.md"
 KINDS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 """The kinds of change that Keep a Changelog 1.1.0 knows."""
 
-_RELEASE = re.compile(r"\[(?P<version>\d+\.\d+\.\d+)\] - (?P<date>\S+)")
+_RELEASE = re.compile(r"\[(?P<version>\S+)\] - (?P<date>\S+)")
 
 
 def read_history(path: Path = CHANGELOG_FILE) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def read_history(path: Path = CHANGELOG_FILE) -> list[dict[str, Any]]:
 def _entry(section: str, path: Path) -> dict[str, Any]:
     title, _, body = section.partition("\n")
     match = _RELEASE.fullmatch(title.strip())
-    if match is None or not _is_date(match["date"]):
+    if match is None or not (_is_version(match["version"]) and _is_date(match["date"])):
         raise ParameterError(
             f"{path}: expected a title '## [x.y.z] - YYYY-MM-DD', found '## {title}'; correct it"
         )
@@ -66,9 +66,15 @@ def _entry(section: str, path: Path) -> dict[str, Any]:
             f"{path}: version {match['version']} says nothing; below its title write a kind of "
             "change, such as '### Added', and a list"
         )
-    return {"version": str(Version.parse(match["version"])), "date": match["date"]} | {
-        "changes": changes
-    }
+    return {"version": match["version"], "date": match["date"], "changes": changes}
+
+
+def _is_version(text: str) -> bool:
+    """Whether a text is ``x.y.z``: the changelog holds for mock and real releases alike."""
+    try:
+        return not Version.parse(text).mock
+    except ParameterError:
+        return False
 
 
 def _is_date(text: str) -> bool:
@@ -90,13 +96,15 @@ def _changes(section: str, title: str, path: Path) -> tuple[str, list[str]]:
     return kind.strip(), [" ".join(item.split()) for item in items]
 
 
-def history_of(version: str, path: Path = CHANGELOG_FILE) -> list[dict[str, Any]]:
+def history_of(version: str, date: str, path: Path = CHANGELOG_FILE) -> list[dict[str, Any]]:
     """Return what the changelog says of a version and of those before it.
 
     Parameters
     ----------
     version : str
         ``x.y.z``, the one that is built.
+    date : str
+        Its date, ``YYYY-MM-DD``.
     path : Path
         The dataset's changelog.
 
@@ -108,7 +116,7 @@ def history_of(version: str, path: Path = CHANGELOG_FILE) -> list[dict[str, Any]
     Raises
     ------
     ParameterError
-        If the version has no entry.
+        If the version has no entry, or one of another date.
     """
     found = read_history(path)
     own = Version.parse(version)
@@ -118,5 +126,10 @@ def history_of(version: str, path: Path = CHANGELOG_FILE) -> list[dict[str, Any]
             f"parameter 'release.version': {path} has no entry for {version}, its newest is "
             f"{found[0]['version'] if found else 'none'}; add '## [{version}] - YYYY-MM-DD' with "
             "what changes in it"
+        )
+    if until[0]["date"] != date:
+        raise ParameterError(
+            f"parameter 'release.date': {date} is not the date of {version} in {path}, which is "
+            f"{until[0]['date']}; make them the same"
         )
     return until

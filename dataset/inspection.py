@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from transferz.dataset import verify_pages, verify_rows, verify_tables
-from transferz.dataset.manifest import read_split
+from transferz.dataset.manifest import read_split, table_content
 from transferz.dataset.verify_files import check_configs
 from transferz.dataset.verify_footer import check_footer
 from transferz.dataset.verify_report import Broken, safely, unreadable
@@ -42,7 +42,7 @@ class Inspection:
     checked : list of str
         The promises that were looked at.
     sizes : dict
-        config -> split -> ``rows`` and ``bytes`` of what was read.
+        config -> split -> ``rows``, ``bytes`` and ``content`` of what was read.
     """
 
     def __init__(self, release: Path, manifest: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ class Inspection:
         self.manifest = manifest
         self.broken: list[Broken] = []
         self.checked: list[str] = list(FILES)
-        self.sizes: dict[str, dict[str, dict[str, int]]] = {}
+        self.sizes: dict[str, dict[str, dict[str, Any]]] = {}
         self._table: Table = RELEASE
         self._ours = True
         self._rows: dict[str, pd.DataFrame] = {}
@@ -110,7 +110,7 @@ class Inspection:
         """Check a config's files; keep what promises across files need, if they can be read."""
         parts = {split: self._split(config, split, paths) for split, paths in splits.items()}
         index = self.release / config / INDEX_FILE
-        whole = self._file(index, INDEX)
+        whole = self._file(index, INDEX) and self._read([index]) is not None
         tables = {self._label(splits[one]): part for one, part in parts.items() if part is not None}
         if len(tables) < len(splits) or not self._ours:
             return
@@ -149,37 +149,45 @@ class Inspection:
     def _split(self, config: str, split: str, paths: list[Path]) -> pa.Table | None:
         """Check a split's files but for the values; the rows, if they can be looked at."""
         sound = [self._file(path, self._table) for path in paths]
-        name = self._label(paths)
-        table = self._attempt(name, "page_checksums", read_split, paths)
+        name, table = self._label(paths), self._read(paths)
         if table is None:
             return None
+        size = table_content(table)
         stated = self.manifest["content"].get(config, {}).get(split, {})
-        self._check(name, "content", verify_tables.check_content, table, name, stated)
-        size = {"rows": table.num_rows, "bytes": table.nbytes}
+        self._check(name, "content", verify_tables.check_content, size, name, stated)
         self.sizes.setdefault(config, {})[split] = size
         return table if all(sound) else None
 
+    def _read(self, paths: list[Path]) -> pa.Table | None:
+        """Read files whose pages agree with their checksums; None, and a finding, if they don't."""
+        return self._attempt(self._label(paths), "page_checksums", read_split, paths)
+
     def applies(self, promise: str) -> bool:
         """Whether such a release makes a promise at all."""
-        if promise == "own_split":  # a published split follows from nothing that a release holds
-            return bool(self.manifest["parameters"]["split"]["scheme"] != "published")
         return promise != "truth" or bool(self.manifest["mock"])
+
+    def _provable(self, promise: str) -> bool:
+        """Whether a promise can be checked: splits that authors published follow from nothing."""
+        scheme, survey = self.manifest["parameters"]["split"]["scheme"], self.manifest["survey"]
+        published = (scheme, survey) == ("published", "authors")
+        return self.applies(promise) and not (published and promise == "own_split")
 
     def _across(self) -> None:
         """Check what rows of several files promise together."""
         rows, parameters = self._rows, self.manifest["parameters"]
         for promise, check in verify_rows.OF_ROWS.items():
-            if self.applies(promise):
+            if self._provable(promise):
                 self._check(MANIFEST_FILE, promise, check, rows)
         for promise, check_by in verify_rows.OF_ROWS_AND_PARAMETERS.items():
-            if self.applies(promise):
+            if self._provable(promise):
                 self._check(MANIFEST_FILE, promise, check_by, rows, parameters)
 
     def _pages(self) -> None:
-        version, date = self.manifest["version"], self.manifest["date"]
-        release, table = self.release, self._table
-        self._check(CARD_FILE, "card", verify_pages.check_card, release, version, self.sizes, table)
+        release, manifest, table = self.release, self.manifest, self._table
+        card, croissant = verify_pages.check_card, verify_pages.check_croissant
+        self._check(CARD_FILE, "card", card, release, manifest, self.sizes, table)
         self._check(
-            CROISSANT_FILE, "croissant", verify_pages.check_croissant, release, version, table
+            CROISSANT_FILE, "croissant", croissant, release, manifest, table, ours=self._ours
         )
+        version, date = manifest["version"], manifest["date"]
         self._check(CITATION_FILE, "citation", verify_pages.check_citation, release, version, date)

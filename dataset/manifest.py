@@ -105,8 +105,7 @@ def editions(layout: Layout) -> dict[str, str]:
 def _parameters(layout: Layout) -> dict[str, Any]:
     """The parameters that the release depends on.
 
-    Not where the previous release lies: that may be a path of this machine, and the counts of the
-    stage `release` name its version.
+    Not the previous release: it is compared with, and nothing that is written depends on it.
     """
     sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
     made = {"mock": sections["mock"]} if layout.is_mock else {}

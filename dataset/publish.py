@@ -81,6 +81,8 @@ def _carry_out(plan: Plan, local: Local, there: Repository, head: str, say: Say)
         say(plan.changes)
     if plan.deletions:
         say(f"deleting from the former version: {some(plan.deletions)}")
+    if plan.kept:
+        say(_kept(plan))
     if plan.uploads or plan.deletions:
         say(f"uploading what {there.name} lacks: {_amount(len(plan.uploads), plan.size)}")
         commit = there.commit(plan.uploads, plan.deletions, title, head)
@@ -113,8 +115,13 @@ def _rehearse(local: Local, there: Repository, private: bool, say: Say) -> None:
     lines = [plan.changes] if plan.changes else []
     lines += [f"upload {local.files[name].size:>12,} bytes  {name}" for name in plan.uploads]
     lines += [f"delete {'':>18}  {name}" for name in plan.deletions]
+    lines += [_kept(plan)] if plan.kept else []
     say("\n".join([*lines, f"tag {local.version.tag}, manifest sha256 {local.digest}"]))
     say(f"dry run: would upload {_amount(len(plan.uploads), plan.size)}; nothing was changed")
+
+
+def _kept(plan: Plan) -> str:
+    return f"left as they are, being of no release: {some(plan.kept)}"
 
 
 def _amount(files: int, size: int) -> str:

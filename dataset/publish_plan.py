@@ -1,10 +1,14 @@
 """Whether a release may be published to a repository, and what has to be uploaded for it."""
 
-import re
+import hashlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from transferz import hub
 from transferz.dataset.files import read_json
@@ -12,13 +16,14 @@ from transferz.dataset.remote import Content, Repository, State
 from transferz.dataset.verify import require_sound
 from transferz.dataset.versions import compare, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.files import CARD_FILE, MANIFEST_FILE
+from transferz.schemas.files import CARD_FILE, MANIFEST_FILE, json_text
 from transferz.schemas.versions import MOCK, Version
+
+HIDDEN_CARD = ".huggingface.yaml"
+"""What `datasets` reads over the card, where it is there; no release has one."""
 
 SHOWN = 5
 """Files that a message names at most."""
-
-_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,23 @@ class Local:
     files: Mapping[str, Content]
 
     def differing(self, there: Mapping[str, Content]) -> list[str]:
-        """List the files that `there` lacks, holds with other content, or has beside these."""
-        changed = [name for name, one in self.files.items() if not one.is_at(there.get(name))]
-        return changed + sorted(set(there) - set(self.files))
+        """List the files that `there` lacks or holds with other content, and disturbing ones."""
+        return self.lacking(there) + self.disturbing(there)
+
+    def lacking(self, there: Mapping[str, Content]) -> list[str]:
+        """List the files that `there` lacks or holds with other content."""
+        return [name for name, one in self.files.items() if not one.is_at(there.get(name))]
+
+    def disturbing(self, names: Iterable[str]) -> list[str]:
+        """List files that are none of the release's and that `datasets` could read as if."""
+        folders = {_folder(name) for name in self.files} - {""}
+        others = sorted(set(names) - set(self.files))
+        return [name for name in others if name == HIDDEN_CARD or _folder(name) in folders]
+
+
+def _folder(name: str) -> str:
+    """The first folder of a path; empty for a file at the top."""
+    return name.rpartition("/")[0].partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +76,9 @@ class Plan:
     uploads : mapping
         path in the repository -> file, of those that it lacks or holds with other content.
     deletions : tuple of str
-        Files that it holds and the release does not.
+        Files of the release there that this one lacks.
+    kept : tuple of str
+        Files there that are of no release.
     size : int
         Bytes of the uploads.
     changes : str
@@ -66,6 +87,7 @@ class Plan:
 
     uploads: Mapping[str, Path]
     deletions: tuple[str, ...]
+    kept: tuple[str, ...]
     size: int
     changes: str
 
@@ -85,7 +107,22 @@ def read_local(release: Path, repo: str) -> Local:
     require_fitting_name(repo, version)
     names = sorted([*manifest["files"], MANIFEST_FILE])
     files = {name: Content.of(release / name) for name in names}
+    _require_as_listed(release, manifest, files)
     return Local(release, version, manifest["sha256"], files)
+
+
+def _require_as_listed(
+    release: Path, manifest: Mapping[str, Any], files: Mapping[str, Content]
+) -> None:
+    """Check that the bytes hashed are those that were verified: nothing changed in between."""
+    expected = {name: one["sha256"] for name, one in manifest["files"].items()}
+    expected[MANIFEST_FILE] = hashlib.sha256(json_text(manifest).encode()).hexdigest()
+    for name, sha256 in expected.items():
+        if files[name].sha256 != sha256:
+            raise ReleaseError(
+                f"{release / name} changed while the release was read: expected sha256 {sha256}, "
+                f"found {files[name].sha256}; let nothing write there, and run it again"
+            )
 
 
 def require_name(repo: str) -> None:
@@ -96,10 +133,16 @@ def require_name(repo: str) -> None:
     ReleaseError
         If not.
     """
-    if not _NAME.fullmatch(repo):
+    try:
+        validate_repo_id(repo)
+        sound = "/" in repo
+    except HFValidationError:
+        sound = False
+    if not sound:
         raise ReleaseError(
             f"'{repo}' is no dataset repository's name: expected its owner and its name, as "
-            "org/name, of letters, digits, '-', '_' and '.'"
+            "org/name, of letters, digits, '-', '_' and '.', each of which begins and ends with a "
+            "letter, a digit or '_', with no '--' or '..' in it and no .git at its end"
         )
 
 
@@ -149,20 +192,35 @@ def make_plan(local: Local, there: Repository, state: State) -> Plan:
     Raises
     ------
     ReleaseError
-        If the repository holds something else than releases, a newer version, or one after which
-        this one's number contradicts what changed.
+        If the repository holds something else than releases, files in a release's folders that
+        none has, a newer version, or one after which this one's number contradicts what changed.
     """
-    if MANIFEST_FILE not in state.files and set(state.files) - {CARD_FILE}:
+    _require_ours(there, state)
+    others = set(state.files) - set(local.files)
+    former = others & (state.listed or set())
+    if disturbing := local.disturbing(others - former):
         raise ReleaseError(
-            f"{there.name} holds files that are no release ({some(state.files)}), and publishing "
-            "would delete them: name another repository, or empty this one first"
+            f"{there.name} holds files among the release's that it does not have "
+            f"({some(disturbing)}), and datasets could take them for its own: move or delete them "
+            "there first"
         )
-    changed = [name for name, one in local.files.items() if not one.is_at(state.files.get(name))]
+    changed = local.lacking(state.files)
     return Plan(
         uploads={name: local.path / name for name in changed},
-        deletions=tuple(sorted(set(state.files) - set(local.files))),
+        deletions=tuple(sorted(former)),
+        kept=tuple(sorted(others - former)),
         size=sum(local.files[name].size for name in changed),
         changes=_changes(local, there, state),
+    )
+
+
+def _require_ours(there: Repository, state: State) -> None:
+    """Check that a repository holds releases, or nothing but the card that the Hub may make."""
+    if state.versions or state.listed or not set(state.files) - {CARD_FILE}:
+        return
+    raise ReleaseError(
+        f"{there.name} holds files that are no release ({some(sorted(state.files))}), and its "
+        "pages would be replaced: name another repository, or empty this one first"
     )
 
 

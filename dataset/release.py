@@ -9,7 +9,7 @@ from transferz.dataset.files import replace_directory, write_json
 from transferz.dataset.hashing import hash_rows
 from transferz.dataset.lookup import look_up
 from transferz.dataset.params import read_params
-from transferz.dataset.previous import changes_since, read_previous
+from transferz.dataset.previous import read_previous, require_successor
 from transferz.dataset.release_params import ReleaseParams
 from transferz.dataset.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.tables import read_table, write_table
@@ -182,16 +182,17 @@ def release(layout: Layout) -> None:
     Raises
     ------
     ReleaseError
-        If the version contradicts what changed since the previous release; nothing is replaced.
+        If the version contradicts what changed since the previous release, or that can't be had;
+        nothing is replaced.
     """
     params = read_params("release", ReleaseParams)
-    previous = read_previous(params)
+    previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
     found = configs(layout)
     with replace_directory(layout.release) as directory:
         counts = {name: write_config(rows, directory / name) for name, rows in found.items()}
-        since = changes_since(previous, params.version, directory, mock=layout.is_mock)
+        require_successor(previous, params.version, directory, mock=layout.is_mock)
     with replace_directory(layout.interim("release")) as directory:
-        write_json(directory / COUNTS, {"rows_out": counts} | since)
+        write_json(directory / COUNTS, {"rows_out": counts})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Endpoint and login are those of `huggingface_hub`: ``HF_ENDPOINT``, and ``hf aut
 """
 
 import hashlib
+import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,9 @@ from huggingface_hub import (
 from huggingface_hub.hf_api import RepoFile
 
 from transferz.dataset.hub_errors import talking
+from transferz.dataset.hub_settings import require_endpoint, require_token
 from transferz.schemas.errors import ReleaseError
+from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME
 from transferz.schemas.versions import Version
 
 KEPT = (".gitattributes",)
@@ -79,12 +83,16 @@ class State:
         path -> `Content`, on the main branch.
     versions : tuple of Version
         Those that have a tag, ascending.
+    listed : frozenset of str or None
+        The files that the manifest on the main branch lists, with itself; None where there is no
+        manifest of ours.
     """
 
     head: str
     private: bool
     files: Mapping[str, Content]
     versions: tuple[Version, ...]
+    listed: frozenset[str] | None = None
 
 
 class Repository:
@@ -94,9 +102,15 @@ class Repository:
     ----------
     name : str
         ``org/name``.
+
+    Raises
+    ------
+    ParameterError
+        If the Hub's address is none that may be shown in messages.
     """
 
     def __init__(self, name: str) -> None:
+        require_endpoint(constants.ENDPOINT)
         self.name = name
         self._api = HfApi()
 
@@ -108,11 +122,13 @@ class Repository:
     def require_login(self) -> None:
         """Check that there is a token to write with."""
         with talking(self.name):
-            if get_token() is None:
-                raise ReleaseError(
-                    "not logged in to the Hub: run `hf auth login`, or set HF_TOKEN to a token "
-                    f"that may write to {self.name}"
-                )
+            token = get_token()
+        if token is None:
+            raise ReleaseError(
+                "not logged in to the Hub: run `hf auth login`, or set HF_TOKEN to a token "
+                f"that may write to {self.name}"
+            )
+        require_token(token, "the login's token (`hf auth login`, or HF_TOKEN)")
 
     def state(self) -> State | None:
         """Read what it holds; None where there is no such repository, or none one may see.
@@ -128,7 +144,9 @@ class Repository:
             except errors.RepositoryNotFoundError:
                 return None
             head = str(info.sha)
-            return State(head, bool(info.private), self._tree(head), self._versions())
+            files = self._tree(head)
+            listed = self._listed(head) if MANIFEST_FILE in files else None
+            return State(head, bool(info.private), files, self._versions(), listed)
 
     def files_of(self, revision: str) -> Mapping[str, Content]:
         """List the files of a commit or tag: path -> `Content`."""
@@ -193,6 +211,17 @@ class Repository:
                 f"not {commit[:7]}; run again to compare with it"
             )
 
+    def _listed(self, revision: str) -> frozenset[str] | None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = self._api.hf_hub_download(
+                self.name,
+                MANIFEST_FILE,
+                repo_type="dataset",
+                revision=revision,
+                local_dir=folder,
+            )
+            return listed_in(Path(path).read_bytes())
+
     def _versions(self) -> tuple[Version, ...]:
         tags = self._api.list_repo_refs(self.name, repo_type="dataset").tags
         return tuple(sorted(one for tag in tags if (one := Version.of_tag(tag.name))))
@@ -206,3 +235,14 @@ class Repository:
             for one in entries
             if isinstance(one, RepoFile) and one.path not in KEPT
         }
+
+
+def listed_in(manifest: bytes) -> frozenset[str] | None:
+    """Return the files that a manifest lists, and itself; None if it is none of a release."""
+    try:
+        content = json.loads(manifest)
+        if content["name"] == RELEASE_NAME:
+            return frozenset([*content["files"], MANIFEST_FILE])
+    except (ValueError, KeyError, TypeError, RecursionError):  # somebody else's, or damaged
+        pass
+    return None

@@ -2,21 +2,37 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from transferz.dataset.stage import SURVEYS
 from transferz.dataset.verify_report import Broken, safely, some
+from transferz.schemas import CONFIGS, SPLITS
 from transferz.schemas.column import Dtype
-from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME, file_digest, json_text, self_digest
+from transferz.schemas.files import (
+    CARD_FILE,
+    CITATION_FILE,
+    CROISSANT_FILE,
+    INDEX_FILE,
+    MANIFEST_FILE,
+    file_digest,
+    json_text,
+    self_digest,
+)
 from transferz.schemas.versions import Version
 
 TOLERATED = (".gitattributes", ".cache/huggingface/")
 """What the Hub adds to a repository and its client to a download."""
+
+_PAGES = "|".join(map(re.escape, (CARD_FILE, CITATION_FILE, CROISSANT_FILE)))
+_DATA = rf"{re.escape(INDEX_FILE)}|(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet"
+_LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|(?:{'|'.join(CONFIGS)})/(?:{_DATA})", re.ASCII)
+"""The names that a release's files have."""
 
 
 class _Entry(BaseModel):
@@ -44,7 +60,7 @@ class _Declared(_Entry):
 
 
 class _Match(_Entry):
-    radius_arcsec: float
+    radius_arcsec: float = Field(gt=0, le=60)  # as params.yaml may state it
 
 
 class _Split(_Entry):
@@ -127,8 +143,6 @@ def _misshapen(content: Mapping[str, Any]) -> Iterator[Broken]:
     if len(mocks) > 1 or shape.survey not in SURVEYS:
         found = f"version {shape.version}, survey {shape.survey}, mock {shape.mock}"
         yield Broken(MANIFEST_FILE, "manifest", found, "all of them of a mock, or none")
-    if shape.name != RELEASE_NAME:
-        yield Broken(MANIFEST_FILE, "manifest", f"name '{shape.name}'", f"'{RELEASE_NAME}'")
 
 
 def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[Broken]:
@@ -151,6 +165,8 @@ def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Itera
 def _check_file(release: Path, name: str, stated: Mapping[str, Any]) -> Iterator[Broken]:
     if _leads_out(name) or not (release / name).parent.resolve().is_relative_to(release.resolve()):
         yield Broken(name, "files", "a name that leads out of the release", "one inside it")
+    elif not _LAYOUT.fullmatch(name):
+        yield Broken(name, "files", "a file that is no part of a release", "none")
     elif problem := _not_a_file(release / name):
         yield Broken(name, "files", problem, "a file")
     elif (size := (release / name).stat().st_size) != stated["bytes"]:

@@ -9,40 +9,39 @@ from typing import Any
 import yaml
 from huggingface_hub import DatasetCard
 
-from transferz.dataset.verify_report import Broken, some
+from transferz.dataset.citation import paper_eprint, read_citation
+from transferz.dataset.croissant import croissant
+from transferz.dataset.front_matter import card_data
+from transferz.dataset.verify_differences import differences, without
+from transferz.dataset.verify_report import Broken
 from transferz.schemas import Table
 from transferz.schemas.croissant import column_fields
 from transferz.schemas.features import feature_list
-from transferz.schemas.files import (
-    CARD_FILE,
-    CITATION_FILE,
-    CROISSANT_FILE,
-    INDEX_FILE,
-    data_files,
-    file_digest,
-)
+from transferz.schemas.files import CARD_FILE, CITATION_FILE, CROISSANT_FILE, json_text
+from transferz.schemas.reference import column_table
 
-Sizes = Mapping[str, Mapping[str, Mapping[str, int]]]
-"""config -> split -> ``rows`` and ``bytes``, as they are in the data."""
+Sizes = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""config -> split -> ``rows``, ``bytes`` and ``content``, as they are in the data."""
 
 _COUNT = re.compile(r"\d[\d,]*")
 _GALAXIES = re.compile(r"(\d[\d,]*) galaxies")
-_FIELD = ("name", "dataType", "unitText", "additionalProperty", "description", "source")
 
 
 def _card(found: str, expected: object = "") -> Broken:
     return Broken(CARD_FILE, "card", found, str(expected))
 
 
-def check_card(release: Path, version: str, sizes: Sizes, table: Table) -> Iterator[Broken]:
-    """Check the card's title, front matter and row counts.
+def check_card(
+    release: Path, manifest: Mapping[str, Any], sizes: Sizes, table: Table
+) -> Iterator[Broken]:
+    """Check the card's title, front matter, row counts and columns.
 
     Parameters
     ----------
     release : Path
         The release directory.
-    version : str
-        As the manifest says.
+    manifest : mapping
+        The release's manifest.
     sizes : mapping
         What the data hold.
     table : Table
@@ -50,51 +49,35 @@ def check_card(release: Path, version: str, sizes: Sizes, table: Table) -> Itera
     """
     card = DatasetCard((release / CARD_FILE).read_bytes().decode("utf-8"))
     title = next((line for line in card.text.splitlines() if line.startswith("# ")), "no title")
-    if version not in title.split():
-        yield _card(f"'{title}'", f"a title with version {version}")
-    front = card.data.to_dict()
-    yield from _card_configs(release, front.get("configs") or [], sizes)
-    infos = front.get("dataset_info") or []
-    infos = {one["config_name"]: one for one in ([infos] if isinstance(infos, dict) else infos)}
-    if list(infos) != list(sizes):
-        yield _card(f"dataset_info of {some(infos) or 'no config'}", ", ".join(sizes))
-    for config in (one for one in sizes if one in infos):
-        yield from _card_info(config, infos[config], sizes[config], table)
+    if manifest["version"] not in title.split():
+        yield _card(f"'{title}'", f"a title with version {manifest['version']}")
+    eprint = paper_eprint(read_citation(release / CITATION_FILE))
+    wanted = card_data({**manifest, "content": sizes}, eprint)
+    for info in wanted["dataset_info"]:
+        info["features"] = feature_list(table)
+    for where, found, expected in differences(_worded(card.data.to_dict()), _worded(wanted)):
+        yield _card(f"{where}: {found}", expected)
     yield from _card_text(card.text, sizes)
+    yield from _card_columns(card.text, table)
 
 
-def _card_configs(release: Path, configs: list[dict[str, Any]], sizes: Sizes) -> Iterator[Broken]:
-    named = [one["config_name"] for one in configs]
-    default = [one["config_name"] for one in configs if one.get("default")]
-    if named != list(sizes) or default != list(sizes)[:1]:
-        wanted = f"{', '.join(sizes)}, the first by default"
-        yield _card(f"configs {some(named)} with default {some(default) or 'none'}", wanted)
-    there = data_files(release)
-    for one in (one for one in configs if one["config_name"] in there):
-        config = one["config_name"]
-        found = {
-            part["split"]: sorted(release.glob(part["path"])) for part in one.get("data_files", [])
-        }
-        if found != there[config]:
-            yield _card(f"data_files of '{config}' for {some(found)}", "its files, split by split")
+def _worded(front: dict[str, Any]) -> dict[str, Any]:
+    """Front matter with, of the configs' descriptions, only that which `datasets` caches by."""
+    for config in front.get("configs") or []:
+        config["description"] = str(config.get("description")).rpartition("; ")[2]
+    return front
 
 
-def _card_info(
-    config: str, info: Mapping[str, Any], sizes: Mapping[str, Mapping[str, int]], table: Table
-) -> Iterator[Broken]:
-    features, wanted = info.get("features") or [], feature_list(table)
-    if features != wanted:
-        wrong = [one for one in features if one not in wanted] or ["fewer, or another order"]
-        yield _card(f"features of '{config}': {some(wrong)}", "the columns' names, types and units")
-    found = {one["name"]: (one["num_examples"], one["num_bytes"]) for one in info.get("splits", [])}
-    there = {split: (size["rows"], size["bytes"]) for split, size in sizes.items()}
-    for split in {**found, **there}:
-        if found.get(split) != there.get(split):
-            what = f"rows and bytes of '{config}' {split}: {found.get(split)}"
-            yield _card(f"front matter: {what}", there.get(split))
-    total = sum(size["bytes"] for size in sizes.values())
-    if info.get("dataset_size", total) != total:
-        yield _card(f"front matter: dataset_size {info['dataset_size']} of '{config}'", total)
+def _card_columns(text: str, table: Table) -> Iterator[Broken]:
+    """Check names, types and units in the card's table of columns."""
+    ((header, *wanted),) = markdown_tables(column_table(table, brief=True))
+    tables = [rows for first, *rows in markdown_tables(text) if first == header]
+    if not tables:
+        yield _card("no table of columns", " | ".join(header))
+    for rows in tables:
+        here, there = ({one[0]: one[1:3] for one in of} for of in (rows, wanted))
+        for where, found, expected in differences(here, there, "table of columns"):
+            yield _card(f"{where}: {found}", expected)
 
 
 def _card_text(text: str, sizes: Sizes) -> Iterator[Broken]:
@@ -134,83 +117,31 @@ def markdown_tables(text: str) -> list[list[list[str]]]:
     return [[header, *rows] for header, _, *rows in (one for one in found if len(one) > 1)]
 
 
-def _croissant(found: str, expected: object = "") -> Broken:
-    return Broken(CROISSANT_FILE, "croissant", found, str(expected))
-
-
-def check_croissant(release: Path, version: str, table: Table) -> Iterator[Broken]:
-    """Check croissant.json's version, files, record sets, fields and units.
+def check_croissant(
+    release: Path, manifest: Mapping[str, Any], table: Table, *, ours: bool
+) -> Iterator[Broken]:
+    """Check all that croissant.json says but for the wording of descriptions.
 
     Parameters
     ----------
     release : Path
         The release directory.
-    version : str
-        As the manifest says.
+    manifest : mapping
+        The release's manifest.
     table : Table
         The release's columns.
+    ours : bool
+        Whether these are those that this package declares; bounds are known of no others.
     """
+    left_out = ("description",) if ours else ("description", "minValue", "maxValue")
+    wanted = json.loads(json_text(croissant(dict(manifest), release)))
+    for one in wanted["recordSet"][1:]:
+        split = one["field"][0]
+        one["field"] = [split, *column_fields(table, one["@id"], split["source"]["fileSet"]["@id"])]
     content = json.loads((release / CROISSANT_FILE).read_bytes().decode("utf-8"))
-    if content.get("version") != version:
-        yield _croissant(f"version {content.get('version')}", version)
-    configs = data_files(release)
-    objects = {one["contentUrl"]: one for one in _of_type(content, "cr:FileObject")}
-    names = {
-        config: [
-            path.relative_to(release).as_posix() for paths in splits.values() for path in paths
-        ]
-        for config, splits in configs.items()
-    }
-    every = [
-        *(f"{one}/{INDEX_FILE}" for one in configs),
-        *(n for one in names.values() for n in one),
-    ]
-    if set(objects) != set(every):
-        differ = set(objects) ^ set(every)
-        yield _croissant(f"{some(sorted(differ))} in one of distribution and data alone", "in both")
-    for name in (name for name in every if name in objects):
-        yield from _file_object(objects[name], release / name)
-    sets = {one["@id"]: one for one in content["recordSet"] if one["@id"] in configs}
-    if list(sets) != list(configs):
-        yield _croissant(f"record sets {some(sets) or 'none'}", ", ".join(configs))
-    files = {one["@id"]: one for one in _of_type(content, "cr:FileSet")}
-    for config, one in sets.items():
-        yield from _record_set(one, config, files, names[config], table)
-
-
-def _of_type(content: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    return [one for one in content["distribution"] if one["@type"] == kind]
-
-
-def _file_object(stated: Mapping[str, Any], path: Path) -> Iterator[Broken]:
-    digest = file_digest(path)
-    actual = {"sha256": digest["sha256"], "contentSize": f"{digest['bytes']} B"}
-    for fact, value in actual.items():
-        if stated.get(fact) != value:
-            yield _croissant(f"{fact} {stated.get(fact)} of {stated['contentUrl']}", value)
-
-
-def _record_set(
-    stated: Mapping[str, Any],
-    config: str,
-    file_sets: Mapping[str, Mapping[str, Any]],
-    names: list[str],
-    table: Table,
-) -> Iterator[Broken]:
-    fields = {one["name"]: one for one in stated["field"] if one["name"] != "split"}
-    if list(fields) != list(table.names):
-        differ = set(fields) ^ set(table.names)
-        yield _croissant(f"fields of '{config}' and columns differ: {some(differ) or 'order'}")
-    sources = {one["source"]["fileSet"]["@id"] for one in stated["field"]}
-    included = [name for one in sorted(sources) for name in file_sets[one]["includes"]]
-    if len(sources) != 1 or included != names:
-        yield _croissant(f"'{config}' reads {some(included)}", some(names))
-    for wanted in column_fields(table, config, next(iter(sources))):
-        found = fields.get(wanted["name"], wanted)
-        for fact in _FIELD:
-            if found.get(fact) != wanted.get(fact):
-                what = f"{fact} {found.get(fact)!r} of field '{config}/{wanted['name']}'"
-                yield _croissant(what, repr(wanted.get(fact)))
+    stated, own = (without(one, *left_out) for one in (content, wanted))
+    for where, found, expected in differences(stated, own):
+        yield Broken(CROISSANT_FILE, "croissant", f"{where}: {found}", expected)
 
 
 def check_citation(release: Path, version: str, date: str) -> Iterator[Broken]:

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 
 PROMISES = {
     "manifest": "the manifest is readable, whole and unchanged, byte for byte",
-    "files": "every file of the manifest is there with its size and sha256, and no other",
+    "files": "the files are those of a release, each with its size and sha256 in the manifest",
     "declaration": "columns, types, units and UCDs are those this package declares",
     "page_checksums": "every parquet page has a checksum and agrees with it",
     "columns": "every parquet file has the manifest's columns and types, in order",
@@ -24,8 +24,8 @@ PROMISES = {
     "labels": "every config has labels of its own kind",
     "combo": "combo is the union, a galaxy in both by its spectroscopic row",
     "truth": "truth has released objects alone, with one true redshift each",
-    "card": "the card's version, configs, features and row counts are those of the data",
-    "croissant": "croissant.json's version, files, columns and splits are those of the data",
+    "card": "the card's title, front matter, row counts and columns are those of the data",
+    "croissant": "croissant.json says what the manifest and the data make of it",
     "citation": "the citation file is of this release",
 }
 """The promises of a release, by the names that reports use."""
@@ -57,7 +57,7 @@ class Broken:
 
     def __str__(self) -> str:
         wanted = f"; expected {self.expected}" if self.expected else ""
-        return f"{self.file}: {self.promise}: found {self.found}{wanted}"
+        return one_line(f"{self.file}: {self.promise}: found {self.found}{wanted}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ class Report:
     broken : tuple of Broken
         In the order in which they were found.
     checked, unchecked : tuple of str
-        The promises that were checked, and those that could not be for what is broken.
+        The promises that were checked, and those that could not be: for what is broken, or
+        because nothing in such a release proves them.
     files, rows : int
         Files whose bytes, and rows whose values, were checked.
     """
@@ -86,17 +87,16 @@ class Report:
 
     def text(self) -> str:
         """Return a line per broken promise and one that sums up."""
-        lines = [*map(one_line, map(str, self.broken)), self._summary()]
+        lines = [*map(str, self.broken), one_line(self._summary())]
         return "\n".join(lines) + "\n"
 
     def _summary(self) -> str:
         what = f"{self.release}: transferz {self.version or 'of unknown version'}"
         done = f"{self.files} files, {self.rows:,} rows, {len(self.checked)} promises checked"
+        left = f"; not checked: {', '.join(self.unchecked)}" if self.unchecked else ""
         if not self.broken:
-            return f"{what}: sound; {done}"
+            return f"{what}: sound; {done}{left}"
         files = len({one.file for one in self.broken})
-        kept = ", ".join(self.unchecked)
-        left = f"; not checked because of these: {kept}" if kept else ""
         count = len(self.broken)
         return f"{what}: BROKEN: {count} findings in {files} files; {done}{left}"
 
@@ -108,7 +108,12 @@ class Report:
 
 def one_line(text: str) -> str:
     """Return text on one line, without what could move a terminal's cursor."""
-    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Return text with a space for every character that could move a terminal's cursor."""
+    return "".join(one if one.isprintable() else " " for one in text)
 
 
 Arguments = ParamSpec("Arguments")

@@ -14,6 +14,7 @@ from transferz.dataset.splitting import split_by_hash, split_by_sky_block
 from transferz.dataset.verify_report import Broken, some
 from transferz.dataset.verify_tables import LABELS
 from transferz.dataset.zones import pairs_within
+from transferz.schemas.files import MANIFEST_FILE
 
 Rows = Mapping[str, pd.DataFrame]
 """config -> rows, as `verify_tables.read_rows` gives them, of all splits."""
@@ -40,10 +41,14 @@ def check_own_split(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broke
     rows : mapping
         Rows by config.
     parameters : mapping
-        The manifest's ``parameters``; not those of scheme ``published``, by which a split is what
-        its source published.
+        The manifest's ``parameters``. By scheme ``published`` a split is what its source
+        published, which no row shows: only the authors' own table may have it.
     """
     params = SplitParams.model_validate(parameters["split"])
+    if params.scheme == "published":
+        found = "split.scheme 'published' in a release that is not the authors' own table"
+        yield Broken(MANIFEST_FILE, "own_split", found, "hash or sky_block, which can be checked")
+        return
     for config, one in rows.items():
         wanted = _own_split(one, rows["galaxiesml"], params)
         wrong = one["split"].to_numpy(dtype=object) != wanted

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.dataset.hashing import hash_rows
-from transferz.dataset.manifest import columns, table_content
+from transferz.dataset.manifest import columns
 from transferz.dataset.parquet_pages import columns_without_checksum
 from transferz.dataset.tables import read_table
 from transferz.dataset.verify_report import Broken, some
@@ -132,19 +132,20 @@ def _together(tables: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables(list(tables), promote_options="default")
 
 
-def check_content(rows: pa.Table, name: str, stated: Mapping[str, Any]) -> Iterator[Broken]:
-    """Check a split against what the manifest states of it.
+def check_content(
+    found: Mapping[str, Any], name: str, stated: Mapping[str, Any]
+) -> Iterator[Broken]:
+    """Check what a split holds against what the manifest states of it.
 
     Parameters
     ----------
-    rows : pyarrow.Table
-        The split.
+    found : mapping
+        ``rows``, ``bytes`` and ``content`` of the rows.
     name : str
-        What reports call its file.
+        What reports call their file.
     stated : mapping
-        ``rows``, ``bytes`` and ``content``.
+        The same in the manifest.
     """
-    found = table_content(rows)
     for fact, value in found.items():
         if value != stated[fact]:
             yield Broken(name, "content", f"{fact} {value}", f"{stated[fact]}, by {MANIFEST_FILE}")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from transferz.dataset.changes import STEPS, WHAT, Changes, Step
 from transferz.dataset.compare_text import text_table
+from transferz.dataset.verify_report import printable
 from transferz.dataset.versions import Snapshot, actual_step
 from transferz.schemas.versions import Version
 
@@ -37,7 +38,7 @@ def report(old: Snapshot, new: Snapshot, changes: Changes, refusal: str) -> dict
 
 def as_json(content: dict[str, Any]) -> str:
     """Return a report as JSON that repeats byte for byte."""
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=2) + "\n"
 
 
 def as_text(content: dict[str, Any]) -> str:
@@ -57,7 +58,7 @@ def as_text(content: dict[str, Any]) -> str:
     for name in ("configs_added", "configs_removed", "columns_added", "columns_removed"):
         lines += [f"{name.replace('_', ' ')}: {', '.join(content[name])}"] if content[name] else []
     lines += [f"column changed: {n}: {how}" for n, how in content["columns_changed"].items()]
-    return "\n".join([*lines, _verdict(content)]) + "\n"
+    return "\n".join(map(printable, [*lines, _verdict(content)])) + "\n"
 
 
 _SIDES = ("old", "new")

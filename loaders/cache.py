@@ -58,7 +58,7 @@ class Fetched:
     source : Source
         What it is a copy of.
     note : str
-        What the user should know of how it was come by, such as ``"offline, from cache"``.
+        What the user should know of how it was come by, such as ``"from cache"``.
     """
 
     path: Path

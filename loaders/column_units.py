@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transferz.manifest import read_manifest
-from transferz.releases import Release, read_release
+from transferz.releases import Release, release_at
 from transferz.schemas.column import Column
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.release import INDEX, RELEASE
@@ -35,14 +34,14 @@ def units(data: Data) -> dict[str, str]:
     -------
     dict
         Column -> unit as astropy spells it, such as ``"mag(AB)"`` or ``"deg"``; ``""`` where it
-        has none or none is known. Of several splits, all columns.
+        has none or none is known. Of several splits, all columns of all of them.
 
     Raises
     ------
     ReleaseError
         Where the directory holds no release.
     ParameterError
-        Where `data` is something else.
+        Where `data` is something else, or a column has different units in two splits.
 
     Examples
     --------
@@ -50,11 +49,10 @@ def units(data: Data) -> dict[str, str]:
     'mag(AB)'
     """
     if isinstance(data, Release | str | os.PathLike):
-        release = data if isinstance(data, Release) else read_release(Path(data))
-        columns = read_manifest(release.path).get("columns", {})
+        columns = read_manifest(release_at(data).path).get("columns", {})
         return {name: column["unit"] for name, column in columns.items()}
     if isinstance(data, Mapping):
-        return {name: unit for part in data.values() for name, unit in units(part).items()}
+        return _shared({split: units(part) for split, part in data.items()})
     return {name: unit_of(name, feature) for name, feature in _features(data).items()}
 
 
@@ -66,12 +64,37 @@ def unit_of(name: str, feature: object = None) -> str:
     return DECLARED[name].unit if name in DECLARED else ""
 
 
+def _shared(parts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The units of several splits as one."""
+    found: dict[str, str] = {}
+    for split, known in parts.items():
+        for name, unit in known.items():
+            if found.setdefault(name, unit) != unit:
+                raise ParameterError(
+                    f"column '{name}' of split '{split}' has the unit '{unit}', and '{found[name]}'"
+                    " in the splits before it; convert one split at a time"
+                )
+    return found
+
+
 def _features(data: Any) -> Mapping[str, object]:
-    if getattr(data, "features", None) is not None:
+    require_dataset(data)
+    if data.features is not None:
         return dict(data.features)
-    if hasattr(data, "take"):  # a stream after map(): its columns show in its first row
-        return dict.fromkeys(next(iter(data.take(1)), {}))
-    raise ParameterError(
-        "expected a dataset as transferz.load_dataset returns it, or a release directory, found "
-        f"{type(data).__name__}"
-    )
+    return dict.fromkeys(next(iter(data.take(1)), {}))  # a stream after map(): its first row shows
+
+
+def require_dataset(data: object) -> None:
+    """Check that something is a dataset of `datasets`, a stream or not.
+
+    Raises
+    ------
+    ParameterError
+        Naming what it is.
+    """
+    if not (hasattr(data, "features") and hasattr(data, "with_format")):
+        raise ParameterError(
+            "expected a dataset as transferz.load_dataset returns it, or a release directory, "
+            f"found {type(data).__module__.split('.')[0]}'s {type(data).__name__}; a table becomes "
+            "a dataset by datasets.Dataset.from_pandas or datasets.Dataset(pyarrow_table)"
+        )

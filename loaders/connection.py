@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from transferz.schemas.errors import ReleaseError
 
 
-class Unreachable(Exception):
+class Unreachable(ReleaseError):
     """The Hub did not answer; the text says why."""
 
 

@@ -99,13 +99,13 @@ def export(
     Raises
     ------
     InputError
-        If the ending is none of these, the file is there already, or it can't be written.
+        If the ending is none of these, the file is there already, its folder is not, or it can't
+        be written.
     ReleaseError
         If the release has no such config or split, or one of its files is damaged.
     """
     write = _writer(out)
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
+    _require_place(out, overwrite)
     exported = read_export(release, config, splits)
     with _replaced(out) as beside:
         write(beside, exported.rows, EXPORTED, exported.notes())
@@ -145,6 +145,16 @@ def _writer(out: Path) -> Writer:
             f"{out}: the file's ending says its format; expected one of {', '.join(WRITERS)}, "
             f"found '{out.suffix}'"
         ) from None
+
+
+def _require_place(out: Path, overwrite: bool) -> None:
+    """Check, before much is read, that a file may be written there."""
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; name the file to write, such as {out / 'table.fits'}")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
+    if not out.parent.is_dir():
+        raise InputError(f"cannot write {out}: {out.parent} is no folder that exists")
 
 
 def _licence(release: Path) -> str:

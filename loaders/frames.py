@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args
 
 from transferz.column_units import DECLARED, unit_of, units
-from transferz.rows import one_table
+from transferz.rows import chosen, one_table
 from transferz.schemas.column import Column, Dtype
 from transferz.schemas.frames import pandas_dtype
 
@@ -41,13 +41,13 @@ def to_pandas(data: Data, *, config: str | None = None, split: str | None = None
     ReleaseError
         Where the release has no such config or split, or can't be read.
     ParameterError
-        Where `data`, `config` or `split` does not fit.
+        Where `data`, `config` or `split` does not fit, or splits differ in columns, types or units.
     """
     import pandas as pd
 
     table = one_table(data, config=config, split=split)
     frame = pd.DataFrame({name: _series(table[name], name) for name in table.column_names})
-    known = units(data)
+    known = units(chosen(data, split))
     frame.attrs["units"] = {name: known.get(name, unit_of(name)) for name in table.column_names}
     return frame
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transferz.cache import Fetched, Source, cache_folder, cached_versions, kept, place
-from transferz.connection import Unreachable, asking
+from transferz.connection import Unreachable as Unreachable  # `transferz.dataset` catches it
+from transferz.connection import asking
 from transferz.downloading import download
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.versions import Version
@@ -99,10 +100,12 @@ def locate(text: str) -> Path:
 
     Raises
     ------
+    Unreachable
+        Where the Hub does not answer and the cache does not have it.
     ReleaseError
-        Where it is neither, or can't be fetched.
+        Where it is neither, or can't be fetched for another reason.
     """
-    if (directory := Path(text).expanduser()).is_dir():
+    if text and (directory := Path(text).expanduser()).is_dir():
         return directory
     reference = parse_reference(text)
     return fetch_release(reference.repo, reference.version)
@@ -191,12 +194,12 @@ def _offline(cache: Path, repo: str, version: Version | None, reason: str) -> Fe
     here = {} if version else cached_versions(cache, repo)
     if not here:
         wanted = f"version {version}" if version else "version"
-        raise ReleaseError(
+        raise Unreachable(
             f"{reason}, and no {wanted} of {repo} is in {cache}; connect and try again, or name a "
-            "release directory with path="
+            "release directory on this machine instead"
         )
     newest = max(here)
-    return Fetched(place(cache, newest), here[newest], "offline, the newest in the cache")
+    return Fetched(place(cache, newest), here[newest], f"the newest in the cache: {reason}")
 
 
 def _versions(repo: str) -> list[Version]:

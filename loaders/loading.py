@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from transferz.cache import Source
+from transferz.contents import require_config
 from transferz.downloading import published_manifest
 from transferz.manifest import read_manifest, require_units
 from transferz.releases import Release, find_release, require_splits, seek_release
-from transferz.schemas.errors import ReleaseError
+from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.files import RELEASE_NAME
 from transferz.schemas.release import CONFIGS
 
@@ -61,7 +62,7 @@ def load_dataset(
         Such as ``"1.0.0"``; ``revision="v1.0.0"`` is taken too, as ``datasets`` spells it.
     streaming : bool
         Read rows as they are asked for: of a release on the Hub that is not in the cache, from the
-        Hub.
+        Hub. It takes whole splits, not slices of them.
     **kwargs
         Passed on to ``datasets.load_dataset``.
 
@@ -76,9 +77,10 @@ def load_dataset(
     ------
     ReleaseError
         Where no finished release is found, it is not the version asked for, it has no such config
-        or split, or its columns have other units than this package declares.
+        or split, its files are not those of its manifest, `datasets` can't read it, or its columns
+        have other units than this package declares.
     ParameterError
-        Where `version` is none.
+        Where `version` is none, `path` is empty, or a slice is to be streamed.
 
     Examples
     --------
@@ -94,6 +96,7 @@ def load_dataset(
         )
     splits = [] if kwargs.keys() & {"data_files", "data_dir"} else _split_names(split)
     if streaming:
+        _require_whole_splits(split)
         return _stream(seek_release(path, version=version), config, split, splits, kwargs)
     release = find_release(path, version=version)
     _check(release, config, splits)
@@ -118,9 +121,20 @@ def _split_names(split: object) -> list[str]:
     return [name for name in names if name != "all"]
 
 
-def _check(release: Release, config: str, splits: list[str]) -> None:
+def _require_whole_splits(split: object) -> None:
+    if "[" in str(split):
+        raise ParameterError(
+            f"split={split!r} can't be streamed: expected whole splits, such as 'train' or "
+            "'train+test'; take rows from the stream by its take and skip, or do not stream"
+        )
+
+
+def _check(release: Release, config: str, splits: list[str], *, streaming: bool = False) -> None:
+    """Check what `datasets` will read; all of it where it is read later, by the user's loop."""
     release.require(config, splits)
-    require_units(read_manifest(release.path), str(release.path))
+    manifest = read_manifest(release.path)
+    require_units(manifest, str(release.path))
+    require_config(release.path, manifest, config, digests=streaming)
     release.announce()
 
 
@@ -129,10 +143,10 @@ def _stream(
 ) -> Loaded:
     wanted = {"split": split, "streaming": True} | kwargs
     if isinstance(found, Release):
-        _check(found, config, splits)
+        _check(found, config, splits, streaming=True)
         return _load(str(found.path), found.path, config, **wanted)
     manifest = published_manifest(found)
-    require_splits(manifest["content"], config, splits, str(found))
+    require_splits(manifest.get("content", {}), config, splits, str(found))
     require_units(manifest, str(found))
     sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
     return _load(found.repo, found, config, revision=found.commit, **wanted)
@@ -141,14 +155,20 @@ def _stream(
 def _load(place: str, named: Path | Source, config: str, **kwargs: Any) -> Loaded:
     import datasets  # takes about a second: only when a load is asked for
     from datasets.exceptions import DatasetsError
+    from huggingface_hub.errors import HfHubHTTPError
+    from yaml import YAMLError
 
     try:
         return datasets.load_dataset(place, config, **kwargs)
-    except DatasetsError as error:
-        reason = error.__cause__ or error
+    except (DatasetsError, ValueError, OSError, YAMLError) as error:
+        cause = error.__cause__ or error
+        reason = " ".join(str(cause).split())  # YAML's has several lines
+        if isinstance(cause, HfHubHTTPError):  # its text has addresses, which may be signed
+            reason = type(cause).__name__
         raise ReleaseError(
-            f"datasets can't load config '{config}' of {named}: {reason}; if a file is damaged "
-            f"'transferz verify {named}' names it: build or fetch the release again"
+            f"datasets can't load config '{config}' of {named}: {reason}; check the arguments, and "
+            f"if a file is damaged 'transferz verify {named}' names it: build or fetch the release "
+            "again"
         ) from error
 
 

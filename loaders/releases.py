@@ -9,15 +9,13 @@ from pathlib import Path
 from transferz.cache import Fetched, Source, cache_folder
 from transferz.downloading import download
 from transferz.hub import default_repo, look_up
-from transferz.manifest import read_manifest
-from transferz.schemas.errors import ReleaseError
+from transferz.manifest import SURVEYS, read_manifest
+from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME, data_files
 from transferz.schemas.versions import Version
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""
-
-SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ def find_release(
     Parameters
     ----------
     path : path-like, optional
-        A release directory, named ``transferz``.
+        A release directory, named ``transferz``; empty is an error, not the working directory.
     version : str, optional
         Such as ``"1.0.0"``. With `path`, or where no repository is known, the release found must
         be that version.
@@ -136,7 +134,7 @@ def find_release(
     ReleaseError
         Where there is none, it is another version, or what is there is not a finished release.
     ParameterError
-        Where `version` is none.
+        Where `version` is none, or `path` is empty.
     """
     found = seek_release(path, version=version)
     return found if isinstance(found, Release) else _fetched(download(found))
@@ -157,7 +155,7 @@ def seek_release(
     wanted = Version.parse(str(version).removeprefix("v")) if version else None
     repo = default_repo()
     if path is not None:
-        return _agreeing(read_release(Path(path)), wanted)
+        return _agreeing(release_at(path), wanted)
     if not (wanted and repo) and (local := _local_release()):
         return _agreeing(local, wanted)
     if repo is None:
@@ -176,6 +174,25 @@ def _local_release() -> Release | None:
         return read_release(Path(variable))
     built = _built_release(Path.cwd())
     return None if built is None else read_release(built)
+
+
+def release_at(place: Release | str | os.PathLike[str]) -> Release:
+    """Read the release in a directory that a user named; a `Release` comes back as it is.
+
+    Raises
+    ------
+    ReleaseError
+        As `read_release` does.
+    ParameterError
+        Where the name is empty: `pathlib` takes that for the working directory.
+    """
+    if isinstance(place, Release):
+        return place
+    if not os.fspath(place):
+        raise ParameterError(
+            "the release directory's name is empty; give its path, or '.' for the working directory"
+        )
+    return read_release(Path(place))
 
 
 def _fetched(fetched: Fetched) -> Release:
@@ -208,22 +225,25 @@ def read_release(directory: Path) -> Release:
             f"the release directory {directory} must be called '{RELEASE_NAME}', because datasets "
             "caches by that name: rename it or link to it under that name"
         )
-    try:
-        return Release(
-            directory, str(manifest["version"]), str(manifest["survey"]), bool(manifest["mock"])
-        )
-    except KeyError as missing:
-        raise ReleaseError(
-            f"{directory / MANIFEST_FILE} has no entry {missing}: not a transferz release manifest"
-        ) from None
+    return Release(directory, manifest["version"], manifest["survey"], manifest["mock"])
 
 
 def _built_release(start: Path) -> Path | None:
-    """Look for the release built in the checkout that holds `start`."""
-    for folder in (start, *start.parents):
-        if _is_checkout(folder):
-            places = (folder / "data" / name / "release" / RELEASE_NAME for name in SURVEYS)
-            return next((place for place in places if place.is_dir()), None)
+    """Look for the first finished release built in the checkout that holds `start`."""
+    checkout = next((folder for folder in (start, *start.parents) if _is_checkout(folder)), None)
+    if checkout is None:
+        return None
+    places = {name: checkout / "data" / name / "release" / RELEASE_NAME for name in SURVEYS}
+    begun = {name: place for name, place in places.items() if place.is_dir()}
+    for place in begun.values():
+        if (place / MANIFEST_FILE).is_file():
+            return place
+    if begun:
+        name, place = next(iter(begun.items()))
+        raise ReleaseError(
+            f"{place} is an unfinished release: it has no {MANIFEST_FILE}; "
+            f"run 'make repro SURVEY={name}'"
+        )
     return None
 
 

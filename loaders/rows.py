@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from transferz.column_units import DECLARED, require_dataset
+from transferz.contents import require_listed
 from transferz.manifest import read_manifest, require_units
-from transferz.releases import Release, read_release
+from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.release import CONFIGS
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 SPLIT = "split"
 """The column that tells the splits apart where they are put in one table."""
 
-BATCH_ROWS = 10_000  # of a stream that are held twice
+BATCH_ROWS = 10_000  # of a stream that are held as Python objects at a time
 
 
 def tables(
@@ -87,6 +89,11 @@ def one_table(data: Data, *, config: str | None = None, split: str | None = None
     return stacked(parts) if split is None else parts[split]
 
 
+def chosen(data: Data, split: str | None) -> Data:
+    """Return the split of several that was asked for, else all of `data`."""
+    return data[split] if split is not None and isinstance(data, Mapping) else data
+
+
 def stacked(parts: Mapping[str, pa.Table]) -> pa.Table:
     """Put the splits in one table, with a column `split` that tells them apart.
 
@@ -98,7 +105,8 @@ def stacked(parts: Mapping[str, pa.Table]) -> pa.Table:
     Raises
     ------
     ParameterError
-        Where the rows have a column of that name already.
+        Where the rows have a column of that name already, or the splits differ in their columns
+        or types.
     """
     import pyarrow as pa
 
@@ -110,11 +118,31 @@ def stacked(parts: Mapping[str, pa.Table]) -> pa.Table:
                 f"split '{name}' has a column '{SPLIT}', the name of the column that tells splits "
                 "apart; rename it, or convert one split at a time"
             )
+    _require_alike(parts)
     named = [
         table.append_column(SPLIT, pa.repeat(pa.scalar(name), len(table)))
         for name, table in parts.items()
     ]
-    return pa.concat_tables(named)
+    return pa.concat_tables(named, promote_options="default")  # all-null to the others' type
+
+
+def _require_alike(parts: Mapping[str, pa.Table]) -> None:
+    """Check that all splits have the same columns of the same types; nulls fit any."""
+    types: dict[str, str] = {}
+    first = next(iter(parts), "")
+    for split, table in parts.items():
+        if odd := set(table.column_names) ^ set(parts[first].column_names):
+            raise ParameterError(
+                f"column '{min(odd)}' is in only one of the splits '{first}' and '{split}'; "
+                "convert one split at a time, or remove or rename the column"
+            )
+        for field in table.schema:
+            kind = str(field.type)
+            if kind != "null" and types.setdefault(field.name, kind) != kind:
+                raise ParameterError(
+                    f"column '{field.name}' of split '{split}' is {kind}, and {types[field.name]} "
+                    "in the splits before it; convert one split at a time, or cast the column"
+                )
 
 
 def require_columns(there: Iterable[str], wanted: Iterable[str]) -> None:
@@ -137,9 +165,11 @@ def _read(
     config: str | None,
     split: str | None,
 ) -> dict[str, pa.Table]:
-    release = place if isinstance(place, Release) else read_release(Path(place))
-    require_units(read_manifest(release.path), str(release.path))
+    release = release_at(place)
+    manifest = read_manifest(release.path)
+    require_units(manifest, str(release.path))
     files = release.require(config or CONFIGS[0], [split] if split else [])
+    require_listed(release.path, manifest, config or CONFIGS[0])
     release.announce()
     return {name: _read_files(files[name], columns) for name in ([split] if split else files)}
 
@@ -177,11 +207,7 @@ def _parts(data: object, split: str | None) -> dict[str, Any]:
 
 def _of_dataset(data: Any, columns: Sequence[str] | None) -> pa.Table:
     """Take the rows out of the table behind a dataset at once; `datasets` goes row by row."""
-    if not hasattr(data, "column_names"):
-        raise ParameterError(
-            f"expected a dataset as transferz.load_dataset returns it, or a release directory, "
-            f"found {type(data).__name__}"
-        )
+    require_dataset(data)
     if not hasattr(data, "data"):
         return _of_stream(data, columns)
     require_columns(data.column_names, columns or ())
@@ -191,11 +217,49 @@ def _of_dataset(data: Any, columns: Sequence[str] | None) -> pa.Table:
 
 
 def _of_stream(data: Any, columns: Sequence[str] | None) -> pa.Table:
+    """Read a stream to its end.
+
+    Rows come as Python objects: after a transform `datasets` makes Arrow tables of one row each,
+    of types inferred from it alone, which then do not fit together.
+    """
     import pyarrow as pa
 
-    batches = list(data.with_format("arrow").iter(batch_size=BATCH_ROWS))
-    if not batches:
-        raise ParameterError("the stream has no rows, and without rows no columns")
-    table = pa.concat_tables(batches)
+    schema = None if data.features is None else data.features.arrow_schema
+    batches = data.with_format(None).iter(batch_size=BATCH_ROWS)
+    try:
+        found = [_batch(batch, schema) for batch in batches] or [_empty(schema)]
+        table = pa.concat_tables(found, promote_options="permissive")
+    except (pa.ArrowException, OSError) as error:
+        raise ParameterError(
+            f"the stream can't be made a table: {error}; a column must hold one type of values, "
+            "and a damaged file must be fetched again"
+        ) from None
     require_columns(table.column_names, columns or ())
     return table.select(list(columns or table.column_names))
+
+
+def _empty(schema: pa.Schema | None) -> pa.Table:
+    if schema is None:
+        raise ParameterError("the stream has no rows, and without rows no columns")
+    return schema.empty_table()
+
+
+def _batch(batch: Mapping[str, list[Any]], schema: pa.Schema | None) -> pa.Table:
+    """Rows of a stream as a table: typed as the stream says, else as the names are declared."""
+    import pyarrow as pa
+
+    if schema is not None:
+        return pa.Table.from_pydict(batch, schema=schema)
+    return pa.table({name: _declared(pa.array(values), name) for name, values in batch.items()})
+
+
+def _declared(values: pa.Array, name: str) -> pa.Array:
+    """Values as the type that their column is declared with, where they are of that kind."""
+    import pyarrow as pa
+
+    if name not in DECLARED:
+        return values
+    declared = pa.type_for_alias(DECLARED[name].dtype)
+    kinds = (pa.types.is_floating, pa.types.is_integer, pa.types.is_string, pa.types.is_boolean)
+    alike = any(kind(values.type) and kind(declared) for kind in kinds)
+    return values.cast(declared) if alike or pa.types.is_null(values.type) else values

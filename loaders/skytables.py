@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from transferz.column_units import DECLARED, unit_of, units
-from transferz.rows import one_table
+from transferz.rows import chosen, one_table
 from transferz.schemas.errors import ParameterError
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
     from astropy.coordinates import SkyCoord
@@ -21,6 +22,11 @@ SKY = "sky"
 """The column of positions that is made of `RA` and `DEC`."""
 
 RA, DEC = "ra", "dec"
+_REMOVE = "remove the column first"
+_REMEDIES = {
+    "SkyCoord": f"call the column '{SKY}', or put its ra and dec in columns of their own",
+    "Time": "put its numbers in its place, such as its mjd",
+}
 _FEATURE = "feature"  # in a column's meta: what `datasets` called it, where that is not plain
 
 
@@ -51,7 +57,8 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
     ReleaseError
         Where the release has no such config or split, or can't be read.
     ParameterError
-        Where `data`, `config` or `split` does not fit, or a column is neither numbers nor text.
+        Where `data`, `config` or `split` does not fit, splits differ in columns, types or units,
+        or a column is neither numbers nor text.
 
     Examples
     --------
@@ -61,7 +68,8 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
     from astropy.table import QTable
 
     arrow = one_table(data, config=config, split=split)
-    known, features = units(data), _features(data)
+    one = chosen(data, split)
+    known, features = units(one), _features(one)
     table = QTable()
     for name in arrow.column_names:
         unit = known.get(name, unit_of(name))
@@ -80,7 +88,7 @@ def from_astropy(table: Table) -> Dataset:
     table : astropy.table.Table or QTable
         Columns of numbers, truth values or text, one value per row, with or without units; masked
         values become nulls. A ``SkyCoord`` column ``sky`` is left out where ``ra`` and ``dec`` are
-        there, else it becomes them (ICRS, deg).
+        there, else it becomes what is missing of them (ICRS, deg).
 
     Returns
     -------
@@ -90,11 +98,14 @@ def from_astropy(table: Table) -> Dataset:
     Raises
     ------
     ParameterError
-        Where a column is something else.
+        Where `table` or a column is something else.
     """
     import pyarrow as pa
+    from astropy.table import Table
     from datasets import Dataset, DatasetInfo, Features
 
+    if not isinstance(table, Table):
+        raise ParameterError(f"expected an astropy table, found {type(table).__name__}")
     columns = _columns(table)
     arrays = {name: _array(column, name) for name, column in columns.items()}
     features = Features({name: _feature(columns[name], arrays[name]) for name in columns})
@@ -185,32 +196,52 @@ def _columns(table: Table) -> dict[str, Any]:
     columns = {name: table[name] for name in table.colnames}
     if isinstance(columns.get(SKY), SkyCoord):
         position = columns.pop(SKY).icrs.spherical
-        if not {RA, DEC} & columns.keys():
-            columns |= {RA: position.lon.to("deg"), DEC: position.lat.to("deg")}
+        made = {RA: position.lon.to("deg"), DEC: position.lat.to("deg")}
+        columns |= {name: made[name] for name in made if name not in columns}
     return columns
 
 
 def _array(column: Any, name: str) -> pa.Array:
-    """Values and mask of one column, in memory order."""
+    """Values and mask of one column as Arrow has them."""
     import numpy as np
     import pyarrow as pa
+
+    values, hidden = _values(column, name)
+    try:
+        if values.dtype.kind == "S":  # text, as FITS and HDF5 hold it
+            values = np.char.decode(values, "utf-8")
+        if values.dtype.kind in "UO":
+            return pa.array(values.tolist(), pa.string(), mask=hidden)
+        return pa.array(values, mask=hidden)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise ParameterError(
+            f"column '{name}' of {values.dtype} can't be numbers, truth values or UTF-8 text: "
+            f"{error}; convert it first, such as table['{name}'] = "
+            f"table['{name}'].astype('float64')"
+        ) from None
+
+
+def _values(column: Any, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    """Values in memory order, and the mask where any is masked."""
+    import numpy as np
+    from astropy.table import Column
     from astropy.units import Quantity
 
+    if not isinstance(column, Column | Quantity | np.ndarray):
+        raise ParameterError(
+            f"column '{name}' is a {type(column).__name__}, which is more than a number or a text "
+            f"per row: {_REMEDIES.get(type(column).__name__, _REMOVE)}"
+        )
     mask = getattr(column, "mask", None)
     plain = getattr(column, "unmasked", column)
     values = np.ma.getdata(plain.value if isinstance(plain, Quantity) else plain)
-    if values.dtype.kind == "S":  # text, as FITS and HDF5 hold it
-        values = np.char.decode(values, "utf-8")
-    if values.ndim != 1 or values.dtype.kind not in "biufUO":
+    if values.ndim != 1 or values.dtype.kind not in "biufSUO":
         raise ParameterError(
             f"column '{name}' holds {values.dtype} of shape {values.shape}; expected one number, "
-            "truth value or text per row: remove the column first"
+            f"truth value or text per row: {_REMOVE}"
         )
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    hidden = None if mask is None or not np.any(mask) else np.broadcast_to(mask, values.shape)
-    if values.dtype.kind in "UO":
-        return pa.array(values.tolist(), pa.string(), mask=hidden)
-    return pa.array(values, mask=hidden)
+    return values, None if mask is None or not np.any(mask) else np.broadcast_to(mask, values.shape)
 
 
 def _feature(column: Any, values: pa.Array) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from transferz.rows import tables
 from transferz.schemas.errors import ParameterError
@@ -105,7 +105,8 @@ def to_torch(
     Raises
     ------
     ParameterError
-        Where a band or column is not there, or values are missing (null or NaN).
+        Where `bands` or `device` is none, a column is not there or holds no numbers, or values are
+        missing (null or NaN) or not finite as float32.
     ReleaseError
         Where the release has no such config or split, or can't be read.
 
@@ -115,7 +116,7 @@ def to_torch(
     >>> train.features.shape  # doctest: +SKIP
     torch.Size([12257, 3])
     """
-    bands = _known(bands)
+    bands, device = _known(bands), _usable(device)
     magnitudes = [magnitude_name(band) for band in bands]
     errors = [error_name(band) for band in bands]
     wanted = [_IDENTIFIER, _LABEL, *magnitudes, *errors]
@@ -127,28 +128,44 @@ def to_torch(
     return parts.get(single, parts)
 
 
-def _known(bands: Sequence[str]) -> tuple[str, ...]:
-    unknown = [band for band in bands if band not in BANDS]
-    if unknown or not bands or len(set(bands)) < len(bands):
+def _known(bands: object) -> tuple[str, ...]:
+    """Check the bands; a set has no order, so it can't say which feature is which."""
+    found = tuple(bands) if isinstance(bands, Sequence) else ()
+    unknown = [band for band in found if not isinstance(band, str) or band not in BANDS]
+    if unknown or not found or len(set(found)) < len(found):
         raise ParameterError(
-            f"bands={bands!r}: expected some of {', '.join(BANDS)}, each once"
-            + (f"; '{unknown[0]}' is none of them" if unknown else "")
+            f"bands={bands!r}: expected some of {', '.join(BANDS)}, each once, as a text, list or "
+            "tuple" + (f"; {unknown[0]!r} is none of them" if unknown else "")
         )
-    return tuple(bands)
+    return found
+
+
+def _usable(device: object) -> torch.device | None:
+    import torch
+
+    if device is None:
+        return None
+    try:
+        return torch.empty(0, device=device).device  # type: ignore[call-overload]
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ParameterError(
+            f"device={device!r} can't be used: {reason}; expected one that torch has here, such as "
+            "'cpu'"
+        ) from None
 
 
 def _tensors(
     table: pa.Table,
     magnitudes: Sequence[str],
     errors: Sequence[str],
-    device: str | torch.device | None,
+    device: torch.device | None,
 ) -> Tensors:
     import numpy as np
     import torch
 
     redshift = np.ascontiguousarray(_matrix(table, [_LABEL])[:, 0])
-    identifiers = _complete(table, _IDENTIFIER).astype(np.int64)
-    arrays = (_matrix(table, magnitudes), _matrix(table, errors), redshift, identifiers)
+    arrays = (_matrix(table, magnitudes), _matrix(table, errors), redshift, _identifiers(table))
     return Tensors(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
@@ -157,27 +174,42 @@ def _matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
     import numpy as np
 
     matrix = np.empty((len(table), len(names)), dtype=np.float32)
-    for position, name in enumerate(names):
-        matrix[:, position] = _complete(table, name)
-    if np.isnan(matrix).any():
-        missing = [
-            f"{name} ({bad})"
-            for name, bad in zip(names, np.isnan(matrix).sum(0), strict=True)
-            if bad
-        ]
-        raise _incomplete(missing)
+    with np.errstate(over="ignore"):  # what float32 can't hold is looked for below
+        for position, name in enumerate(names):
+            matrix[:, position] = _complete(table, name, "numbers")
+    if not np.isfinite(matrix).all():
+        _refuse("are missing (null or NaN)", names, np.isnan(matrix).sum(0))
+        _refuse("are infinite, or too large for float32,", names, np.isinf(matrix).sum(0))
     return matrix
 
 
-def _complete(table: pa.Table, name: str) -> npt.NDArray[Any]:
+def _identifiers(table: pa.Table) -> npt.NDArray[np.int64]:
+    import numpy as np
+
+    values = _complete(table, _IDENTIFIER, "integers")
+    if values.dtype == np.uint64:  # half of them do not fit
+        _refuse("are too large for int64", [_IDENTIFIER], [(values > np.iinfo(np.int64).max).sum()])
+    return values.astype(np.int64)
+
+
+def _complete(table: pa.Table, name: str, kind: Literal["numbers", "integers"]) -> npt.NDArray[Any]:
+    import pyarrow as pa
+
     column = table[name]
-    if column.null_count:
-        raise _incomplete([f"{name} ({column.null_count})"])
+    _refuse("are missing (null or NaN)", [name], [column.null_count])
+    fits = pa.types.is_integer(column.type) or (
+        kind == "numbers" and pa.types.is_floating(column.type)
+    )
+    if not fits:
+        raise ParameterError(f"column '{name}' is {column.type}, expected {kind}: cast it first")
     return column.to_numpy()
 
 
-def _incomplete(missing: Sequence[str]) -> ParameterError:
-    return ParameterError(
-        f"values are missing (null or NaN) in {', '.join(missing)}: drop those rows first, for "
-        "instance by ds.filter, or leave the band out"
-    )
+def _refuse(what: str, names: Sequence[str], counts: Iterable[int]) -> None:
+    """Raise an error that names the columns with bad values; none where there are none."""
+    bad = [f"{name} ({count})" for name, count in zip(names, counts, strict=True) if count]
+    if bad:
+        raise ParameterError(
+            f"values {what} in {', '.join(bad)}: drop those rows first, for instance by "
+            "ds.filter, or leave the band out"
+        )

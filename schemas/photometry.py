@@ -13,8 +13,10 @@ UCD_BANDS = {
     "r": "em.opt.R",
     "i": "em.opt.I",
     "z": "em.opt.I",
-    "y": "em.IR.NIR",
+    "y": "em.opt.I",
 }
+"""UCD1+ words of the bands by effective wavelength. That of y, 979 nm, is in the last optical range
+(em.opt.I, 750 to 1000 nm): em.IR.NIR starts at 1 micron."""
 
 
 def magnitude_name(band: str) -> str:

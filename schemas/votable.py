@@ -143,6 +143,11 @@ def _add_field(element: ET.Element, column: Column, length: int) -> None:
     _add_values(field, column)
 
 
+def _spelt(bound: float, column: Column) -> str:
+    """A bound with all its digits, as the column's datatype is written."""
+    return str(int(bound)) if column.dtype.startswith("int") else repr(float(bound))
+
+
 def _add_values(field: ET.Element, column: Column) -> None:
     """Add the allowed values: bounds, or categories."""
     bounds = {"MIN": column.minimum, "MAX": column.maximum}
@@ -151,6 +156,6 @@ def _add_values(field: ET.Element, column: Column) -> None:
         return
     values = ET.SubElement(field, "VALUES")
     for tag, bound in given.items():
-        ET.SubElement(values, tag, {"value": f"{bound:g}"})
+        ET.SubElement(values, tag, {"value": _spelt(bound, column)})
     for category in column.categories:
         ET.SubElement(values, "OPTION", {"name": category, "value": category})

@@ -134,7 +134,7 @@ def build_release(
             halves = [rows.slice(0, 20), rows.slice(20)] if split == "test" else [rows]
             for shard, half in enumerate(halves):
                 name = f"{split}-{shard:05d}-of-{len(halves):05d}.parquet"
-                pq.write_table(half, folder / name, compression="zstd")
+                pq.write_table(half, folder / name, compression="zstd", write_page_checksum=True)
         pq.write_table(index(parts), folder / INDEX_FILE)
     text = card(configs, f"content {version} {seed}")
     (directory / CARD_FILE).write_text(text, encoding="utf-8")

@@ -30,7 +30,7 @@ SPECTROSCOPY = """\
 **Spectroscopic selection.** GalaxiesML joins surveys with different targets: bright limits, colour
 cuts for luminous red or emission-line galaxies, quasars. Its magnitudes and colours show their
 edges; which redshifts fail depends on magnitude, type and redshift. Half of it lies below
-z ≈ 0.5."""
+z = {median:.2f}."""
 
 VARIANCE = """\
 **Cosmic variance.** Config `transferz` is one field: clusters and voids of COSMOS show as spikes
@@ -84,12 +84,14 @@ def limits(manifest: dict[str, Any]) -> str:
         `transferz.dataset.quality.quality` measures.
     """
     published = is_published(manifest)
+    median = manifest["quality"]["medians"]["galaxiesml"]["redshift"]
     parts = [
         "## Known limits and biases",
         *([MOCK] if manifest["mock"] else []),
         PUBLISHED_NOISE,
         *_measured(manifest["quality"]["label"]),
-        *(SELECTION, SPECTROSCOPY, VARIANCE, *_conflicts(manifest), PHOTOMETRY),
+        *(SELECTION, SPECTROSCOPY.format(median=median), VARIANCE),
+        *(*_conflicts(manifest), PHOTOMETRY),
         NO_POSITIONS if published else INTERVALS,
         UNKNOWN[published],
         null_table(manifest),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from transferz.dataset.flow import NAMES
 from transferz.dataset.page.words import is_published, table
 
 DERIVED = """\
@@ -17,11 +18,11 @@ FIGURE = """\
 *From the upstream catalogues to the configs, drawn from this release's own counts.*"""
 
 TITLES = {
-    "select@cosmos2020": "COSMOS2020",
-    "select@hsc": "HSC-SSP",
-    "select@transferz": "TransferZ as released",
+    "select@cosmos2020": NAMES["cosmos2020"],
+    "select@hsc": NAMES["hsc"],
+    "select@transferz": NAMES["transferz"],
     "match": "Match",
-    "select@galaxiesml": "GalaxiesML",
+    "select@galaxiesml": NAMES["galaxiesml"],
     "split": "Split (objects of both samples)",
 }
 """The stages that remove rows, in the order in which these flow."""

@@ -3,12 +3,12 @@
 from typing import Any
 
 from transferz.dataset.citation import bibtex
-from transferz.dataset.front_matter import licence
+from transferz.dataset.front_matter import licence, licence_url
 from transferz.dataset.page.words import table
 from transferz.dataset.sources.registry import load_registry
 
 OWN_LICENCE = """\
-This table is released under [CC-BY 4.0](https://creativecommons.org/licenses/by/4.0/), the code
+This table is released under [CC-BY 4.0]({url}), the code
 that made it under the BSD 3-Clause licence."""
 
 OTHER_LICENCE = """\
@@ -29,7 +29,11 @@ def sources(manifest: dict[str, Any]) -> str:
         As `transferz.dataset.manifest.describe` makes it.
     """
     own = OTHER_LICENCE if licence(manifest) == "other" else OWN_LICENCE
-    parts = ["## Sources and licences", own, *([IMITATED] if manifest["mock"] else [])]
+    parts = [
+        "## Sources and licences",
+        own.format(url=licence_url(manifest)),
+        *([IMITATED] if manifest["mock"] else []),
+    ]
     return "\n\n".join([*parts, source_table(manifest)])
 
 
@@ -76,7 +80,7 @@ def versions(manifest: dict[str, Any]) -> str:
         `transferz.dataset.history.history_of` reads.
     """
     entries = [_version(one) for one in manifest["history"]]
-    return "\n\n".join(["## Versions", RULE, *_difference(manifest), *entries])
+    return "\n\n".join(["## Versions", RULE, *entries])
 
 
 RULE = """\
@@ -91,28 +95,3 @@ def _version(entry: dict[str, Any]) -> str:
         parts.append(f"{kind}:")
         parts.append("\n".join(f"- {item}" for item in items))
     return "\n\n".join(parts)
-
-
-def _difference(manifest: dict[str, Any]) -> list[str]:
-    """What the build found when it compared the rows with the previous release."""
-    facts = manifest["counts"]["release"]
-    if "changes" not in facts:
-        return []
-    return [f"Against {facts['previous']}, row by row: {_changes(facts['changes'])}."]
-
-
-def _changes(changes: dict[str, Any]) -> str:
-    """The comparison with the previous release (`Changes.summary`) in words."""
-    rows = [
-        f"{count:,} rows {what} in `{config}`"
-        for config, counts in changes["rows"].items()
-        for what, count in counts.items()
-        if count
-    ]
-    kinds = [f"{table}_{what}" for table in ("configs", "columns") for what in ("added", "removed")]
-    names = [
-        f"{kind.replace('_', ' ')}: {', '.join(f'`{one}`' for one in changes[kind])}"
-        for kind in (*kinds, "columns_changed")
-        if changes[kind]
-    ]
-    return "; ".join([*rows, *names]) or "the same data"

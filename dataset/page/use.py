@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from transferz.schemas.versions import Version
+
 OURS = """\
 ```python
 from transferz import load_dataset, to_astropy, to_pandas, to_torch, units
@@ -46,7 +48,7 @@ def loading(manifest: dict[str, Any]) -> str:
         As `transferz.dataset.manifest.describe` makes it.
     """
     repository = "ORG/transferz-mock" if manifest["mock"] else "ORG/transferz"
-    stock = STOCK.format(repository=repository, tag=f"v{manifest['version']}")
+    stock = STOCK.format(repository=repository, tag=Version.parse(manifest["version"]).tag)
     return f"""\
 ## Load
 

@@ -14,7 +14,7 @@ INTRODUCTION = """\
 redshift of COSMOS2020, from template fits to up to 35 bands, beside {galaxiesml:,} galaxies with
 spectroscopic redshifts from GalaxiesML: for training, transferring and benchmarking photo-z methods
 beyond the bright galaxies that spectroscopy sees
-([Soriano et al. 2024](https://arxiv.org/abs/2411.18054))."""
+([Soriano et al. 2024](https://arxiv.org/abs/{eprint}))."""
 
 SURVEY_NOTES = {
     "mock": """\
@@ -53,7 +53,7 @@ IT_IS_NOT = """\
 - **Not images or spectra**: ten numbers per galaxy, five magnitudes and their errors."""
 
 
-def opening(manifest: dict[str, Any], figure: str) -> str:
+def opening(manifest: dict[str, Any], figure: str, eprint: str) -> str:
     """Return title, introduction and first figure.
 
     Parameters
@@ -63,9 +63,13 @@ def opening(manifest: dict[str, Any], figure: str) -> str:
         `transferz.dataset.quality.quality` measures.
     figure : str
         Path of the figure of the distributions, relative to the card.
+    eprint : str
+        The arXiv identifier of the paper.
     """
     samples = {name: total(manifest, name) for name in ("transferz", "galaxiesml")}
-    introduction = INTRODUCTION.format(**samples) + "\n" + SURVEY_NOTES[manifest["survey"]]
+    introduction = (
+        INTRODUCTION.format(**samples, eprint=eprint) + "\n" + SURVEY_NOTES[manifest["survey"]]
+    )
     parts = [
         f"# {pretty_name(manifest)} {manifest['version']}",
         *([MOCK_WARNING] if manifest["mock"] else []),

@@ -15,7 +15,7 @@ from transferz.dataset.card import FIGURES, complete
 from transferz.dataset.card_text import card_text
 from transferz.dataset.citation import read_citation, release_citation
 from transferz.dataset.page.origin import versions
-from transferz.schemas import RELEASE
+from transferz.schemas import RELEASE, InputError
 from transferz.schemas.files import CARD_FILE, CITATION_FILE, data_files
 
 ROOT = Path(__file__).parents[2]
@@ -181,24 +181,32 @@ def test_nulls_are_those_of_the_rows(small_release, manifests):
         assert shares == pytest.approx(expected[expected > 0].to_dict(), abs=1e-4)
 
 
-def test_the_history_and_the_comparison_with_the_previous_release(manifests):
+def test_the_history_is_the_changelogs(manifests):
     assert "### 1.0.0 (2026-11-22)" in versions(manifests["mock"])
-    assert "Against" not in versions(manifests["mock"])
-    nothing = {f"{a}_{b}": [] for a in ("configs", "columns") for b in ("added", "removed")}
-    changes = nothing | {
-        "step": "minor",
-        "columns_added": ["colour"],
-        "columns_changed": {},
-        "rows": {"combo": {"added": 1200, "removed": 0}},
-    }
-    counts = manifests["mock"]["counts"]
-    released = counts["release"] | {"previous": "1.0.0", "changes": changes}
-    text = versions(manifests["mock"] | {"counts": counts | {"release": released}})
-    found = "1,200 rows added in `combo`; columns added: `colour`."
-    assert f"Against 1.0.0, row by row: {found}" in text
-    unchanged = released | {"changes": nothing | {"rows": {}, "columns_changed": {}}}
-    text = versions(manifests["mock"] | {"counts": counts | {"release": unchanged}})
-    assert "row by row: the same data." in text
+    older = {"version": "0.9.0", "date": "2026-01-01", "changes": {"Fixed": ["a", "b"]}}
+    manifest = manifests["mock"] | {"history": [*manifests["mock"]["history"], older]}
+    assert versions(manifest).endswith("### 0.9.0 (2026-01-01)\n\nFixed:\n\n- a\n- b")
+
+
+@pytest.mark.parametrize("survey", SURVEYS)
+def test_the_median_redshift_of_galaxiesml_is_that_of_the_rows(small_release, cards, survey):
+    median = read_rows(small_release, "galaxiesml")["redshift"].astype("float64").median()
+    (limit,) = [one for one in body(cards[survey]).split("\n\n") if "**Spectroscopic sel" in one]
+    assert f"Half of it lies below z = {median:.2f}." in limit.replace("\n", " ")
+
+
+def test_the_paper_is_the_citations(manifests):
+    project = read_citation(ROOT / CITATION_FILE)
+    paper = project["preferred-citation"]
+    identifiers = [{"type": "other", "value": "arXiv:2901.00001"}]
+    other = project | {"preferred-citation": paper | {"identifiers": identifiers}}
+    card = card_text(manifests["mock"], release_citation(other, manifests["mock"]), FIGURES)
+    front, text = card.split("---\n", 2)[1:]
+    assert "- arxiv:2901.00001\n" in front and "https://arxiv.org/abs/2901.00001" in text
+    (own,) = (one["value"].removeprefix("arXiv:") for one in paper["identifiers"])
+    assert own not in card.replace(f"arXiv:{own}, and the Zenodo record", "")
+    with pytest.raises(InputError, match="no identifier such as arXiv:"):
+        card_text(manifests["mock"], project | {"preferred-citation": {}}, FIGURES)
 
 
 def test_the_load_examples_run(small_release, cards, monkeypatch, tmp_path):

@@ -26,7 +26,6 @@ NAMES = {
     "MD5SUMS",
     "README.md",
     "SHA256SUMS",
-    "croissant.json",
     "datacite.json",
 }
 
@@ -64,7 +63,7 @@ def test_the_archive_unpacks_to_a_release_that_verifies(folder, real, tmp_path):
         archive.extractall(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [RELEASE_NAME]
     assert verify(tmp_path / RELEASE_NAME) == []
-    for name in ("README.md", "MANIFEST.json", "croissant.json", "CITATION.cff"):
+    for name in ("README.md", "MANIFEST.json", "CITATION.cff"):
         assert (folder / name).read_bytes() == (real / name).read_bytes()
 
 
@@ -175,6 +174,47 @@ def test_what_is_no_deposit_is_not_replaced(folder, real, tmp_path, other):
     with pytest.raises(InputError, match="no deposit of transferz"):
         deposit(real, out)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("changed", ["datacite.json", "README.md"])
+def test_a_deposit_that_was_edited_by_hand_is_not_replaced(folder, real, tmp_path, changed):
+    out = shutil.copytree(folder, tmp_path / "out")
+    (out / changed).write_text("mine")
+    before = contents(out)
+    with pytest.raises(InputError, match=rf"{changed} in .*out was changed"):
+        deposit(real, out)
+    assert contents(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_checksums_that_are_no_text_are_no_deposits(real, tmp_path):
+    (tmp_path / "SHA256SUMS").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="no deposit of transferz"):
+        deposit(real, tmp_path)
+
+
+def test_a_link_to_a_folder_is_followed(folder, real, tmp_path):
+    out, real_folder = tmp_path / "out", tmp_path / "disk"
+    real_folder.mkdir()
+    out.symlink_to(real_folder)
+    deposit(real, out)
+    assert out.is_symlink()
+    assert contents(real_folder) == contents(folder)
+    assert sorted(tmp_path.iterdir()) == [real_folder, out]
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused_with_its_cause(
+    real, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for out, said in (("../file/x", "is a file, not a folder"), (".", "that this runs in")):
+        assert main(["deposit", "--path", str(real), out]) == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert "space" not in told
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_a_deposit_inside_the_release_is_refused(real, tmp_path):

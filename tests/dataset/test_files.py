@@ -83,8 +83,56 @@ def test_a_full_disk_is_one_clear_error(tmp_path):
 
 def test_an_unwritable_place_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(InputError, match="cannot write"), replace_directory(tmp_path / "file/out"):
-        pass
+    for place in ("file/out", "file/deep/out"):
+        with (
+            pytest.raises(InputError, match=r"file is a file, not a folder: name another") as told,
+            replace_directory(tmp_path / place),
+        ):
+            pass
+        assert "space" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "; free space and run"),
+        (errno.EACCES, "permissions"),
+        (errno.EROFS, "permissions"),
+        (errno.EBUSY, "mount point"),
+        (errno.EIO, "free space, change the permissions or name"),
+    ],
+)
+def test_an_error_names_the_remedy_for_its_cause(tmp_path, number, remedy):
+    with pytest.raises(InputError, match=remedy), replace_directory(tmp_path / "out"):
+        raise OSError(number, os.strerror(number))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_what_a_symbolic_link_points_to_is_replaced_and_the_link_stays(
+    tmp_path, monkeypatch, exchange
+):
+    if not exchange:
+        monkeypatch.setattr(files, "_exchange", lambda first, second: False)
+    real, link = tmp_path / "disk" / "out", tmp_path / "out"
+    link.symlink_to(real)
+    for text in ("old", "new"):
+        with replace_directory(link) as staging:
+            write(staging, text)
+        assert link.is_symlink()
+        assert content(real) == {text}
+    assert list(real.parent.iterdir()) == [real]
+    assert sorted(tmp_path.iterdir()) == [real.parent, link]
+
+
+def test_a_link_in_the_place_of_the_partial_output_is_removed_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    write(tmp_path / "mine", "mine")
+    (tmp_path / ".out.partial").symlink_to(tmp_path / "mine")
+    with replace_directory(tmp_path / "out") as staging:
+        write(staging, "new")
+    assert content(tmp_path / "mine") == {"mine"}
+    assert content(tmp_path / "out") == {"new"}
 
 
 LOOP = """

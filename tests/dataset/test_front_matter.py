@@ -70,7 +70,7 @@ def test_a_mock_is_tagged_and_named_as_one(small_release, tmp_path):
 
 
 def test_a_licence_that_is_not_ours_is_linked(authors):
-    data = yaml.safe_load(front_matter(authors))
+    data = yaml.safe_load(front_matter(authors, "2411.18054"))
     assert licence(authors) == data["license"] == "other"
     assert data["license_link"] == licence_url(authors) == "https://zenodo.org/records/16541823"
     assert data["license_name"] == data["license_name"].lower()

@@ -23,9 +23,8 @@ def changelog(folder, *versions, kind="Added"):
 
 def test_the_released_version_has_an_entry_of_its_date():
     release = yaml.safe_load((ROOT / "params.yaml").read_text())["release"]
-    newest = history_of(release["version"], ROOT / CHANGELOG_FILE)[0]
-    assert newest["version"] == release["version"]
-    assert newest["date"] == release["date"]
+    newest = history_of(release["version"], release["date"], ROOT / CHANGELOG_FILE)[0]
+    assert (newest["version"], newest["date"]) == (release["version"], release["date"])
 
 
 def test_every_version_is_dated_and_in_order():
@@ -37,7 +36,7 @@ def test_every_version_is_dated_and_in_order():
 
 def test_items_are_joined_and_later_versions_left_out(tmp_path):
     path = changelog(tmp_path, "2.0.0", "1.10.0", "1.9.0")
-    found = history_of("1.10.0", path)
+    found = history_of("1.10.0", "2027-01-01", path)
     assert [one["version"] for one in found] == ["1.10.0", "1.9.0"]
     assert found[0]["changes"] == {"Added": ["one thing", "another"]}
     assert found[0]["date"] == "2027-01-01"
@@ -54,7 +53,7 @@ def test_a_version_without_an_entry_is_refused(tmp_path):
     path = changelog(tmp_path, "1.1.0", "1.0.0")
     for version in ("1.0.1", "1.2.0", "0.9.0"):
         with pytest.raises(ParameterError) as error:
-            history_of(version, path)
+            history_of(version, "2027-01-01", path)
         assert f"has no entry for {version}, its newest is 1.1.0" in str(error.value)
         assert "release.version" in str(error.value)
 
@@ -65,6 +64,7 @@ def test_a_version_without_an_entry_is_refused(tmp_path):
         (("1.0.0", "1.1.0"), "Added", "the newest first"),
         (("1.0.0", "1.0.0"), "Added", "each version once"),
         (("1.0",), "Added", "expected a title"),
+        (("01.0.0",), "Added", "expected a title"),
         (("1.0.0+mock",), "Added", "expected a title"),
         (("1.0.0",), "Improved", "expected one of Added, Changed"),
     ],
@@ -92,10 +92,27 @@ def test_an_entry_that_says_nothing_is_refused(tmp_path, old, new, said):
 def test_a_missing_changelog_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"CHANGELOG\.md is missing"):
-        history_of("1.0.0")
+        history_of("1.0.0", "2027-01-01")
 
 
-def test_the_build_refuses_a_version_without_an_entry(small_release, tmp_path, monkeypatch):
+def test_a_date_that_is_not_the_entrys_is_refused(tmp_path):
+    path = changelog(tmp_path, "1.1.0", "1.0.0")
+    with pytest.raises(ParameterError) as error:
+        history_of("1.1.0", "2027-01-02", path)
+    assert "'release.date': 2027-01-02 is not the date of 1.1.0" in str(error.value)
+    assert "which is 2027-01-01" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": "1.0.7"}, r"no entry for 1\.0\.7"),
+        ({"date": "2027-01-01"}, r"'release\.date': 2027-01-01 is not the date of 1\.0\.0"),
+    ],
+)
+def test_the_build_refuses_what_the_changelog_does_not_say(
+    small_release, tmp_path, monkeypatch, change, said
+):
     """And leaves the release as it was."""
     from transferz.dataset.card import card
     from transferz.dataset.stage import Layout
@@ -105,11 +122,11 @@ def test_the_build_refuses_a_version_without_an_entry(small_release, tmp_path, m
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     params = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    params["release"]["version"] = "1.0.7"
+    params["release"] |= change
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     layout = Layout("mock", tmp_path / "data")
     before = (layout.release / "MANIFEST.json").read_bytes()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ParameterError, match=r"no entry for 1\.0\.7"):
+    with pytest.raises(ParameterError, match=said):
         card(layout)
     assert (layout.release / "MANIFEST.json").read_bytes() == before

@@ -1,7 +1,9 @@
 """The build compares with the previous release and refuses a version that contradicts it."""
 
 import json
+import re
 import shutil
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ from tampering import edit_json
 
 from transferz.dataset.release import release
 from transferz.dataset.stage import Layout
-from transferz.schemas import ParameterError, ReleaseError, TransferZError
+from transferz.schemas import ParameterError, ReleaseError
 
 PREVIOUS = "previous/transferz"
 
@@ -76,17 +78,17 @@ def with_one_moved(table):
     return table.assign(split=["test" if old == "train" else "train", *table["split"].iloc[1:]])
 
 
-def test_without_a_previous_release_nothing_is_said(build):
+def test_without_a_previous_release_nothing_is_said(build, capsys):
     build.set(previous=None)
     release(build.layout)
-    assert set(build.counts()) == {"rows_out"}
+    assert capsys.readouterr().err == ""
 
 
-def test_the_same_data_may_be_built_again_and_the_counts_say_so(build):
+def test_the_same_data_may_be_built_again_and_it_is_said_in_one_line(build, capsys):
+    before = build.counts()
     release(build.layout)
-    counts = build.counts()
-    assert (counts["previous"], counts["changes"]) == ("1.0.0+mock", "nothing changed")
-    assert counts["differences"]["step"] == "none"
+    assert capsys.readouterr().err == "follows 1.0.0+mock: nothing changed\n"
+    assert build.counts() == before
 
 
 @pytest.mark.parametrize(
@@ -104,17 +106,17 @@ def test_less_than_major_is_refused_where_rows_go_or_move(build, change, what, v
 
 
 @pytest.mark.parametrize("change", [without_one, with_one_moved])
-def test_major_is_taken_and_the_counts_say_what_changed(build, change):
+def test_major_is_taken_and_what_changed_is_said(build, change, capsys):
     build.edit_split(change)
     build.set(version="2.0.0")
     release(build.layout)
-    differences = build.counts()["differences"]
-    assert differences["step"] == "major"
-    counted = differences["rows"]["combo"]
-    assert counted["removed" if change is without_one else "moved"] == 1
+    what = "removed" if change is without_one else "moved"
+    said = capsys.readouterr().err
+    assert re.fullmatch(rf"follows 1\.0\.0\+mock: rows {what}: .*\b1 in combo\b.*\n", said)
+    assert set(build.counts()) == {"rows_out"}
 
 
-def test_added_rows_need_minor(build, small_release):
+def test_added_rows_need_minor(build, small_release, capsys):
     """The previous release lacks two objects whose neighbours' groups do not depend on them."""
     rows = read_rows(small_release, "truth")
     lonely = rows.loc[~rows["group_id"].duplicated(keep=False), "object_id"].iloc[:2]
@@ -128,8 +130,9 @@ def test_added_rows_need_minor(build, small_release):
     build.set(previous=PREVIOUS, version="1.0.1")
     refused(build, "rows added: ", "needs a MINOR step", "make it 1.1.0+mock")
     build.set(version="1.1.0")
+    capsys.readouterr()
     release(build.layout)
-    assert build.counts()["differences"]["step"] == "minor"
+    assert capsys.readouterr().err.startswith("follows 1.0.0+mock: rows added: ")
 
 
 def test_an_older_version_is_refused(build):
@@ -143,13 +146,86 @@ def test_a_mock_does_not_follow_a_real_release(build):
     refused(build, "one is a mock, the other is not")
 
 
-@pytest.mark.parametrize("previous", ["nowhere/at/all", "data", "org/name@one"])
-def test_a_previous_release_that_is_none_is_a_clear_error(build, previous):
+@pytest.mark.parametrize("previous", ["", "nowhere/at/all", "previous/gone", "org/name", "o/n@one"])
+def test_what_is_neither_a_directory_nor_a_version_on_the_hub_is_refused(build, previous):
     before = build.files()
     build.set(previous=previous)
-    with pytest.raises(TransferZError, match=previous.split("@")[-1]):
+    with pytest.raises(ParameterError) as error:
         release(build.layout)
+    assert "parameter 'release.previous': " in str(error.value)
+    assert "expected a directory that is there, or a release on the Hub with its version" in str(
+        error.value
+    )
+    assert f"found {previous!r}" in str(error.value)
     assert build.files() == before
+
+
+def test_a_directory_that_is_no_release_is_refused(build):
+    build.set(previous="data")
+    refused(build, "data can't be compared")
+
+
+@pytest.mark.parametrize("inside", ["", "/transferz"])
+def test_the_release_that_is_built_does_not_follow_itself(build, inside):
+    (build.root / "link").symlink_to(build.layout.release.parent.absolute())
+    before = build.files()
+    for start in (str(build.layout.release), "link/transferz"):
+        build.set(previous=start + inside)
+        with pytest.raises(ParameterError, match="which this build replaces; name a copy else"):
+            release(build.layout)
+    assert build.files() == before
+
+
+@pytest.mark.parametrize("previous", ["1.0", "01.0.0", "1.0.0+mock", "v1.0.0"])
+def test_a_version_is_written_as_the_schema_reads_it(build, previous):
+    build.set(version=previous)
+    with pytest.raises(ParameterError, match=r"parameter 'release\.version': "):
+        release(build.layout)
+
+
+class TestOnTheHub:
+    """The Hub's answers: what it is asked is looked at in tests/loaders/test_hub.py."""
+
+    @pytest.fixture
+    def tags(self, build, monkeypatch):
+        """The tags that the Hub gives; it is not reached where None."""
+        monkeypatch.setenv("TRANSFERZ_CACHE", str(build.root / "cache"))
+
+        def give(tags):
+            def answer(*_, **__):
+                if tags is None:
+                    raise ConnectionRefusedError("no Hub")
+                return SimpleNamespace(tags=[SimpleNamespace(name=name) for name in tags])
+
+            monkeypatch.setattr("huggingface_hub.HfApi.list_repo_refs", answer)
+
+        return give
+
+    def test_one_that_cannot_be_reached_changes_no_byte(self, build, tags, capsys):
+        build.set(previous=None)
+        release(build.layout)
+        before = build.files()
+        tags(None)
+        build.set(previous="org/name@1.0.0+mock")
+        capsys.readouterr()
+        release(build.layout)
+        said = capsys.readouterr().err
+        assert said.startswith("not compared with org/name@1.0.0+mock: the Hub can't be reached")
+        assert said.endswith("; `transferz publish` compares again\n")
+        assert said.count("\n") == 1
+        assert build.files() == before
+
+    def test_one_that_lacks_the_version_is_an_error(self, build, tags):
+        tags(["v0.9.0"])
+        build.set(previous="org/name@1.0.0+mock")
+        refused(build, "org/name has no version 1.0.0+mock; it has: 0.9.0")
+
+    def test_one_of_another_survey_is_not_even_asked_for(self, build, capsys):
+        """Parameters are those of all surveys: a real release is no mock's former version."""
+        build.set(previous="org/name@1.0.0")
+        release(build.layout)
+        said = "not compared with org/name@1.0.0: one is a mock, the other is not; "
+        assert capsys.readouterr().err.startswith(said)
 
 
 def test_an_unknown_parameter_is_refused(build):

@@ -107,9 +107,9 @@ import datasets
 import pyarrow as pa, pyarrow.parquet as pq
 
 releases, found = json.loads(sys.argv[1]), {}
-for revision, path in releases.items():
-    for config in datasets.get_dataset_config_names("org/two", revision=revision):
-        loaded = datasets.load_dataset("org/two", config, revision=revision)
+for revision, (repo, path) in releases.items():
+    for config in datasets.get_dataset_config_names(repo, revision=revision):
+        loaded = datasets.load_dataset(repo, config, revision=revision)
         for split, rows in loaded.items():
             files = sorted(Path(path, config).glob(f"{split}-*.parquet"))
             here = pa.concat_tables(map(pq.read_table, files)).combine_chunks()
@@ -121,8 +121,9 @@ print(json.dumps(found))
 
 
 def test_two_versions_lie_side_by_side_and_load_with_the_stock_library(
-    hub, home, publish, first, second
+    hub, home, publish, mock, first, second
 ):
+    """And a mock beside them, whose tag has a plus sign."""
     for release, version in ((first, "v1.0.0"), (second, "v2.0.0")):
         done = publish(release, "org/two")
         assert done.returncode == 0, done.stderr
@@ -140,7 +141,12 @@ def test_two_versions_lie_side_by_side_and_load_with_the_stock_library(
         _, message = hub.repos["org/two"].tags[f"v{manifest['version']}"]
         assert manifest["sha256"] in message
 
-    where = {"v1.0.0": str(first), "v2.0.0": str(second)}
+    hub.add_release("org/two-mock", mock, "v1.0.0+mock")
+    where = {
+        "v1.0.0": ("org/two", str(first)),
+        "v2.0.0": ("org/two", str(second)),
+        "v1.0.0+mock": ("org/two-mock", str(mock)),
+    }
     environment = hub_server.client_environment(hub, home, token="")
     done = subprocess.run(
         [sys.executable, "-c", LOAD, json.dumps(where)],
@@ -152,7 +158,7 @@ def test_two_versions_lie_side_by_side_and_load_with_the_stock_library(
     assert done.returncode == 0, done.stderr
     expected = {
         f"{revision}/{config}/{split}": facts["rows"]
-        for revision, path in where.items()
+        for revision, (_, path) in where.items()
         for config, splits in read_manifest(Path(path))["content"].items()
         for split, facts in splits.items()
     }
@@ -195,8 +201,9 @@ def test_killed_at_any_moment_a_repeat_completes_it_and_uploads_nothing_twice(
 
 
 def test_what_is_published_already_is_said_and_nothing_is_written(hub, publish, first, tmp_path):
-    """Also from a copy that the Hub's client fetched, with its own notes in it."""
-    hub.add_release("org/again", first, "v1.0.0")
+    """Also from a copy that the Hub's client fetched, with its own notes in it, and beside a file
+    of somebody else."""
+    hub.add("org/again", files_of(first) | {"LICENSE": b"mine\n"}, tag="v1.0.0")
     fetched = shutil.copytree(first, tmp_path / "transferz")
     notes = fetched / ".cache" / "huggingface" / "note"
     notes.parent.mkdir(parents=True)
@@ -241,6 +248,17 @@ def test_a_patch_sends_only_what_changed_and_another_of_its_version_is_refused(
         done = publish(changed, "org/patch", *option)
         refused(hub, done, "v1.0.1", "other content", "params.yaml")
     assert files_at(hub, "org/patch", "main") == files_of(patch)
+
+
+def test_files_that_no_version_had_are_left_where_they_are(hub, publish, first, second):
+    mine = {"LICENSE": b"mine\n", "CONTRIBUTORS.md": b"me\n"}
+    hub.add_release("org/kept", first, "v1.0.0")
+    hub.add("org/kept", mine)
+    done = publish(second, "org/kept")
+    assert done.returncode == 0, done.stderr
+    assert "deleting from the former version: combo/calibration" in done.stdout
+    assert "left as they are, being of no release: CONTRIBUTORS.md, LICENSE\n" in done.stdout
+    assert files_at(hub, "org/kept", "v2.0.0") == files_of(second) | mine
 
 
 def test_an_older_version_is_refused(hub, publish, first, second):
@@ -340,13 +358,14 @@ def test_logins_that_may_not_write_are_refused(hub, publish, first):
 
 
 def test_a_repository_that_holds_something_else_is_left_alone(hub, publish, first):
-    hub.add("org/other", {"README.md": b"# Other\n", "data.csv": b"a,b\n1,2\n"})
+    theirs = b'{"name": "other", "files": {"data.csv": {}}}'
+    files = {"README.md": b"# Other\n", "data.csv": b"a,b\n1,2\n", MANIFEST_FILE: theirs}
+    hub.add("org/other", files)
     refused(hub, publish(first, "org/other"), "data.csv", "another repository")
 
 
-@pytest.mark.parametrize("repo", ["transferz", "a/b/c", "org/trans ferz", "org/..", ""])
-def test_a_name_that_is_no_repositorys_is_refused(hub, publish, first, repo):
-    refused(hub, publish(first, repo), "org/name")
+def test_a_name_that_is_no_repositorys_is_refused(hub, publish, first):
+    refused(hub, publish(first, "org/trans--ferz"), "org/name")
     assert hub.requests == []
 
 
@@ -371,14 +390,20 @@ def test_private_is_for_a_repository_that_is_created(hub, publish, first):
     refused(hub, publish(first, "org/open", "--private"), "public", "settings")
 
 
-def test_the_token_is_in_nothing_that_is_printed_or_written(hub, home, first, tmp_path):
-    """In a process as a user starts it; one server answer repeats the token."""
+def test_as_a_user_starts_it_it_works_without_xet_and_shows_the_token_nowhere(
+    hub, home, first, tmp_path
+):
+    """By default the client would take Xet, of which this server knows nothing.
+
+    One answer of the server repeats the token.
+    """
+    pytest.importorskip("hf_xet", reason="the client has no Xet to be kept from")
     release = tmp_path / "transferz"
     shutil.copytree(first, release)
     command = [sys.executable, "-m", "transferz.cli", "publish", "--path", str(release)]
     command += ["--repo", "org/token", "--endpoint", hub.endpoint]
     environment = hub_server.client_environment(hub, tmp_path / "home")
-    del environment["HF_ENDPOINT"]
+    del environment["HF_ENDPOINT"], environment["HF_HUB_DISABLE_XET"]
     (tmp_path / "home").mkdir()
     hub.fault("commit", status=403, says=f"{TOKEN} may not, nor hf_SomeOtherToken")
     said = b""
@@ -387,6 +412,10 @@ def test_the_token_is_in_nothing_that_is_printed_or_written(hub, home, first, tm
         assert done.returncode == status, done.stderr
         said += done.stdout + done.stderr
     assert b"*** may not, nor ***" in said
+    assert not any("xet" in path for _, path in hub.requests)
+    assert set(hub.puts) == {one.sha256 for one in hub.repos["org/token"].head.files.values()} - {
+        ""
+    }
     assert b"%|" not in said  # no progress bar: this is no terminal
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) >= len(files_of(first))

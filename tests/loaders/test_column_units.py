@@ -1,6 +1,8 @@
 """units: what travels with a column goes before what its name says."""
 
 import datasets
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import transferz
@@ -36,5 +38,21 @@ def test_units_of_a_stream(tiny_release, tmp_path):
 
 
 def test_what_is_no_dataset_is_refused():
-    with pytest.raises(ParameterError, match="found list"):
-        transferz.units([1, 2])
+    converters = (transferz.units, transferz.to_torch, transferz.to_pandas, transferz.to_astropy)
+    for data, words in (
+        ([1, 2], "found builtins's list"),
+        ({}.keys(), "found builtins's dict_keys"),
+        (pa.table({"ra": [1.0]}), r"found pyarrow's Table.*datasets\.Dataset\(pyarrow_table\)"),
+        (pd.DataFrame({"ra": [1.0]}), r"found pandas's DataFrame.*from_pandas"),
+    ):
+        for convert in converters:
+            with pytest.raises(ParameterError, match=words):
+                convert(data)
+
+
+def test_an_empty_name_is_not_the_working_directory(tiny_release, monkeypatch):
+    monkeypatch.chdir(tiny_release)
+    for convert in (transferz.units, transferz.to_torch, transferz.find_release):
+        with pytest.raises(ParameterError, match="name is empty"):
+            convert("")
+    assert transferz.units(".") == EXPECTED

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import subprocess
 import sys
 
@@ -21,7 +22,13 @@ from transferz.exporting import EXPORTED, export, read_export
 from transferz.releases import Release, read_release
 from transferz.schemas import Column, InputError, ReleaseError, SchemaError
 from transferz.schemas import Table as SchemaTable
-from transferz.schemas.files import CROISSANT_FILE
+from transferz.schemas.files import (
+    CROISSANT_FILE,
+    MANIFEST_FILE,
+    file_digest,
+    json_text,
+    self_digest,
+)
 from transferz.schemas.frames import arrow_schema
 from transferz.schemas.votable import votable_description, votable_unit
 
@@ -45,6 +52,11 @@ def release(release_builder, tmp_path_factory) -> Release:
     for name, values in changes.items():
         rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), values)
     pq.write_table(rows, path)
+    name = path.relative_to(directory).as_posix()
+    manifest = json.loads((directory / MANIFEST_FILE).read_text(encoding="utf-8"))
+    manifest["files"][name] = file_digest(path)
+    sealed = json_text(manifest | {"sha256": self_digest(manifest)})
+    (directory / MANIFEST_FILE).write_text(sealed, encoding="utf-8")
     return read_release(directory)
 
 
@@ -230,6 +242,23 @@ def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(release, tmp_pat
     assert len(Table.read(out)) == 70
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("folder.fits", r"folder\.fits is a folder"),
+        ("no/where.fits", "no is no folder that exists"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
+    release, tmp_path, monkeypatch, name, said
+):
+    (tmp_path / "folder.fits").mkdir()
+    monkeypatch.setattr(exporting, "read_export", None)
+    with pytest.raises(InputError, match=said):
+        export(release, tmp_path / name, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.fits"]
+
+
 def test_a_failed_export_leaves_nothing_behind(release, tmp_path, monkeypatch):
     def fails(path, *_):
         path.write_bytes(b"half")
@@ -247,7 +276,6 @@ def test_a_failed_export_leaves_nothing_behind(release, tmp_path, monkeypatch):
         ({"out": "table.csv"}, InputError, r"expected one of \.vot, \.xml, \.fits, \.ecsv"),
         ({"config": "images"}, ReleaseError, "no config 'images'; it has: transferz"),
         ({"splits": ["tset"]}, ReleaseError, "no split 'tset'; it has: train"),
-        ({"out": "no/where.fits"}, InputError, "folder that exists"),
     ],
     ids=lambda value: str(value)[:20],
 )

@@ -1,8 +1,10 @@
 """to_pandas: the schema's dtypes, the dataset's rows."""
 
+import datasets
 import numpy as np
 import pandas as pd
 import pytest
+from datasets import Value
 
 import transferz
 from transferz.schemas import RELEASE, ParameterError
@@ -31,6 +33,28 @@ def test_several_splits_are_one_table(loaded):
     named = loaded["test"].add_column("split", ["x"] * 70)
     with pytest.raises(ParameterError, match="has a column 'split'"):
         transferz.to_pandas(type(loaded)(test=named))
+
+
+def test_splits_that_differ_are_refused_by_name(loaded):
+    test = loaded["test"].select(range(3))
+    other_unit = test.cast_column("ra", Value("float64", id="rad"))
+    for changed, words in (
+        (test.rename_column("ra", "x"), r"'ra' is in only one of the splits 'a' and 'b'"),
+        (test.cast_column("ra", Value("float32")), r"'ra' of split 'b' is float, and double"),
+        (other_unit, r"'ra' of split 'b' has the unit 'rad', and 'deg'"),
+    ):
+        both = datasets.DatasetDict(a=test, b=changed)
+        for convert in (transferz.to_pandas, transferz.to_astropy):
+            with pytest.raises(ParameterError, match=words):
+                convert(both)
+            assert len(convert(both, split="b")) == 3
+    both = datasets.DatasetDict(a=test, b=other_unit)
+    assert transferz.to_pandas(both, split="b").attrs["units"]["ra"] == "rad"
+    assert str(transferz.to_astropy(both, split="b")["ra"].unit) == "rad"
+    with pytest.raises(ParameterError, match="the unit 'rad'"):
+        transferz.units(both)
+    turned = test.select_columns(test.column_names[::-1])
+    assert len(transferz.to_pandas(datasets.DatasetDict(a=test, b=turned))) == 6
 
 
 def test_nulls_stay_nulls_and_integers_exact(loaded):

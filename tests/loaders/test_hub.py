@@ -100,6 +100,7 @@ def test_a_damaged_file_on_the_hub_is_named_and_nothing_is_kept(
     [
         ({"files": {"../../evil.txt": {}}}, "'../../evil.txt', which is no plain path"),
         ({"files": {"/etc/passwd": {}}}, "'/etc/passwd', which is no plain path"),
+        ({"name": "\x1b[31m"}, r"holds '\\x1b\[31m' 1\.0\.0, expected"),
         ({"version": "1.0.1"}, "holds 'transferz' 1.0.1, expected 'transferz' 1.0.0"),
     ],
 )
@@ -108,6 +109,37 @@ def test_a_manifest_that_is_not_the_releases_is_refused(changes, words, real_rel
     manifest = json.loads((place / "MANIFEST.json").read_text())
     with pytest.raises(ReleaseError, match=words):
         listed_files(manifest, Version.parse("1.0.0"), "org/transferz@v1.0.0")
+
+
+def test_a_file_that_the_manifest_does_not_name_is_refused_where_datasets_could_read_it(
+    hub, client, real_release
+):
+    extra = "transferz/test-00002-of-00003.parquet"
+    files = contents(real_release)
+    train = files["transferz/train-00000-of-00001.parquet"]
+    harmless = dict.fromkeys(("LICENSE", ".gitattributes", "notes/a.txt"), b"x")
+    hub.add("org/leaky", files | {extra: train}, "v1.0.0")
+    hub.add("org/hidden", files | {".huggingface.yaml": b"configs: []"}, "v1.0.0")
+    hub.add(REPO, files | harmless, "v1.0.0")
+    code = """
+    import os, transferz
+    from transferz.schemas import ReleaseError
+    for repo in ("org/leaky", "org/hidden", "org/transferz"):
+        os.environ["TRANSFERZ_REPO"] = repo
+        for streaming in (True, False):
+            try:
+                print(type(transferz.load_dataset(split="test", streaming=streaming)).__name__)
+            except ReleaseError as error:
+                print(error)
+    """
+    lines, _ = client.run(code)
+    for line in lines[:2]:
+        assert line.startswith(
+            f"org/leaky@v1.0.0 holds '{extra}', which its MANIFEST.json does not"
+        )
+    for line in lines[2:4]:
+        assert line.startswith("org/hidden@v1.0.0 holds '.huggingface.yaml', which its MANIFEST")
+    assert lines[4:] == ["IterableDataset", "Dataset"]
 
 
 def test_a_manifest_changed_after_it_was_sealed_is_refused(hub, client, real_release, tmp_path):
@@ -193,10 +225,14 @@ for version in ("1.0.0", "1.1.0"):
     refused = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # nobody listens there
     for offline in ({"HF_HUB_OFFLINE": "1"}, refused):
         (newest, pinned, absent), _ = client.run(code, **offline)
-        assert newest.startswith(f"{REPO}@v1.10.0 on the Hub (offline, the newest in the cache)")
+        assert newest.startswith(f"{REPO}@v1.10.0 on the Hub (the newest in the cache: the Hub ")
         assert pinned.startswith(f"{REPO}@v1.0.0 on the Hub (from cache)")
         assert "no version 1.1.0 of org/transferz is in" in absent
+    hub.fault("refs", times=10_000, status=503)
+    (line,), _ = client.run(TRY.format(REPO))
+    assert "(the newest in the cache: the Hub answered with status 503)" in line
     (line,), _ = client.run(TRY.format("org/other"), HF_HUB_OFFLINE="1")
+    assert "or name a release directory on this machine instead" in line
     assert line.startswith("refused: the Hub is not asked, because HF_HUB_OFFLINE is set")
 
 
@@ -287,6 +323,8 @@ def test_a_reference_to_no_version_is_refused():
 
 
 def test_a_directory_is_located_before_the_hub(real_release, monkeypatch):
+    with pytest.raises(ReleaseError, match="'' is neither"):
+        locate("")
     monkeypatch.setattr(hub_module, "fetch_release", None)
     assert locate(str(real_release)) == real_release
 

@@ -1,6 +1,8 @@
 """load_dataset: what comes back is what the files hold, as datasets gives it."""
 
+import json
 import shutil
+from pathlib import Path
 
 import datasets
 import pyarrow.parquet as pq
@@ -16,7 +18,7 @@ from datasets import (
 )
 
 from transferz import load_dataset
-from transferz.schemas import RELEASE, ReleaseError
+from transferz.schemas import RELEASE, ParameterError, ReleaseError
 from transferz.schemas.files import MANIFEST_FILE
 
 
@@ -102,6 +104,7 @@ DOUBLE = {"features": Features({name: Value("float64") for name in ("ra", "redsh
         {"split": ReadInstruction("train", from_=10, to=20, unit="abs")},
         {"split": "test", "streaming": True},
         {"streaming": True},
+        {"split": "all", "streaming": True},
         {"keep_in_memory": True},
         {"num_proc": 2, "split": "test"},
         {"download_mode": "force_redownload", "split": "test"},
@@ -152,9 +155,72 @@ def test_a_rebuilt_release_is_not_served_from_the_cache(release_builder, tmp_pat
     assert second["object_id"][0] == 10_000 * 504
 
 
-def test_a_damaged_file_is_one_clear_error(release_builder, tmp_path):
-    place = release_builder(tmp_path / "transferz")
-    broken = place / "transferz" / "validation-00000-of-00001.parquet"
-    broken.write_bytes(broken.read_bytes()[:100])
-    with pytest.raises(ReleaseError, match=r"can't load config 'transferz'.*transferz verify"):
-        load_dataset(path=place, cache_dir=str(tmp_path / "cache"))
+VALIDATION = "transferz/validation-00000-of-00001.parquet"
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def flip(path):
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "words"),
+    [
+        (VALIDATION, cut, r"validation-00000.* damaged .* found 100 bytes; build or fetch"),
+        (VALIDATION, Path.unlink, r"validation-00000.* is missing, which MANIFEST\.json names"),
+        ("README.md", Path.unlink, r"README\.md is damaged .* found 0 bytes"),
+        ("transferz/test-00002-of-00003.parquet", Path.touch, r"holds 'transferz/test-00002-of"),
+        (".huggingface.yaml", Path.touch, r"holds '\.huggingface\.yaml', which its MANIFEST"),
+    ],
+)
+def test_files_that_are_not_the_manifests_are_one_clear_error(
+    name, harm, words, tiny_release, tmp_path
+):
+    place = shutil.copytree(tiny_release, tmp_path / "transferz")
+    harm(place / name)
+    for streaming in (False, True):
+        with pytest.raises(ReleaseError, match=words):
+            load_dataset(path=place, cache_dir=str(tmp_path / "cache"), streaming=streaming)
+
+
+def test_one_changed_bit_is_found_before_it_is_streamed(tiny_release, tmp_path):
+    place = shutil.copytree(tiny_release, tmp_path / "transferz")
+    flip(place / VALIDATION)
+    with pytest.raises(ReleaseError, match=r"validation-00000.* damaged .* found others"):
+        load_dataset(path=place, streaming=True)
+
+
+def test_what_stops_datasets_is_one_clear_error(load, tiny_release, tmp_path, monkeypatch):
+    words = r"datasets can't load config 'transferz' of .*transferz verify"
+    for arguments in ({"split": "train[:10%"}, {"nonsense": 1}):
+        with pytest.raises(ReleaseError, match=words):
+            load(**arguments)
+    place = shutil.copytree(tiny_release, tmp_path / "transferz")
+    for harm in ("README.md", VALIDATION):
+        (place / harm).write_text("---\n: [bad\n---\n")
+    sealed = json.loads((place / MANIFEST_FILE).read_text())
+    del sealed["files"]  # a manifest that vouches for no file: datasets meets the damage itself
+    (place / MANIFEST_FILE).write_text(json.dumps(sealed))
+    with pytest.raises(ReleaseError, match=words):
+        load_dataset(path=place, cache_dir=str(tmp_path / "own"))
+    shutil.copy(tiny_release / "README.md", place)
+    with pytest.raises(ReleaseError, match=words):
+        load_dataset(path=place, cache_dir=str(tmp_path / "own"))
+
+
+def test_a_slice_can_not_be_streamed(load):
+    with pytest.raises(ParameterError, match=r"'train\[:10%\]' can't be streamed.*take and skip"):
+        load(split="train[:10%]", streaming=True)
+    assert len(list(load(split="test+validation", streaming=True))) == 130
+
+
+def test_files_that_are_not_of_the_release_may_lie_beside_it(load, tiny_release, tmp_path):
+    place = shutil.copytree(tiny_release, tmp_path / "transferz")
+    for name in ("LICENSE", "transferz/.DS_Store"):
+        (place / name).write_text("x")
+    assert load(path=place, split="test").num_rows == 70

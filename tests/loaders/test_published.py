@@ -63,7 +63,7 @@ print(first(transferz.load_dataset("transferz", version="1.0.0", streaming=True)
 """
     (stock, ours, after, absent, streamed), said = client.run(offline, HF_HUB_OFFLINE="1", **OURS)
     assert (stock, ours, after) == (REAL, NEXT, NEXT)
-    assert "offline, the newest in the cache" in loads(said)[0]
+    assert "the newest in the cache: the Hub is not asked" in loads(said)[0]
     assert "no version 1.2.0 of org/transferz" in absent
     assert streamed == REAL
     assert loads(said)[1].endswith(f"(from cache): {client.cache}/1.0.0/transferz")

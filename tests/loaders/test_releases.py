@@ -78,11 +78,15 @@ def test_another_projects_pipeline_is_passed_over(tiny_release, tmp_path, monkey
     assert find_release().path.is_relative_to(project)
 
 
-def test_an_unfinished_release_is_not_replaced_by_another(tiny_release, tmp_path, monkeypatch):
-    project = checkout(tmp_path / "project", "mock", "cosmos2020", source=tiny_release)
-    (project / "data/cosmos2020/release/transferz/MANIFEST.json").unlink()
+def test_an_unfinished_release_is_passed_over_for_a_finished_one(
+    tiny_release, tmp_path, monkeypatch
+):
+    project = checkout(tmp_path / "project", "mock", "authors", source=tiny_release)
     monkeypatch.chdir(project)
-    with pytest.raises(ReleaseError, match=r"cosmos2020.*unfinished.*make repro"):
+    (project / "data/authors/release/transferz/MANIFEST.json").unlink()
+    assert find_release().survey == "mock"
+    (project / "data/mock/release/transferz/MANIFEST.json").unlink()
+    with pytest.raises(ReleaseError, match=r"authors.*unfinished.*'make repro SURVEY=authors'"):
         find_release()
 
 
@@ -100,8 +104,28 @@ def test_no_release_says_how_to_get_one(tmp_path, monkeypatch):
         (None, "no MANIFEST.json"),
         ("{", "can't be read"),
         ("[]", "no JSON object"),
+        ("[" * 100_000, "can't be read"),
         ('{"version": "1.0.0", "mock": false}', "no entry 'survey'"),
+        *[
+            (json.dumps({"version": "1.0.0", "survey": "mock", "mock": True} | other), "another '")
+            for other in (
+                {"version": 1.0},
+                {"version": "1.0.0\x1b[31m"},
+                {"survey": "\x1b[31mX\ntransferz 9.9.9 (survey authors)"},
+                {"survey": ["mock"]},
+                {"mock": "no"},
+                {"columns": [1]},
+                {"columns": {"ra": {}}},
+                {"columns": {"\x1b[31m": {"unit": "deg"}}},
+                {"content": ["transferz"]},
+                {"content": {"transferz": {"a b": {}}}},
+                {"files": {"README.md": "x"}},
+                {"files": {"README.md": {"sha256": "x", "bytes": 1}}},
+                {"files": {"README.md": {"sha256": "0" * 64, "bytes": True}}},
+            )
+        ],
     ],
+    ids=lambda text: str(text)[:60].encode("unicode_escape").decode(),
 )
 def test_a_bad_manifest_is_refused(text, words, tmp_path):
     release = tmp_path / "transferz"

@@ -7,6 +7,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
+from astropy.time import Time
 from astropy.utils.masked import Masked
 from datasets import Dataset, Features, Value
 from hypothesis import given, settings
@@ -171,7 +172,31 @@ def test_tables_from_elsewhere_become_datasets():
     assert data["ra"][:] == pytest.approx(table["sky"].icrs.ra.deg)
 
 
+def test_a_position_fills_in_what_is_missing_of_ra_and_dec():
+    table = QTable({"ra": [10.0] * u.deg, "sky": SkyCoord([20], [-5], unit="deg")})
+    assert transferz.from_astropy(table).to_dict() == {"ra": [10.0], "dec": [-5.0]}
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (SkyCoord([1], [2], unit="deg"), r"'x' is a SkyCoord.*call the column 'sky'"),
+        (Time([59000.0], format="mjd"), r"'x' is a Time.*such as its mjd"),
+        (np.array([1, "a"], dtype=object), r"'x' of object can't be.*astype"),
+        (np.array([1.5], dtype=np.longdouble), r"'x' of float128 can't be.*astype\('float64'\)"),
+        (np.array([b"\xff"]), r"'x' of \|S1 can't be numbers, truth values or UTF-8 text"),
+        (np.zeros(1, dtype=complex), r"'x' holds complex128 .* remove the column"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_column_that_is_no_values_is_refused_with_a_remedy(column, words):
+    with pytest.raises(ParameterError, match=words):
+        transferz.from_astropy(QTable({"x": column}))
+
+
 def test_what_fits_in_no_column_is_refused():
+    with pytest.raises(ParameterError, match="expected an astropy table, found dict"):
+        transferz.from_astropy({"ra": [1.0]})
     with pytest.raises(ParameterError, match=r"column 'many' holds .* of shape"):
         transferz.from_astropy(Table({"many": np.zeros((3, 2))}))
     with pytest.raises(ParameterError, match="column 'many' is list"):

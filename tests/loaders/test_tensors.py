@@ -1,5 +1,6 @@
 """to_torch: the rows, in their order, as tensors; from a directory without `datasets`."""
 
+import shutil
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from datasets import Value
 
 import transferz
 from transferz.schemas import BANDS, ERRORS, MAGNITUDES, SPLITS, ParameterError, ReleaseError
@@ -75,7 +77,10 @@ def test_the_meta_device_is_taken(tiny_release):
     assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 
-@pytest.mark.parametrize("bands", ["u", "gg", "", ["g_cmodel_mag"]])
+UNORDERED = [{"g", "y"}, iter("gr"), np.array(["g", "r"]), None, 5, [["g"]]]
+
+
+@pytest.mark.parametrize("bands", ["u", "gg", "", ["g_cmodel_mag"], *UNORDERED], ids=str)
 def test_unknown_bands_are_refused(bands, tiny_release):
     with pytest.raises(ParameterError, match="expected some of g, r, i, z, y, each once"):
         transferz.to_torch(tiny_release, bands=bands)
@@ -102,19 +107,48 @@ def test_what_does_not_fit_is_refused(loaded, tiny_release):
         transferz.to_torch(loaded, split="dev")
     with pytest.raises(ReleaseError, match="no config 'all'"):
         transferz.to_torch(tiny_release, config="all")
-    with pytest.raises(ParameterError, match="found dict_keys"):
-        transferz.to_torch({}.keys())
+    for device in ("no-device", object(), "cuda:4096"):
+        with pytest.raises(ParameterError, match=r"device=.* can't be used: .*'cpu'"):
+            transferz.to_torch(loaded["test"], device=device)
 
 
-def test_a_damaged_page_is_found(release_builder, tmp_path):
-    release = release_builder(tmp_path / "transferz")
+@pytest.mark.parametrize(
+    ("name", "dtype", "value", "words"),
+    [
+        ("redshift", "string", "0.5", "'redshift' is string, expected numbers"),
+        ("redshift", "bool", True, "'redshift' is bool, expected numbers"),
+        ("object_id", "float64", 1.0, "'object_id' is double, expected integers"),
+        ("object_id", "uint64", 2**63, r"too large for int64 in object_id \(70\)"),
+        ("g_cmodel_mag", "float32", float("inf"), r"infinite.* in g_cmodel_mag \(70\)"),
+        ("g_cmodel_mag", "float64", 1e300, r"too large for float32, in g_cmodel_mag \(70\)"),
+    ],
+)
+def test_what_is_no_number_for_training_is_refused(name, dtype, value, words, loaded):
+    data = loaded["test"].remove_columns(name)
+    with pytest.raises(ParameterError, match=words):
+        transferz.to_torch(data.add_column(name, [value] * 70, feature=Value(dtype)))
+
+
+def test_a_damaged_page_is_found(tiny_release, tmp_path):
+    release = shutil.copytree(tiny_release, tmp_path / "transferz")
     path = release / "transferz/train-00000-of-00001.parquet"
-    pq.write_table(pq.read_table(path), path, write_page_checksum=True, compression="none")
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 2] ^= 1
     path.write_bytes(whole)
     with pytest.raises(ReleaseError, match=r"can't read .*train-00000-of-00001\.parquet.*damaged"):
         transferz.to_torch(release)
+
+
+def test_a_directory_with_other_files_than_its_manifest_says_is_refused(tiny_release, tmp_path):
+    release = shutil.copytree(tiny_release, tmp_path / "transferz")
+    shard = release / "transferz/test-00001-of-00002.parquet"
+    shutil.copy(shard, release / "transferz/train-00001-of-00002.parquet")
+    with pytest.raises(ReleaseError, match=r"holds 'transferz/train-00001-of-00002\.parquet'"):
+        transferz.to_torch(release)
+    (release / "transferz/train-00001-of-00002.parquet").unlink()
+    shard.unlink()
+    with pytest.raises(ReleaseError, match=r"test-00001-of-00002\.parquet is missing"):
+        transferz.to_torch(release, split="test")
 
 
 def test_a_directory_is_read_without_datasets(tiny_release):

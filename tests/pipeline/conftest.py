@@ -84,6 +84,16 @@ class Workspace:
         section[last] = value
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
+    def release_as(self, version: str, date: str) -> None:
+        """Set version and date, and write the changelog's newest entry for them."""
+        self.change("release.version", version)
+        self.change("release.date", date)
+        path = self.root / "dataset/CHANGELOG.md"
+        head, *entries = path.read_text(encoding="utf-8").split("\n## ")
+        kept = [one for one in entries if not one.startswith(f"[{version}]")]
+        entry = f"[{version}] - {date}\n\n### Changed\n\n- What a test changes.\n"
+        path.write_text("\n## ".join([head, entry, *kept]), encoding="utf-8")
+
     def copy(self, to: Path) -> "Workspace":
         shutil.copytree(self.root, to, symlinks=True)
         return Workspace(to)

@@ -28,7 +28,6 @@ def test_a_rebuild_from_nothing_gives_the_same_lock(workspace):
 
 
 CHANGES = [
-    ("release.date", "2027-01-01", {"card"}),
     ("split.salt", "another", {"split", "release", "card"}),
     ("match.radius_arcsec", 0.9, {"match", "split", "release", "card"}),
     (
@@ -43,6 +42,11 @@ CHANGES = [
 def test_a_parameter_reruns_what_depends_on_it(workspace, name, value, dependents):
     workspace.change(name, value)
     assert ran(workspace.run("dvc", "repro").stdout) == dependents
+
+
+def test_a_new_date_reruns_the_card_alone(workspace):
+    workspace.release_as("1.0.0", "2027-01-01")
+    assert ran(workspace.run("dvc", "repro").stdout) == {"card"}
 
 
 def test_the_graph_reads_like_the_papers_flow_chart(built):

@@ -6,9 +6,19 @@ from astropy import units
 from astropy.io.votable.ucd import parse_ucd
 
 from transferz import schemas
+from transferz.photometry.bands import HSC_BANDS, effective_wavelength
 from transferz.schemas.frames import arrow_schema, pandas_dtype, to_arrow, to_frame
 
 TABLES = [value for value in vars(schemas).values() if isinstance(value, schemas.Table)]
+UCD_RANGES = {
+    "em.opt.B": (4000, 5000),
+    "em.opt.V": (5000, 6000),
+    "em.opt.R": (6000, 7500),
+    "em.opt.I": (7500, 10_000),
+    "em.IR.NIR": (10_000, 50_000),
+}
+"""In angstrom, as the UCD1+ controlled vocabulary (IVOA, 1.5) words them."""
+
 COLUMNS = [(table.name, column) for table in TABLES for column in table]
 
 
@@ -30,6 +40,13 @@ def test_unit_and_ucd_are_valid(table, column):
     if column.ucd:
         parse_ucd(column.ucd, check_controlled_vocabulary=True, has_colon=False)
     assert column.description
+
+
+@pytest.mark.parametrize("band", schemas.BANDS)
+def test_the_ucd_of_a_band_is_that_of_its_effective_wavelength(band):
+    for name in (schemas.magnitude_name(band), schemas.error_name(band)):
+        low, high = UCD_RANGES[schemas.RELEASE[name].ucd.split(";")[-1]]
+        assert low <= effective_wavelength(HSC_BANDS[band]) < high
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

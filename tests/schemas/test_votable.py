@@ -111,6 +111,24 @@ def test_strings_of_any_length_and_nulls_do_not_stop_astropy(tmp_path):
     assert longest_strings(rows) == {"name": len("Œuvre №1")}
 
 
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "said"),
+    [
+        ("int64", -2_000_000, 9_007_199_254_740_991, ("-2000000", "9007199254740991")),
+        ("int16", 0, 30_000.0, ("0", "30000")),
+        ("float64", 0.0001234567, 1_234_567.5, ("0.0001234567", "1234567.5")),
+        ("float32", 0, 360, ("0.0", "360.0")),
+    ],
+)
+def test_bounds_keep_their_digits_and_are_integers_where_the_column_is(dtype, low, high, said):
+    column = Column("c", dtype, "c", minimum=low, maximum=high)
+    document = votable_document(Table("t", (column,), key="c"), {})
+    root = etree.fromstring(document.encode())
+    assert tuple(one.get("value") for one in root.iter("{*}MIN", "{*}MAX")) == said
+    field = votable.parse(io.BytesIO(document.encode())).get_first_table().fields[0]
+    assert (field.values.min, field.values.max) == (low, high)  # noqa: PD011 (not pandas)
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=9)
 
 
