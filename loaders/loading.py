@@ -184,7 +184,8 @@ def _make_latest(release: Release, config: str, kwargs: dict[str, Any]) -> None:
 
     known = inspect.signature(datasets.load_dataset).parameters
     only_load = known.keys() - inspect.signature(datasets.load_dataset_builder).parameters.keys()
-    wanted = {name: value for name, value in kwargs.items() if name not in only_load}
+    passed_over = {*only_load, "trust_remote_code"}  # the latter is none of its parameters' names
+    wanted = {name: value for name, value in kwargs.items() if name not in passed_over}
     builder = datasets.load_dataset_builder(str(release.path), config, **wanted)
     if Path(builder.cache_dir).is_dir():
         os.utime(builder.cache_dir)

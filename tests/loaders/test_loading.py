@@ -112,7 +112,7 @@ DOUBLE = {"features": Features({name: Value("float64") for name in ("ra", "redsh
         {"verification_mode": "all_checks"},
         {"verification_mode": VerificationMode.NO_CHECKS, "save_infos": True},
         {"download_config": DownloadConfig(max_retries=1), "split": "test"},
-        {"token": False, "storage_options": {}, "split": "test"},
+        {"token": False, "storage_options": {}, "trust_remote_code": False, "split": "test"},
         {"columns": ["redshift", "object_id"], "split": "test"},
         {"filters": [("redshift", "<", 1.0)], "batch_size": 50, "split": "test"},
         DOUBLE | {"columns": ["ra", "redshift"], "split": "test"},
