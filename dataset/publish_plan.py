@@ -16,11 +16,8 @@ from transferz.dataset.remote import Content, Repository, State
 from transferz.dataset.verify import require_sound
 from transferz.dataset.versions import compare, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.files import CARD_FILE, MANIFEST_FILE, json_text
+from transferz.schemas.files import CARD_FILE, HIDDEN_CARD, MANIFEST_FILE, json_text
 from transferz.schemas.versions import MOCK, Version
-
-HIDDEN_CARD = ".huggingface.yaml"
-"""What `datasets` reads over the card, where it is there; no release has one."""
 
 SHOWN = 5
 """Files that a message names at most."""

@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.files import CARD_FILE, MANIFEST_FILE, file_digest
-
-_HIDDEN_CARD = ".huggingface.yaml"
-"""What `datasets` reads over the card, where it is there; no release has one."""
+from transferz.schemas.files import CARD_FILE, HIDDEN_CARD, MANIFEST_FILE, file_digest
 
 
 def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: str) -> None:
@@ -34,7 +31,7 @@ def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: st
     for name in sorted(set(names) - files.keys()):
         first, *others = name.split("/")
         visible = not any(part.startswith(".") for part in others)
-        if name == _HIDDEN_CARD or (first in folders and others and visible):
+        if name == HIDDEN_CARD or (first in folders and others and visible):
             raise ReleaseError(
                 f"{source} holds {name!r}, which its {MANIFEST_FILE} does not name: datasets could "
                 "take it for rows of the release; delete it, or take another copy of the release"
@@ -60,7 +57,7 @@ def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> N
     """
     if (files := manifest.get("files")) is None:
         return
-    paths = [*(release / config).rglob("*"), release / _HIDDEN_CARD]
+    paths = [*(release / config).rglob("*"), release / HIDDEN_CARD]
     there = [path.relative_to(release).as_posix() for path in paths if path.is_file()]
     require_no_others(there, files, str(release))
     for name in files:

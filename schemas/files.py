@@ -20,6 +20,9 @@ CITATION_FILE = "CITATION.cff"
 INDEX_FILE = "index.parquet"
 """In each config's folder: a row per object, for comparing versions; not a split."""
 
+HIDDEN_CARD = ".huggingface.yaml"
+"""What `datasets` reads over the card, where it is there; no release has one."""
+
 SPLIT_FILE = "{split}-00000-of-00001.parquet"
 
 _DATA_FILE = re.compile(r"(?P<split>[a-z_]+)-\d{5}-of-\d{5}\.parquet")
