@@ -182,7 +182,7 @@ def _read_files(paths: Sequence[Path], columns: Sequence[str] | None) -> pa.Tabl
     parts = []
     for path in paths:
         try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
                 names = file.schema_arrow.names
                 require_columns(names, columns or ())
                 parts.append(file.read(list(columns or names)).select(list(columns or names)))

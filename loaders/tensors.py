@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
@@ -173,7 +174,7 @@ def _matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
     """Put columns side by side, (rows, columns)."""
     import numpy as np
 
-    matrix = np.empty((len(table), len(names)), dtype=np.float32)
+    matrix: npt.NDArray[np.float32] = _allocated((len(table), len(names)), np.float32)
     with np.errstate(over="ignore"):  # what float32 can't hold is looked for below
         for position, name in enumerate(names):
             matrix[:, position] = _complete(table, name, "numbers")
@@ -189,7 +190,18 @@ def _identifiers(table: pa.Table) -> npt.NDArray[np.int64]:
     values = _complete(table, _IDENTIFIER, "integers")
     if values.dtype == np.uint64:  # half of them do not fit
         _refuse("are too large for int64", [_IDENTIFIER], [(values > np.iinfo(np.int64).max).sum()])
-    return values.astype(np.int64)
+    identifiers: npt.NDArray[np.int64] = _allocated((len(table),), np.int64)
+    identifiers[:] = values
+    return identifiers
+
+
+def _allocated(shape: tuple[int, ...], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """Allocate from Arrow's pool, which keeps its pages: new ones cost more than filling them."""
+    import numpy as np
+    import pyarrow as pa
+
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    return np.ndarray(shape, dtype, buffer=pa.allocate_buffer(size))
 
 
 def _complete(table: pa.Table, name: str, kind: Literal["numbers", "integers"]) -> npt.NDArray[Any]:
