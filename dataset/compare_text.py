@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from transferz.dataset.differences import OUTLIER
 from transferz.dataset.files import replace_file
+from transferz.dataset.spread import OUTLIER
 from transferz.dataset.trace import MEANINGS
 from transferz.schemas import SPLITS, ParameterError
 

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from transferz.dataset.spread import spread
 from transferz.schemas import BANDS, MAGNITUDES, SPLITS
-
-OUTLIER = 0.15
-"""A label difference beyond it, in units of 1 + z, is an outlier (the field's usual bound)."""
 
 WHERE = ("both", "only_a", "only_b")
 LISTED = (
@@ -29,8 +27,8 @@ class LabelSpread:
     rows, equal : int
         Rows in both, and those of them whose labels are the same number.
     median, scatter, outliers : float or None
-        Of dz: median, 1.4826 times the median absolute deviation from it, and share of rows
-        with ``|dz| > 0.15``. None without rows.
+        As `transferz.dataset.spread.Spread` has them, the median being its bias. None without
+        rows.
     """
 
     rows: int
@@ -91,11 +89,7 @@ def label_spread(both: pd.DataFrame) -> LabelSpread:
     equal = int((a == b).sum())
     if not len(both):
         return LabelSpread(0, 0, None, None, None)
-    dz = (a - b) / (1 + b)
-    median = float(np.median(dz))
-    scatter = 1.4826 * float(np.median(np.abs(dz - median)))
-    outliers = float(np.mean(np.abs(dz) > OUTLIER))
-    return LabelSpread(len(both), equal, round(median, 6), round(scatter, 6), round(outliers, 6))
+    return LabelSpread(len(both), equal, *(round(value, 6) for value in spread(a, b)))
 
 
 def magnitude_differences(both: pd.DataFrame) -> dict[str, dict[str, float | None]]:

@@ -7,7 +7,7 @@ import yaml
 from huggingface_hub import DatasetCardData
 
 from transferz.dataset.sources.registry import load_registry, record_url
-from transferz.schemas import RELEASE
+from transferz.schemas import CONFIGS, RELEASE
 from transferz.schemas.features import feature_list
 
 CONFIG_NOTES = {
@@ -133,7 +133,7 @@ def _config(name: str, splits: dict[str, Any]) -> dict[str, Any]:
         "config_name": name,
         "description": f"{CONFIG_NOTES[name]}; content {digest}",
         "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits],
-        **({"default": True} if name == "transferz" else {}),
+        **({"default": True} if name == CONFIGS[0] else {}),
     }
 
 

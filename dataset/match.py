@@ -37,6 +37,8 @@ from transferz.schemas import (
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"
+MAX_RADIUS_ARCSEC = 60.0
+"""The greatest match radius that makes sense (our choice)."""
 
 
 class MatchParams(Params):
@@ -56,7 +58,7 @@ class MatchParams(Params):
         Bin width of the offset histogram.
     """
 
-    radius_arcsec: float = Field(gt=0, le=60)
+    radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
     remove_median_offset: bool
     chance_shift_arcsec: float = Field(gt=0)
     magnitude_edges: list[float] = Field(min_length=2)

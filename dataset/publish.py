@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from transferz.dataset.hub_errors import REPEAT, Unreachable
-from transferz.dataset.publish_plan import Local, Plan, is_published, make_plan, read_local, some
+from transferz.dataset.publish_plan import Local, Plan, is_published, make_plan, read_local
 from transferz.dataset.remote import Repository, State
+from transferz.dataset.verify_report import some
 from transferz.schemas.errors import ReleaseError
 
 Say = Callable[[str], None]

@@ -14,13 +14,11 @@ from transferz import hub
 from transferz.dataset.files import read_json
 from transferz.dataset.remote import Content, Repository, State
 from transferz.dataset.verify import require_sound
+from transferz.dataset.verify_report import some
 from transferz.dataset.versions import compare, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.files import CARD_FILE, HIDDEN_CARD, MANIFEST_FILE, json_text
 from transferz.schemas.versions import MOCK, Version
-
-SHOWN = 5
-"""Files that a message names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,10 +236,3 @@ def _changes(local: Local, there: Repository, state: State) -> str:
         changes = compare(old, new)
     require_step(replace(old, path=Path(there.name)), new, changes)
     return f"since {newest}: {changes} ({changes.step.upper()})"
-
-
-def some(names: Iterable[str]) -> str:
-    """Return the first few names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return ", ".join(listed[:SHOWN]) + more

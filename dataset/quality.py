@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from transferz.dataset.spread import spread
 from transferz.schemas import RELEASE, magnitude_name
 
 MAGNITUDE_EDGES = (-np.inf, 22.5, 24.0, 25.0, np.inf)
@@ -13,9 +14,6 @@ MAGNITUDE_EDGES = (-np.inf, 22.5, 24.0, 25.0, np.inf)
 
 FEWEST = 20
 """With fewer galaxies no scatter is given (our choice)."""
-
-OUTLIER = 0.15
-"""abs(dz) beyond which a label is an outlier, dz = (label - reference) / (1 + reference)."""
 
 
 def quality(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
@@ -80,9 +78,8 @@ def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     -------
     list of dict
         Per bin ``from`` and ``to`` (AB mag, null where open), ``rows``, and with at least
-        `FEWEST` rows ``bias`` (median dz), ``scatter`` (1.4826 MAD of dz), ``outliers`` (share
-        with abs(dz) > 0.15) and, where intervals are given, ``covered`` (share of references
-        within them).
+        `FEWEST` rows ``bias``, ``scatter`` and ``outliers`` (`transferz.dataset.spread.Spread`)
+        and, where intervals are given, ``covered`` (share of references within them).
     """
     i = pairs[magnitude_name("i")].astype("float64")
     bins = itertools.pairwise(MAGNITUDE_EDGES)
@@ -99,14 +96,8 @@ def _finite(edge: float) -> float | None:
 
 
 def _scores(pairs: pd.DataFrame) -> dict[str, float]:
-    reference = pairs["reference"].to_numpy("float64")
-    dz = (pairs["redshift"].to_numpy("float64") - reference) / (1 + reference)
-    bias = np.median(dz)
-    scores = {
-        "bias": bias,
-        "scatter": 1.4826 * np.median(np.abs(dz - bias)),
-        "outliers": np.mean(np.abs(dz) > OUTLIER),
-    } | _coverage(pairs)
+    redshifts = (pairs[name].to_numpy("float64") for name in ("redshift", "reference"))
+    scores = spread(*redshifts)._asdict() | _coverage(pairs)
     return {name: round(float(value), 4) for name, value in scores.items()}
 
 

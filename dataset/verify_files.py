@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from transferz.dataset.match import MAX_RADIUS_ARCSEC
 from transferz.dataset.stage import SURVEYS
 from transferz.dataset.verify_report import Broken, safely, some
 from transferz.schemas import CONFIGS, SPLITS
@@ -20,6 +21,7 @@ from transferz.schemas.files import (
     CROISSANT_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
+    SHARD,
     file_digest,
     json_text,
     self_digest,
@@ -30,7 +32,7 @@ TOLERATED = (".gitattributes", ".cache/huggingface/")
 """What the Hub adds to a repository and its client to a download."""
 
 _PAGES = "|".join(map(re.escape, (CARD_FILE, CITATION_FILE, CROISSANT_FILE)))
-_DATA = rf"{re.escape(INDEX_FILE)}|(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet"
+_DATA = rf"{re.escape(INDEX_FILE)}|(?:{'|'.join(SPLITS)}){SHARD}"
 _LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|(?:{'|'.join(CONFIGS)})/(?:{_DATA})", re.ASCII)
 """The names that a release's files have."""
 
@@ -60,7 +62,7 @@ class _Declared(_Entry):
 
 
 class _Match(_Entry):
-    radius_arcsec: float = Field(gt=0, le=60)  # as params.yaml may state it
+    radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
 
 
 class _Split(_Entry):

@@ -18,7 +18,7 @@ from transferz.releases import Release
 from transferz.rows import stacked, tables
 from transferz.schemas.errors import InputError, ReleaseError
 from transferz.schemas.files import CARD_FILE, CROISSANT_FILE
-from transferz.schemas.release import INDEX, RELEASE
+from transferz.schemas.release import CONFIGS, INDEX, RELEASE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,7 +65,7 @@ class Export:
 def export(
     release: Release,
     out: Path,
-    config: str = "transferz",
+    config: str = CONFIGS[0],
     splits: Sequence[str] = (),
     *,
     overwrite: bool = False,

@@ -77,12 +77,14 @@ def published_versions(repo: str) -> list[Version]:
     Raises
     ------
     ReleaseError
-        Where the repository can't be read, or the Hub can't be reached.
+        Where the repository can't be read; as `Unreachable` where the Hub does not answer.
     """
-    try:
-        return _versions(repo)
-    except Unreachable as reason:
-        raise ReleaseError(f"can't list the versions in {repo}: {reason}") from None
+    from huggingface_hub import HfApi
+
+    with asking(repo):
+        tags = HfApi().list_repo_refs(repo, repo_type="dataset").tags
+    versions = (Version.of_tag(tag.name) for tag in tags)
+    return sorted(version for version in versions if version is not None)
 
 
 def locate(text: str) -> Path:
@@ -179,7 +181,7 @@ def look_up(repo: str, version: Version | None, cache: Path) -> Fetched | Source
 
 def _published(repo: str, version: Version | None) -> Source:
     """Find a version in a repository, the newest by default."""
-    versions = _versions(repo)
+    versions = published_versions(repo)
     if not versions:
         raise ReleaseError(f"{repo} has no published version: no tag such as v1.0.0")
     version = version or versions[-1]
@@ -200,16 +202,6 @@ def _offline(cache: Path, repo: str, version: Version | None, reason: str) -> Fe
         )
     newest = max(here)
     return Fetched(place(cache, newest), here[newest], f"the newest in the cache: {reason}")
-
-
-def _versions(repo: str) -> list[Version]:
-    """Return the versions that a repository has tags for, the oldest first."""
-    from huggingface_hub import HfApi
-
-    with asking(repo):
-        tags = HfApi().list_repo_refs(repo, repo_type="dataset").tags
-    versions = (Version.of_tag(tag.name) for tag in tags)
-    return sorted(version for version in versions if version is not None)
 
 
 def _commit(repo: str, tag: str) -> str:

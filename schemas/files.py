@@ -25,7 +25,10 @@ HIDDEN_CARD = ".huggingface.yaml"
 
 SPLIT_FILE = "{split}-00000-of-00001.parquet"
 
-_DATA_FILE = re.compile(r"(?P<split>[a-z_]+)-\d{5}-of-\d{5}\.parquet")
+SHARD = r"-\d{5}-of-\d{5}\.parquet"
+"""Pattern of what follows the split in the name of a data file."""
+
+_DATA_FILE = re.compile(rf"(?P<split>[a-z_]+){SHARD}")
 
 
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:

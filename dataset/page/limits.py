@@ -3,7 +3,7 @@
 from typing import Any
 
 from transferz.dataset.page.words import is_published, table
-from transferz.dataset.quality import OUTLIER
+from transferz.dataset.spread import MAD_TO_SIGMA, OUTLIER
 
 PUBLISHED_NOISE = """\
 **Label noise.** The label of config `transferz` is itself a photometric redshift. Published for
@@ -18,8 +18,9 @@ are brighter and easier than most:""",
 }
 
 DEFINED = f"""\
-With dz = (label − reference) / (1 + reference): bias is the median of dz, scatter 1.4826 times its
-median absolute deviation, outliers the share with abs(dz) > {OUTLIER:g}."""
+With dz = (label − reference) / (1 + reference): bias is the median of dz, scatter
+{MAD_TO_SIGMA:g} times its median absolute deviation, outliers the share with
+abs(dz) > {OUTLIER:g}."""
 
 SELECTION = """\
 **Selection.** The cuts keep galaxies whose template fit is sure of itself: the sample is complete

@@ -17,8 +17,9 @@ from transferz.cli import main
 from transferz.dataset import publish_plan
 from transferz.dataset.hub_errors import REPEAT, Unreachable, clean, talking
 from transferz.dataset.hub_settings import prepare
-from transferz.dataset.publish_plan import Local, make_plan, require_fitting_name, some
+from transferz.dataset.publish_plan import Local, make_plan, require_fitting_name
 from transferz.dataset.remote import Content, Repository, State, listed_in
+from transferz.dataset.verify_report import some
 from transferz.schemas import ParameterError, ReleaseError
 from transferz.schemas.versions import Version
 
@@ -123,7 +124,7 @@ def test_a_mock_and_nothing_else_goes_where_the_name_says_mock(repo, version, fi
 
 def test_many_files_are_named_in_part():
     assert some("abc") == "a, b, c"
-    assert some("abcdefgh") == "a, b, c, d, e and 3 more"
+    assert some("abcdefgh") == "a, b, c and 5 more"
 
 
 @pytest.fixture
