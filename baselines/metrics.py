@@ -3,15 +3,19 @@
 All take arrays whose last axis runs over galaxies and reduce that axis; leading axes (seeds, say)
 stay. With ``dz = (z_pred - z_true) / (1 + z_true)``. Definitions: Soriano et al. 2024
 (arXiv:2411.18054) and its follow-up (arXiv:2601.17222); the loss is Tanaka et al. 2018's.
+
+The metrics of dz take `Residuals` in its place: then they share medians, distances and squares,
+as `score` has them do, block of seeds by block of seeds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from transferz.baselines.residuals import Array, Residuals, Scratch, row_blocks, share
 
 OUTLIER_LIMIT = 0.15
 """abs(dz) beyond which a forecast is an outlier; also the loss's width."""
@@ -21,8 +25,8 @@ COSMOLOGICAL_RANGE = (0.3, 1.5)
 """True redshifts in which LSST's requirements are applied: open below, closed above."""
 
 MAD_TO_SIGMA = 1.4826
-BIWEIGHT_LOCATION_WIDTH = 6.0
-BIWEIGHT_VARIANCE_WIDTH = 9.0
+
+Errors = Array | Residuals
 
 
 def normalised_error(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
@@ -43,80 +47,84 @@ def normalised_error(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
     return (np.asarray(predicted, dtype=np.float64) - true) / (1.0 + true)
 
 
-def bias(dz: Array) -> Array:
+def bias(dz: Errors) -> Array:
     """Conventional bias, ``median(dz)``."""
-    return np.asarray(np.median(dz, axis=-1))
+    return _residuals(dz).median
 
 
-def scatter(dz: Array) -> Array:
+def scatter(dz: Errors) -> Array:
     """Conventional scatter, ``1.4826 median(abs(dz - median(dz)))``."""
-    return MAD_TO_SIGMA * _deviation(dz)
+    return MAD_TO_SIGMA * _residuals(dz).mad
 
 
-def bias_biweight(dz: Array) -> Array:
+def bias_biweight(dz: Errors) -> Array:
     """Biweight location with c = 6 (Beers, Flynn & Gebhardt 1990).
 
     ``M + sum((dz - M) w) / sum(w)``, ``M = median(dz)``, ``w = (1 - u²)²`` where abs(u) < 1 and
     0 elsewhere, ``u = (dz - M) / (6 MAD)``; the median where MAD = 0.
     """
-    median = np.median(dz, axis=-1, keepdims=True)
-    weight = np.square(_biweight_base(dz, median, BIWEIGHT_LOCATION_WIDTH))
-    shift = ((dz - median) * weight).sum(axis=-1)
-    return np.asarray(median[..., 0] + _ratio(shift, weight.sum(axis=-1)))
+    return _residuals(dz).biweight_location
 
 
-def scatter_biweight(dz: Array) -> Array:
+def scatter_biweight(dz: Errors) -> Array:
     """Square root of the biweight midvariance with c = 9 (Beers, Flynn & Gebhardt 1990).
 
     ``sqrt(N sum((dz - M)² (1 - u²)⁴)) / abs(sum((1 - u²) (1 - 5u²)))``, both sums where
     abs(u) < 1, ``u = (dz - M) / (9 MAD)``; 0 where MAD = 0.
     """
-    median = np.median(dz, axis=-1, keepdims=True)
-    base = _biweight_base(dz, median, BIWEIGHT_VARIANCE_WIDTH)  # 1 - u², 0 where abs(u) >= 1
-    above = dz.shape[-1] * (np.square(dz - median) * base**4).sum(axis=-1)
-    below = np.abs((base * (5.0 * base - 4.0)).sum(axis=-1))  # 1 - 5u² = 5 (1 - u²) - 4
-    return _ratio(np.sqrt(above), below)
+    return _residuals(dz).biweight_scale
 
 
-def outlier_rate(dz: Array) -> Array:
+def outlier_rate(dz: Errors) -> Array:
     """Conventional outlier rate, ``mean(abs(dz) > 0.15)``."""
-    return np.asarray((np.abs(dz) > OUTLIER_LIMIT).mean(axis=-1))
+    errors = _residuals(dz)
+    return share(np.abs(errors.dz, out=errors.room()) > OUTLIER_LIMIT)
 
 
-def outlier_rate_biweight(dz: Array) -> Array:
+def outlier_rate_biweight(dz: Errors) -> Array:
     """``mean(abs(dz - bias_biweight) > 2 scatter_biweight)``."""
-    return _beyond(dz, bias_biweight(dz), 2.0 * scatter_biweight(dz))
+    errors = _residuals(dz)
+    limit = 2.0 * errors.biweight_scale[..., None]
+    distance = np.subtract(errors.dz, errors.biweight_location[..., None], out=errors.room())
+    return share(np.abs(distance, out=distance) > limit)
 
 
-def outlier_rate_3sigma(dz: Array) -> Array:
+def outlier_rate_3sigma(dz: Errors) -> Array:
     """LSST's outlier rate for point forecasts, ``mean(abs(dz - median(dz)) > 3 scatter)``.
 
     That the conventional median and scatter are the ones meant is our choice.
     """
-    return _beyond(dz, bias(dz), 3.0 * scatter(dz))
+    errors = _residuals(dz)
+    return share(errors.distance > 3.0 * scatter(errors)[..., None])
 
 
-def rmse(dz: Array) -> Array:
+def rmse(dz: Errors) -> Array:
     """Normalised root mean square, ``sqrt(mean(dz²))``."""
-    return np.asarray(np.sqrt(np.square(dz).mean(axis=-1)))
+    return np.asarray(np.sqrt(_residuals(dz).square.mean(axis=-1)))
 
 
-def loss(dz: Array) -> Array:
+def loss(dz: Errors) -> Array:
     """Tanaka et al. 2018's loss, ``mean(1 - 1 / (1 + (dz / 0.15)²))``."""
-    return np.asarray((1.0 - 1.0 / (1.0 + np.square(dz / OUTLIER_LIMIT))).mean(axis=-1))
+    errors = _residuals(dz)
+    term = np.multiply(errors.square, OUTLIER_LIMIT**-2, out=errors.room())
+    term += 1.0
+    np.divide(1.0, term, out=term)
+    np.subtract(1.0, term, out=term)
+    return np.asarray(term.mean(axis=-1))
 
 
 def mse(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
     """Mean square of the plain difference, ``mean((z_pred - z_true)²)``."""
-    return np.asarray(np.square(_difference(predicted, true)).mean(axis=-1))
+    difference = _difference(predicted, true)
+    return np.asarray(np.square(difference, out=difference).mean(axis=-1))
 
 
 def catastrophic_rate(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
     """``mean(abs(z_pred - z_true) > 1)``."""
-    return np.asarray((np.abs(_difference(predicted, true)) > CATASTROPHIC_LIMIT).mean(axis=-1))
+    return share(np.abs(_difference(predicted, true)) > CATASTROPHIC_LIMIT)
 
 
-ERROR_METRICS: MappingProxyType[str, Callable[[Array], Array]] = MappingProxyType(
+ERROR_METRICS: MappingProxyType[str, Callable[[Errors], Array]] = MappingProxyType(
     {
         "bias": bias,
         "scatter": scatter,
@@ -131,8 +139,16 @@ ERROR_METRICS: MappingProxyType[str, Callable[[Array], Array]] = MappingProxyTyp
 )
 """Metrics of dz, in the order of tables."""
 
+METRICS = (*ERROR_METRICS, "mse", "catastrophic_rate")
+"""Names of all metrics, in the order of tables."""
 
-def score(predicted: npt.ArrayLike, true: npt.ArrayLike) -> dict[str, Array]:
+
+def score(
+    predicted: npt.ArrayLike,
+    true: npt.ArrayLike,
+    names: Collection[str] = METRICS,
+    scratch: Scratch | None = None,
+) -> dict[str, Array]:
     """All metrics at once.
 
     Parameters
@@ -141,30 +157,54 @@ def score(predicted: npt.ArrayLike, true: npt.ArrayLike) -> dict[str, Array]:
         Forecasts.
     true : array_like, shape (N,)
         True redshifts.
+    names : collection of str
+        Which metrics; all by default.
+    scratch : Scratch, optional
+        Worked in, so that repeated calls ask for no new memory.
 
     Returns
     -------
     dict
-        Metric name -> array of the leading shape. NaN where N = 0.
+        Metric name -> array of the leading shape. NaN where N = 0, and for a row (a seed) of
+        which any forecast is NaN: no metric counts a missing forecast as a good one.
 
     Raises
     ------
     ValueError
         Where the last axes differ.
     """
-    predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
+    predicted, true = np.asarray(predicted), np.asarray(true, np.float64)
     if true.ndim != 1 or predicted.shape[-1:] != true.shape:
         raise ValueError(
             f"predicted (..., N) and true (N,) differ: shapes {predicted.shape} and {true.shape}"
         )
-    if true.size == 0:
-        names = (*ERROR_METRICS, "mse", "catastrophic_rate")
-        return {name: np.full(predicted.shape[:-1], np.nan) for name in names}
-    dz = normalised_error(predicted, true)
-    scores = {name: metric(dz) for name, metric in ERROR_METRICS.items()}
-    scores["mse"] = mse(predicted, true)
-    scores["catastrophic_rate"] = catastrophic_rate(predicted, true)
+    scores = {name: np.full(predicted.shape[:-1], np.nan) for name in METRICS if name in names}
+    if predicted.size == 0:
+        return scores
+    rows, scratch = predicted.reshape(-1, true.size), scratch or Scratch()
+    for block in row_blocks(len(rows), true.size):
+        for name, values in _score_block(rows[block], true, scores, scratch).items():
+            scores[name].reshape(-1)[block] = values
     return scores
+
+
+def _score_block(
+    predicted: npt.NDArray[Any], true: Array, names: Collection[str], scratch: Scratch
+) -> dict[str, Array]:
+    """Score some rows, shape (rows, N)."""
+    dz = scratch.array("dz", predicted.shape)
+    errors = Residuals(dz, scratch)
+    np.subtract(predicted, true, out=dz, dtype=np.float64)
+    scores = {}
+    if "catastrophic_rate" in names:
+        beyond = np.abs(dz, out=errors.room()) > CATASTROPHIC_LIMIT
+        scores["catastrophic_rate"] = share(beyond)
+    if "mse" in names:
+        scores["mse"] = np.square(dz, out=errors.room()).mean(axis=-1)
+    dz /= 1.0 + true
+    scores |= {name: metric(errors) for name, metric in ERROR_METRICS.items() if name in names}
+    known = ~np.isnan(errors.median)
+    return {name: np.where(known, values, np.nan) for name, values in scores.items()}
 
 
 def in_cosmological_range(true: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -174,28 +214,9 @@ def in_cosmological_range(true: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     return (low < true) & (true <= high)
 
 
+def _residuals(dz: Errors) -> Residuals:
+    return dz if isinstance(dz, Residuals) else Residuals(dz)
+
+
 def _difference(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
     return np.asarray(predicted, dtype=np.float64) - np.asarray(true, dtype=np.float64)
-
-
-def _deviation(dz: Array) -> Array:
-    """Median absolute deviation from the median."""
-    centred = np.abs(dz - np.median(dz, axis=-1, keepdims=True))
-    return np.asarray(np.median(centred, axis=-1))
-
-
-def _biweight_base(dz: Array, median: Array, width: float) -> Array:
-    """``1 - u²`` inside, 0 outside, for ``u = (dz - median) / (width MAD)``; 0 where MAD = 0."""
-    scale = width * _deviation(dz)[..., None]
-    u = np.divide(dz - median, scale, out=np.ones_like(dz), where=scale > 0)
-    return 1.0 - np.square(np.clip(u, -1.0, 1.0))
-
-
-def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Array:
-    """``above / below``, 0 where `below` is 0."""
-    below = np.asarray(below, dtype=np.float64)
-    return np.divide(above, below, out=np.zeros_like(below), where=below > 0)
-
-
-def _beyond(dz: Array, centre: Array, limit: Array) -> Array:
-    return np.asarray((np.abs(dz - centre[..., None]) > limit[..., None]).mean(axis=-1))

@@ -1,74 +1,95 @@
-"""Scores of several seeds: computed, printed as a table, written with the weights."""
+"""Scores of several seeds on several samples: computed, and printed as a table."""
 
-import json
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from transferz.baselines.experiment import Experiment
 from transferz.baselines.metrics import in_cosmological_range, score
-from transferz.baselines.training import TrainedNetwork
-from transferz.baselines.weights import save_network
-from transferz.schemas.errors import InputError
+from transferz.baselines.residuals import Array
+from transferz.baselines.tables import Sample
 
 Scores = dict[str, dict[str, dict[str, Any]]]
 
 RANGES = MappingProxyType({"all": "all z", "cosmological": "0.3 < z <= 1.5"})
 PRINTED = ("bias", "scatter", "outlier_rate", "rmse", "loss")
 
+HEADLINES = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate")
+"""The metrics that figures and comparisons are about."""
 
-def score_networks(networks: Sequence[TrainedNetwork], experiment: Experiment) -> Scores:
-    """Score every network on every sample.
+
+def score_samples(predict: Callable[[Array], Array], samples: Mapping[str, Sample]) -> Scores:
+    """Score all seeds' forecasts for every sample.
+
+    Parameters
+    ----------
+    predict : callable
+        Magnitudes, shape (N, B), -> redshifts, shape (S, N), one row per seed.
+    samples : mapping of str to Sample
+        What to score on.
 
     Returns
     -------
     dict
-        sample -> range of true redshift (``all``, ``cosmological``) -> ``n`` and, per metric of
-        `transferz.baselines.metrics.score`, ``mean``, ``std`` over seeds (None for one seed) and
-        ``seeds``, the value of each.
+        Sample -> range of true redshift (``all``, ``cosmological``) -> ``n`` and ``metrics``:
+        for each of `transferz.baselines.metrics.score` a `summary` with all seeds' values.
     """
     return {
-        name: _score_ranges(
-            np.stack([network.predict(sample.magnitudes) for network in networks]), sample.redshift
-        )
-        for name, sample in experiment.samples.items()
+        name: _score_ranges(predict(sample.magnitudes), sample.redshift)
+        for name, sample in samples.items()
     }
 
 
-def _score_ranges(
-    predicted: npt.NDArray[np.float64], true: npt.NDArray[np.float64]
-) -> dict[str, dict[str, Any]]:
+def summary(
+    values: Array, error: float | None = None, *, keep_seeds: bool = False
+) -> dict[str, Any]:
+    """Sum up a metric's values of all seeds, shape (S,), for JSON.
+
+    Returns
+    -------
+    dict
+        ``mean`` and ``spread`` (standard deviation, ddof 1; None for one seed) over seeds,
+        ``error`` where one is given, ``seeds``, the values, where kept. None for NaN.
+    """
+    spread = float(values.std(ddof=1)) if values.size > 1 else None
+    found: dict[str, Any] = {"mean": finite(float(values.mean())), "spread": finite(spread)}
+    if error is not None:
+        found["error"] = finite(error)
+    if keep_seeds:
+        found["seeds"] = [finite(value) for value in values.tolist()]
+    return found
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number if it is one that JSON can hold, else None."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def _score_ranges(predicted: Array, true: Array) -> dict[str, dict[str, Any]]:
     rows = {"all": np.ones(true.shape, dtype=bool), "cosmological": in_cosmological_range(true)}
     return {
-        name: {"n": int(kept.sum())}
-        | {
-            metric: _summary(values)
-            for metric, values in score(predicted[:, kept], true[kept]).items()
+        name: {
+            "n": int(kept.sum()),
+            "metrics": {
+                metric: summary(values, keep_seeds=True)
+                for metric, values in score(predicted[:, kept], true[kept]).items()
+            },
         }
         for name, kept in rows.items()
     }
-
-
-def _summary(values: npt.NDArray[np.float64]) -> dict[str, Any]:
-    spread = float(values.std(ddof=1)) if values.size > 1 else None
-    seeds = [_finite(value) for value in values.tolist()]
-    return {"mean": _finite(float(values.mean())), "std": _finite(spread), "seeds": seeds}
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
 
 
 def format_scores(scores: Scores) -> str:
     """Lay the scores out as a text table, mean ± spread over seeds."""
     head = ["sample", "range", "n", *(name.replace("_", " ") for name in PRINTED)]
     body = [
-        [name, RANGES[part], str(values["n"]), *(_cell(values[metric]) for metric in PRINTED)]
+        [
+            name,
+            RANGES[part],
+            str(values["n"]),
+            *(_cell(values["metrics"][metric]) for metric in PRINTED),
+        ]
         for name, ranges in scores.items()
         for part, values in ranges.items()
     ]
@@ -80,51 +101,8 @@ def format_scores(scores: Scores) -> str:
     return "\n".join(lines)
 
 
-def _cell(summary: dict[str, Any]) -> str:
-    if summary["mean"] is None:
+def _cell(found: dict[str, Any]) -> str:
+    if found["mean"] is None:
         return "-"
-    spread = "" if summary["std"] is None else f" ± {summary['std']:.4f}"
-    return f"{summary['mean']:.4f}{spread}"
-
-
-def check_output(directory: Path) -> None:
-    """Refuse, before any training, an output directory that holds something.
-
-    Raises
-    ------
-    InputError
-        Where it does, or its parent can't be made.
-    """
-    try:
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise InputError(f"--out {directory} exists already; remove it or name another")
-        directory.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"can't write to --out {directory}: {error}") from None
-
-
-def write_results(
-    directory: Path, results: dict[str, Any], networks: Sequence[TrainedNetwork]
-) -> None:
-    """Write ``results.json`` and one ``seed-<k>.safetensors`` per network, all or nothing.
-
-    Raises
-    ------
-    InputError
-        Where the directory can't be written.
-    """
-    provenance = {name: results[name] for name in ("method", "source", "schedule", "packages")}
-    try:
-        with tempfile.TemporaryDirectory(
-            prefix=f".{directory.name}-", dir=directory.parent
-        ) as beside:
-            made = Path(beside) / directory.name
-            made.mkdir()
-            for network in networks:
-                path = made / f"seed-{network.seed}.safetensors"
-                save_network(path, network, results["bands"], provenance)
-            text = json.dumps(results, indent=1, allow_nan=False)
-            (made / "results.json").write_text(text + "\n", encoding="utf-8")
-            made.rename(directory)  # takes the place of an empty directory too
-    except OSError as error:
-        raise InputError(f"can't write to --out {directory}: {error}") from None
+    spread = "" if found["spread"] is None else f" ± {found['spread']:.4f}"
+    return f"{found['mean']:.4f}{spread}"

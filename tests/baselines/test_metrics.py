@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from transferz.baselines import metrics
+from transferz.baselines import metrics, residuals
 
 redshifts = arrays(np.float64, st.integers(1, 40), elements=st.floats(0.0, 6.0))
 properties = settings(max_examples=60, deadline=None)
@@ -107,6 +107,117 @@ def test_the_biweight_bias_hardly_feels_outliers():
     spoiled = np.concatenate([dz, np.full(100, 3.0)])
     assert abs(metrics.bias_biweight(spoiled) - metrics.bias_biweight(dz)) < 1e-3
     assert metrics.rmse(spoiled) > 50 * metrics.rmse(dz)
+
+
+def reference(predicted, true):
+    """The definitions as they stand in the docstrings, by numpy and astropy, for one seed."""
+    dz = (predicted - true) / (1 + true)
+    median, scatter = np.median(dz), 1.4826 * np.median(np.abs(dz - np.median(dz)))
+    location, scale = biweight_location(dz), biweight_scale(dz)
+    return {
+        "bias": median,
+        "scatter": scatter,
+        "outlier_rate": np.mean(np.abs(dz) > 0.15),
+        "rmse": np.sqrt(np.mean(dz**2)),
+        "loss": np.mean(1 - 1 / (1 + (dz / 0.15) ** 2)),
+        "bias_biweight": location,
+        "scatter_biweight": scale,
+        "outlier_rate_biweight": np.mean(np.abs(dz - location) > 2 * scale),
+        "outlier_rate_3sigma": np.mean(np.abs(dz - median) > 3 * scatter),
+        "mse": np.mean((predicted - true) ** 2),
+        "catastrophic_rate": np.mean(np.abs(predicted - true) > 1),
+    }
+
+
+@pytest.mark.parametrize("block", [1, 1000, 10**6])  # one row at a time, some, all at once
+@pytest.mark.parametrize("size", [1, 2, 101, 700])
+def test_every_metric_is_the_libraries_whatever_the_blocks(size, block, monkeypatch):
+    monkeypatch.setattr(residuals, "BLOCK", block)
+    true = np.random.default_rng(1).gamma(2.0, 0.5, size)
+    predicted = true + (1 + true) * heavy_tailed((5, size))
+    scores = metrics.score(predicted, true)
+    assert tuple(scores) == metrics.METRICS
+    for seed, row in enumerate(predicted):
+        for name, value in reference(row, true).items():
+            assert scores[name][seed] == pytest.approx(value, rel=1e-12, abs=1e-15), name
+
+
+def test_score_is_each_metric_by_itself():
+    true = np.random.default_rng(2).gamma(2.0, 0.5, 300)
+    predicted = true + heavy_tailed((3, 300), seed=5)
+    scores, dz = metrics.score(predicted, true), metrics.normalised_error(predicted, true)
+    for name, metric in metrics.ERROR_METRICS.items():
+        np.testing.assert_allclose(scores[name], metric(dz), rtol=1e-13, err_msg=name)
+    for name in ("mse", "catastrophic_rate"):
+        alone = getattr(metrics, name)(predicted, true)
+        np.testing.assert_allclose(scores[name], alone, rtol=1e-13, err_msg=name)
+
+
+def test_any_leading_shape_layout_and_type_scores_alike():
+    true = np.random.default_rng(2).gamma(2.0, 0.5, 90).astype(np.float32)
+    predicted = (true + heavy_tailed((4, 3, 90))).astype(np.float32)
+    scores = metrics.score(predicted, true)
+    double = metrics.score(np.asfortranarray(predicted.astype(np.float64)), true)
+    for name, value in scores.items():
+        assert value.shape == (4, 3)
+        np.testing.assert_array_equal(double[name], value)
+        assert metrics.score(predicted[1, 2], true)[name] == value[1, 2]
+
+
+def test_only_the_metrics_asked_for_are_computed():
+    predicted, true = heavy_tailed((2, 50)), np.zeros(50)
+    whole = metrics.score(predicted, true)
+    some = metrics.score(predicted, true, ["mse", "scatter"])
+    assert list(some) == ["scatter", "mse"]
+    for name, value in some.items():
+        np.testing.assert_array_equal(value, whole[name])
+
+
+def test_the_input_is_left_as_it_was():
+    predicted, true = heavy_tailed((2, 50)), np.linspace(0.0, 1.0, 50)
+    copies = predicted.copy(), true.copy()
+    metrics.score(predicted, true)
+    metrics.scatter(predicted)
+    np.testing.assert_array_equal(predicted, copies[0])
+    np.testing.assert_array_equal(true, copies[1])
+
+
+@properties
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 3), st.integers(1, 30)),
+        elements=st.integers(-5, 5).map(float) | st.just(np.nan) | st.just(np.inf),
+    )
+)
+def test_the_median_is_numpys(values):
+    np.testing.assert_array_equal(residuals.exact_median(values), np.median(values, axis=-1))
+
+
+def test_a_seed_with_a_nan_scores_nan_and_spoils_no_other():
+    true = np.linspace(0.1, 2.0, 40)
+    predicted = true + heavy_tailed((3, 40))
+    whole = metrics.score(predicted, true)
+    predicted[1, 7] = np.nan
+    for name, value in metrics.score(predicted, true).items():
+        assert np.isnan(value[1]), name
+        np.testing.assert_array_equal(value[[0, 2]], whole[name][[0, 2]])
+
+
+@properties
+@given(arrays(np.float64, 25, elements=st.floats(-0.5, 0.5)), st.sampled_from([0.25, 2.0, 8.0]))
+def test_scaled_errors_scale_bias_and_scatter_and_keep_relative_outliers(dz, factor):
+    for name in ("bias", "scatter", "bias_biweight", "scatter_biweight", "rmse"):
+        metric = metrics.ERROR_METRICS[name]
+        assert metric(factor * dz) == pytest.approx(factor * metric(dz), rel=1e-9, abs=1e-12)
+    assert metrics.outlier_rate_3sigma(factor * dz) == metrics.outlier_rate_3sigma(dz)
+
+
+def test_where_most_errors_are_equal_the_biweights_are_the_median_and_zero():
+    dz = np.array([[0.25] * 9 + [5.0, 0.1]])  # MAD = 0
+    assert metrics.bias_biweight(dz) == 0.25
+    assert metrics.scatter_biweight(dz) == 0.0
+    assert metrics.outlier_rate_3sigma(dz) == pytest.approx(2 / 11)
 
 
 def test_no_galaxies_score_nan_and_unequal_shapes_are_refused():
