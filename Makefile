@@ -1,5 +1,6 @@
 # Two commands do everything: `make repro` builds the dataset, `make test` runs the tests.
 # Both make the environment in .venv first. `make repro SURVEY=x` builds another survey.
+# `make baselines` trains and scores the reference baselines, `make paper` with the paper's 100 seeds.
 
 SURVEY ?= mock
 PYTHON ?= python3
@@ -9,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro test fuzz lint docs env clean
+.PHONY: repro baselines paper test fuzz lint docs env clean
 .DEFAULT_GOAL := repro
 
 STAMP := $(VENV)/.installed
@@ -30,6 +31,15 @@ endif
 repro: $(STAMP)
 	@test -f $(PIPELINE) || { echo "error: there is no survey '$(SURVEY)': $(PIPELINE) is missing"; exit 2; }
 	dvc repro $(PIPELINE)
+
+baselines: repro
+	dvc repro baselines/dvc.yaml
+
+# 100 seeds of any survey, and what comes of them as the checked results that the card shows.
+paper: repro
+	dvc repro baselines/paper/dvc.yaml:figures@$(SURVEY)
+	python -m transferz.baselines.results --run data/$(SURVEY)/paper \
+		--release data/$(SURVEY)/release/transferz --out baselines/results/$(SURVEY)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

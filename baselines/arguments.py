@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from transferz.baselines.experiment import FRACTIONS, METHODS
+from transferz.baselines.experiment import FRACTIONS
+from transferz.baselines.hardware import usable_cores
+from transferz.baselines.methods import METHODS
 from transferz.schemas.errors import ParameterError
 
 DESCRIPTION = """\
-Train the photometry network of Soriano et al. 2024 with several seeds and score it.
+Train the photometry network of Soriano et al. 2024, all seeds at once, and score it.
 
 On a release:    transferz train nn_combo --release data/mock/release/transferz
-On your table:   transferz train nn_base --table T.csv --bands g,r,i,z,y --redshift z --seeds 3
+On your table:   transferz train nn_spec --table T.csv --bands g,r,i,z,y --redshift z --seeds 10
+Fine-tuning:     transferz train nn_tl --start DIR_OF_NN_BASE --out DIR
 """
 
 
@@ -35,7 +38,7 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    configs = ", ".join(f"{method} ({config})" for method, config in METHODS.items())
+    configs = ", ".join(f"{name} ({method.config})" for name, method in METHODS.items())
     parser.add_argument(
         "method",
         nargs="?",
@@ -43,11 +46,12 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
         default="nn_base",
         metavar="METHOD",
         help=f"what to train, by the config of a release that it learns from: {configs}; on a "
-        "table they are the same (default: nn_base)",
+        "table they are the same, but that nn_tl fine-tunes --start (default: nn_base)",
     )
     _add_data_arguments(parser)
     _add_test_arguments(parser)
     _add_schedule_arguments(parser)
+    _add_machine_arguments(parser)
     return parser
 
 
@@ -96,26 +100,58 @@ def _add_test_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how")
     group.add_argument(
-        "--seeds", type=_positive, default=3, metavar="N", help="seeds 0 to N-1 (default: 3)"
+        "--seeds",
+        type=_positive,
+        default=3,
+        metavar="N",
+        help="seeds 0 to N-1, trained together (default: 3)",
     )
     group.add_argument("--epochs", type=_positive, help="at most (default: the paper's 1000)")
     group.add_argument("--patience", type=_positive, help="in epochs (default: the paper's 10)")
     group.add_argument("--batch-size", type=_positive, help="(default: the paper's 100)")
-    group.add_argument("--learning-rate", type=float, help="Adam's (default: the paper's 5e-4)")
+    group.add_argument(
+        "--learning-rate", type=float, help="Adam's (default: the paper's 5e-4, for nn_tl 1e-4)"
+    )
+    group.add_argument(
+        "--start",
+        type=Path,
+        metavar="DIR",
+        help="for nn_tl: the trained model to fine-tune, seed by seed (default on a release: "
+        "nn_base is trained first)",
+    )
+    group.add_argument(
+        "--frozen",
+        type=_layers,
+        metavar="L,L",
+        help="layers that keep their weights, from 1 at the input to 5, the head; 'none' for none "
+        "(default: none, for nn_tl those of docs/baselines.md)",
+    )
+
+
+def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where, and what is written")
     group.add_argument(
         "--device", default="auto", help="cpu, cuda, ... (default: a GPU where there is one)"
     )
     group.add_argument(
         "--threads",
         type=_positive,
-        default=1,
+        default=usable_cores(),
         metavar="N",
-        help="CPU threads (default: 1; for so small a network more of them hardly help, and on "
-        "a busy machine they cost much)",
+        help="CPU threads (default: the cores that there are, here %(default)s)",
     )
     group.add_argument(
-        "--out", type=Path, metavar="DIR", help="write weights and results.json to a new directory"
+        "--tf32",
+        action="store_true",
+        help="let a GPU round the factors of matrix products to TF32 (default: full float32)",
     )
+    group.add_argument(
+        "--out", type=Path, metavar="DIR", help="write weights and results.json to a directory"
+    )
+    group.add_argument(
+        "--replace", action="store_true", help="replace an older model in --out when done"
+    )
+    group.add_argument("--quiet", action="store_true", help="no live line on the terminal")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -132,8 +168,24 @@ def _check(args: argparse.Namespace) -> None:
             raise ParameterError(f"--test-{name} is about a --test-table, and none is given")
     if args.learning_rate is not None and not args.learning_rate > 0:
         raise ParameterError(f"--learning-rate must be above 0, found {args.learning_rate}")
-    if args.out and find_spec("safetensors") is None:
-        raise ParameterError("--out needs the package 'safetensors': pip install safetensors")
+    if (args.out or args.start) and find_spec("safetensors") is None:
+        raise ParameterError(
+            "--out and --start need the package 'safetensors': pip install safetensors"
+        )
+    _check_start(args)
+
+
+def _check_start(args: argparse.Namespace) -> None:
+    """Refuse a start where there is none to be, or none where there must be."""
+    if args.start and not METHODS[args.method].start:
+        raise ParameterError(f"--start is what nn_tl fine-tunes; {args.method} starts anew")
+    if args.table and METHODS[args.method].start and not args.start:
+        raise ParameterError(
+            f"{args.method} on a --table needs --start, the model to fine-tune: train nn_base with "
+            "--out first, on a release or on a table with the same bands"
+        )
+    if args.replace and not args.out:
+        raise ParameterError("--replace is about --out, and none is given")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -157,3 +209,14 @@ def _fractions(text: str) -> tuple[float, ...]:
     if len(fractions) != len(FRACTIONS):
         raise argparse.ArgumentTypeError(f"expected four numbers parted by commas, found '{text}'")
     return fractions
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
+    parts = text.split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"expected layers parted by commas, such as 1,2, or none; found '{text}'"
+        )
+    return tuple(map(int, parts))

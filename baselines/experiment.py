@@ -4,23 +4,21 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from transferz.baselines.methods import METHODS
 from transferz.baselines.tables import Sample, read_sample, read_split
 from transferz.dataset.hashing import hash_ids
 from transferz.dataset.splitting import object_keys, split_by_hash
+from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.schemas.catalogues import SPLITS
 from transferz.schemas.errors import InputError
-from transferz.schemas.photometry import BANDS
-
-METHODS = MappingProxyType({"nn_base": "transferz", "nn_combo": "combo", "nn_spec": "galaxiesml"})
-"""Each method and the config of a release that it is trained on."""
+from transferz.schemas.photometry import MAGNITUDES
 
 SALT = "transferz-1"
 """Salt of the splits of a table: the one that the project's releases use."""
@@ -81,11 +79,16 @@ def from_release(release: Release, method: str) -> Experiment:
     ReleaseError
         Where the release lacks the config, or its training or validation split.
     """
-    config = METHODS[method]
+    config = METHODS[method].config
     there = release.require(config, ["train", "validation"])
     samples = {split: read_split(release, config, split) for split in SCORED if split in there}
-    source = {"version": release.version, "survey": release.survey, "mock": release.mock}
-    return Experiment(BANDS, samples, {"release": source, "config": config})
+    source = {
+        "version": release.version,
+        "survey": release.survey,
+        "mock": release.mock,
+        "content": read_manifest(release.path).get("content", {}),
+    }
+    return Experiment(MAGNITUDES, samples, {"release": source, "config": config})
 
 
 def from_table(

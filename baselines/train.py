@@ -1,4 +1,4 @@
-"""``transferz train``: train a baseline with several seeds and say how good it is.
+"""``transferz train``: train a baseline with several seeds at once and say how good it is.
 
 Runs on a bare training machine too, with numpy, pyarrow and torch alone:
 ``python -m transferz.baselines.train nn_base --release DIR``.
@@ -20,11 +20,13 @@ from transferz.baselines.experiment import (
     from_release,
     from_table,
 )
+from transferz.baselines.methods import METHODS
 from transferz.releases import find_release
-from transferz.schemas.errors import TransferZError
+from transferz.schemas.errors import ParameterError, TransferZError
 
 if TYPE_CHECKING:
-    from transferz.baselines.training import Progress, Schedule, TrainedNetwork
+    from transferz.baselines.ensemble import Ensemble
+    from transferz.baselines.schedule import Schedule
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -51,17 +53,18 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     experiment = _experiment(args)
 
     from transferz.baselines import scores  # takes torch, seconds: the arguments are fine by now
+    from transferz.baselines.output import check_output, write_model
 
+    if args.out:
+        check_output(args.out, replace=args.replace)
     started = time.monotonic()
-    networks = _train_all(args, experiment)
-    scored = scores.score_networks(networks, experiment)
+    ensemble, provenance = _train(args, experiment)
+    duration = time.monotonic() - started
+    scored = scores.score_samples(ensemble.predict, experiment.samples)
     sys.stdout.write(f"{_headline(args, experiment)}\n{scores.format_scores(scored)}\n")
     if args.out:
-        record = _record(args, experiment, networks) | {
-            "duration_s": round(time.monotonic() - started, 1),
-            "scores": scored,
-        }
-        scores.write_results(args.out, record, networks)
+        record = provenance | _record(args, experiment, ensemble, duration, argv)
+        write_model(args.out, ensemble, experiment.bands, provenance, record | {"scores": scored})
     return 0
 
 
@@ -82,59 +85,110 @@ def _experiment(args: Namespace) -> Experiment:
     return experiment
 
 
-def _train_all(args: Namespace, experiment: Experiment) -> "list[TrainedNetwork]":
+def _train(args: Namespace, experiment: Experiment) -> "tuple[Ensemble, dict[str, Any]]":
+    """The trained networks, and what they were made of: the same for the same networks."""
     import torch
 
-    from transferz.baselines.scores import check_output
-    from transferz.baselines.training import find_device, train
+    from transferz.baselines.training import find_device
 
-    if args.out:
-        check_output(args.out)
     torch.set_num_threads(args.threads)
-    samples, device, schedule = experiment.samples, find_device(args.device), _schedule(args)
-    networks = [
-        train(
-            samples["train"],
-            samples["validation"],
-            seed=seed,
-            schedule=schedule,
-            device=device,
-            progress=_progress_line(seed, args.seeds),
+    torch.set_float32_matmul_precision("high" if args.tf32 else "highest")
+    device, schedule = find_device(args.device), _schedule(args)
+    start, origin = _start(args, experiment, device)
+    ensemble = _fit(args, experiment, args.method, schedule, device, start)
+    release = experiment.source.get("release")
+    source = experiment.source | (
+        {"release": {name: value for name, value in release.items() if name != "version"}}
+        if release
+        else {}
+    )
+    return ensemble, {
+        "method": args.method,
+        "source": source,
+        "schedule": asdict(schedule),
+        "start": origin,
+        "tf32": args.tf32,
+    }
+
+
+def _fit(
+    args: Namespace,
+    experiment: Experiment,
+    method: str,
+    schedule: "Schedule",
+    device: Any,
+    start: "Ensemble | None" = None,
+) -> "Ensemble":
+    from transferz.baselines.progress import clear_line, progress_line
+    from transferz.baselines.training import train
+
+    ensemble = train(
+        experiment.samples["train"],
+        experiment.samples["validation"],
+        seeds=range(args.seeds),
+        schedule=schedule,
+        start=start,
+        device=device,
+        progress=progress_line(METHODS[method].title, quiet=args.quiet),
+    )
+    if not args.quiet:
+        clear_line()
+    return ensemble
+
+
+def _start(
+    args: Namespace, experiment: Experiment, device: Any
+) -> "tuple[Ensemble | None, dict[str, Any] | None]":
+    """The networks that are fine-tuned, and what they are: read, or trained here first."""
+    method = METHODS[args.method].start
+    if not method:
+        return None, None
+    if args.start:
+        return _read_start(args, experiment, method)
+    from transferz.baselines.schedule import Schedule
+
+    sys.stderr.write(f"no --start: {METHODS[method].title} is trained first, with as many seeds\n")
+    first = from_release(find_release(args.release), method)
+    schedule = Schedule(**_given(args))
+    return _fit(args, first, method, schedule, device), {
+        "method": method,
+        "config": first.source["config"],
+        "schedule": asdict(schedule),
+    }
+
+
+def _read_start(
+    args: Namespace, experiment: Experiment, method: str
+) -> "tuple[Ensemble, dict[str, Any]]":
+    from transferz.baselines.weights import load_ensemble
+
+    model = load_ensemble(args.start)
+    found = model.provenance.get("method")
+    if found != method:
+        raise ParameterError(
+            f"--start {args.start} is '{found}'; {args.method} fine-tunes '{method}': train that "
+            "with --out, and name its directory"
         )
-        for seed in range(args.seeds)
-    ]
-    _clear_line()
-    return networks
+    if len(model.bands) != len(experiment.bands):
+        raise ParameterError(
+            f"--start {args.start} takes {len(model.bands)} bands ({', '.join(model.bands)}), "
+            f"found {len(experiment.bands)} ({', '.join(experiment.bands)}); give as many"
+        )
+    return model.ensemble, model.provenance
+
+
+def _given(args: Namespace) -> dict[str, Any]:
+    given = {"batch_size": args.batch_size, "max_epochs": args.epochs, "patience": args.patience}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _schedule(args: Namespace) -> "Schedule":
-    from transferz.baselines.training import Schedule
+    from transferz.baselines.schedule import PAPER, Schedule
 
-    given = {
-        "learning_rate": args.learning_rate,
-        "batch_size": args.batch_size,
-        "max_epochs": args.epochs,
-        "patience": args.patience,
-    }
-    return Schedule(**{name: value for name, value in given.items() if value is not None})
-
-
-def _progress_line(seed: int, seeds: int) -> "Progress | None":
-    """One line on a terminal that follows the training; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(epoch: int, loss: float, best: float) -> None:
-        text = f"seed {seed + 1}/{seeds}  epoch {epoch}  validation loss {loss:.4f}"
-        sys.stderr.write(f"\r{text}  best {best:.4f}\033[K")
-        sys.stderr.flush()
-
-    return show
-
-
-def _clear_line() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
+    method = METHODS[args.method]
+    rate = args.learning_rate or method.learning_rate or PAPER.learning_rate
+    frozen = method.frozen if args.frozen is None else args.frozen
+    return Schedule(**_given(args), learning_rate=rate, frozen=frozen)
 
 
 def _headline(args: Namespace, experiment: Experiment) -> str:
@@ -149,30 +203,30 @@ def _headline(args: Namespace, experiment: Experiment) -> str:
 
 
 def _record(
-    args: Namespace, experiment: Experiment, networks: "Sequence[TrainedNetwork]"
+    args: Namespace,
+    experiment: Experiment,
+    ensemble: "Ensemble",
+    duration: float,
+    argv: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Provenance of a run, as JSON."""
+    """What else there is to say of a run, as JSON: it differs between machines and days."""
     import numpy as np
     import torch
 
+    from transferz.baselines.hardware import describe_hardware
+
+    device = str(ensemble.networks.weights[0].device)
     return {
-        "method": args.method,
         "source": experiment.source,
         "bands": list(experiment.bands),
         "galaxies": {name: len(sample) for name, sample in experiment.samples.items()},
-        "schedule": asdict(_schedule(args)),
-        "device": str(networks[0].device),
+        "device": device,
+        "hardware": describe_hardware(device),
         "threads": args.threads,
         "packages": {"numpy": np.__version__, "torch": str(torch.__version__)},
-        "training": [
-            {
-                "seed": network.seed,
-                "epochs": network.epochs,
-                "best_epoch": network.best_epoch,
-                "validation_loss": network.validation_loss,
-            }
-            for network in networks
-        ],
+        "command": " ".join(["transferz train", *(sys.argv[1:] if argv is None else argv)]),
+        "training": [asdict(fit) for fit in ensemble.fits],
+        "duration_s": round(duration, 1),
     }
 
 

@@ -1,27 +1,56 @@
-"""A trained network as one safetensors file: weights, scaler, bands, provenance."""
+"""A trained model as one safetensors file: all seeds' weights, scaler, bands, provenance."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.networks import PhotometryNetwork
-from transferz.baselines.training import Scaler, TrainedNetwork
+from transferz.baselines.ensemble import Ensemble, Fit
+from transferz.baselines.networks import LAYERS, StackedNetworks
+from transferz.baselines.scaling import Scaler
 from transferz.schemas.errors import InputError
 
-FORMAT = "transferz photometry network 1"
+FORMAT = "transferz photometry networks 1"
+NOTES = "transferz"
+"""The one entry of the file's metadata: several would come in another order each time."""
+
+MODEL_FILE = "model.safetensors"
+RECORD_FILE = "results.json"
+"""Beside the weights: how they were made, and their scores."""
+
+_DAMAGED = (KeyError, TypeError, ValueError, RuntimeError)  # what odd contents raise
 
 
-def save_network(
-    path: Path, trained: TrainedNetwork, bands: Sequence[str], provenance: dict[str, Any]
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model, ready for forecasts.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+        The networks, one per seed.
+    bands : tuple of str
+        What their inputs are, in order.
+    provenance : dict
+        How they were made.
+    """
+
+    ensemble: Ensemble
+    bands: tuple[str, ...]
+    provenance: dict[str, Any]
+
+
+def save_ensemble(
+    path: Path, ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]
 ) -> None:
-    """Write a network with all that a forecast needs.
+    """Write a model with all that a forecast needs.
 
     Parameters
     ----------
     path : Path
         File to write, ``.safetensors``.
-    trained : TrainedNetwork
+    ensemble : Ensemble
         What to write.
     bands : sequence of str
         What its inputs are, in order.
@@ -31,28 +60,28 @@ def save_network(
     import torch
     from safetensors.torch import save
 
-    weights = {name: value.cpu().contiguous() for name, value in _state(trained).items()}
-    weights["scaler.minimum"] = torch.from_numpy(trained.scaler.minimum.copy())
-    weights["scaler.maximum"] = torch.from_numpy(trained.scaler.maximum.copy())
-    fit = {
-        "seed": trained.seed,
-        "epochs": trained.epochs,
-        "best_epoch": trained.best_epoch,
-        "validation_loss": trained.validation_loss,
+    tensors = {
+        name: value.detach().cpu().contiguous()
+        for name, value in ensemble.networks.state_dict().items()
     }
-    notes = {"bands": list(bands), "fit": fit, "provenance": provenance}
-    metadata = {"format": FORMAT} | {name: json.dumps(note) for name, note in notes.items()}
-    path.write_bytes(save(weights, metadata=metadata))
+    tensors["scaler.minimum"] = torch.from_numpy(ensemble.scaler.minimum.copy())
+    tensors["scaler.maximum"] = torch.from_numpy(ensemble.scaler.maximum.copy())
+    notes = {
+        "format": FORMAT,
+        "bands": list(bands),
+        "fits": [asdict(fit) for fit in ensemble.fits],
+        "provenance": provenance,
+    }
+    path.write_bytes(save(tensors, metadata={NOTES: json.dumps(notes)}))
 
 
-def load_network(path: Path) -> tuple[TrainedNetwork, tuple[str, ...], dict[str, Any]]:
-    """Read what `save_network` wrote.
+def load_ensemble(path: Path) -> Model:
+    """Read what `save_ensemble` wrote.
 
-    Returns
-    -------
-    trained : TrainedNetwork
-    bands : tuple of str
-    provenance : dict
+    Parameters
+    ----------
+    path : Path
+        The file, or the directory that ``transferz train --out`` made.
 
     Raises
     ------
@@ -61,22 +90,33 @@ def load_network(path: Path) -> tuple[TrainedNetwork, tuple[str, ...], dict[str,
     """
     from safetensors import SafetensorError, safe_open
 
+    path = path / MODEL_FILE if path.is_dir() else path
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            notes = (file.metadata() or {}).get(NOTES, "{}")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise InputError(f"can't read a network from {path}: {error}") from None
-    if metadata.get("format") != FORMAT:
-        raise InputError(f"{path} is no '{FORMAT}'; it was not written by transferz train")
-    low, high = weights.pop("scaler.minimum"), weights.pop("scaler.maximum")
-    bands = tuple(json.loads(metadata["bands"]))
-    network = PhotometryNetwork(len(bands))
-    network.load_state_dict(weights)
-    scaler = Scaler(low.numpy(), high.numpy())
-    trained = TrainedNetwork(network.eval(), scaler, **json.loads(metadata["fit"]))
-    return trained, bands, json.loads(metadata["provenance"])
+        raise InputError(
+            f"can't read a model from {path}: {error}; give what transferz train --out made"
+        ) from None
+    try:
+        metadata = json.loads(notes)
+        if metadata.get("format") != FORMAT:
+            raise InputError(f"{path} is no '{FORMAT}'; it was not written by transferz train")
+        return _assemble(metadata, tensors)
+    except _DAMAGED as error:
+        raise InputError(f"{path} is damaged: {error!r}; train the model again") from None
 
 
-def _state(trained: TrainedNetwork) -> dict[str, Any]:
-    return dict(trained.network.state_dict())
+def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
+    low, high = (tensors[f"scaler.{end}"].numpy() for end in ("minimum", "maximum"))
+    weights, biases = (
+        [tensors[f"{kind}.{layer}"] for layer in range(LAYERS)] for kind in ("weights", "biases")
+    )
+    networks = StackedNetworks(weights, biases).eval().requires_grad_(False)
+    bands = tuple(metadata["bands"])
+    fits = tuple(Fit(**fit) for fit in metadata["fits"])
+    if (len(networks), networks.bands, len(low)) != (len(fits), len(bands), len(bands)):
+        raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
+    ensemble = Ensemble(networks, Scaler(low, high), fits)
+    return Model(ensemble, bands, metadata["provenance"])

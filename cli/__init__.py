@@ -69,7 +69,13 @@ COMMANDS = {
     "train": Command(
         "transferz.cli.train",
         "train",
-        "train a network on a release or on a table of your own, and score it",
+        "train networks, all seeds at once, on a release or a table of your own; score them",
+        "bench",
+    ),
+    "predict": Command(
+        "transferz.cli.train",
+        "predict",
+        "redshifts of any table with the bands, by a trained model",
         "bench",
     ),
     "fit-templates": Command(

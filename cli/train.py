@@ -1,4 +1,4 @@
-"""Commands that train."""
+"""Commands that train networks and use them."""
 
 from collections.abc import Sequence
 
@@ -8,3 +8,10 @@ def train(argv: Sequence[str]) -> int:
     from transferz.baselines.train import main
 
     return main(argv, prog="transferz train")
+
+
+def predict(argv: Sequence[str]) -> int:
+    """Forecast the redshifts of a table."""
+    from transferz.baselines.predict import main
+
+    return main(argv, prog="transferz predict")

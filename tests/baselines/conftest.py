@@ -1,6 +1,11 @@
 """Small networks train fastest on one thread, above all where other work goes on."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # `training_reference`
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines import experiment, metrics, scores
+from transferz.baselines import metrics, output
 from transferz.baselines.experiment import Columns, add_test_table, from_release, from_table
+from transferz.baselines.methods import METHODS
 from transferz.baselines.tables import read_sample
 from transferz.baselines.train import main
-from transferz.baselines.weights import load_network
+from transferz.baselines.weights import load_ensemble
+from transferz.manifest import read_manifest
 from transferz.releases import find_release
-from transferz.schemas import InputError, ParameterError, ReleaseError
+from transferz.schemas import MAGNITUDES, InputError, ParameterError, ReleaseError
 
 QUICK = ("--seeds", "2", "--epochs", "12", "--learning-rate", "3e-3", "--batch-size", "25")
 COLUMNS = ("--bands", "g,r,i", "--redshift", "zs")
@@ -39,13 +41,15 @@ def magnitude_set(sample):
 
 def test_each_method_learns_from_its_config(tiny_release):
     release = find_release(tiny_release)
-    for method, config in experiment.METHODS.items():
+    for method, config in ((name, one.config) for name, one in METHODS.items()):
         made = from_release(release, method)
         stored = pq.read_table(tiny_release / config / "train-00000-of-00001.parquet")
+        assert made.bands == MAGNITUDES
         np.testing.assert_array_equal(made.samples["train"].redshift, stored["redshift"])
         assert list(made.samples) == ["train", "validation", "test"]
         assert made.source["config"] == config
         assert made.source["release"]["mock"] is True
+        assert made.source["release"]["content"] == read_manifest(tiny_release)["content"]
 
 
 def test_a_release_without_a_test_split_can_be_trained_on(release_builder, tmp_path):
@@ -150,26 +154,25 @@ def test_a_run_on_a_table_prints_scores_and_writes_what_reproduces_them(tmp_path
     results = json.loads((out / "results.json").read_text())
     assert results["source"]["table"]["dropped"] == 7
     assert results["galaxies"].keys() == results["scores"].keys() == {"train", "validation", "test"}
-    assert sorted(p.name for p in out.iterdir()) == [
-        "results.json",
-        "seed-0.safetensors",
-        "seed-1.safetensors",
-    ]
+    assert sorted(p.name for p in out.iterdir()) == ["model.safetensors", "results.json"]
 
     test = from_table(path, Columns(("g", "r", "i"), "zs"), drop_missing=True).samples["test"]
-    written = results["scores"]["test"]["all"]
-    for seed in range(2):
-        network, bands, provenance = load_network(out / f"seed-{seed}.safetensors")
-        again = metrics.score(network.predict(test.magnitudes), test.redshift)
-        assert bands == ("g", "r", "i")
-        assert provenance["source"] == results["source"]
-        assert network.seed == seed
-        for name, value in again.items():
-            assert written[name]["seeds"][seed] == pytest.approx(float(value), abs=1e-12)
+    written = results["scores"]["test"]["all"]["metrics"]
+    model = load_ensemble(out)
+    assert model.bands == ("g", "r", "i")
+    assert model.provenance["source"] == results["source"]
+    assert model.ensemble.seeds == (0, 1)
+    again = metrics.score(model.ensemble.predict(test.magnitudes), test.redshift)
+    for name, values in again.items():
+        np.testing.assert_allclose(written[name]["seeds"], values, atol=1e-9)
     rmse = written["rmse"]
     assert rmse["mean"] == pytest.approx(np.mean(rmse["seeds"]))
-    assert rmse["std"] == pytest.approx(np.std(rmse["seeds"], ddof=1))
-    assert f"{rmse['mean']:.4f} ± {rmse['std']:.4f}" in captured.out
+    assert rmse["spread"] == pytest.approx(np.std(rmse["seeds"], ddof=1))
+    assert f"{rmse['mean']:.4f} ± {rmse['spread']:.4f}" in captured.out
+    assert [one["seed"] for one in results["training"]] == [0, 1]
+    assert results["hardware"]["cpu"]
+    assert results["duration_s"] >= 0
+    assert "--table" in results["command"]
 
 
 def test_a_run_on_a_release_scores_another_table_too(tiny_release, tmp_path, capsys):
@@ -190,10 +193,10 @@ def test_one_seed_has_no_spread_and_no_galaxies_no_score(tmp_path, capsys):
     out = tmp_path / "out"
     main(["--table", str(path), *COLUMNS, "--seeds", "1", "--epochs", "2", "--out", str(out)])
     part = json.loads((out / "results.json").read_text())["scores"]["test"]
-    assert part["all"]["bias"]["std"] is None
-    assert part["cosmological"] == {"n": 0} | {
-        name: {"mean": None, "std": None, "seeds": [None]} for name in part["all"] if name != "n"
-    }
+    assert part["all"]["metrics"]["bias"]["spread"] is None
+    assert part["cosmological"]["n"] == 0
+    found = part["cosmological"]["metrics"].values()
+    assert all(one["mean"] is None and one["spread"] is None for one in found)
     assert "±" not in capsys.readouterr().out
 
 
@@ -208,6 +211,9 @@ def test_one_seed_has_no_spread_and_no_galaxies_no_score(tmp_path, capsys):
         (["--table", "T", *COLUMNS, "--learning-rate", "nan"], "--learning-rate must be above 0"),
         (["--table", "T", *COLUMNS, "--fractions", "0.5,0.5,0.5,0.5"], "sum"),
         (["--table", "T", *COLUMNS, "--device", "abacus"], "no device 'abacus' here"),
+        (["nn_tl", "--table", "T", *COLUMNS], "needs --start, the model to fine-tune"),
+        (["nn_spec", "--table", "T", *COLUMNS, "--start", "T"], "nn_spec starts anew"),
+        (["--table", "T", *COLUMNS, "--replace"], "--replace is about --out"),
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(args, words, tmp_path):
@@ -218,7 +224,14 @@ def test_arguments_that_do_not_go_together_are_refused(args, words, tmp_path):
 
 @pytest.mark.parametrize(
     "args",
-    [["--seeds", "0"], ["--seeds", "x"], ["--fractions", "1,0"], ["--bands", "g,,r"], ["nn"]],
+    [
+        ["--seeds", "0"],
+        ["--seeds", "x"],
+        ["--fractions", "1,0"],
+        ["--bands", "g,,r"],
+        ["nn"],
+        ["--frozen", "first"],
+    ],
 )
 def test_arguments_wrong_by_themselves_exit_with_2(args, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -234,46 +247,132 @@ def test_an_output_directory_in_use_is_refused_before_training(tmp_path, monkeyp
     (out / "precious").touch()
     with pytest.raises(InputError, match="exists already"):
         main(["--table", str(path), *COLUMNS, "--out", str(out)])
+    with pytest.raises(InputError, match="exists already"):
+        main(["--table", str(path), *COLUMNS, "--out", str(out), "--replace"])
     with pytest.raises(InputError, match="can't write to --out"):
         main(["--table", str(path), *COLUMNS, "--out", str(path / "below" / "a_file")])
 
 
-def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
-    def full(path, *rest):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+def full(path, *rest):
+    path.write_bytes(b"half")
+    raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(scores, "save_network", full)
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "save_ensemble", full)
     path, out = write_table(tmp_path / "t.parquet"), tmp_path / "runs" / "out"
     with pytest.raises(InputError, match="No space left"):
         main(["--table", str(path), *COLUMNS, "--seeds", "1", "--epochs", "1", "--out", str(out)])
     assert list(out.parent.iterdir()) == []
 
 
+def test_an_older_model_is_replaced_when_the_new_one_is_done(tmp_path, monkeypatch):
+    path, out = write_table(tmp_path / "t.parquet"), tmp_path / "out"
+    command = ["--table", str(path), *COLUMNS, "--epochs", "1", "--out", str(out)]
+    main([*command, "--seeds", "1"])
+    before = (out / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"exists already.*--replace"):
+        main([*command, "--seeds", "2"])
+    with monkeypatch.context() as patched:
+        patched.setattr(output, "save_ensemble", full)
+        with pytest.raises(InputError, match="No space left"):
+            main([*command, "--seeds", "2", "--replace"])
+    assert (out / "model.safetensors").read_bytes() == before
+    main([*command, "--seeds", "2", "--replace"])
+    assert len(load_ensemble(out).ensemble) == 2
+
+
+def test_training_repeats_bit_for_bit(tmp_path):
+    path = write_table(tmp_path / "t.parquet")
+    command = ["--table", str(path), *COLUMNS, *QUICK]
+    for name in ("one", "again"):
+        main([*command, "--threads", "1", "--out", str(tmp_path / name)])
+    one, again = (tmp_path / name / "model.safetensors" for name in ("one", "again"))
+    assert one.read_bytes() == again.read_bytes()
+
+
+def test_fine_tuning_on_a_table_starts_from_the_model_named(tmp_path):
+    path = write_table(tmp_path / "t.parquet")
+    table = ["--table", str(path), *COLUMNS]
+    main(["nn_base", *table, *QUICK, "--out", str(tmp_path / "base")])
+    tune = ["nn_tl", *table, "--start", str(tmp_path / "base"), "--epochs", "2"]
+    main([*tune, "--seeds", "2", "--frozen", "1,2", "--out", str(tmp_path / "tuned")])
+    base, tuned = (load_ensemble(tmp_path / name) for name in ("base", "tuned"))
+    weights = zip(base.ensemble.networks.weights, tuned.ensemble.networks.weights, strict=True)
+    assert [bool((one == two).all()) for one, two in weights] == [True, True, False, False, False]
+    np.testing.assert_array_equal(tuned.ensemble.scaler.minimum, base.ensemble.scaler.minimum)
+    assert tuned.provenance["start"] == base.provenance
+    with pytest.raises(ParameterError, match="2 seeds, 0 to 1, and none for seed 2"):
+        main([*tune, "--seeds", "3"])
+    with pytest.raises(ParameterError, match="takes 3 bands"):
+        main(["nn_tl", *table[:2], "--bands", "g,r", *COLUMNS[2:], *tune[-4:]])
+    with pytest.raises(ParameterError, match="is 'nn_tl'; nn_tl fine-tunes 'nn_base'"):
+        main(["nn_tl", *table, "--start", str(tmp_path / "tuned")])
+
+
+def test_nn_tl_on_a_release_trains_nn_base_first(tiny_release, tmp_path, capsys):
+    release = ["--release", str(tiny_release)]
+    main(["nn_base", *release, *QUICK[:4], "--out", str(tmp_path / "base")])
+    whole = ["nn_tl", *release, *QUICK[:4], "--learning-rate", "1e-3"]
+    capsys.readouterr()
+    main([*whole, "--out", str(tmp_path / "both")])
+    assert "NN-Base is trained first" in capsys.readouterr().err
+    main([*whole, "--start", str(tmp_path / "base"), "--out", str(tmp_path / "second")])
+    one, other = (load_ensemble(tmp_path / name).ensemble for name in ("both", "second"))
+    assert one.fits == other.fits
+    record = json.loads((tmp_path / "second" / "results.json").read_text())
+    assert record["schedule"]["learning_rate"] == 1e-3
+    assert record["source"]["config"] == "galaxiesml"
+    assert record["start"]["method"] == "nn_base"
+    assert "version" not in load_ensemble(tmp_path / "both").provenance["source"]["release"]
+
+
 def test_progress_is_one_line_on_a_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    path = write_table(tmp_path / "t.parquet")
-    main(["--table", str(path), *COLUMNS, "--seeds", "2", "--epochs", "3"])
+    command = ["--table", str(write_table(tmp_path / "t.parquet")), *COLUMNS, "--epochs", "3"]
+    main([*command, "--seeds", "2"])
     shown = capsys.readouterr().err
-    assert shown.count("\r") == 7
+    assert shown.count("\r") == 4
     assert "\n" not in shown
-    assert "seed 2/2  epoch 3  validation loss 0." in shown
+    assert "NN-Base  epoch 3  2/2 seeds training  validation loss 0." in shown
+    assert "at least 0:00 left" in shown
     assert shown.endswith("\r\033[K")
+    main([*command, "--seeds", "2", "--quiet"])
+    assert capsys.readouterr().err == ""
 
 
-def test_networks_that_are_none_are_refused(tmp_path):
-    path = tmp_path / "net.safetensors"
-    with pytest.raises(InputError, match="can't read a network"):
-        load_network(path)
+def test_models_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(InputError, match="can't read a model"):
+        load_ensemble(path)
+    with pytest.raises(InputError, match="can't read a model"):
+        load_ensemble(tmp_path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="can't read a network"):
-        load_network(path)
+    with pytest.raises(InputError, match="can't read a model"):
+        load_ensemble(path)
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
 
     save_file({"weight": torch.zeros(2)}, path)
     with pytest.raises(InputError, match="not written by transferz train"):
-        load_network(path)
+        load_ensemble(path)
+
+
+@pytest.mark.parametrize("lost", ["weights.3", "scaler.maximum"])
+def test_a_model_that_lacks_a_part_is_refused(lost, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    table = ["--table", str(write_table(tmp_path / "t.parquet")), *COLUMNS, "--epochs", "1"]
+    main([*table, "--out", str(tmp_path / "out")])
+    path = tmp_path / "out" / "model.safetensors"
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        notes = file.metadata()
+    del tensors[lost]
+    save_file(tensors, path, metadata=notes)
+    with pytest.raises(InputError, match=r"is damaged: .*train the model again"):
+        load_ensemble(path)
 
 
 def test_it_runs_on_a_bare_training_machine(tiny_release, bare_site, tmp_path):
@@ -316,10 +415,10 @@ def test_real_egs_galaxies_reach_the_scatter_of_the_prototype(tmp_path):
     results = json.loads((out / "results.json").read_text())
     assert results["source"]["table"]["rows"] == 3923
     assert results["source"]["table"]["dropped"] == 7866 - 3923
-    part = results["scores"]["test"]["cosmological"]
+    part = results["scores"]["test"]["cosmological"]["metrics"]
     assert part["scatter"]["mean"] < 0.04
     assert part["outlier_rate"]["mean"] < 0.06
     assert abs(part["bias"]["mean"]) < 0.02
     whole = read_sample(table, list("grizy"), "redshift", drop_missing=True)
     guess = metrics.score(np.full(len(whole), np.median(whole.redshift)), whole.redshift)
-    assert results["scores"]["test"]["all"]["rmse"]["mean"] < 0.5 * guess["rmse"]
+    assert results["scores"]["test"]["all"]["metrics"]["rmse"]["mean"] < 0.5 * guess["rmse"]

@@ -1,0 +1,45 @@
+"""What a run was computed on."""
+
+import os
+import platform
+import re
+from pathlib import Path
+
+CPU_FILE = Path("/proc/cpuinfo")
+
+
+def describe_hardware(device: str) -> dict[str, str]:
+    """Name the processor, its cores and, where the run was on one, the GPU.
+
+    Parameters
+    ----------
+    device : str
+        As PyTorch calls it, such as ``cpu`` or ``cuda:0``.
+
+    Returns
+    -------
+    dict of str to str
+        ``cpu``, ``cores`` (those that this process may use) and perhaps ``gpu``.
+    """
+    found = {"cpu": cpu_name(), "cores": str(usable_cores())}
+    if device.startswith("cuda"):
+        import torch
+
+        found["gpu"] = torch.cuda.get_device_name(device)
+    return found
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """Name the processor's model; the architecture where the system does not tell."""
+    try:
+        text = CPU_FILE.read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
