@@ -1,5 +1,6 @@
 """Stage `card`: write the release's page, figures, citation file, Croissant and manifest."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ import pandas as pd
 from transferz.dataset.card_text import card_text
 from transferz.dataset.citation import citation_text, read_citation, release_citation
 from transferz.dataset.croissant import croissant
-from transferz.dataset.figures import distributions, save_png
+from transferz.dataset.drawing import save_png
+from transferz.dataset.figures import distributions
 from transferz.dataset.files import replace_directory, require_file, write_json
 from transferz.dataset.flow import flow_chart
 from transferz.dataset.front_matter import pretty_name
 from transferz.dataset.history import history_of
 from transferz.dataset.manifest import describe, seal
+from transferz.dataset.page.baselines import read_baselines, shown_figures
 from transferz.dataset.params import read_params
 from transferz.dataset.quality import quality
 from transferz.dataset.release_params import ReleaseParams
@@ -29,8 +32,12 @@ from transferz.schemas.files import (
     MANIFEST_FILE,
     data_files,
 )
+from transferz.schemas.results import REMEDY
 
 FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
+
+RESULTS = Path("baselines/results")
+"""Checked results of the baselines, a folder per survey: small files in git, no stage's output."""
 
 
 def read_config(release: Path, config: str) -> pd.DataFrame:
@@ -54,8 +61,10 @@ def read_config(release: Path, config: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_figures(release: Path, tables: dict[str, pd.DataFrame], manifest: dict[str, Any]) -> None:
-    """Draw the figures of the card.
+def draw_figures(
+    release: Path, tables: dict[str, pd.DataFrame], manifest: dict[str, Any], results: Path
+) -> None:
+    """Draw the figures of the card, and take those of the baselines' results.
 
     Parameters
     ----------
@@ -65,15 +74,20 @@ def draw_figures(release: Path, tables: dict[str, pd.DataFrame], manifest: dict[
         Released rows of every config, all splits.
     manifest : dict
         As `transferz.dataset.manifest.describe` makes it.
+    results : Path
+        The survey's results of baselines.
     """
     (release / FIGURES["flow"]).parent.mkdir()
     samples = {name: tables[name] for name in ("transferz", "galaxiesml")}
     title = f"{pretty_name(manifest)} {manifest['version']}"
     save_png(distributions(samples, title), release / FIGURES["distributions"])
     save_png(flow_chart(manifest), release / FIGURES["flow"])
+    for path in shown_figures(manifest).values():
+        drawn = require_file(results / Path(path).name, REMEDY)
+        shutil.copyfile(drawn, release / path)
 
 
-def complete(release: Path, manifest: dict[str, Any], citation: Path) -> None:
+def complete(release: Path, manifest: dict[str, Any], citation: Path, results: Path) -> None:
     """Write a release's pages beside its configs, last the manifest, which has all their hashes.
 
     Parameters
@@ -82,13 +96,16 @@ def complete(release: Path, manifest: dict[str, Any], citation: Path) -> None:
         The release directory, with its configs and nothing else.
     manifest : dict
         As `transferz.dataset.manifest.describe` makes it, with ``history``; ``quality`` is
-        measured here.
+        measured here, ``baselines`` are read from `results`, where there are any.
     citation : Path
         The project's CITATION.cff.
+    results : Path
+        The folder of the survey's results of baselines, which need not exist.
     """
     tables = {name: read_config(release, name) for name in manifest["content"]}
-    whole = manifest | {"quality": quality(tables)}
-    draw_figures(release, tables, whole)
+    found = read_baselines(results, manifest["survey"])
+    whole = manifest | {"quality": quality(tables)} | ({"baselines": found} if found else {})
+    draw_figures(release, tables, whole, results)
     cited = release_citation(read_citation(citation), whole)
     _write(release / CITATION_FILE, citation_text(cited))
     write_json(release / CROISSANT_FILE, croissant(whole, release))
@@ -112,9 +129,10 @@ def card(layout: Layout) -> None:
     history = history_of(params.version, params.date)
     require_file(layout.release / "transferz" / INDEX_FILE)
     citation = require_file(Path(CITATION_FILE), "run this from the project's root")
+    results = RESULTS / layout.survey
     with replace_directory(layout.release, keep=data_files(layout.release)) as directory:
         manifest = describe(layout, directory, params.version, params.date)
-        complete(directory, manifest | {"history": history}, citation)
+        complete(directory, manifest | {"history": history}, citation, results)
 
 
 if __name__ == "__main__":

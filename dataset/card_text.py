@@ -4,6 +4,7 @@ from typing import Any
 
 from transferz.dataset.citation import paper_eprint
 from transferz.dataset.front_matter import front_matter
+from transferz.dataset.page.baselines import baselines
 from transferz.dataset.page.contents import columns, configs
 from transferz.dataset.page.limits import limits
 from transferz.dataset.page.making import how_made
@@ -18,7 +19,8 @@ def card_text(manifest: dict[str, Any], citation: dict[str, Any], figures: dict[
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it, with ``quality`` and ``history``.
+        As `transferz.dataset.manifest.describe` makes it, with ``quality``, ``history``
+        and, where there are results of baselines, ``baselines``.
     citation : dict
         The release's, as `transferz.dataset.citation.release_citation` makes it.
     figures : dict of str to str
@@ -33,6 +35,7 @@ def card_text(manifest: dict[str, Any], citation: dict[str, Any], figures: dict[
         columns(),
         how_made(manifest, figures["flow"]),
         limits(manifest),
+        *baselines(manifest),
         sources(manifest),
         citing(citation),
         versions(manifest),

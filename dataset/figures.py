@@ -1,19 +1,15 @@
-"""Figures of a release, drawn so that their bytes repeat on any machine."""
+"""The figure of what a release's galaxies are."""
 
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from transferz.dataset.drawing import COLOURS
 from transferz.schemas import magnitude_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-COLOURS = {"transferz": "#0072B2", "galaxiesml": "#D55E00", "combo": "#009E73"}
-"""Of the configs in every figure: Okabe-Ito, colour-blind safe."""
 
 NAMES = {"transferz": "TransferZ (photo-z)", "galaxiesml": "GalaxiesML (spec-z)"}
 PANELS = {
@@ -22,8 +18,6 @@ PANELS = {
     "g − r": np.arange(-0.5, 2.55, 0.075),
 }
 """Label and bins of each panel of `distributions`."""
-
-_RUN_LENGTH = 3  # zlib's Z_RLE
 
 
 def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
@@ -64,24 +58,3 @@ def quantities(rows: pd.DataFrame) -> dict[str, pd.Series]:
     """Return what each panel of `distributions` shows of released rows, by its label."""
     g, r, i = (rows[magnitude_name(band)] for band in "gri")
     return dict(zip(PANELS, (rows["redshift"], i, g - r), strict=True))
-
-
-def save_png(figure: "Figure", path: Path) -> None:
-    """Write a figure as a palette PNG whose bytes do not depend on the machine.
-
-    The compressor's match finder differs between processors and zlib builds; run-length coding
-    does not, and suits flat graphics in a palette.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        What to draw.
-    path : Path
-        Where to write it.
-    """
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    image.save(path, format="PNG", compress_type=_RUN_LENGTH)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from transferz.dataset.figures import COLOURS
+from transferz.dataset.drawing import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,9 @@ from huggingface_hub import DatasetCard
 from transferz.dataset.citation import paper_eprint, read_citation
 from transferz.dataset.croissant import croissant
 from transferz.dataset.front_matter import card_data
+from transferz.dataset.page.baselines import FIGURES, HEADER, score_tables, shown_figures
 from transferz.dataset.verify_differences import differences, without
-from transferz.dataset.verify_report import Broken
+from transferz.dataset.verify_report import Broken, some
 from transferz.schemas import Table
 from transferz.schemas.croissant import column_fields
 from transferz.schemas.features import feature_list
@@ -59,6 +60,7 @@ def check_card(
         yield _card(f"{where}: {found}", expected)
     yield from _card_text(card.text, sizes)
     yield from _card_columns(card.text, table)
+    yield from _card_baselines(card.text, {**manifest, "content": sizes})
 
 
 def _worded(front: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +80,24 @@ def _card_columns(text: str, table: Table) -> Iterator[Broken]:
         here, there = ({one[0]: one[1:3] for one in of} for of in (rows, wanted))
         for where, found, expected in differences(here, there, "table of columns"):
             yield _card(f"{where}: {found}", expected)
+
+
+def _card_baselines(text: str, manifest: Mapping[str, Any]) -> Iterator[Broken]:
+    """Check the baselines' scores, which of them are of other data, and the figures shown."""
+    stated = score_tables(manifest) if manifest.get("baselines") else []
+    wanted = [rows for table in stated for _, *rows in markdown_tables(table)]
+    found = [rows for first, *rows in markdown_tables(text) if first == list(HEADER)]
+    if len(found) != len(wanted):
+        yield _card(f"{len(found)} tables of baselines", len(wanted))
+    for here, there in zip(found, wanted, strict=False):
+        for where, one, expected in differences(here, there, "table of baselines"):
+            yield _card(f"{where}: {one}", expected)
+    shown = sorted(set(FIGURES.values()) & set(manifest["files"]))
+    if shown != sorted(shown_figures(manifest).values()):
+        yield _card(
+            f"figures of baselines: {some(shown) or 'none'}",
+            "the figures of results on this data, and of no others",
+        )
 
 
 def _card_text(text: str, sizes: Sizes) -> Iterator[Broken]:

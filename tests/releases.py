@@ -27,6 +27,7 @@ from transferz.schemas.files import CITATION_FILE, MANIFEST_FILE, data_files
 from transferz.schemas.frames import pandas_dtype
 
 ROOT = Path(__file__).parents[1]
+NO_RESULTS = Path("no results of baselines")
 Edit = Callable[[str, pd.DataFrame], pd.DataFrame | None]
 
 
@@ -53,6 +54,7 @@ def remake(
     mock: bool = False,
     edit: Edit | None = None,
     reseal: bool = True,
+    results: Path | None = None,
 ) -> Path:
     """Derive a release from a built one, through the code that writes releases.
 
@@ -75,6 +77,8 @@ def remake(
     reseal : bool
         Whether card, manifest and the other pages are written for the new rows. If not they are
         the source's, which the rows then contradict.
+    results : Path, optional
+        Results of baselines for the card; none by default.
 
     Returns
     -------
@@ -89,7 +93,8 @@ def remake(
             if path.name not in data_files(source):
                 (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to / path.name)
         return to
-    complete(to, _manifest(read_manifest(source), to, version, mock, counts), ROOT / CITATION_FILE)
+    manifest = _manifest(read_manifest(source), to, version, mock, counts)
+    complete(to, manifest, ROOT / CITATION_FILE, results or NO_RESULTS)
     return to
 
 
@@ -115,7 +120,9 @@ def _manifest(
     mock: bool,
     counts: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
-    manifest = {name: value for name, value in old.items() if name not in ("files", "sha256")}
+    manifest = {
+        name: value for name, value in old.items() if name not in ("files", "sha256", "baselines")
+    }
     parameters = {name: old["parameters"][name] for name in old["parameters"] if name != "mock"}
     parameters["release"] = parameters["release"] | {"version": version}
     made = {"mock": old["parameters"]["mock"]} if mock else {}
@@ -185,10 +192,10 @@ def build(
 
 
 def _project(folder: Path, scheme: str) -> Path:
-    """Make a folder that stages can run in: the project's, but for a parameter."""
+    """Make a folder that stages can run in: the project's, but for a parameter and the results."""
     folder.mkdir()
     for path in ROOT.iterdir():
-        if path.name not in ("params.yaml", "data"):
+        if path.name not in ("params.yaml", "data", "baselines"):
             (folder / path.name).symlink_to(path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["split"]["scheme"] = scheme

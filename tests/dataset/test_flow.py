@@ -6,7 +6,7 @@ import re
 import pytest
 from releases import read_manifest
 
-from transferz.dataset.figures import save_png
+from transferz.dataset.drawing import save_png
 from transferz.dataset.flow import flow_chart, read_chart
 
 
