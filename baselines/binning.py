@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.metrics import single
 from transferz.baselines.residuals import Array
 from transferz.schemas.photometry import magnitude_name
 
@@ -92,10 +93,10 @@ def find_band(magnitudes: npt.ArrayLike, bands: Sequence[str], band: str) -> Arr
 
 def cut(values: npt.ArrayLike, edges: Sequence[float]) -> list[Bin]:
     """Bins of values, shape (N,) or (S, N), between these edges and beyond; NaN is in none."""
-    return list(_cut(np.asarray(values, dtype=np.float64), edges))
+    return list(_cut(single(values), edges))
 
 
-def _cut(values: Array, edges: Sequence[float]) -> Iterator[Bin]:
+def _cut(values: npt.NDArray[np.float32], edges: Sequence[float]) -> Iterator[Bin]:
     for low, high in pairwise((None, *edges, None)):
         members = ~np.isnan(values)
         if low is not None:

@@ -19,9 +19,8 @@ import torch
 
 from transferz.baselines.ensemble import Floats
 from transferz.baselines.evaluation import Forecasts, evaluate
-from transferz.baselines.hardware import usable_cores
+from transferz.baselines.hardware import find_device, usable_cores
 from transferz.baselines.scores import HEADLINES
-from transferz.baselines.training import find_device
 from transferz.baselines.weights import Model, load_ensemble
 from transferz.dataset.files import replace_directory
 from transferz.releases import Release, find_release

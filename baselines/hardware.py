@@ -1,11 +1,36 @@
-"""What a run was computed on."""
+"""What a run is computed on."""
 
 import os
 import platform
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transferz.schemas.errors import ParameterError
+
+if TYPE_CHECKING:
+    import torch
 
 CPU_FILE = Path("/proc/cpuinfo")
+
+
+def find_device(name: str) -> "torch.device":
+    """Turn ``auto``, ``cpu``, ``cuda`` ... into a device that works here.
+
+    Raises
+    ------
+    ParameterError
+        Where there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParameterError(f"no device '{name}' here: {reason}; try --device cpu") from None
 
 
 def describe_hardware(device: str) -> dict[str, str]:

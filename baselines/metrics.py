@@ -210,8 +210,13 @@ def _score_block(
 def in_cosmological_range(true: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Where ``0.3 < z_true <= 1.5``."""
     low, high = COSMOLOGICAL_RANGE
-    true = np.asarray(true, dtype=np.float64)
-    return (low < true) & (true <= high)
+    redshift = single(true)
+    return (redshift > low) & (redshift <= high)
+
+
+def single(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Values in float32, as they are released: 0.3 is then equal to an edge at 0.3 (NEP 50)."""
+    return np.asarray(values, dtype=np.float32)
 
 
 def _residuals(dz: Errors) -> Residuals:

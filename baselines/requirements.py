@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.metrics import single
+
 LIMITS: MappingProxyType[str, float] = MappingProxyType(
     {"bias": 0.003, "scatter": 0.02, "outlier_rate_3sigma": 0.10}
 )
@@ -28,9 +30,8 @@ LSST_DEPTH = 25.0
 def in_lsst_range(true: npt.ArrayLike, i_magnitude: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Where ``0.3 < z_true < 3.0`` and ``i < 25``."""
     low, high = LSST_RANGE
-    true = np.asarray(true, dtype=np.float64)
-    bright = np.asarray(i_magnitude, dtype=np.float64) < LSST_DEPTH
-    return (low < true) & (true < high) & bright
+    redshift = single(true)
+    return (redshift > low) & (redshift < high) & (single(i_magnitude) < LSST_DEPTH)
 
 
 def verdicts(metrics: Mapping[str, Mapping[str, Any]], seeds: int) -> dict[str, dict[str, Any]]:

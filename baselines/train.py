@@ -89,7 +89,7 @@ def _train(args: Namespace, experiment: Experiment) -> "tuple[Ensemble, dict[str
     """The trained networks, and what they were made of: the same for the same networks."""
     import torch
 
-    from transferz.baselines.training import find_device
+    from transferz.baselines.hardware import find_device
 
     torch.set_num_threads(args.threads)
     torch.set_float32_matmul_precision("high" if args.tf32 else "highest")

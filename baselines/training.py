@@ -17,23 +17,6 @@ from transferz.baselines.schedule import Progress, Schedule
 from transferz.schemas.errors import InputError, ParameterError
 
 
-def find_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda`` ... into a device that works here.
-
-    Raises
-    ------
-    ParameterError
-        Where there is no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ParameterError(f"no device '{name}' here: {reason}; try --device cpu") from None
-
-
 def train(
     training: Galaxies,
     validation: Galaxies,
@@ -77,10 +60,10 @@ def train(
     schedule = schedule or Schedule()
     scaler = start.scaler if start else Scaler.of(training.magnitudes)
     networks = _initial(training.magnitudes.shape[1], seeds, schedule, start)
-    sets = (
+    fitted, watched = (
         ResidentSet.of(one, scaler, dtype, torch.device(device)) for one in (training, validation)
     )
-    run = Run(*sets, networks.to(device=device, dtype=dtype), seeds, schedule)
+    run = Run(fitted, watched, networks.to(device=device, dtype=dtype), seeds, schedule)
     while run.batch.size and run.epoch < schedule.max_epochs:
         standing = run.next_epoch()
         if progress:

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from training_reference import make_adam, new_network, train_step
 
-from transferz.baselines.hardware import describe_hardware, usable_cores
+from transferz.baselines.hardware import describe_hardware, find_device, usable_cores
 from transferz.baselines.networks import (
     HIDDEN_LAYERS,
     HIDDEN_UNITS,
@@ -34,7 +34,6 @@ from transferz.baselines.networks import (
 )
 from transferz.baselines.schedule import Schedule
 from transferz.baselines.steps import cuda_graph, make_optimiser, make_step
-from transferz.baselines.training import find_device
 
 BANDS, ROWS = 5, 12_000
 SCHEDULE = Schedule()

@@ -80,7 +80,7 @@ def test_an_argument_that_a_command_does_not_take_is_found(only_parse):
 
 def check_dvc(command, *arguments):
     """Subcommands that there are; targets that are stages, their outputs or pipelines."""
-    assert command in ("repro", "dag", "metrics", "pull", "push", "remote", "status")
+    assert command in ("repro", "dag", "metrics", "plots", "pull", "push", "remote", "status")
     if command in ("repro", "pull", "push"):
         targets = [word for word in arguments if not word.startswith("-")]
         assert [one for one in targets if not is_target(one)] == []

@@ -12,7 +12,11 @@ from transferz.schemas.photometry import MAGNITUDES
 
 @settings(max_examples=50, deadline=None)
 @given(
-    arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 30)), elements=st.floats(-9, 9))
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 3), st.integers(1, 30)),
+        elements=st.floats(-9, 9, width=32),
+    )
 )
 def test_every_value_is_in_one_bin(values):
     bins = cut(values, [-1.0, 0.0, 2.5])

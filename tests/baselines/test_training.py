@@ -9,12 +9,13 @@ from training_reference import train_alone
 
 from transferz.baselines import ensemble as ensembles
 from transferz.baselines import metrics, run, steps
+from transferz.baselines.hardware import find_device
 from transferz.baselines.losses import tanaka_loss
 from transferz.baselines.networks import StackedNetworks
 from transferz.baselines.scaling import Scaler
 from transferz.baselines.schedule import Schedule
 from transferz.baselines.tables import Sample
-from transferz.baselines.training import find_device, train
+from transferz.baselines.training import train
 from transferz.schemas import InputError, ParameterError
 
 QUICK = Schedule(learning_rate=2e-3, batch_size=50, max_epochs=40, patience=5)
@@ -201,6 +202,18 @@ def test_replayed_steps_are_the_eager_ones(monkeypatch):
     for ours, others in zip(replayed.networks.weights, plain.networks.weights, strict=True):
         torch.testing.assert_close(ours, others, rtol=0, atol=1e-10)
     assert 1 < len(captured) <= 4  # anew when seeds drop out, and then only
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpus_graphs_do_what_its_eager_steps_do(monkeypatch):
+    sets = noise(130, 0), noise(60, 1)
+    options = {"seeds": range(9), "schedule": STOPPING, "dtype": torch.float64, "device": "cuda"}
+    graphed = train(*sets, **options)
+    monkeypatch.setattr(run, "make_step", steps.eager_step)
+    eager = train(*sets, **options)
+    assert [fit.best_epoch for fit in graphed.fits] == [fit.best_epoch for fit in eager.fits]
+    for ours, others in zip(graphed.networks.weights, eager.networks.weights, strict=True):
+        torch.testing.assert_close(ours, others, rtol=0, atol=1e-8)
 
 
 def test_a_seed_fixes_the_result():

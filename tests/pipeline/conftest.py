@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CODE = ("dataset", "photometry", "schemas", "surveys")
+CODE = ("baselines", "dataset", "photometry", "schemas", "surveys")
 FILES = ("dvc.yaml", "params.yaml", "CITATION.cff", ".dvcignore")
 NOT_COPIED = ("__pycache__", "dvc.lock", "hashes.json")
 SMALL = {"area_deg2": 0.015, "galaxiesml.rows": 2500, "galaxiesml.shared.rows": 150}
