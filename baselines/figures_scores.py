@@ -103,5 +103,6 @@ def _draw_set(
         color=COLOURS[config],
         elinewidth=0.9,
         capsize=1.5,
+        markersize=3,
         label=f"{SETS[config]} test",
     )

@@ -69,6 +69,7 @@ def eager_step(
     trained = optimiser.param_groups[0]["params"]
 
     def step(rows: Tensor) -> None:
+        optimiser.zero_grad()  # first: the new gradients then take the old ones' memory
         predicted = networks(features[rows])  # (S, n)
         loss = tanaka_loss(predicted, labels[rows]).sum()
         for weight, gradient in zip(trained, torch.autograd.grad(loss, trained), strict=True):

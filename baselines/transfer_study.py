@@ -31,7 +31,7 @@ FROZEN = ((), (1, 2), (2, 3, 4), (1, 2, 3, 4))
 """Layers: from none to all but the head; (2, 3, 4) as in the group's image network."""
 
 LEARNING_RATES = (5e-4, 1e-4)
-SHOWN = ("loss", "bias", "scatter", "outlier_rate", "rmse")
+SHOWN = ("loss", "bias", "rmse")
 BASE, TARGET = "transferz", "galaxiesml"
 
 Row = dict[str, Any]

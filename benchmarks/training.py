@@ -38,6 +38,7 @@ from transferz.baselines.steps import cuda_graph, make_optimiser, make_step
 BANDS, ROWS = 5, 12_000
 SCHEDULE = Schedule()
 BATCH = SCHEDULE.batch_size
+ROUNDS = 5
 PASSES = 10
 """Bytes moved per byte of weights: read forward and backward, gradient written; Adam reads weights,
 gradient and two moments, and writes all but the gradient."""
@@ -135,9 +136,8 @@ def sgemm_rate(task: Task) -> float:
     return 2 * size**3 / task.seconds(lambda: one @ other, 10)
 
 
-def bandwidth(task: Task) -> float:
+def bandwidth(task: Task, numbers: int) -> float:
     """Bytes per second of a triad over arrays as large as the weights of all seeds."""
-    numbers = count_weights(StackedNetworks.from_seeds(BANDS, range(1))) * task.seeds
     one, two, out = (torch.rand(numbers, device=task.device) for _ in range(3))
     return 3 * 4 * numbers / _repeated(task, lambda: torch.add(one, two, out=out))
 
@@ -156,22 +156,27 @@ def _repeated(task: Task, run: Callable[[], Any], times: int = 20) -> float:
 
 
 def measure(task: Task, on_gpu: bool) -> dict[str, float]:
-    """Time everything; ours and the reference in turns, so that both meet the same disturbances."""
+    """Time everything; in turns, so that all meet the same disturbances."""
     ours, reference = at_once(task), alone(task)
     rounds = [
-        (task.seconds(ours), task.seconds(reference, max(3, task.repeats // 4))) for _ in range(3)
+        {
+            "ours_s": task.seconds(ours),
+            "reference_s": task.seconds(reference, max(3, task.repeats // 4)),
+            "product_rate": product_rate(task),
+            "sgemm_rate": sgemm_rate(task),
+        }
+        for _ in range(ROUNDS)
     ]
-    ours_s, reference_s = (statistics.median(times) for times in zip(*rounds, strict=True))
-    flops = step_flops(task.seeds)
-    rates = {"product_rate": product_rate(task), "sgemm_rate": sgemm_rate(task)}
-    floor = flops / rates["product_rate"]
+    found = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    found["flops"] = step_flops(task.seeds)
+    found["floor_s"] = found["flops"] / found["product_rate"]
+    found["loader_s"] = loader_step(task)
     if on_gpu:
-        rates["bandwidth"] = bandwidth(task)
-        numbers = count_weights(StackedNetworks.from_seeds(BANDS, range(1))) * task.seeds
-        floor += PASSES * 4 * numbers / rates["bandwidth"]
-    beside = {"loader_s": loader_step(task)} | ({"graphed_s": graphed_step(task)} if on_gpu else {})
-    found = {"ours_s": ours_s, "reference_s": reference_s, "floor_s": floor, "flops": flops}
-    return found | rates | beside
+        numbers = count_weights(new_network(BANDS, 0)) * task.seeds
+        found["bandwidth"] = bandwidth(task, numbers)
+        found["floor_s"] += PASSES * 4 * numbers / found["bandwidth"]
+        found["graphed_s"] = graphed_step(task)
+    return found
 
 
 def print_table(task: Task, found: dict[str, float]) -> None:
