@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from transferz.baselines.experiment import FRACTIONS
-from transferz.baselines.hardware import usable_cores
+from transferz.baselines.hardware import default_threads
 from transferz.baselines.methods import METHODS
 from transferz.schemas.errors import ParameterError
 
@@ -136,9 +136,9 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threads",
         type=_positive,
-        default=usable_cores(),
+        default=default_threads(),
         metavar="N",
-        help="CPU threads (default: the cores that there are, here %(default)s)",
+        help="CPU threads (default: OMP_NUM_THREADS or all cores, here %(default)s)",
     )
     group.add_argument(
         "--tf32",

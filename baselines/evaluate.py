@@ -19,7 +19,7 @@ import torch
 
 from transferz.baselines.ensemble import Floats
 from transferz.baselines.evaluation import Forecasts, evaluate
-from transferz.baselines.hardware import find_device, usable_cores
+from transferz.baselines.hardware import default_threads, find_device
 from transferz.baselines.scores import HEADLINES
 from transferz.baselines.weights import Model, load_ensemble
 from transferz.dataset.files import replace_directory
@@ -213,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
     parser.add_argument("--device", default="auto", help="(default: a GPU where there is one)")
     args = parser.parse_args(argv)
-    torch.set_num_threads(usable_cores())
+    torch.set_num_threads(default_threads())
     release = find_release(args.release)
     model = load_ensemble(args.model)
     sets = {config: read_test_set(release, config) for config in TESTED}

@@ -60,6 +60,12 @@ def usable_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+def default_threads() -> int:
+    """Threads to compute with: as many as OMP_NUM_THREADS says, or else as there are cores."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else usable_cores()
+
+
 def cpu_name() -> str:
     """Name the processor's model; the architecture where the system does not tell."""
     try:

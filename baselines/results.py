@@ -18,6 +18,7 @@ from transferz.dataset.files import read_json, replace_directory
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import InputError, TransferZError
 
+KEEP = ".gitkeep"
 REPORT_AGAIN = "draw figures and tables again: `python -m transferz.baselines.report`"
 
 
@@ -66,8 +67,8 @@ def _checked_report(run: Path) -> list[Path]:
 
 
 def _require_ours(out: Path) -> None:
-    """Refuse to replace a folder with anything in it that is no result."""
-    ours = FILES | {f"{method}.json" for method in METHODS}
+    """Refuse to replace a folder with anything in it that is no result, but what keeps it in git."""
+    ours = FILES | {f"{method}.json" for method in METHODS} | {KEEP}
     found = [path.name for path in out.iterdir()] if out.is_dir() else []
     if out.is_file() or (others := sorted(set(found) - ours)):
         what = "is a file" if out.is_file() else f"holds '{others[0]}', which is no result"

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from transferz.baselines.ensemble import Ensemble
-from transferz.baselines.hardware import find_device, usable_cores
+from transferz.baselines.hardware import default_threads, find_device
 from transferz.baselines.methods import METHODS
 from transferz.baselines.metrics import in_cosmological_range, score
 from transferz.baselines.progress import clear_line, progress_line
@@ -151,7 +151,7 @@ def main() -> int:
     parser.add_argument("--release", type=Path, help="a release directory (default: the one found)")
     parser.add_argument("--seeds", type=int, default=5, help="networks per choice (default: 5)")
     parser.add_argument("--device", default="auto", help="(default: a GPU where there is one)")
-    parser.add_argument("--threads", type=int, default=usable_cores(), help="CPU threads")
+    parser.add_argument("--threads", type=int, default=default_threads(), help="CPU threads")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     release = find_release(args.release)

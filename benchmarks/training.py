@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from training_reference import make_adam, new_network, train_step
 
-from transferz.baselines.hardware import describe_hardware, find_device, usable_cores
+from transferz.baselines.hardware import default_threads, describe_hardware, find_device
 from transferz.baselines.networks import (
     HIDDEN_LAYERS,
     HIDDEN_UNITS,
@@ -235,7 +235,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repeats, under 45 s")
     parser.add_argument("--device", default="auto", help="cpu, cuda, ...")
     parser.add_argument("--seeds", type=int, help="(default: 10, on a GPU 100)")
-    parser.add_argument("--threads", type=int, default=usable_cores(), help="CPU threads")
+    parser.add_argument("--threads", type=int, default=default_threads(), help="CPU threads")
     parser.add_argument("--tf32", action="store_true", help="products in TF32 on a GPU")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

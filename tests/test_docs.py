@@ -113,3 +113,15 @@ def test_citation_and_version_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{citation["version"]}"' in project
+
+
+def test_the_ratios_in_the_documents_are_those_of_the_checked_results():
+    tables = (ROOT / "baselines/results/mock/ratios.md").read_text(encoding="utf-8")
+    rows = [line for line in tables.splitlines() if line.startswith("| NN-")]
+    document = (ROOT / "docs/baselines.md").read_text(encoding="utf-8")
+    assert rows
+    assert [row for row in rows if row not in document] == []
+    times = {row.split("|")[1].strip(): float(row.split("|")[2].split()[0]) for row in rows[:2]}
+    assert {f"{ratio:.1f}" for ratio in times.values()} == {"4.3"}
+    assert set(times) == {"NN-TL", "NN-Combo"}
+    assert "NN-TL and NN-Combo have 4.3 times less bias" in (ROOT / "README.md").read_text("utf-8")

@@ -1,5 +1,6 @@
 """params.yaml: read whole, or refused with one sentence that names the parameter."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,19 @@ def test_the_projects_own_parameters_are_valid(section):
 
 def test_no_section_is_left_unread():
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert set(content) == {section.split(".")[0] for section in SECTIONS}
+    read = {section.split(".")[0] for section in SECTIONS}
+    assert set(content) == read | {"baselines"}  # which their pipelines give to the commands
+    pipelines = (ROOT / "baselines").rglob("dvc.yaml")
+    said = "".join(path.read_text(encoding="utf-8") for path in pipelines)
+    named = set(re.findall(r"\$\{baselines\.([a-z_.]+)\}", said))
+    assert named == set(leaves(content["baselines"]))
+
+
+def leaves(section, path=()):
+    """Dotted names of all numbers in a section."""
+    for name, value in section.items():
+        place = (*path, name)
+        yield from leaves(value, place) if isinstance(value, dict) else [".".join(place)]
 
 
 def test_every_cut_names_its_source():

@@ -19,7 +19,7 @@ METHODS = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
 @pytest.fixture(scope="module")
 def trained(built, tmp_path_factory):
     space = built.copy(tmp_path_factory.mktemp("trained") / "project")
-    space.environment |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    space.environment |= {"CUDA_VISIBLE_DEVICES": ""}
     space.change("baselines.seeds", 2)
     space.change("baselines.schedule.max_epochs", 2)
     space.run("dvc", "repro", PIPELINE)
