@@ -67,7 +67,7 @@ def _checked_report(run: Path) -> list[Path]:
 
 
 def _require_ours(out: Path) -> None:
-    """Refuse to replace a folder with anything in it that is no result, but what keeps it in git."""
+    """Refuse to replace a folder with anything in it that is no result, git's own mark apart."""
     ours = FILES | {f"{method}.json" for method in METHODS} | {KEEP}
     found = [path.name for path in out.iterdir()] if out.is_dir() else []
     if out.is_file() or (others := sorted(set(found) - ours)):
