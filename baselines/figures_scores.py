@@ -103,6 +103,6 @@ def _draw_set(
         color=COLOURS[config],
         elinewidth=0.9,
         capsize=1.5,
-        markersize=3,
+        markersize=2.6,
         label=f"{SETS[config]} test",
     )
