@@ -16,7 +16,8 @@ from transferz.baselines.cells import Floats, as_floats, is_missing
 from transferz.baselines.ensemble import Ensemble
 from transferz.baselines.reading import TableFile, require_columns
 from transferz.baselines.weights import Model
-from transferz.baselines.writing import open_writer, whole_file
+from transferz.baselines.writing import open_writer
+from transferz.dataset.files import replace_file
 from transferz.schemas.errors import InputError, ParameterError
 
 PREDICTED = "redshift_pred"
@@ -210,7 +211,7 @@ def predict_table(
     tally = Tally()
     bands = forecaster.bands
     with (
-        whole_file(out) as beside,
+        replace_file(out) as beside,
         open_writer(beside, out, table, forecaster.added, forecaster.note, rows) as (names, write),
     ):
         columns = tuple(dict.fromkeys((*names, *bands)))

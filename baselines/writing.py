@@ -1,7 +1,6 @@
-"""Tables written chunk by chunk: CSV, parquet or FITS, all of the file or none of it."""
+"""Tables written chunk by chunk: CSV, parquet or FITS."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -49,31 +48,6 @@ def check_place(out: Path, table: Path) -> None:
         raise InputError(f"can't write --out {out}: name a file in a folder that exists")
     if out.exists() and table.exists() and out.samefile(table):
         raise InputError(f"--out {out} is the table itself; name another file")
-
-
-@contextlib.contextmanager
-def whole_file(out: Path) -> Iterator[Path]:
-    """Yield a path beside a file; it takes the file's place when the block succeeds.
-
-    Raises
-    ------
-    InputError
-        Where it can't be written; an older file is then as it was.
-    """
-    beside = out.with_name(f".{out.name}.partial")
-    try:
-        yield beside
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        beside.replace(out)
-    except OSError as error:
-        raise InputError(
-            f"can't write {out}: {error.strerror or error}; free space, or name another place, "
-            "and run again"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

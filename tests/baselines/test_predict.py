@@ -524,7 +524,7 @@ def test_a_full_disk_leaves_what_was_there(output, older, model, tmp_path, monke
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
     try:
-        with pytest.raises(InputError, match=rf"can't write .*{output}: .*free space"):
+        with pytest.raises(InputError, match=rf"cannot write .*{output}: .*free space"):
             predict(model, table, out, "--chunk-rows", "100", "--each-seed")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
