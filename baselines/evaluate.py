@@ -6,7 +6,6 @@ A stage of ``baselines/dvc.yaml``: ``python -m transferz.baselines.evaluate --mo
 import argparse
 import csv
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from transferz.baselines.command import run_command
 from transferz.baselines.ensemble import Floats
 from transferz.baselines.evaluation import Forecasts, evaluate
 from transferz.baselines.hardware import default_threads, find_device
@@ -24,7 +24,7 @@ from transferz.baselines.scores import HEADLINES
 from transferz.baselines.weights import Model, load_ensemble
 from transferz.dataset.files import replace_directory
 from transferz.releases import Release, find_release
-from transferz.schemas.errors import InputError, TransferZError
+from transferz.schemas.errors import InputError
 from transferz.schemas.photometry import MAGNITUDES
 
 TESTED = ("transferz", "galaxiesml")
@@ -224,8 +224,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+    run_command(main)

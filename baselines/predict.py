@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transferz.baselines.argument_types import column_names, positive
+from transferz.baselines.command import run_command
 from transferz.baselines.hardware import default_threads
 from transferz.baselines.reading import CHUNK_ROWS, open_table
 from transferz.baselines.writing import SUFFIXES, check_place
-from transferz.schemas.errors import TransferZError
 
 DESCRIPTION = """\
 Apply a model that transferz train wrote to a table of any size: .csv, .tsv, .fits (.gz too),
@@ -130,8 +130,4 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+    run_command(main)

@@ -5,10 +5,10 @@
 
 import argparse
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from transferz.baselines.command import run_command
 from transferz.baselines.evaluate import SCORES_FILE
 from transferz.baselines.figures import forecasts
 from transferz.baselines.figures_bins import bins
@@ -20,7 +20,6 @@ from transferz.baselines.report_scores import noise_table, requirement_table, sc
 from transferz.baselines.tables_text import TextTable
 from transferz.dataset.files import replace_directory, require_file, write_json
 from transferz.releases import Release, find_release
-from transferz.schemas.errors import TransferZError
 from transferz.schemas.files import file_digest
 from transferz.schemas.scores import TESTED
 
@@ -142,8 +141,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+    run_command(main)

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from transferz.baselines.command import run_command
 from transferz.baselines.methods import METHODS
 from transferz.baselines.report import FILES, MADE_OF, REPORT, made_of
 from transferz.baselines.report_input import EVALUATED, evaluated
 from transferz.baselines.results_record import record_text
 from transferz.dataset.files import read_json, replace_directory
 from transferz.releases import Release, find_release
-from transferz.schemas.errors import InputError, TransferZError
+from transferz.schemas.errors import InputError
 
 KEEP = ".gitkeep"
 REPORT_AGAIN = "draw figures and tables again: `python -m transferz.baselines.report`"
@@ -88,8 +89,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+    run_command(main)

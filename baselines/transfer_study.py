@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from transferz.baselines.command import run_command
 from transferz.baselines.ensemble import Ensemble
 from transferz.baselines.hardware import default_threads, find_device
 from transferz.baselines.methods import METHODS
@@ -25,7 +26,6 @@ from transferz.baselines.schedule import Schedule
 from transferz.baselines.tables import Sample, read_split
 from transferz.baselines.training import train
 from transferz.releases import Release, find_release
-from transferz.schemas.errors import TransferZError
 
 FROZEN = ((), (1, 2), (2, 3, 4), (1, 2, 3, 4))
 """Layers: from none to all but the head; (2, 3, 4) as in the group's image network."""
@@ -163,8 +163,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+    run_command(main)
