@@ -36,11 +36,15 @@ repro: $(STAMP)
 RESULTS = python -m transferz.baselines.results --release data/$(SURVEY)/release/transferz \
 	--out baselines/results/$(SURVEY) --run
 
+ifneq ($(SURVEY),mock)
+baselines:
+	@echo "error: real surveys have 100 seeds: make paper SURVEY=$(SURVEY)"; exit 2
+else
 baselines: repro
-	@test $(SURVEY) = mock || { echo "error: real surveys have 100 seeds: make paper SURVEY=$(SURVEY)"; exit 2; }
 	dvc repro baselines/dvc.yaml
 	$(RESULTS) data/mock/baselines
 	dvc repro $(PIPELINE)
+endif
 
 paper: repro
 	dvc repro baselines/paper/dvc.yaml:figures@$(SURVEY)

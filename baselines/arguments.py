@@ -1,10 +1,12 @@
 """The arguments of ``transferz train``, and which of them go together."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from transferz.baselines.argument_types import column_names, positive
 from transferz.baselines.experiment import FRACTIONS
 from transferz.baselines.hardware import default_threads
 from transferz.baselines.methods import METHODS
@@ -45,8 +47,8 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
         choices=METHODS,
         default="nn_base",
         metavar="METHOD",
-        help=f"what to train, by the config of a release that it learns from: {configs}; on a "
-        "table they are the same, but that nn_tl fine-tunes --start (default: nn_base)",
+        help="what to train (default: nn_base), by the config of a release that it learns from: "
+        f"{configs}; on a table they are the same, but that nn_tl fine-tunes --start",
     )
     _add_data_arguments(parser)
     _add_test_arguments(parser)
@@ -64,13 +66,13 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--table", type=Path, metavar="FILE", help="a csv, parquet, FITS or text table"
     )
-    group.add_argument("--bands", type=_names, help="its magnitude columns, e.g. g,r,i,z,y")
+    group.add_argument("--bands", type=column_names, help="its magnitude columns, e.g. g,r,i,z,y")
     group.add_argument("--redshift", metavar="COLUMN", help="its redshift column")
     group.add_argument(
         "--id", metavar="COLUMN", help="its id column, which decides the splits (default: none)"
     )
     group.add_argument(
-        "--columns", type=_names, help="all its columns' names, for a text table without them"
+        "--columns", type=column_names, help="all its columns' names, for a text table without them"
     )
     group.add_argument(
         "--fractions",
@@ -90,7 +92,7 @@ def _add_test_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what else to score on")
     group.add_argument("--test-table", type=Path, metavar="FILE", help="a further table")
     group.add_argument(
-        "--test-bands", type=_names, metavar="BANDS", help="its magnitudes (default: --bands)"
+        "--test-bands", type=column_names, metavar="BANDS", help="its magnitudes (default: --bands)"
     )
     group.add_argument(
         "--test-redshift", metavar="COLUMN", help="its redshift column (default: --redshift)"
@@ -101,14 +103,14 @@ def _add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how")
     group.add_argument(
         "--seeds",
-        type=_positive,
+        type=positive,
         default=3,
         metavar="N",
         help="seeds 0 to N-1, trained together (default: 3)",
     )
-    group.add_argument("--epochs", type=_positive, help="at most (default: the paper's 1000)")
-    group.add_argument("--patience", type=_positive, help="in epochs (default: the paper's 10)")
-    group.add_argument("--batch-size", type=_positive, help="(default: the paper's 100)")
+    group.add_argument("--epochs", type=positive, help="at most (default: the paper's 1000)")
+    group.add_argument("--patience", type=positive, help="in epochs (default: the paper's 10)")
+    group.add_argument("--batch-size", type=positive, help="(default: the paper's 100)")
     group.add_argument(
         "--learning-rate", type=float, help="Adam's (default: the paper's 5e-4, for nn_tl 1e-4)"
     )
@@ -124,7 +126,7 @@ def _add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
         type=_layers,
         metavar="L,L",
         help="layers that keep their weights, from 1 at the input to 5, the head; 'none' for none "
-        "(default: none, for nn_tl those of docs/baselines.md)",
+        "(default: none)",
     )
 
 
@@ -135,7 +137,7 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--threads",
-        type=_positive,
+        type=positive,
         default=default_threads(),
         metavar="N",
         help="CPU threads (default: OMP_NUM_THREADS or all cores, here %(default)s)",
@@ -166,8 +168,9 @@ def _check(args: argparse.Namespace) -> None:
             raise ParameterError(f"--test-table needs --test-{name}")
         if not args.test_table and getattr(args, f"test_{name}"):
             raise ParameterError(f"--test-{name} is about a --test-table, and none is given")
-    if args.learning_rate is not None and not args.learning_rate > 0:
-        raise ParameterError(f"--learning-rate must be above 0, found {args.learning_rate}")
+    rate = args.learning_rate
+    if rate is not None and not (rate > 0 and math.isfinite(rate)):
+        raise ParameterError(f"--learning-rate must be above 0 and finite, found {rate}")
     if (args.out or args.start) and find_spec("safetensors") is None:
         raise ParameterError(
             "--out and --start need the package 'safetensors': pip install safetensors"
@@ -186,19 +189,6 @@ def _check_start(args: argparse.Namespace) -> None:
         )
     if args.replace and not args.out:
         raise ParameterError("--replace is about --out, and none is given")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"expected column names parted by commas, found '{text}'")
-    return names
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found '{text}'")
-    return int(text)
 
 
 def _fractions(text: str) -> tuple[float, ...]:

@@ -102,8 +102,9 @@ class Ensemble:
         return replace(self, networks=self.networks.take(rows), fits=fits)
 
     def to(self, device: torch.device) -> "Ensemble":
-        """Move the networks to a device."""
-        return replace(self, networks=self.networks.to(device))
+        """Move the networks to a device, in place."""
+        self.networks.to(device)
+        return self
 
     def _positions(self, seeds: Sequence[int]) -> list[int]:
         place = {seed: position for position, seed in enumerate(self.seeds)}

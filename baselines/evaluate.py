@@ -23,6 +23,7 @@ from transferz.baselines.hardware import default_threads, find_device
 from transferz.baselines.scores import HEADLINES
 from transferz.baselines.weights import Model, load_ensemble
 from transferz.dataset.files import replace_directory
+from transferz.manifest import read_manifest
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import InputError
 from transferz.schemas.photometry import MAGNITUDES
@@ -35,18 +36,12 @@ FORECASTS_FILE = "forecasts.parquet"
 SCORES_FILE = "scores.json"
 METRICS_FILE = "metrics.json"
 BINS_FILE = "bins.csv"
-BIN_COLUMNS = (
-    "config",
-    "by",
-    "from",
-    "to",
-    "middle",
-    "n",
-    "bias",
-    "scatter",
-    "outlier_rate",
-    "rmse",
-)
+PLOTTED_FILE = "galaxiesml_by_redshift.csv"
+"""The bins that `dvc plots` draws: of one config, by true redshift."""
+
+PLOTTED = ("galaxiesml", "true_redshift")
+BIN_COLUMNS = ("config", "by", "from", "to", "middle", "n")
+BIN_METRICS = ("bias", "scatter", "outlier_rate", "rmse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +64,28 @@ class TestSet:
     magnitudes: Floats
     redshift: Floats
     truth: Floats | None
+
+
+def require_fit(model: Model, release: Release, path: Path) -> None:
+    """Check that a model takes a release's magnitudes, and was trained on its content.
+
+    Raises
+    ------
+    InputError
+        Where it takes others, or what it learned from is another release's, in which the test
+        galaxies here may have been training galaxies.
+    """
+    if model.bands != MAGNITUDES:
+        raise InputError(
+            f"{path} takes {', '.join(model.bands)}; expected a release's magnitudes, "
+            f"{', '.join(MAGNITUDES)}: train it on a release"
+        )
+    learned = model.provenance["source"].get("release", {}).get("content")
+    if learned != read_manifest(release.path).get("content", {}):
+        raise InputError(
+            f"{path} was trained on other data than {release}; train it again on that: "
+            f"transferz train {model.provenance['method']} --release {release.path}"
+        )
 
 
 def read_test_set(release: Release, config: str) -> TestSet:
@@ -161,10 +178,16 @@ def write_evaluation(
         pq.write_table(pa.concat_tables(tables), beside / FORECASTS_FILE, compression="zstd")
         _write_json(beside / SCORES_FILE, whole)
         _write_json(beside / METRICS_FILE, {name: _compact(one) for name, one in scores.items()})
-        with (beside / BINS_FILE).open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(BIN_COLUMNS)
-            rows.writerows(row for name, one in scores.items() for row in _bin_rows(name, one))
+        rows = [row for name, one in scores.items() for row in _bin_rows(name, one)]
+        _write_csv(beside / BINS_FILE, rows)
+        _write_csv(beside / PLOTTED_FILE, [row for row in rows if tuple(row[:2]) == PLOTTED])
+
+
+def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*BIN_COLUMNS, *BIN_METRICS))
+        writer.writerows(rows)
 
 
 def _forecast_table(config: str, one: TestSet, predicted: Floats, seeds: Sequence[int]) -> pa.Table:
@@ -202,7 +225,7 @@ def _bin_rows(config: str, scores: Mapping[str, Any]) -> list[list[Any]]:
 
 def _bin_means(one: Mapping[str, Any]) -> list[float | None]:
     metrics = one["metrics"]
-    return [metrics[name]["mean"] if metrics else None for name in BIN_COLUMNS[6:]]
+    return [metrics[name]["mean"] if metrics else None for name in BIN_METRICS]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -216,9 +239,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(default_threads())
     release = find_release(args.release)
     model = load_ensemble(args.model)
+    require_fit(model, release, args.model)
+    model.ensemble.to(find_device(args.device))
     sets = {config: read_test_set(release, config) for config in TESTED}
-    moved = Model(model.ensemble.to(find_device(args.device)), model.bands, model.provenance)
-    predicted, scores = score_test_sets(moved, sets)
+    predicted, scores = score_test_sets(model, sets)
     write_evaluation(args.out, model, sets, predicted, scores)
     return 0
 

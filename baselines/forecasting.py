@@ -15,7 +15,7 @@ import torch
 from transferz.baselines.cells import Floats, as_floats, is_missing
 from transferz.baselines.ensemble import Ensemble
 from transferz.baselines.reading import TableFile, require_columns
-from transferz.baselines.weights import Model
+from transferz.baselines.weights import Model, require_order
 from transferz.baselines.writing import open_writer
 from transferz.dataset.files import replace_file
 from transferz.schemas.errors import InputError, ParameterError
@@ -113,6 +113,7 @@ class Forecaster:
             )
         if len(set(taken)) != len(taken):
             raise ParameterError(f"--bands names a column twice: {', '.join(taken)}")
+        require_order(taken, model.bands, "--bands")
         seeds = model.ensemble.seeds if each_seed else ()
         names = [PREDICTED, *(SEED.format(seed) for seed in seeds)]
         added = pa.schema([(name, pa.float64()) for name in names])

@@ -11,26 +11,34 @@ from transferz.schemas.errors import ParameterError
 if TYPE_CHECKING:
     import torch
 
+DEVICES = ("cpu", "cuda")
 CPU_FILE = Path("/proc/cpuinfo")
 
 
 def find_device(name: str) -> "torch.device":
-    """Turn ``auto``, ``cpu``, ``cuda`` ... into a device that works here.
+    """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ... into a device that works here.
+
+    A GPU becomes the current one: CUDA graphs are recorded on that.
 
     Raises
     ------
     ParameterError
-        Where there is no such device.
+        Where there is no such device, or it is neither a CPU nor a CUDA GPU.
     """
     import torch
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ParameterError(f"no device '{name}' here: {reason}; try --device cpu") from None
+    if device.type not in DEVICES:
+        raise ParameterError(f"device '{name}' has no float64, or is none; try --device cpu")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def describe_hardware(device: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ def check_output(directory: Path, *, replace: bool = False) -> None:
         if directory.exists() and not _may_go(directory, replace):
             raise InputError(
                 f"--out {directory} exists already; remove it or name another"
-                + ("" if replace else ", or replace the model in it with --replace")
+                + (": it holds more than a model" if replace else ", or give --replace")
             )
         directory.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,6 +1,7 @@
 """Compose the record of a result from what training, evaluation and the release say."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from transferz.baselines.evaluate import SCORES_FILE, SPLIT, TESTED
 from transferz.baselines.methods import METHODS
 from transferz.baselines.report_input import EVALUATED
-from transferz.baselines.weights import RECORD_FILE
+from transferz.baselines.weights import MODEL_FILE, RECORD_FILE, Model, load_ensemble
 from transferz.dataset.files import read_json
 from transferz.manifest import read_manifest
 from transferz.releases import Release
@@ -24,7 +25,9 @@ LEARNED = ("train", "validation")
 DIGITS = 6
 """Significant ones that are kept of numbers (our choice)."""
 
-TRAIN_AGAIN = "train it again: `make baselines`"
+TRAIN_AGAIN = (
+    "train it again: `dvc repro --force --single-item baselines/dvc.yaml:train@<baseline>`"
+)
 
 
 def record_text(run: Path, method: str, release: Release) -> str:
@@ -48,6 +51,7 @@ def record_text(run: Path, method: str, release: Release) -> str:
     source = run / TRAINED / method / RECORD_FILE
     trained = read_json(source)
     scores = read_json(run / EVALUATED / method / SCORES_FILE)
+    _require_same_run(load_ensemble(source.parent), trained, source)
     try:
         composed = compose(method, trained, scores, release)
     except (KeyError, TypeError, ValueError) as error:
@@ -55,6 +59,15 @@ def record_text(run: Path, method: str, release: Release) -> str:
     text = json_text(rounded(composed))
     parse_record(text, Result, f"{run}: the result of {method}", TRAIN_AGAIN)
     return text
+
+
+def _require_same_run(model: Model, trained: Mapping[str, Any], source: Path) -> None:
+    """The record is no output of DVC's: it may be of another training than the weights."""
+    fits = [asdict(fit) for fit in model.ensemble.fits]
+    if trained.get("training") != fits or trained.get("schedule") != model.provenance["schedule"]:
+        raise InputError(
+            f"{source} is of another training than the {MODEL_FILE} beside it; {TRAIN_AGAIN}"
+        )
 
 
 def compose(

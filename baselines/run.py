@@ -123,7 +123,8 @@ class Run:
         """How each seed's training went."""
         if lost := [s for s, epoch in zip(self.seeds, self.best_epoch, strict=True) if not epoch]:
             raise InputError(
-                f"no validation loss was finite (seed {lost[0]}): the table holds absurd values"
+                f"no validation loss was finite (seed {lost[0]}): the table holds absurd values, "
+                "or the learning rate is too high"
             )
         epochs = np.where(self.last_epoch > 0, self.last_epoch, self.epoch)
         rows = zip(self.seeds, epochs, self.best_epoch, self.best_loss, strict=True)

@@ -4,6 +4,7 @@ Runs on a bare training machine too, with numpy, pyarrow and torch alone:
 ``python -m transferz.baselines.train nn_base --release DIR``.
 """
 
+import shlex
 import sys
 import time
 from argparse import Namespace
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from transferz.baselines.arguments import parse_arguments
+from transferz.baselines.command import run_command
 from transferz.baselines.experiment import (
     FRACTIONS,
     Columns,
@@ -22,7 +24,7 @@ from transferz.baselines.experiment import (
 )
 from transferz.baselines.methods import METHODS
 from transferz.releases import find_release
-from transferz.schemas.errors import ParameterError, TransferZError
+from transferz.schemas.errors import ParameterError
 
 if TYPE_CHECKING:
     from transferz.baselines.ensemble import Ensemble
@@ -96,19 +98,21 @@ def _train(args: Namespace, experiment: Experiment) -> "tuple[Ensemble, dict[str
     device, schedule = find_device(args.device), _schedule(args)
     start, origin = _start(args, experiment, device)
     ensemble = _fit(args, experiment, args.method, schedule, device, start)
-    release = experiment.source.get("release")
-    source = experiment.source | (
-        {"release": {name: value for name, value in release.items() if name != "version"}}
-        if release
-        else {}
-    )
     return ensemble, {
         "method": args.method,
-        "source": source,
+        "source": _without_version(experiment.source),
         "schedule": asdict(schedule),
         "start": origin,
         "tf32": args.tf32,
     }
+
+
+def _without_version(source: dict[str, Any]) -> dict[str, Any]:
+    """What a release holds decides what is learned from it, and not what it is called."""
+    if "release" not in source:
+        return source
+    facts = {name: value for name, value in source["release"].items() if name != "version"}
+    return source | {"release": facts}
 
 
 def _fit(
@@ -160,7 +164,7 @@ def _start(
 def _read_start(
     args: Namespace, experiment: Experiment, method: str
 ) -> "tuple[Ensemble, dict[str, Any]]":
-    from transferz.baselines.weights import load_ensemble
+    from transferz.baselines.weights import load_ensemble, require_order
 
     model = load_ensemble(args.start)
     found = model.provenance.get("method")
@@ -174,6 +178,7 @@ def _read_start(
             f"--start {args.start} takes {len(model.bands)} bands ({', '.join(model.bands)}), "
             f"found {len(experiment.bands)} ({', '.join(experiment.bands)}); give as many"
         )
+    require_order(experiment.bands, model.bands, "--bands")
     return model.ensemble, model.provenance
 
 
@@ -224,15 +229,11 @@ def _record(
         "hardware": describe_hardware(device),
         "threads": args.threads,
         "packages": {"numpy": np.__version__, "torch": str(torch.__version__)},
-        "command": " ".join(["transferz train", *(sys.argv[1:] if argv is None else argv)]),
+        "command": shlex.join(["transferz", "train", *(sys.argv[1:] if argv is None else argv)]),
         "training": [asdict(fit) for fit in ensemble.fits],
         "duration_s": round(duration, 1),
     }
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+    run_command(main)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from transferz.baselines.argument_types import positive
 from transferz.baselines.command import run_command
 from transferz.baselines.ensemble import Ensemble
 from transferz.baselines.hardware import default_threads, find_device
@@ -145,11 +146,18 @@ def _cell(values: Any) -> str:
     return f"{values.mean():.4f} ± {values.std(ddof=1):.4f}"
 
 
+def several(text: str) -> int:
+    """Read a number of seeds that have a spread."""
+    if (seeds := positive(text)) < 2:
+        raise argparse.ArgumentTypeError("expected 2 or more: one seed has no spread")
+    return seeds
+
+
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", type=Path, help="a release directory (default: the one found)")
-    parser.add_argument("--seeds", type=int, default=5, help="networks per choice (default: 5)")
+    parser.add_argument("--seeds", type=several, default=5, help="networks per choice (default: 5)")
     parser.add_argument("--device", default="auto", help="(default: a GPU where there is one)")
     parser.add_argument("--threads", type=int, default=default_threads(), help="CPU threads")
     args = parser.parse_args()

@@ -9,7 +9,7 @@ from typing import Any
 from transferz.baselines.ensemble import Ensemble, Fit
 from transferz.baselines.networks import LAYERS, StackedNetworks
 from transferz.baselines.scaling import Scaler
-from transferz.schemas.errors import InputError
+from transferz.schemas.errors import InputError, ParameterError
 
 FORMAT = "transferz photometry networks 1"
 NOTES = "transferz"
@@ -39,6 +39,20 @@ class Model:
     ensemble: Ensemble
     bands: tuple[str, ...]
     provenance: dict[str, Any]
+
+
+def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
+    """Refuse a model's own bands in another order than it takes them.
+
+    Raises
+    ------
+    ParameterError
+        Saying in which.
+    """
+    if set(given) == set(bands) and tuple(given) != tuple(bands):
+        raise ParameterError(
+            f"{what}: expected the model's order {','.join(bands)}, found {','.join(given)}"
+        )
 
 
 def save_ensemble(

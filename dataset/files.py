@@ -147,6 +147,7 @@ def replace_file(target: Path) -> Iterator[Path]:
         Where the folder is missing or can't be written, or the disk is full; an older file is
         then as it was, and nothing is left beside it.
     """
+    target = real_path(target)
     beside = target.with_name(f".{target.name}.partial")
     try:
         yield beside

@@ -13,8 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.baselines.bootstrap import Draws
+from transferz.baselines.ensemble import Ensemble, Fit
 from transferz.baselines.evaluation import Forecasts, evaluate
 from transferz.baselines.methods import METHODS
+from transferz.baselines.networks import StackedNetworks
+from transferz.baselines.scaling import Scaler
+from transferz.baselines.weights import save_ensemble
 from transferz.manifest import read_manifest
 from transferz.schemas import MAGNITUDES
 from transferz.schemas.files import data_files
@@ -55,7 +59,9 @@ def write_run(run: Path, release: Path, *, seeds: int = 3, galaxies: int | None 
         pq.write_table(pa.concat_tables(rows), folder / "forecasts.parquet")
         sets = {config: scores(tables[config], predicted[config]) for config in TESTED}
         write(folder / "scores.json", {"method": method, "seeds": seeds, "sets": sets})
-        write(run / "train" / method / "results.json", record(method, release, seeds))
+        trained = record(method, release, seeds)
+        write(run / "train" / method / "results.json", trained)
+        save_ensemble(run / "train" / method / "model.safetensors", *model(trained))
     return run
 
 
@@ -114,6 +120,16 @@ def scores(table: pa.Table, predicted: np.ndarray) -> dict[str, Any]:
     magnitudes = np.column_stack([table[name].to_numpy() for name in MAGNITUDES])
     redshift, truth = (table[name].to_numpy().astype(float) for name in ("redshift", "truth"))
     return evaluate(Forecasts(predicted, redshift, magnitudes, MAGNITUDES, truth), Draws(10))
+
+
+def model(trained: dict[str, Any]) -> tuple[Any, ...]:
+    """Untrained networks that say they were trained as the record has it."""
+    fits = tuple(Fit(**fit) for fit in trained["training"])
+    networks = StackedNetworks.from_seeds(len(MAGNITUDES), range(len(fits)))
+    scaler = Scaler(np.zeros(len(MAGNITUDES)), np.ones(len(MAGNITUDES)))
+    names = ("method", "source", "schedule", "start")
+    provenance = {name: trained[name] for name in names}
+    return Ensemble(networks, scaler, fits), MAGNITUDES, provenance
 
 
 def record(method: str, release: Path, seeds: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The pipeline's stage that forecasts both test splits and scores the forecasts."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -89,7 +90,29 @@ def test_the_stage_runs_and_replaces_what_was_there(tiny_release, trained, tmp_p
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     assert stage.main(command) == 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
-    assert sorted(first) == ["bins.csv", "forecasts.parquet", "metrics.json", "scores.json"]
+    assert sorted(first) == [
+        "bins.csv",
+        "forecasts.parquet",
+        "galaxiesml_by_redshift.csv",
+        "metrics.json",
+        "scores.json",
+    ]
+
+
+def test_a_model_of_other_bands_or_other_data_is_refused(
+    trained, tiny_release, release_builder, tmp_path
+):
+    model, release = load_ensemble(trained), find_release(tiny_release)
+    stage.require_fit(model, release, trained)
+    other = find_release(release_builder(tmp_path / "transferz", seed=5, version="1.0.1+mock"))
+    changed = json.loads((other.path / "MANIFEST.json").read_text())
+    changed["content"]["combo"]["train"]["rows"] += 1
+    (other.path / "MANIFEST.json").write_text(json.dumps(changed))
+    with pytest.raises(InputError, match=r"trained on other data than .*train it again"):
+        stage.require_fit(model, other, trained)
+    renamed = dataclasses.replace(model, bands=("u", *model.bands[1:]))
+    with pytest.raises(InputError, match="takes u, r_cmodel_mag"):
+        stage.require_fit(renamed, release, trained)
 
 
 def test_a_failed_write_leaves_the_old_one(evaluated, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from transferz.baselines.methods import METHODS
 from transferz.baselines.metrics import in_cosmological_range, rmse
 from transferz.baselines.report import FILES, main, report, tabulate, title, write_tables
 from transferz.baselines.report_input import over_seeds, read_evaluations
-from transferz.baselines.report_ratios import interval_text, ratio_table, ratios
+from transferz.baselines.report_ratios import interval_text, ratio_table, ratios, shared_outliers
 from transferz.baselines.report_scores import noise_table, requirement_table, score_table
 from transferz.baselines.requirements import LIMITS
 from transferz.baselines.tables_text import TextTable, escape
@@ -200,9 +200,27 @@ def test_ratios_are_of_means_over_seeds_in_the_cosmological_range(evaluations):
     assert found["nn_tl"]["rmse"].value == pytest.approx(roots[0] / roots[1])
     made = ratio_table(evaluations, "galaxiesml", NAMED)
     assert made.rows[0][2].startswith(f"{roots[0] / roots[1]:.2f} (")
-    assert made.rows[-1][1:] == ("5", "1.5", "1.3")
+    assert made.rows[-1][1:] == ("5", "1.5", "1.3", "–")
     other = ratio_table(evaluations, "transferz", NAMED)
     assert len(other.rows) == 3 and "opposite" in other.notes
+
+
+def test_shared_outliers_are_those_that_no_baseline_gets_right(evaluations):
+    shared = shared_outliers(evaluations, "galaxiesml")
+    tested = [one.forecasts["galaxiesml"] for one in evaluations]
+    rows = in_cosmological_range(tested[0].redshift)
+    true = tested[0].redshift[rows]
+    errors = [(one.predicted[:, rows] - true) / (1 + true) for one in tested]
+    for galaxy in range(true.size):
+        missed = all(abs(np.median(dz[:, galaxy])) > 0.15 for dz in errors)
+        assert shared[galaxy] == missed
+    roots = [rmse(dz[:, ~shared]).mean() for dz in errors]
+    made = ratio_table(evaluations, "galaxiesml", NAMED)
+    assert made.rows[0][4] == f"{roots[0] / roots[1]:.2f}"
+    squares = np.square(errors[1]).sum(axis=0)
+    held = 100 * squares[shared].sum() / squares.sum()
+    assert f"the {shared.sum()} galaxies" in made.notes
+    assert f"hold {held:.0f} % of NN-TL's" in made.notes
 
 
 def test_ratios_without_a_number_are_said_to_be_none():

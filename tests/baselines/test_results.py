@@ -137,7 +137,7 @@ BAD = {
     ),
     "another number of seeds": (
         on("nn_tl", lambda record: record["training"].pop()),
-        "trained as 'nn_tl' with 2 seeds and evaluated as 'nn_tl' with 3",
+        "is of another training than the model.safetensors beside it",
     ),
     "a table's": (
         on("nn_base", lambda record: record.update(source={"table": {}})),

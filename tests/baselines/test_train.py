@@ -306,6 +306,8 @@ def test_fine_tuning_on_a_table_starts_from_the_model_named(tmp_path):
         main([*tune, "--seeds", "3"])
     with pytest.raises(ParameterError, match="takes 3 bands"):
         main(["nn_tl", *table[:2], "--bands", "g,r", *COLUMNS[2:], *tune[-4:]])
+    with pytest.raises(ParameterError, match="expected the model's order g,r,i, found r,g,i"):
+        main(["nn_tl", *table[:2], "--bands", "r,g,i", *COLUMNS[2:], *tune[-4:]])
     with pytest.raises(ParameterError, match="is 'nn_tl'; nn_tl fine-tunes 'nn_base'"):
         main(["nn_tl", *table, "--start", str(tmp_path / "tuned")])
 

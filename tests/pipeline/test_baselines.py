@@ -44,12 +44,17 @@ def test_every_baseline_is_trained_and_scored(trained):
 def test_dvc_shows_its_metrics_and_plots(trained):
     shown = json.loads(trained.run("dvc", "metrics", "show", "--json").stdout)
     files = shown[""]["data"]
+    run = trained.root / "data/mock/baselines"
     found = files["data/mock/baselines/evaluate/nn_tl/metrics.json"]["data"]
     assert set(found) == {"transferz", "galaxiesml"}
     assert {"bias", "scatter", "outlier_rate", "rmse"} <= set(found["galaxiesml"])
     page = trained.root / "plots"
     trained.run("dvc", "plots", "show", PIPELINE, "--out", str(page))
-    assert (page / "index.html").is_file()
+    assert "Bias on the GalaxiesML test split" in (page / "index.html").read_text()
+    plotted = run / "evaluate/nn_tl/galaxiesml_by_redshift.csv"
+    rows = plotted.read_text().splitlines()[1:]
+    assert rows
+    assert all(row.startswith("galaxiesml,true_redshift,") for row in rows)
 
 
 def test_training_repeats_and_nothing_is_done_twice(trained, tmp_path):
@@ -117,7 +122,8 @@ def test_the_papers_pipeline_does_what_the_other_does():
     def code(stage):
         return {dep for dep in stage["deps"] if dep.startswith("baselines/")}
 
-    assert code(paper["train"]) == code(small["train"]["do"]) | {"baselines/networks.py"}
+    learned = code(small["train"]["do"]) | {"baselines/networks.py"}
+    assert code(paper["train"]) == code(paper["fine_tune"]) == learned
     for name in ("evaluate", "figures"):
         assert code(paper[name]) == code(small[name])
         first, second = (one[name]["cmd"].split("--")[0] for one in (small, paper))
