@@ -121,7 +121,7 @@ def test_the_ratios_in_the_documents_are_those_of_the_checked_results():
     document = (ROOT / "docs/baselines.md").read_text(encoding="utf-8")
     assert rows
     assert [row for row in rows if row not in document] == []
-    times = {row.split("|")[1].strip(): float(row.split("|")[2].split()[0]) for row in rows[:2]}
-    assert {f"{ratio:.1f}" for ratio in times.values()} == {"4.3"}
-    assert set(times) == {"NN-TL", "NN-Combo"}
-    assert "NN-TL and NN-Combo have 4.3 times less bias" in (ROOT / "README.md").read_text("utf-8")
+    times = [float(row.split("|")[2].split()[0]) for row in rows[:2]]
+    assert [row.split("|")[1].strip() for row in rows[:2]] == ["NN-TL", "NN-Combo"]
+    said = f"NN-TL and NN-Combo have {times[0]:.1f} and {times[1]:.1f} times less bias"
+    assert said in (ROOT / "README.md").read_text(encoding="utf-8")

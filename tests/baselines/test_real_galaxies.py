@@ -41,6 +41,14 @@ def test_the_training_file_is_read_by_the_names_that_fit_its_rows(data):
     assert sorted(taken) == sorted(rows)
 
 
+def test_no_galaxy_is_in_both_files(data):
+    first, second = (
+        {tuple(row) for row in np.loadtxt(data / f"SDSS_MGS.{part}")[:, 1:6].tolist()}
+        for part in ("train", "test")
+    )
+    assert not first & second
+
+
 def magnitudes(made, part):
     return made.samples[part].magnitudes.tolist()
 
