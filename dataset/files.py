@@ -134,7 +134,8 @@ def replace_file(target: Path) -> Iterator[Path]:
     Parameters
     ----------
     target : Path
-        The file to replace; it need not exist, but its folder must.
+        The file to replace; it need not exist, but its folder must. Where it is a symbolic link,
+        what that points to is replaced.
 
     Yields
     ------
@@ -147,7 +148,7 @@ def replace_file(target: Path) -> Iterator[Path]:
         Where the folder is missing or can't be written, or the disk is full; an older file is
         then as it was, and nothing is left beside it.
     """
-    target = real_path(target)
+    named, target = target, real_path(target)
     beside = target.with_name(f".{target.name}.partial")
     try:
         yield beside
@@ -156,7 +157,7 @@ def replace_file(target: Path) -> Iterator[Path]:
         beside.replace(target)
     except OSError as error:
         raise InputError(
-            f"cannot write {target}: {error.strerror or error}; {_remedy(error, target)} "
+            f"cannot write {named}: {error.strerror or error}; {_remedy(error, target)} "
             "and run again"
         ) from error
     finally:

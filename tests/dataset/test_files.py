@@ -197,3 +197,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         replace_file(tmp_path / "nowhere/a.json") as beside,
     ):
         beside.write_text("new")
+
+
+def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with replace_file(tmp_path / "link") as beside:
+        beside.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"

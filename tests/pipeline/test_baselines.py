@@ -90,7 +90,7 @@ def imports(module, seen):
     return seen
 
 
-AROUND = {"arguments", "hardware", "output", "progress"}  # shape no number
+AROUND = {"arguments", "command", "hardware", "output", "progress"}  # shape no number
 SCORING = {"scores", "metrics", "residuals"}  # of the record that DVC does not track
 READING = {"argument_types", "cells", "reading", "reading_fits"}  # tables that are no release
 
