@@ -74,7 +74,7 @@ EGS := $(TRANSFERZ_REAL_DATA)/egs_ugrizy_redshift.csv.gz
 
 docs: repro
 	python -m transferz.dataset.mock.report $(if $(TRANSFERZ_REAL_DATA),--real $(EGS))
-	cp data/mock/release/transferz/figures/*.png docs/mock/
+	for name in distributions flow; do cp data/mock/release/transferz/figures/$$name.png docs/mock/; done
 	python -m transferz.schemas.reference docs/columns.md
 
 clean:
