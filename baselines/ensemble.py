@@ -118,6 +118,6 @@ class Ensemble:
 
 @torch.no_grad()
 def forecast(networks: StackedNetworks, scaled: Tensor) -> Tensor:
-    """Forecast in float64, shape (S, N), in chunks of rows of `scaled`, shape (N, B)."""
+    """Forecast in float64, shape (S, N, ...), in chunks of rows of `scaled`, shape (N, B)."""
     rows = max(1, CHUNK_FORECASTS // len(networks))
     return torch.cat([networks(part).double() for part in scaled.split(rows)], dim=1)

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from transferz.baselines.ensemble import Fit, Floats, forecast
-from transferz.baselines.losses import tanaka_loss
 from transferz.baselines.networks import StackedNetworks
 from transferz.baselines.scaling import Scaler
 from transferz.baselines.schedule import Epoch, Schedule
@@ -108,7 +107,9 @@ class Run:
         """Train one epoch, compare with the best, let go of the seeds that are finished."""
         self.epoch += 1
         order = self._order()  # (S, N)
+        generators = [self.generators[position] for position in self.batch]
         for rows in order.split(self.schedule.batch_size, dim=1):
+            self.networks.renew(generators, rows.shape[1])
             self.step(rows)
         losses = self._validation_losses()
         going = self.last_epoch[self.batch] == 0
@@ -137,8 +138,8 @@ class Run:
 
     def _validation_losses(self) -> Floats:
         """In float64, since they decide."""
-        predicted = forecast(self.networks, self.validation.features)  # (S, N)
-        return tanaka_loss(predicted, self.validation.labels).cpu().numpy()
+        predicted = forecast(self.networks, self.validation.features)  # (S, N, ...)
+        return self.networks.loss(predicted, self.validation.labels).cpu().numpy()
 
     def _keep_better(self, losses: Floats, going: npt.NDArray[np.bool_]) -> None:
         better = np.flatnonzero(going & (losses < self.best_loss[self.batch]))

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from transferz.baselines.losses import tanaka_loss
 from transferz.baselines.networks import StackedNetworks
 
 Step = Callable[[Tensor], None]
@@ -70,8 +69,7 @@ def eager_step(
 
     def step(rows: Tensor) -> None:
         optimiser.zero_grad()  # first: the new gradients then take the old ones' memory
-        predicted = networks(features[rows])  # (S, n)
-        loss = tanaka_loss(predicted, labels[rows]).sum()
+        loss = networks.objective(features[rows], labels[rows]).sum()
         for weight, gradient in zip(trained, torch.autograd.grad(loss, trained), strict=True):
             weight.grad = gradient
         optimiser.step()

@@ -5,7 +5,7 @@ with the data resident on the device. Each seed has its own shuffling, its own e
 its own best weights, and leaves the batch when it is finished.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -16,6 +16,8 @@ from transferz.baselines.scaling import Scaler
 from transferz.baselines.schedule import Progress, Schedule
 from transferz.schemas.errors import InputError, ParameterError
 
+Make = Callable[[int, Sequence[int]], StackedNetworks]
+
 
 def train(
     training: Galaxies,
@@ -24,6 +26,7 @@ def train(
     seeds: Sequence[int],
     schedule: Schedule | None = None,
     start: Ensemble | None = None,
+    make: Make = StackedNetworks.from_seeds,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
     progress: Progress | None = None,
@@ -41,6 +44,8 @@ def train(
         The paper's by default.
     start : Ensemble, optional
         Networks to fine-tune, seed by seed; their scaler is kept. New ones by default.
+    make : callable
+        Makes new networks from the number of bands and the seeds.
     device : str or torch.device
         Where to compute.
     dtype : torch.dtype
@@ -59,7 +64,7 @@ def train(
         raise InputError("training needs at least one training and one validation galaxy")
     schedule = schedule or Schedule()
     scaler = start.scaler if start else Scaler.of(training.magnitudes)
-    networks = _initial(training.magnitudes.shape[1], seeds, schedule, start)
+    networks = _initial(training.magnitudes.shape[1], seeds, schedule, start, make)
     fitted, watched = (
         ResidentSet.of(one, scaler, dtype, torch.device(device)) for one in (training, validation)
     )
@@ -72,7 +77,7 @@ def train(
 
 
 def _initial(
-    bands: int, seeds: Sequence[int], schedule: Schedule, start: Ensemble | None
+    bands: int, seeds: Sequence[int], schedule: Schedule, start: Ensemble | None, make: Make
 ) -> StackedNetworks:
     """The networks that training starts from, with what is to be kept frozen."""
     if start and start.networks.bands != bands:
@@ -84,7 +89,7 @@ def _initial(
         raise ParameterError(f"no layer {min(unknown)} to freeze; they count from 1 to {LAYERS}")
     if len(set(schedule.frozen)) == LAYERS:
         raise ParameterError(f"all {LAYERS} layers are frozen; leave one to train")
-    networks = start.take(seeds).networks if start else StackedNetworks.from_seeds(bands, seeds)
+    networks = start.take(seeds).networks if start else make(bands, seeds)
     networks.requires_grad_(True)
     networks.freeze(schedule.frozen)
     return networks
