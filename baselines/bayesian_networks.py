@@ -63,10 +63,10 @@ class BayesianNetworks(GaussianNetworks):
         def make(bands: int, seeds: Sequence[int]) -> StackedNetworks:
             means = GaussianNetworks.from_seeds(bands, seeds)
             weights, biases = list(means.weights), list(means.biases)
-            widths = [
+            raw_weights, raw_biases = (
                 [torch.full_like(one, _RAW_WIDTH) for one in those] for those in (weights, biases)
-            ]
-            return cls(weights, biases, *widths, galaxies)
+            )
+            return cls(weights, biases, raw_weights, raw_biases, galaxies)
 
         return make
 
@@ -138,8 +138,10 @@ class BayesianNetworks(GaussianNetworks):
         return math.sqrt(2.0 / (inputs + outputs))
 
     def _like(self, tensors: Sequence[Tensor]) -> Self:
-        parts = [tensors[start : start + LAYERS] for start in range(0, len(tensors), LAYERS)]
-        return type(self)(*parts, self.galaxies)
+        weights, biases, raw_weights, raw_biases = (
+            tensors[start : start + LAYERS] for start in range(0, 4 * LAYERS, LAYERS)
+        )
+        return type(self)(weights, biases, raw_weights, raw_biases, self.galaxies)
 
 
 def _divergence(means: Tensor, widths: Tensor) -> Tensor:
