@@ -76,7 +76,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--fractions",
-        type=_fractions,
+        type=fractions,
         metavar="F,F,F,F",
         help="train, validation, calibration and test parts of it "
         f"(default: {','.join(map(str, FRACTIONS))})",
@@ -191,14 +191,15 @@ def _check_start(args: argparse.Namespace) -> None:
         raise ParameterError("--replace is about --out, and none is given")
 
 
-def _fractions(text: str) -> tuple[float, ...]:
+def fractions(text: str) -> tuple[float, ...]:
+    """Read the parts of a table: four numbers."""
     try:
-        fractions = tuple(float(part) for part in text.split(","))
+        parts = tuple(float(part) for part in text.split(","))
     except ValueError:
-        fractions = ()
-    if len(fractions) != len(FRACTIONS):
+        parts = ()
+    if len(parts) != len(FRACTIONS):
         raise argparse.ArgumentTypeError(f"expected four numbers parted by commas, found '{text}'")
-    return fractions
+    return parts
 
 
 def _layers(text: str) -> tuple[int, ...]:

@@ -96,6 +96,7 @@ def from_table(
     columns: Columns,
     fractions: Sequence[float] = FRACTIONS,
     *,
+    parts: Sequence[str] = SCORED,
     drop_missing: bool = False,
 ) -> Experiment:
     """Split a table by the hash of each row's id, as releases are split.
@@ -111,6 +112,8 @@ def from_table(
         What to read.
     fractions : sequence of float
         Of train, validation, calibration and test; their sum is 1.
+    parts : sequence of str
+        Those that are wanted.
     drop_missing : bool
         Drop and count rows that lack a value, instead of refusing them.
 
@@ -124,7 +127,7 @@ def from_table(
     sample = _read(path, columns, drop_missing)
     shares = dict(zip(SPLITS, fractions, strict=True))
     split = split_by_hash(hash_ids(_keys(sample, columns.bands), SALT), shares)
-    samples = {name: sample.take(split == name) for name in SCORED if np.any(split == name)}
+    samples = {name: sample.take(split == name) for name in parts if np.any(split == name)}
     if missing := {"train", "validation"} - set(samples):
         raise InputError(
             f"{path}: its {len(sample)} usable rows leave no {' and no '.join(sorted(missing))} "

@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from transferz.baselines.benchmark.tables import ERROR_END, MAGNITUDE_END
 from transferz.baselines.metrics import loss, normalised_error
 from transferz.schemas.errors import InputError
-
-MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,23 +27,6 @@ class Deterministic:
         """Fit once; each seed gets the same object."""
         self.fit(train, validation, seed=seeds[0])
         return [self] * len(seeds)
-
-
-def band_columns(table: pd.DataFrame) -> list[str]:
-    """Columns of magnitudes, in the table's order.
-
-    Raises
-    ------
-    InputError
-        Where there is none.
-    """
-    names = [str(name) for name in table.columns if str(name).endswith(MAGNITUDE_END)]
-    if not names:
-        raise InputError(
-            f"the table has no magnitudes: expected columns that end in '{MAGNITUDE_END}', "
-            f"found {[*table.columns]}"
-        )
-    return names
 
 
 def require_bands(table: pd.DataFrame, names: Sequence[str], why: str) -> None:

@@ -7,11 +7,11 @@ import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
+from transferz.baselines.benchmark.tables import band_columns
 from transferz.baselines.probability import Prediction, Samples
 from transferz.baselines.reference.common import (
     Deterministic,
     Floats,
-    band_columns,
     features,
     labels,
     validation_loss,

@@ -11,12 +11,13 @@ from typing import Self
 import pandas as pd
 import torch
 
+from transferz.baselines.benchmark.tables import band_columns
 from transferz.baselines.ensemble import Ensemble, Floats
 from transferz.baselines.hardware import find_device
 from transferz.baselines.methods import METHODS
 from transferz.baselines.networks import StackedNetworks
 from transferz.baselines.probability import Prediction
-from transferz.baselines.reference.common import band_columns, labels, require_bands
+from transferz.baselines.reference.common import labels, require_bands
 from transferz.baselines.schedule import PAPER, Schedule
 from transferz.baselines.tables import Sample
 from transferz.baselines.training import Make, train

@@ -9,11 +9,11 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import mean_pinball_loss
 
+from transferz.baselines.benchmark.tables import band_columns
 from transferz.baselines.probability import Prediction, Quantiles, pit_ks
 from transferz.baselines.reference.common import (
     Deterministic,
     Floats,
-    band_columns,
     features,
     labels,
     scale,

@@ -1,0 +1,192 @@
+"""A method: found by ``package.module:Class`` or by the name it is installed under, and checked."""
+
+import importlib
+import inspect
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from transferz.baselines.benchmark.errors import MethodError, failure
+from transferz.schemas.entries import method_key
+from transferz.schemas.errors import ParameterError
+
+GROUP = "transferz.methods"
+"""Entry points of installed methods."""
+
+DEFAULT_TRAIN = "combo"
+"""Training set of a method that does not name one (our choice: it has both kinds of label)."""
+
+CALLS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "fit": ("fit(train, validation, *, seed)", ("train", "validation"), ("seed",)),
+    "fit_seeds": (
+        "fit_seeds(train, validation, *, seeds)",
+        ("train", "validation"),
+        ("seeds",),
+    ),
+    "predict": ("predict(table)", ("table",), ()),
+    "calibrate": ("calibrate(calibration)", ("calibration",), ()),
+}
+"""A method's calls: how they are written, their arguments by position and by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method that can be run.
+
+    Attributes
+    ----------
+    kind : type
+        Its class.
+    spec : str
+        What it was called by: ``package.module:Class`` or the name of an entry point.
+    """
+
+    kind: type[Any]
+    spec: str
+
+    @property
+    def name(self) -> str:
+        """What tables call it: its `name`, or else its class's."""
+        return self.said("name") or self.kind.__name__
+
+    @property
+    def key(self) -> str:
+        """What files are called by: an entry point's name, or else made of `name`."""
+        return method_key(self.name if ":" in self.spec else self.spec)
+
+    @property
+    def train(self) -> str:
+        """The training set that it asks for."""
+        return self.said("train") or DEFAULT_TRAIN
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it wants to be calibrated."""
+        return callable(getattr(self.kind, "calibrate", None))
+
+    @property
+    def all_seeds(self) -> bool:
+        """Whether it trains all seeds at once."""
+        return callable(getattr(self.kind, "fit_seeds", None))
+
+    def said(self, attribute: str) -> str | None:
+        """A text that the class states about itself; None for none."""
+        value = getattr(self.kind, attribute, None)
+        return value if isinstance(value, str) and value else None
+
+    def make(self) -> Any:
+        """Make an instance.
+
+        Raises
+        ------
+        MethodError
+            Where its constructor fails.
+        """
+        try:
+            return self.kind()
+        except (Exception, SystemExit) as error:
+            raise failure(f"{self.name}: {self.kind.__name__}()", error) from error
+
+
+def load_method(method: str | type[Any]) -> Method:
+    """Find a method and check that it can be called as it will be.
+
+    Parameters
+    ----------
+    method : str or type
+        ``package.module:Class``, where the module may be in the working directory; the name of an
+        installed method; or a class.
+
+    Raises
+    ------
+    ParameterError
+        Where there is no such module, class or name.
+    MethodError
+        Where importing it fails, or it lacks a call or takes other arguments.
+    """
+    if isinstance(method, type):
+        found = Method(method, f"{method.__module__}:{method.__qualname__}")
+    elif ":" in method:
+        found = Method(_class_of(*method.split(":", 1)), method)
+    else:
+        found = Method(_installed(method), method)
+    _check(found)
+    return found
+
+
+def installed_methods() -> dict[str, EntryPoint]:
+    """The methods that installed packages offer, by name."""
+    return {point.name: point for point in sorted(entry_points(group=GROUP))}
+
+
+def _class_of(module: str, name: str) -> type[Any]:
+    if str(Path.cwd()) not in sys.path:  # stays: the method may import more when it is called
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if module != error.name and not module.startswith(f"{error.name}."):
+            raise failure(f"importing {module}", error) from error
+        raise ParameterError(
+            f"no module '{module}' to find the method {name} in; run this in the folder that "
+            "holds it, or install the package"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise failure(f"importing {module}", error) from error
+    return _class_in(found, name)
+
+
+def _class_in(module: Any, name: str) -> type[Any]:
+    found = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if isinstance(found, type):
+        return found
+    own = (one for one in vars(module).values() if isinstance(one, type))
+    there = sorted(one.__name__ for one in own if one.__module__ == module.__name__)
+    raise ParameterError(
+        f"module '{module.__name__}' has no class '{name}'; its classes: "
+        f"{', '.join(there) or 'none'}"
+    )
+
+
+def _installed(name: str) -> type[Any]:
+    points = installed_methods()
+    if name not in points:
+        raise ParameterError(
+            f"no installed method is called '{name}'; there are: {', '.join(points) or 'none'}; "
+            "a class of your own is named as package.module:Class"
+        )
+    module, _, attribute = points[name].value.partition(":")
+    return _class_of(module, attribute)
+
+
+def _check(method: Method) -> None:
+    """Refuse what can't be called as it will be, before any data is read."""
+    required = "fit_seeds" if method.all_seeds else "fit"
+    for call in (required, "predict"):
+        if not callable(getattr(method.kind, call, None)):
+            raise MethodError(
+                f"{method.spec} is no method: it has no {CALLS[call][0]}; it needs fit and predict"
+            )
+    made = method.make()
+    for call, (written, positional, named) in CALLS.items():
+        if callable(getattr(method.kind, call, None)) and not _takes(
+            getattr(made, call), positional, named
+        ):
+            shown = inspect.signature(getattr(made, call))
+            raise MethodError(
+                f"{method.spec}: expected {written}, found {call}{shown}: it can't be called so"
+            )
+
+
+def _takes(call: Any, positional: tuple[str, ...], named: tuple[str, ...]) -> bool:
+    try:
+        inspect.signature(call).bind(*positional, **dict.fromkeys(named))
+    except TypeError:
+        return False
+    except ValueError:  # written in C: nobody can tell
+        return True
+    return True

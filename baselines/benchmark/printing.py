@@ -1,0 +1,101 @@
+"""The table that a benchmark run prints."""
+
+from collections.abc import Iterator, Sequence
+
+from transferz.schemas.entries import Entry, EntryScores
+from transferz.schemas.scores import Summary
+
+RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
+POINT = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate")
+WIDTH = ("crps", "cde_loss", "pit_ks", "coverage_68", "coverage_90", "width_90")
+TITLES = {
+    "outlier_rate": "outliers",
+    "rmse": "RMS",
+    "catastrophic_rate": "catastrophic",
+    "crps": "CRPS",
+    "cde_loss": "CDE loss",
+    "pit_ks": "PIT KS",
+    "coverage_68": "68 % covers",
+    "coverage_90": "90 % covers",
+    "width_90": "90 % width",
+}
+
+
+def outcome_text(entry: Entry) -> str:
+    """Say what ran, how it scored, and which of LSST's requirements it meets."""
+    parts = [_headline(entry), _table(entry, POINT)]
+    if _any(entry, WIDTH):
+        parts.append(_table(entry, [name for name in WIDTH if _any(entry, [name])]))
+    if entry.transfer:
+        parts.append("\n".join(_transfer(entry)))
+    parts.append("\n".join(_verdicts(entry)))
+    note = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
+    return "\n\n".join([*parts, note]) + "\n"
+
+
+def _headline(entry: Entry) -> str:
+    rows = sum(entry.training.rows.train.values())
+    mock = "MOCK galaxies, not real ones. " if entry.mock else ""
+    time = entry.time.fit_s, entry.time.predict_s
+    return (
+        f"{entry.method.name}: learned from {rows:,} galaxies ({entry.training.set}), "
+        f"{entry.seeds} seed(s). {mock}\n"
+        f"Training {time[0]:.1f} s, forecasts {time[1]:.1f} s, {entry.memory.peak_mb:,.0f} MB"
+        f" on {entry.device}."
+    )
+
+
+def _any(entry: Entry, names: Sequence[str]) -> bool:
+    metrics = [part.metrics for one in entry.scores.values() for part in one.ranges.values()]
+    found = [dict(those).get(name) for those in metrics for name in names]  # type: ignore[call-overload]
+    return any(one is not None and one.mean is not None for one in found)
+
+
+def _table(entry: Entry, names: Sequence[str]) -> str:
+    head = ["test set", "range", "galaxies", *(TITLES.get(name, name) for name in names)]
+    body = [row for name, one in entry.scores.items() for row in _rows(name, one, names)]
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *body)
+    )
+    return "\n".join(lines)
+
+
+def _rows(name: str, one: EntryScores, names: Sequence[str]) -> Iterator[list[str]]:
+    missing = "" if one.completeness == 1.0 else f" ({100 * one.completeness:.2f} % complete)"
+    for part, title in RANGES:
+        found = one.ranges[part]  # type: ignore[index]
+        metrics = dict(found.metrics)
+        cells = [_cell(metrics.get(metric)) for metric in names]  # type: ignore[call-overload]
+        yield [f"{name}{missing}", title, f"{found.n:,}", *cells]
+
+
+def _cell(found: Summary | None) -> str:
+    if found is None or found.mean is None:
+        return "-"
+    error = "" if found.error is None else f" ± {found.error:.4f}"
+    spread = "" if found.spread is None else f" ({found.spread:.4f})"
+    return f"{found.mean:.4f}{error}{spread}"
+
+
+def _transfer(entry: Entry) -> Iterator[str]:
+    yield "Calibrated on one set, tested on the other (not exchangeable: nothing is promised):"
+    for one in entry.transfer or ():
+        covers = " and ".join(
+            f"{share} % intervals {100 * (found.mean or 0.0):.1f} %"
+            for share, found in ((68, one.coverage_68), (90, one.coverage_90))
+        )
+        yield f"  {one.calibrated_on} -> {one.tested_on}: {covers}"
+
+
+def _verdicts(entry: Entry) -> Iterator[str]:
+    yield "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
+    for name, one in entry.scores.items():
+        found = one.ranges["cosmological"].requirements
+        said = (
+            f"{metric} {'-' if v.value is None else f'{v.value:.4f}'} of {v.limit:g} "
+            f"{'yes' if v.met else 'no'}{'' if v.sure else '?'}"
+            for metric, v in found.items()
+        )
+        yield f"  {name}: {', '.join(said)}"

@@ -1,0 +1,127 @@
+"""The leaderboard: shown, written as a page, added to, compared."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+SHOW = """\
+Show the entries of methods that `transferz benchmark` has scored: a table here, one HTML file with
+--html, the Hugging Face Hub's files with --hf. Two more commands keep them:
+  transferz leaderboard add RUN_DIR        check a run against the release, copy its entry
+  transferz leaderboard compare RUNS_DIR   which methods differ, by all pairs of forecasts
+"""
+
+ADD = """\
+Check a run of `transferz benchmark` and copy its entry to the leaderboard. The entry's schema, the
+forecasts' checksum, the test galaxies and labels are checked against the release, and the scores
+are computed anew from the forecasts. Nothing of the method's is run.
+"""
+
+COMPARE = """\
+Compare all pairs of the runs in a folder, galaxy by galaxy, and write comparisons.json, by which
+the leaderboard marks what can't be told from the best.
+"""
+
+
+def leaderboard(argv: Sequence[str]) -> int:
+    """Show the leaderboard, or keep it."""
+    commands = {"add": _add, "compare": _compare}
+    if argv and argv[0] in commands:
+        return commands[argv[0]](argv[1:])
+    return _show(argv)
+
+
+def _show(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="transferz leaderboard",
+        description=SHOW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_folder(parser, "a folder of entries or of runs (default: the project's own)")
+    _add_release(parser)
+    parser.add_argument(
+        "--config", metavar="NAME", help="test set (default: galaxiesml, or what is)"
+    )
+    parser.add_argument("--range", metavar="NAME", help="cosmological (the default), all or lsst")
+    parser.add_argument("--sort", metavar="METRIC", default="scatter", help="(default: scatter)")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the page")
+    parser.add_argument("--hf", type=Path, metavar="DIR", help="write eval.yaml and .eval_results")
+    parser.add_argument("--repo", metavar="ORG/NAME", help="the dataset on the Hub, for --hf")
+    arguments = parser.parse_args(argv)
+
+    from transferz.baselines.leaderboard.board import read_board
+    from transferz.baselines.leaderboard.entries import entries_folder, release_here
+
+    release = release_here(arguments.release)
+    board = read_board(arguments.entries or entries_folder(release), release)
+    config, part = board.choose(arguments.config, arguments.range, arguments.sort)
+    if arguments.html:
+        from transferz.baselines.leaderboard.page import write_page
+
+        write_page(board, arguments.html)
+    if arguments.hf:
+        from transferz.baselines.leaderboard.hub_files import write_hub_files
+
+        write_hub_files(board, arguments.repo, arguments.hf)
+    if not (arguments.html or arguments.hf) or arguments.json:
+        from transferz.baselines.leaderboard.text import board_json, board_text
+        from transferz.schemas.files import json_text
+
+        sys.stdout.write(
+            json_text(board_json(board))
+            if arguments.json
+            else board_text(board, config, part, arguments.sort, colour=sys.stdout.isatty())
+        )
+    return 0
+
+
+def _add(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="transferz leaderboard add", description=ADD)
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="what transferz benchmark wrote")
+    _add_folder(parser, "the folder with a folder of entries per survey (default: the project's)")
+    _add_release(parser)
+    parser.add_argument("--url", metavar="URL", help="where the forecasts can be had: https://...")
+    parser.add_argument("--replace", action="store_true", help="replace an older entry of its key")
+    arguments = parser.parse_args(argv)
+
+    from transferz.baselines.leaderboard.adding import add_run
+    from transferz.baselines.leaderboard.entries import ENTRIES
+    from transferz.releases import find_release
+
+    release = find_release(arguments.release)
+    to = add_run(
+        arguments.run,
+        release,
+        arguments.entries or ENTRIES,
+        url=arguments.url,
+        replace=arguments.replace,
+    )
+    sys.stdout.write(f"{to}: added; now `transferz leaderboard compare` the runs anew\n")
+    return 0
+
+
+def _compare(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="transferz leaderboard compare", description=COMPARE)
+    parser.add_argument("runs", type=Path, metavar="RUNS_DIR", help="a folder with runs in folders")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where entries are (default: the project's own)"
+    )
+    arguments = parser.parse_args(argv)
+
+    from transferz.baselines.leaderboard.comparing import write_comparisons
+
+    path, found = write_comparisons(arguments.runs, arguments.out)
+    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.families} pairs\n")
+    return 0
+
+
+def _add_folder(parser: argparse.ArgumentParser, said: str) -> None:
+    parser.add_argument("--entries", type=Path, metavar="DIR", help=said)
+
+
+def _add_release(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--release", type=Path, metavar="DIR", help="a release directory (default: the one found)"
+    )
