@@ -1,0 +1,208 @@
+"""Take a run of the benchmark into the leaderboard, once its scores are seen to be its forecasts'.
+
+Nothing of the method's is imported or run: what is looked at is a record and a table of numbers.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
+from transferz.baselines.leaderboard.comparing import read_run
+from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
+from transferz.baselines.leaderboard.forecasts import SetForecasts
+from transferz.dataset.files import replace_file
+from transferz.releases import Release
+from transferz.schemas.entries import (
+    Entry,
+    EntryBin,
+    EntryScores,
+    TestedSet,
+    entry_text,
+    parse_entry,
+    rounded,
+)
+from transferz.schemas.errors import InputError
+from transferz.schemas.photometry import magnitude_name
+from transferz.schemas.records import Record, parse_record
+
+SPLIT = "test"
+
+TOLERANCE = 2e-5
+"""Relative, between a score of the entry, of six digits, and of the forecasts (our choice)."""
+
+NOTHING = 1e-8
+"""Absolute, for scores that are 0."""
+
+AGAIN = "run `transferz benchmark` again and add what it writes, unedited"
+
+
+def add_run(
+    folder: Path,
+    release: Release,
+    entries: Path,
+    *,
+    url: str | None = None,
+    replace: bool = False,
+) -> Path:
+    """Check a run of the benchmark and copy its entry.
+
+    Checked are: the entry's schema; the forecasts' checksum; that the release has the content
+    that the entry is of; that the forecasts are of its test galaxies, with its labels; and that
+    all scores, computed anew from the forecasts, are what the entry says: metrics with spreads,
+    errors and verdicts, completeness, PIT histograms, bins. Only scores on another set than a
+    method was calibrated on (`transfer`) can't be: their forecasts are not kept.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``entry.yaml`` and ``forecasts.parquet``.
+    release : Release
+        What the method was tested on.
+    entries : Path
+        Where the entries' folders are, one per survey.
+    url : str, optional
+        Where the forecasts can be had, ``https://…``; by default what the entry says.
+    replace : bool
+        Whether an older entry of the same key may go.
+
+    Returns
+    -------
+    Path
+        The entry's copy.
+
+    Raises
+    ------
+    InputError
+        Where anything of that is not so, or the key is taken.
+    """
+    run = read_run(folder)
+    text = entry_text(_with_url(run.entry, url))
+    _require_release(run.entry, release, folder)
+    for config, forecasts in run.forecasts.items():
+        _require_galaxies(config, forecasts, release, folder)
+        _require_scores(config, forecasts, run.entry, folder)
+    target = entries / release.survey / f"{run.key}.yaml"
+    if target.exists() and not replace:
+        raise InputError(
+            f"{target} is there already; give --replace to put {folder} in its place, or the "
+            "method another key"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(target) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+    return target
+
+
+def _with_url(entry: Entry, url: str | None) -> Entry:
+    if url is None:
+        return entry
+    forecasts = entry.forecasts.model_copy(update={"url": url})
+    changed = entry.model_copy(update={"forecasts": forecasts})
+    return parse_entry(entry_text(changed), "the entry with --url")
+
+
+def _require_release(entry: Entry, release: Release, folder: Path) -> None:
+    named = data_name(entry)
+    if entry.survey is None:
+        raise InputError(
+            f"{folder} was run on a table of its own ({named}); the project's leaderboard is of "
+            "releases: name the folder of such runs with `transferz leaderboard --entries`"
+        )
+    held = Current(f"transferz {release.version}", manifest_content(release))
+    if entry.survey != release.survey or not held.holds(entry):
+        raise InputError(
+            f"{folder} was run on {named} (survey {entry.survey}), which is not what "
+            f"{release.path} holds, {held.name} (survey {release.survey}); run it again on that, "
+            "or name the release that it was run on with --release"
+        )
+
+
+def _require_galaxies(config: str, forecasts: SetForecasts, release: Release, folder: Path) -> None:
+    """Check that ids, labels and i magnitudes are those of the release's test split."""
+    names = {"object_id": "object_id", "redshift": "redshift", "i_mag": magnitude_name("i")}
+    files = release.require(config, [SPLIT])[SPLIT]
+    table = pa.concat_tables(pq.read_table(path, columns=list(names.values())) for path in files)
+    for ours, theirs in names.items():
+        found, expected = getattr(forecasts, ours), table[theirs].to_numpy()
+        if ours == "i_mag" and np.isnan(found).all():
+            continue
+        if not np.array_equal(found, expected.astype(found.dtype), equal_nan=True):
+            raise InputError(
+                f"{folder}: the forecasts of '{config}' differ in {ours} from the test split of "
+                f"{release.path}; {AGAIN}"
+            )
+
+
+def _require_scores(config: str, forecasts: SetForecasts, entry: Entry, folder: Path) -> None:
+    """Check that the entry's scores of a test set are those of the forecasts."""
+    if len(forecasts.point) != entry.seeds:
+        raise InputError(
+            f"{folder}: forecasts of {len(forecasts.point)} seeds, the entry says {entry.seeds}; "
+            f"{AGAIN}"
+        )
+    stated, found = _stated(config, entry), _found(config, forecasts)
+    for name, said, is_so in differences(stated, found, config):
+        raise InputError(
+            f"{folder}: the entry says that {name} is {said}, its forecasts say {is_so}; {AGAIN}"
+        )
+
+
+def _stated(config: str, entry: Entry) -> Any:
+    plain = entry.model_dump(mode="json", by_alias=True)
+    return {"scores": plain["scores"][config], "bins": (plain["by_magnitude"] or {}).get(config)}
+
+
+def _found(config: str, forecasts: SetForecasts) -> Any:
+    scores = {config: score_set(forecasts)}
+    bins = coverage_by_magnitude(forecasts)
+    text = json.dumps(rounded({"scores": scores, "by_magnitude": {config: bins} if bins else None}))
+    made = parse_record(text, _Scored, "the forecasts' scores", AGAIN)
+    plain = made.model_dump(mode="json", by_alias=True)
+    return {"scores": plain["scores"][config], "bins": (plain["by_magnitude"] or {}).get(config)}
+
+
+class _Scored(Record):
+    """The part of an entry that comes of its forecasts."""
+
+    scores: dict[TestedSet, EntryScores]
+    by_magnitude: dict[TestedSet, tuple[EntryBin, ...]] | None
+
+
+def differences(said: Any, found: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield where two pieces of plain data differ: the place's name, and what each has there.
+
+    Numbers differ where they are further apart than `TOLERANCE` and `NOTHING`.
+    """
+    if isinstance(said, dict) and isinstance(found, dict):
+        for key in (*said, *(key for key in found if key not in said)):
+            yield from differences(said.get(key), found.get(key), f"{name}.{key}")
+    elif isinstance(said, list) and isinstance(found, list) and len(said) == len(found):
+        for place, (one, other) in enumerate(zip(said, found, strict=True)):
+            yield from differences(one, other, f"{name}.{place}")
+    elif not _agree(said, found):
+        yield name, _shown(said), _shown(found)
+
+
+def _agree(said: Any, found: Any) -> bool:
+    if isinstance(said, float) and isinstance(found, float):
+        return math.isclose(said, found, rel_tol=TOLERANCE, abs_tol=NOTHING)
+    return bool(said == found)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return (
+        "something"
+        if isinstance(value, dict | list)
+        else "nothing"
+        if value is None
+        else str(value)
+    )

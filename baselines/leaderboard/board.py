@@ -1,0 +1,218 @@
+"""The leaderboard: entries in order, which is best, and which can't be told from the best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from transferz.baselines.leaderboard.comparison import SIGNIFICANCE, UNRANKED, distance
+from transferz.baselines.leaderboard.entries import (
+    Current,
+    data_name,
+    find_current,
+    read_entries,
+)
+from transferz.baselines.leaderboard.record import Comparisons, Pair, read_comparisons
+from transferz.releases import Release
+from transferz.schemas.entries import Entry, EntryRange, EntryScores
+from transferz.schemas.errors import ParameterError
+from transferz.schemas.scores import TESTED, Summary
+
+BEST, EQUAL, UNKNOWN = "*", "=", "?"
+"""Marks: the best; not distinguishable from it; not compared with it."""
+
+RANGES = {
+    "cosmological": "0.3 < z ≤ 1.5",
+    "all": "all redshifts",
+    "lsst": "0.3 < z < 3, i < 25 (LSST)",
+}
+"""What ranges of the label are called, in the order of the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry on the board.
+
+    Attributes
+    ----------
+    entry : Entry
+        The entry.
+    current : bool
+        Whether it is of the data as they are now.
+    compared : bool
+        Whether its forecasts are among those compared.
+    """
+
+    entry: Entry
+    current: bool
+    compared: bool
+
+    @property
+    def key(self) -> str:
+        """The method's."""
+        return self.entry.method.key
+
+    def scores(self, config: str) -> EntryScores | None:
+        """Its scores on a test set."""
+        return self.entry.scores.get(config)  # type: ignore[call-overload]
+
+    def part(self, config: str, part: str) -> EntryRange | None:
+        """Its scores in a range."""
+        scores = self.scores(config)
+        return None if scores is None else scores.ranges.get(part)  # type: ignore[call-overload]
+
+    def summary(self, config: str, part: str, metric: str) -> Summary | None:
+        """A metric; None where there is no number."""
+        found = self.part(config, part)
+        one = None if found is None else found.metrics.get(metric)  # type: ignore[call-overload]
+        return one if one is not None and one.mean is not None else None
+
+    def complete(self, config: str) -> bool:
+        """Whether it scored every galaxy of a test set."""
+        scores = self.scores(config)
+        return scores is not None and scores.completeness == 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A leaderboard.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        By key.
+    current : Current
+        The data that they are held against.
+    comparisons : Comparisons or None
+        Of their forecasts.
+    """
+
+    rows: tuple[Row, ...]
+    current: Current
+    comparisons: Comparisons | None
+
+    @property
+    def mock(self) -> bool:
+        """Whether any of the galaxies are simulated."""
+        return any(row.entry.mock for row in self.rows)
+
+    @property
+    def configs(self) -> list[str]:
+        """Test sets that any entry has scores of; those of a release in the order of tables."""
+        found = dict.fromkeys([*TESTED, *(name for row in self.rows for name in row.entry.scores)])
+        return [name for name in found if any(row.scores(name) for row in self.rows)]
+
+    def ranges(self, config: str) -> list[str]:
+        """Ranges that any entry has scores in."""
+        return [name for name in RANGES if any(row.part(config, name) for row in self.rows)]
+
+    def choose(self, config: str | None, part: str | None, metric: str) -> tuple[str, str]:
+        """Choose test set and range: those asked for, else the first that there are.
+
+        Raises
+        ------
+        ParameterError
+            Where no entry has such scores; the message lists what there is.
+        """
+        config = config or self.configs[0]
+        if config not in self.configs:
+            raise ParameterError(f"no entry was tested on '{config}'; {_there(self.configs)}")
+        part = part or self.ranges(config)[0]
+        if part not in self.ranges(config):
+            raise ParameterError(f"no entry has the range '{part}'; {_there(self.ranges(config))}")
+        if not any(row.summary(config, part, metric) for row in self.rows):
+            parts = (row.part(config, part) for row in self.rows)
+            names = dict.fromkeys(name for one in parts if one for name in one.metrics)
+            raise ParameterError(f"no entry has the metric '{metric}'; {_there(list(names))}")
+        return config, part
+
+    def ordered(self, config: str, part: str, metric: str) -> list[Row]:
+        """Rows from best to worst; below those that are not ranked, as `group` has them."""
+
+        def place(row: Row) -> tuple[int, bool, float, str]:
+            found = row.summary(config, part, metric)
+            value = None if found is None or found.mean is None else distance(metric, found.mean)
+            return (self.group(row, config), value is None, value or 0.0, row.key)
+
+        return sorted((row for row in self.rows if row.scores(config)), key=place)
+
+    def group(self, row: Row, config: str) -> int:
+        """Return 0 for a row that is ranked, 1 where it left galaxies out, 2 for other data."""
+        return 2 if not row.current else 0 if row.complete(config) else 1
+
+    def best(self, config: str, part: str, metric: str) -> Row | None:
+        """Return the best row by a metric, of those of the data as they are now.
+
+        One that left galaxies out is not ranked: they may have been the hard ones.
+        """
+        if metric in UNRANKED:
+            return None
+        first = next(iter(self.ordered(config, part, metric)), None)
+        if first is None or self.group(first, config) or not first.summary(config, part, metric):
+            return None
+        return first
+
+    def mark(self, row: Row, config: str, part: str, metric: str) -> str:
+        """Mark a row by a metric: `BEST`, `EQUAL`, `UNKNOWN`, or nothing.
+
+        That is where it is worse, has no such score, left galaxies out or is of other data.
+        """
+        best = self.best(config, part, metric)
+        if best is None or self.group(row, config) or not row.summary(config, part, metric):
+            return ""
+        if row is best:
+            return BEST
+        found = self.pair(row, best, config, part, metric)
+        if found is None:
+            return UNKNOWN
+        return EQUAL if found.p >= SIGNIFICANCE else ""
+
+    def pair(self, row: Row, other: Row, config: str, part: str, metric: str) -> Pair | None:
+        """How two rows differ; None where they were not compared."""
+        if self.comparisons is None or not (row.compared and other.compared):
+            return None
+        return self.comparisons.pair(config, part, metric, row.key, other.key)
+
+
+def _there(names: Sequence[str]) -> str:
+    return f"there {'is' if len(names) == 1 else 'are'}: {', '.join(names) or 'none'}"
+
+
+def make_board(
+    entries: Sequence[Entry], comparisons: Comparisons | None, current: Current
+) -> Board:
+    """Compose a board of entries, at least one."""
+    known = comparisons.forecasts if comparisons else {}
+    rows = (
+        Row(one, current.holds(one), known.get(one.method.key) == one.forecasts.sha256)
+        for one in entries
+    )
+    return Board(tuple(rows), current, comparisons)
+
+
+def read_board(folder: Path, release: Release | None) -> Board:
+    """Read the entries of a folder, and the comparisons beside them.
+
+    Parameters
+    ----------
+    folder : Path
+        With entries.
+    release : Release or None
+        What they are held against, where it is of their survey.
+
+    Raises
+    ------
+    InputError
+        Where a file can't be used.
+    """
+    entries = read_entries(folder)
+    return make_board(entries, read_comparisons(folder), find_current(entries, release))
+
+
+def status(row: Row, board: Board) -> str:
+    """Say what sets an entry apart from the others; nothing where nothing does."""
+    if not row.current:
+        named = data_name(row.entry)
+        return f"made on {named}" + (", other content" if named == board.current.name else "")
+    if board.comparisons is not None and not row.compared:
+        return "not compared"
+    return ""

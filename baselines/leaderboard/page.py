@@ -1,0 +1,209 @@
+"""The leaderboard as one HTML file that needs nothing else: no network, no other file.
+
+Entries are written by strangers. The template escapes every text of theirs, addresses become links
+only where they start with ``https://``, and the page's content security policy runs no script but
+the page's own and loads nothing at all.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transferz.baselines.leaderboard import figures
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row, status
+from transferz.baselines.leaderboard.comparison import (
+    CONFIDENCE,
+    SIGNIFICANCE,
+    TARGETS,
+    UNRANKED,
+    distance,
+)
+from transferz.baselines.leaderboard.words import (
+    DEFAULT_METRICS,
+    metric_title,
+    set_title,
+    training_title,
+    value_parts,
+)
+from transferz.dataset.drawing import COLOURS
+from transferz.dataset.files import replace_file
+from transferz.schemas.entries import EntryRange
+from transferz.schemas.score_text import NONE
+
+TEMPLATES = Path(__file__).parent / "templates"
+SORT = "scatter"
+"""The metric that the page is sorted by when it is opened."""
+
+GROUPS = ("", "Left galaxies out: not ranked", "Made on other data: not ranked")
+"""Titles of the rows' groups, as `Board.group` numbers them."""
+
+MARK_WORDS = {BEST: "best", EQUAL: "not distinguishable from the best", UNKNOWN: "not compared"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number in the table: as written, and the loss that it is sorted by (None: last)."""
+
+    value: str
+    error: str
+    spread: str
+    order: float | None
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A method in a table."""
+
+    row: Row
+    kind: str
+    trained_on: str
+    cells: tuple[Cell, ...]
+    lsst: tuple[tuple[str, str, str], ...]
+    seconds: float
+    completeness: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A test set in a range."""
+
+    config: str
+    part: str
+    galaxies: int
+    metrics: tuple[str, ...]
+    groups: tuple[tuple[str, tuple[Line, ...]], ...]
+    dots: list[figures.DotChart]
+    pits: list[figures.Histogram]
+
+
+def page(board: Board) -> str:
+    """Return the page of a board."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["secure"] = secure_link
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(
+        board=board,
+        panels=[_panel(board, c, p) for c in board.configs for p in board.ranges(c)],
+        lines={config: figures.line_charts(board, config) for config in board.configs},
+        pairs=_pairs(board),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        colours=COLOURS,
+        sort=SORT,
+        figures=figures,
+        metric_title=metric_title,
+        set_title=set_title,
+        ranges=RANGES,
+        marks=MARK_WORDS,
+        targets=TARGETS,
+        unranked=UNRANKED,
+        significance=SIGNIFICANCE,
+        confidence=CONFIDENCE,
+    )
+
+
+def write_page(board: Board, path: Path) -> None:
+    """Write the page, all or nothing; an older file is replaced."""
+    text = page(board)
+    with replace_file(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def secure_link(address: str | None) -> str | None:
+    """Return an address that may be linked to; None of any other."""
+    return address if address is not None and address.startswith("https://") else None
+
+
+def _panel(board: Board, config: str, part: str) -> Panel:
+    rows = board.ordered(config, part, SORT)
+    metrics = [
+        name for name in DEFAULT_METRICS if any(row.summary(config, part, name) for row in rows)
+    ]
+    lines = [_line(board, row, config, part, metrics) for row in rows]
+    counts = (one.n for row in rows if row.current and (one := row.part(config, part)))
+    return Panel(
+        config,
+        part,
+        max(counts, default=0),
+        tuple(metrics),
+        tuple(
+            (title, tuple(line for line in lines if board.group(line.row, config) == number))
+            for number, title in enumerate(GROUPS)
+        ),
+        figures.dot_charts(board, config, part),
+        figures.histograms(board, config, part),
+    )
+
+
+def _line(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> Line:
+    time, scores = row.entry.time, row.scores(config)
+    return Line(
+        row=row,
+        kind=figures.kind(row),
+        trained_on=training_title(row),
+        cells=tuple(_cell(board, row, config, part, metric) for metric in metrics),
+        lsst=_verdicts(row.part(config, part)),
+        seconds=time.fit_s + (time.calibrate_s or 0.0) + time.predict_s,
+        completeness=scores.completeness if scores else 0.0,
+        status=status(row, board),
+    )
+
+
+def _cell(board: Board, row: Row, config: str, part: str, metric: str) -> Cell:
+    found = row.summary(config, part, metric)
+    if found is None or found.mean is None:
+        return Cell(NONE, "", "", None)
+    mark = board.mark(row, config, part, metric)
+    return Cell(*value_parts(metric, found), distance(metric, found.mean), mark)
+
+
+def _verdicts(found: EntryRange | None) -> tuple[tuple[str, str, str], ...]:
+    """Metric, state and words of each of LSST's requirements."""
+    if found is None:
+        return ()
+    words = {True: ("met", "met"), False: ("missed", "not met")}
+    return tuple(
+        (metric_title(name), words[one.met][0] if one.sure else "open", _said(words, one))
+        for name, one in found.requirements.items()
+    )
+
+
+def _said(words: Any, one: Any) -> str:
+    return words[one.met][1] if one.sure else f"{words[one.met][1]}, but within its error"
+
+
+def _pairs(board: Board) -> dict[str, Any]:
+    """All compared pairs of current entries, for the page's script."""
+    rows = [row for row in board.rows if row.current and row.compared]
+    names = {row.key: row.entry.method.name for row in rows}
+    found = {
+        config: {part: _range_pairs(board, config, part, rows) for part in board.ranges(config)}
+        for config in board.configs
+    }
+    return {"names": names, "sets": found, "significance": SIGNIFICANCE}
+
+
+def _range_pairs(board: Board, config: str, part: str, rows: Sequence[Row]) -> dict[str, Any]:
+    return {
+        metric: [
+            [one.key, two.key, pair.difference, pair.half, float(f"{pair.p:.3g}")]
+            for place, one in enumerate(rows)
+            for two in rows[place + 1 :]
+            if (pair := board.pair(one, two, config, part, metric))
+        ]
+        for metric in DEFAULT_METRICS
+        if metric not in UNRANKED
+    }

@@ -1,0 +1,133 @@
+"""The leaderboard in a terminal, and as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row, status
+from transferz.baselines.leaderboard.comparison import SIGNIFICANCE, UNRANKED
+from transferz.baselines.leaderboard.words import (
+    DEFAULT_METRICS,
+    metric_title,
+    set_title,
+    training_title,
+    value_text,
+)
+
+GREY, PLAIN = "\x1b[90m", "\x1b[0m"
+
+
+def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool = False) -> str:
+    """Lay out one test set and range as a table of text.
+
+    Parameters
+    ----------
+    board : Board
+        What to show.
+    config, part, sort : str
+        Test set, range, and the metric to sort by, which gets a column of its own if it has none.
+    colour : bool
+        Grey for entries of other data.
+    """
+    rows = board.ordered(config, part, sort)
+    metrics = shown_metrics(rows, config, part, sort)
+    head = ["method", "trained on", *map(metric_title, metrics), "scored", "note"]
+    body = [_cells(board, row, config, part, metrics) for row in rows]
+    kept = [k for k, name in enumerate(head) if name in ("method",) or any(r[k] for r in body)]
+    lines = _aligned([[line[k] for k in kept] for line in (head, *body)])
+    for place, row in enumerate(rows, start=1):
+        if colour and not row.current:
+            lines[place] = f"{GREY}{lines[place]}{PLAIN}"
+    return (
+        "\n".join([_title(board, config, part, rows), "", *lines, "", *_notes(board, rows)]) + "\n"
+    )
+
+
+def shown_metrics(rows: Sequence[Row], config: str, part: str, sort: str = "") -> list[str]:
+    """List the columns' metrics: those that any row has a number for."""
+    names = dict.fromkeys([*DEFAULT_METRICS, *([sort] if sort else [])])
+    return [name for name in names if any(row.summary(config, part, name) for row in rows)]
+
+
+def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> list[str]:
+    values = [
+        f"{value_text(name, row.summary(config, part, name))} "
+        f"{board.mark(row, config, part, name)}".rstrip()
+        for name in metrics
+    ]
+    scores = row.scores(config)
+    share = "" if scores is None or row.complete(config) else f"{100 * scores.completeness:.1f} %"
+    return [row.entry.method.name, training_title(row), *values, share, status(row, board)]
+
+
+def _title(board: Board, config: str, part: str, rows: Sequence[Row]) -> str:
+    found = (one.n for row in rows if row.current and (one := row.part(config, part)))
+    mock = "MOCK galaxies, not real ones; " if board.mock else ""
+    return (
+        f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGES[part]}, "
+        f"{max(found, default=0):,} galaxies"
+    )
+
+
+def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
+    notes = ["mean over seeds ± its error over galaxies (spread over seeds)"]
+    if board.comparisons is None:
+        return [*notes, f"{BEST} best; not compared: run `transferz leaderboard compare RUNS_DIR`"]
+    notes.append(
+        f"{BEST} best; {EQUAL} not distinguishable from it at {SIGNIFICANCE:g} (paired, Holm over "
+        f"{board.comparisons.families} pairs); {UNKNOWN} not compared"
+    )
+    if any(not row.current for row in rows):
+        notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
+    return notes
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    lines = [[printable(cell) for cell in line] for line in cells]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def printable(text: str) -> str:
+    """Text of an entry without what would steer a terminal."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+def board_json(board: Board) -> dict[str, Any]:
+    """Everything on the board: entries with their state, and marks by set, range and metric."""
+    comparisons = board.comparisons
+    return {
+        "data": board.current.name,
+        "mock": board.mock,
+        "significance": SIGNIFICANCE,
+        "pairs": comparisons.families if comparisons else 0,
+        "entries": [
+            row.entry.model_dump(mode="json", by_alias=True)
+            | {"current": row.current, "compared": row.compared}
+            for row in board.rows
+        ],
+        "ranking": {
+            config: {part: _ranking(board, config, part) for part in board.ranges(config)}
+            for config in board.configs
+        },
+    }
+
+
+def _ranking(board: Board, config: str, part: str) -> dict[str, list[dict[str, Any]]]:
+    parts = (row.part(config, part) for row in board.rows)
+    names = dict.fromkeys(name for one in parts if one for name in one.metrics)
+    return {
+        name: [_place(board, row, config, part, name) for row in board.ordered(config, part, name)]
+        for name in names
+        if name not in UNRANKED
+    }
+
+
+def _place(board: Board, row: Row, config: str, part: str, metric: str) -> dict[str, Any]:
+    best = board.best(config, part, metric)
+    found = None if best is None else board.pair(row, best, config, part, metric)
+    against = {"difference": found.difference, "half": found.half, "p": found.p} if found else None
+    mark = board.mark(row, config, part, metric)
+    return {"method": row.key, "mark": mark, "current": row.current, "against_best": against}

@@ -1,0 +1,183 @@
+"""Runs of made-up methods on a tiny mock release: forecasts are the label and known noise."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
+from transferz.baselines.bootstrap import Draws
+from transferz.baselines.leaderboard.board import read_board
+from transferz.baselines.leaderboard.comparing import write_comparisons
+from transferz.baselines.leaderboard.forecasts import SetForecasts
+from transferz.baselines.probability import PER_GALAXY, GaussianMixture, per_galaxy
+from transferz.manifest import read_manifest
+from transferz.releases import find_release
+from transferz.schemas.entries import Entry, rounded, write_entry
+from transferz.schemas.files import MANIFEST_FILE, file_digest, json_text, self_digest
+from transferz.schemas.photometry import MAGNITUDES
+from transferz.schemas.records import parse_record
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """Forecasts of the label with this scatter and bias; `width` over that of its distributions."""
+
+    key: str
+    scatter: float
+    bias: float = 0.0
+    width: float | None = None
+    seeds: int = 3
+    missing: int = 0
+    train: str = "combo"
+    texts: dict = dataclasses.field(default_factory=dict)
+
+
+def make_run(folder: Path, release: Path, method: Method) -> Path:
+    """Write a run as `transferz benchmark` does."""
+    found = find_release(release)
+    sets = {config: _forecast(found, config, method) for config in ("galaxiesml", "transferz")}
+    folder.mkdir(parents=True)
+    path = folder / "forecasts.parquet"
+    pq.write_table(pa.concat_tables(_table(name, one) for name, one in sets.items()), path)
+    write_entry(folder / "entry.yaml", _entry(found, method, sets, path))
+    return folder
+
+
+def _forecast(release, config, method):
+    table = pa.concat_tables(map(pq.read_table, release.require(config, ["test"])["test"]))
+    label = table["redshift"].to_numpy().astype(np.float32)
+    rng = np.random.default_rng([*method.key.encode(), len(config)])
+    shape = (method.seeds, label.size)
+    noise = rng.normal(0, 1, label.size) + 0.3 * rng.normal(0, 1, shape)
+    sigma = method.scatter * (1 + label)
+    point = (label + sigma * noise + method.bias * (1 + label)).astype(np.float32)
+    columns = {}
+    if method.width is not None:
+        made = [_widths(row, method.width * sigma, label) for row in point]
+        columns = {name: np.stack([one[name] for one in made]) for name in PER_GALAXY}
+    point[:, : method.missing] = np.nan
+    for values in columns.values():
+        values[:, : method.missing] = np.nan
+    identifiers, i_mag = (table[name].to_numpy() for name in ("object_id", "i_cmodel_mag"))
+    return SetForecasts(identifiers, label, i_mag.astype(np.float32), point, columns)
+
+
+def _widths(point, sigma, label):
+    shape = (len(point), 1)
+    made = GaussianMixture(np.ones(shape), point[:, None], np.broadcast_to(sigma[:, None], shape))
+    return {name: one.astype(np.float32) for name, one in per_galaxy(made, label).items()}
+
+
+def _table(config, one):
+    seeds, size = one.point.shape
+    columns = {
+        "config": np.full(seeds * size, config),
+        "object_id": np.tile(one.object_id, seeds),
+        "seed": np.repeat(np.arange(seeds), size).astype(np.int16),
+        "redshift": np.tile(one.redshift, seeds),
+        "i_mag": np.tile(one.i_mag, seeds),
+        "point": one.point.ravel(),
+    }
+    return pa.table(columns | {name: values.ravel() for name, values in one.columns.items()})
+
+
+def _entry(release, method, sets, path):
+    content = read_manifest(release.path)["content"]
+    used = {config: ["test"] for config in sets}
+    used[method.train] = [*used.get(method.train, []), "train", "validation"]
+    data = {
+        config: {
+            split: {
+                "rows": content[config][split]["rows"],
+                "hash": content[config][split]["content"],
+            }
+            for split in splits
+        }
+        for config, splits in used.items()
+    }
+    rows = {
+        split: {method.train: content[method.train][split]["rows"]}
+        for split in ("train", "validation")
+    }
+    bins = {config: coverage_by_magnitude(one) for config, one in sets.items()}
+    record = {
+        "schema": "transferz leaderboard entry 1",
+        "method": {"key": method.key, "name": method.key, "class": f"mock:{method.key}"}
+        | method.texts,
+        "training": {"set": method.train, "rows": {**rows, "calibration": None}, "table": None},
+        "bands": list(MAGNITUDES),
+        "seeds": method.seeds,
+        "data": {
+            "name": "transferz",
+            "version": release.version,
+            "survey": release.survey,
+            "mock": release.mock,
+            "content": data,
+        },
+        "scores": {config: score_set(one) for config, one in sets.items()},
+        "by_magnitude": bins if method.width else None,
+        "hardware": {"cpu": "none: forecasts are label plus noise"},
+        "device": "cpu",
+        "threads": 1,
+        "time": {"fit_s": 12.5, "calibrate_s": None, "predict_s": 0.2},
+        "memory": {"peak_mb": 321.0, "gpu_peak_mb": None},
+        "command": f"transferz benchmark mock:{method.key}",
+        "packages": {"numpy": np.__version__},
+        "transferz": "0.1.0",
+        "date": "2026-11-26",
+        "forecasts": {"file": path.name, **file_digest(path), "url": None},
+    }
+    return parse_record(json.dumps(rounded(record)), Entry, "entry", "mend the test")
+
+
+METHODS = (
+    Method("sharp", 0.02, width=1.0),
+    Method("sharp_too", 0.02, width=1.6, train="galaxiesml"),
+    Method("blunt", 0.08, bias=0.1, width=0.5, train="transferz"),
+    Method("point_only", 0.03, seeds=1),
+)
+
+
+def hash_splits(directory: Path, digest: str = 64 * "0") -> Path:
+    """Write a content hash of every split into a release's manifest, as a real one has them."""
+    path = directory / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    for splits in manifest["content"].values():
+        for facts in splits.values():
+            facts["content"] = f"sha256:{digest}"
+    manifest["sha256"] = self_digest(manifest)
+    path.write_text(json_text(manifest), encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def hashed_release(tmp_path_factory, release_builder):
+    """A tiny mock release whose manifest has content hashes."""
+    return hash_splits(release_builder(tmp_path_factory.mktemp("hashed") / "transferz"))
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory, hashed_release):
+    """Four runs on the tiny release, compared."""
+    folder = tmp_path_factory.mktemp("runs")
+    for method in METHODS:
+        make_run(folder / method.key, hashed_release, method)
+    write_comparisons(folder, folder, Draws(60))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def board(runs, hashed_release):
+    """The board of the four runs."""
+    return read_board(runs, find_release(hashed_release))
+
+
+@pytest.fixture(scope="session")
+def run_maker():
+    """`make_run` and `Method`, for tests that need runs of their own."""
+    return make_run, Method

@@ -1,0 +1,278 @@
+"""The page: what is written, and what a real browser makes of it."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from browsing import CHROMIUM, Browser
+
+from transferz.baselines.leaderboard.board import read_board
+from transferz.baselines.leaderboard.page import page, secure_link
+from transferz.cli.leaderboard import leaderboard
+from transferz.releases import find_release
+from transferz.schemas.entries import Entry, entry_text, read_entry
+from transferz.schemas.errors import InputError
+
+VISIBLE = ".panel:not([hidden])"
+ATTACK = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\"'>"
+
+
+@pytest.fixture(scope="module")
+def text(board):
+    return page(board)
+
+
+class Seen(HTMLParser):
+    """Tags, links and attributes of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+
+def test_it_names_every_method_and_says_that_it_is_a_mock(text, board):
+    assert all(row.entry.method.name in text for row in board.rows)
+    assert "<title>MOCK: " in text
+    assert "These galaxies are simulated" in text
+    assert "How to read this" in text
+    assert "Holm" in text
+    assert "6 pairs" in text
+
+
+def test_it_needs_nothing_else(text):
+    seen = Seen(text)
+    loading = {"link", "img", "iframe", "object", "embed", "base", "video", "audio"}
+    assert not loading & set(seen.tags)
+    assert not [found for found in seen.attributes if found[1] in ("src", "srcset", "background")]
+    assert not re.search(r"@import|url\(", text)
+    policy = next(value for _, name, value in seen.attributes if "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert "script-src 'sha256-" in policy
+
+
+def test_it_repeats(board, text):
+    assert page(board) == text
+
+
+def test_every_tag_is_closed(text):
+    void = {"meta", "input", "br", "rect", "line", "circle", "path", "polyline"}
+
+    class Nested(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag not in void:
+                opened.append(tag)
+
+        def handle_endtag(self, tag):
+            if tag not in void:
+                assert opened.pop() == tag, self.getpos()
+
+    opened = []
+    Nested().feed(text)
+    assert opened == []
+
+
+def test_identifiers_are_unique(text):
+    found = [value for _, name, value in Seen(text).attributes if name == "id"]
+    assert len(found) == len(set(found))
+
+
+@pytest.fixture
+def attacked(runs, tmp_path, hashed_release):
+    """A board on which an entry has a script in every text that it may have."""
+    folder = shutil.copytree(runs, tmp_path / "runs")
+    path = folder / "sharp" / "entry.yaml"
+    content = read_entry(path).model_dump(mode="json", by_alias=True)
+    for name in ("name", "class", "version", "description", "citation"):
+        content["method"][name] = f"{name} {ATTACK}"
+    content["method"]["code"] = "http://example.org/insecure"
+    for name in ("device", "command", "transferz"):
+        content[name] = f"{name} {ATTACK}"
+    content["bands"] = [ATTACK]
+    content["hardware"] = {ATTACK: ATTACK}
+    content["packages"] = {ATTACK: ATTACK}
+    content["forecasts"]["file"] = "file <script>window.hacked=1<script>"
+    path.write_text(entry_text(Entry.model_validate(content, strict=False)))
+    return read_board(folder, find_release(hashed_release))
+
+
+def test_texts_of_an_entry_are_only_text(attacked, text):
+    found = page(attacked)
+    assert "hacked" in found
+    assert "<script>window" not in found
+    assert "<img" not in found
+    scripts = Seen(found).tags.count("script")
+    assert scripts == Seen(text).tags.count("script") == 2
+    links = [value for tag, name, value in Seen(found).attributes if name == "href"]
+    assert all(link.startswith(("#entry-", "https://")) for link in links)
+    assert "http://example.org/insecure" in found  # as text
+
+
+@pytest.mark.parametrize(
+    ("address", "secure"),
+    [
+        ("https://example.org/x", True),
+        ("http://example.org/x", False),
+        ("javascript:alert(1)", False),
+        (" https://example.org", False),
+        (None, False),
+    ],
+)
+def test_only_secure_addresses_are_links(address, secure):
+    assert (secure_link(address) is not None) == secure
+
+
+def test_the_command_writes_it_whole_or_not(runs, hashed_release, tmp_path, text, capsys):
+    where = ["--entries", str(runs), "--release", str(hashed_release), "--html"]
+    assert leaderboard([*where, str(tmp_path / "page.html")]) == 0
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "page.html").read_text() == text
+    with pytest.raises(InputError, match="cannot write"):
+        leaderboard([*where, str(tmp_path / "nowhere" / "page.html")])
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    path.write_text(text, encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(browser, address):
+    """The page, opened in a window of a desk, with nothing complained of yet."""
+    browser.complaints.clear()
+    browser.requests.clear()
+    browser.view(1400, 900)
+    browser.open(address)
+    return browser
+
+
+def methods(browser):
+    rows = f"document.querySelectorAll('{VISIBLE} table.board tbody tr')"
+    return browser.run(f"[...{rows}].map((row) => row.dataset.method)")
+
+
+def order(board, metric, config="galaxiesml", part="cosmological"):
+    return [row.key for row in board.ordered(config, part, metric)]
+
+
+def test_it_opens_without_complaint_and_asks_for_nothing(opened, address, board):
+    assert methods(opened) == order(board, "scatter")
+    assert opened.run(f"document.querySelectorAll('{VISIBLE}').length") == 2  # table; bins
+    assert opened.complaints == []
+    assert [one for one in opened.requests if not one.startswith("about:")] == [address]
+
+
+def test_a_click_sorts(opened, board):
+    opened.click(f"{VISIBLE} th[data-key=bias] button")
+    assert methods(opened) == order(board, "bias")
+    head = f"document.querySelector('{VISIBLE} th[data-key=bias]').getAttribute('aria-sort')"
+    assert opened.run(head) == "ascending"
+    opened.click(f"{VISIBLE} th[data-key=bias] button")
+    assert methods(opened) == order(board, "bias")[::-1]
+    assert opened.run(head) == "descending"
+    assert opened.run("location.hash").endswith("sort=bias&order=descending")
+    assert opened.complaints == []
+
+
+def test_a_row_without_the_number_stays_last_either_way(opened):
+    for _ in range(2):
+        opened.click(f"{VISIBLE} th[data-key=crps] button")
+        assert methods(opened)[-1] == "point_only"
+
+
+def test_keys_sort_too(opened, board):
+    opened.run(f"document.querySelector('{VISIBLE} th[data-key=rmse] button').focus()")
+    opened.press("Enter", 13)
+    assert methods(opened) == order(board, "rmse")
+
+
+def test_an_address_opens_it_as_it_was(browser, opened, address, board):
+    browser.open(f"{address}#config=transferz&range=all&sort=bias&theme=dark")
+    assert methods(browser) == order(board, "bias", "transferz", "all")
+    assert browser.run("document.documentElement.dataset.theme") == "dark"
+    title = browser.run(f"document.querySelector('{VISIBLE} h2').textContent")
+    assert title.startswith("TransferZ, all redshifts")
+    browser.open(f"{address}#config=nothing&sort='%22]&theme=pink&range=%00")
+    assert methods(browser) == order(board, "scatter")
+    assert browser.complaints == []
+
+
+def test_test_set_and_range_are_switched(opened, board):
+    opened.click("input[name=config][value=transferz]")
+    opened.click("input[name=range][value=lsst]")
+    assert methods(opened) == order(board, "scatter", "transferz", "lsst")
+
+
+def test_pairs_are_said(opened, board):
+    cells = "[...document.querySelectorAll('.pairs tbody tr')].map((row) => [...row.cells].map("
+    assert len(opened.run(f"{cells}(cell) => cell.textContent))")) == len(board.rows)
+    best = opened.run("document.querySelector('.pairs td.better').title")
+    assert " is better than " in best
+    assert ": difference −0.0" in best
+    assert "(corrected)" in best
+
+
+def luminance(png):
+    import io
+
+    from PIL import Image
+
+    return sum(Image.open(io.BytesIO(png)).convert("L").resize((8, 8)).tobytes()) / 64
+
+
+def test_it_is_light_or_dark_as_the_system_is_until_one_chooses(opened):
+    light = luminance(opened.picture())
+    opened.view(1400, 900, dark=True)
+    dark = luminance(opened.picture())
+    assert light > 200
+    assert dark < 60
+    opened.click("#theme")
+    assert luminance(opened.picture()) > 200
+    assert opened.run("document.getElementById('theme').textContent") == "Dark"
+
+
+def test_a_phone_scrolls_the_table_not_the_page(opened):
+    opened.view(390, 844, phone=True)
+    assert opened.run("document.documentElement.scrollWidth") <= 390
+    table = f"document.querySelector('{VISIBLE} .scroll')"
+    assert opened.run(f"{table}.scrollWidth > {table}.clientWidth")
+    opened.run(f"{table}.scrollLeft = 200")
+    left = f"document.querySelector('{VISIBLE} tbody .name').getBoundingClientRect().left"
+    assert opened.run(f"{left} - {table}.getBoundingClientRect().left") < 3  # the column stays
+
+
+def test_no_script_of_an_entry_runs(browser, attacked, tmp_path):
+    path = Path(tmp_path / "page.html")
+    path.write_text(page(attacked), encoding="utf-8")
+    browser.complaints.clear()
+    browser.open(path.as_uri())
+    assert browser.run("typeof window.hacked") == "undefined"
+    assert browser.run("document.images.length") == 0
+    assert browser.run(f"document.querySelectorAll('{VISIBLE} tbody tr').length") == 4
+    assert browser.complaints == []
+
+
+def test_a_script_put_into_the_page_does_not_run(browser, text, tmp_path):
+    """Were something left unescaped, the page's policy would still stop it."""
+    path = tmp_path / "page.html"
+    path.write_text(text.replace("</main>", "<script>window.hacked=1</script></main>"))
+    browser.open(path.as_uri())
+    assert browser.run("typeof window.hacked") == "undefined"
+    assert browser.complaints != []
