@@ -44,12 +44,16 @@ class Columns:
         Object id.
     names : tuple of str or None
         All the columns' names, where the table's own header lacks some.
+    errors : tuple of str
+        Errors of the magnitudes: read behind them into a sample's magnitudes, and without a say in
+        the splits.
     """
 
     bands: tuple[str, ...]
     redshift: str
     identifier: str | None = None
     names: tuple[str, ...] | None = None
+    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ def describe(path: Path, columns: Columns, sample: Sample) -> dict[str, Any]:
 def _read(path: Path, columns: Columns, drop_missing: bool) -> Sample:
     return read_sample(
         path,
-        columns.bands,
+        (*columns.bands, *columns.errors),
         columns.redshift,
         identifier=columns.identifier,
         drop_missing=drop_missing,

@@ -73,4 +73,6 @@ def benchmark(
 def _task(
     release: Release | None, method: Method, train: str | None, bands: Sequence[str] | None
 ) -> Task:
-    return from_release(release or find_release(), train or method.train, bands)
+    return from_release(
+        release or find_release(), train or method.train, bands, calibrates=method.calibrates
+    )

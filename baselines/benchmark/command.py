@@ -63,7 +63,8 @@ def _task(args: Namespace, method: Method) -> Task:
     if not args.table:
         release = find_release(args.release)
         release.announce()
-        return from_release(release, args.train or method.train, args.bands)
+        training = args.train or method.train
+        return from_release(release, training, args.bands, calibrates=method.calibrates)
     errors, further = args.errors or (), None
     table = OwnTable(args.table, args.bands, args.redshift, errors, args.id, args.columns)
     if args.test_table:

@@ -32,6 +32,7 @@ from transferz.schemas.photometry import magnitude_name
 TABLE, TEST_TABLE = "table", "test_table"
 """What its test part, and a further table, are called."""
 
+LEARNED = ("train", "validation", "calibration")
 I_NAMES = (magnitude_name("i"), "i_mag")
 
 
@@ -64,9 +65,8 @@ class OwnTable:
 
     @property
     def columns(self) -> Columns:
-        """What is read: errors as further magnitudes."""
-        read = (*self.bands, *self.errors)
-        return Columns(read, self.redshift, self.identifier, self.names)
+        """What is read."""
+        return Columns(self.bands, self.redshift, self.identifier, self.names, self.errors)
 
 
 def from_own_tables(
@@ -108,6 +108,9 @@ def from_own_tables(
     if not there:
         raise InputError(f"{table.path}: no row is left to test on; give other --fractions")
     bands = tuple(map(magnitude_column, table.bands))
+    if test_table:
+        learned = pd.concat([part for name, part in parts.items() if name in LEARNED])
+        _refuse_shared(learned, parts[tests[TEST_TABLE]], bands, table.path, test_table.path)
     calibration = {name: parts["calibration"] for name in there if "calibration" in parts}
     return Task(
         bands,
@@ -118,6 +121,19 @@ def from_own_tables(
         describe_training(TABLE, parts["train"], parts["validation"]),
         _data(made, table, test_table, {name: len(parts[part]) for name, part in there.items()}),
     )
+
+
+def _refuse_shared(
+    learned: pd.DataFrame, tested: pd.DataFrame, bands: Sequence[str], path: Path, test_path: Path
+) -> None:
+    """Refuse a test table with galaxies that are learned from: with the same photometry."""
+    names = list(bands)
+    shared = tested[names].merge(learned[names].drop_duplicates(), on=names)
+    if len(shared):
+        raise InputError(
+            f"{test_path}: {len(shared):,} of {len(tested):,} rows have the very magnitudes of "
+            f"rows of {path} that are learned from; leave them out of one of the two"
+        )
 
 
 def _require_errors(table: OwnTable | None) -> None:

@@ -66,6 +66,8 @@ def _rows(name: str, one: EntryScores, names: Sequence[str]) -> Iterator[list[st
     missing = "" if one.completeness == 1.0 else f" ({100 * one.completeness:.2f} % complete)"
     for part, title in RANGES:
         found = one.ranges[part]  # type: ignore[index]
+        if not found.n:
+            continue
         metrics = dict(found.metrics)
         cells = [_cell(metrics.get(metric)) for metric in names]  # type: ignore[call-overload]
         yield [f"{name}{missing}", title, f"{found.n:,}", *cells]
@@ -93,6 +95,8 @@ def _verdicts(entry: Entry) -> Iterator[str]:
     yield "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
     for name, one in entry.scores.items():
         found = one.ranges["cosmological"].requirements
+        if not one.ranges["cosmological"].n:
+            continue
         said = (
             f"{metric} {'-' if v.value is None else f'{v.value:.4f}'} of {v.limit:g} "
             f"{'yes' if v.met else 'no'}{'' if v.sure else '?'}"

@@ -138,6 +138,10 @@ def _require_as_many(fitted: list[Any], method: Method, seeds: Sequence[int]) ->
             f"{method.name}: fit_seeds returned {len(fitted)} methods for {len(seeds)} seeds; "
             "return one for each, in their order"
         )
+    if wrong := [one for one in fitted if not callable(getattr(one, "predict", None))]:
+        raise MethodError(
+            f"{method.name}: fit_seeds returned a {type(wrong[0]).__name__}, which has no predict"
+        )
     return fitted
 
 

@@ -37,7 +37,7 @@ FILE_VALIDATION = "combo"
 """Whose validation split goes with a training set from a file (our choice)."""
 
 FILE = "file"
-TEST = "test"
+TEST, CALIBRATION = "test", "calibration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,13 @@ class Task:
     data: Data | TableData
 
 
-def from_release(release: Release, training: str, bands: Sequence[str] | None = None) -> Task:
+def from_release(
+    release: Release,
+    training: str,
+    bands: Sequence[str] | None = None,
+    *,
+    calibrates: bool = False,
+) -> Task:
     """Take the splits of a release.
 
     Parameters
@@ -104,6 +110,8 @@ def from_release(release: Release, training: str, bands: Sequence[str] | None = 
         One of `TRAINING_SETS`, or a file in the columns of a release.
     bands : sequence of str, optional
         Letters of bands, or their columns; all by default.
+    calibrates : bool
+        Whether the method is calibrated: then calibration galaxies may not be learned from either.
 
     Raises
     ------
@@ -122,11 +130,12 @@ def from_release(release: Release, training: str, bands: Sequence[str] | None = 
         sets = [read_training_file(path, columns), validation]
         table = FileFacts(file=path.name, sha256=file_digest(path)["sha256"])
     learned = dict(zip(("training", "validation"), sets, strict=True))
-    refuse_leaks(learned, read_objects(release, TESTED, (TEST,)), f"'{training}'")
+    held = (TEST, CALIBRATION) if calibrates else (TEST,)
+    refuse_leaks(learned, read_objects(release, TESTED, held), f"'{training}'")
     calibration = {
-        config: _splits(release, [config], "calibration", columns)
+        config: _splits(release, [config], CALIBRATION, columns)
         for config in TESTED
-        if "calibration" in release.files().get(config, {})
+        if CALIBRATION in release.files().get(config, {})
     }
     tests = {config: _test_set(release, config, columns) for config in TESTED}
     name = training if table is None else FILE

@@ -22,7 +22,11 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """Return where a value is drawn; what lies outside is drawn at the edge."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return self.beyond(min(max(value, self.low), self.high))
+
+    def beyond(self, value: float) -> float:
+        """Return where a value is drawn, outside too."""
+        share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self, count: int = 4) -> list[float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.leaderboard import figures
+from transferz.baselines.leaderboard import figures, figures_lines
 from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row, status
 from transferz.baselines.leaderboard.comparison import (
     CONFIDENCE,
@@ -97,13 +97,14 @@ def page(board: Board) -> str:
     return environment.get_template("page.html").render(
         board=board,
         panels=[_panel(board, c, p) for c in board.configs for p in board.ranges(c)],
-        lines={config: figures.line_charts(board, config) for config in board.configs},
+        lines={config: figures_lines.line_charts(board, config) for config in board.configs},
         pairs=_pairs(board),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         colours=COLOURS,
         sort=SORT,
         figures=figures,
+        figures_lines=figures_lines,
         metric_title=metric_title,
         set_title=set_title,
         ranges=RANGES,

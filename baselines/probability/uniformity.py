@@ -4,6 +4,8 @@ Each takes PITs, shape (..., N), and reduces the last axis. They are distances, 
 with N: not the test statistics, which do. NaN where any PIT is NaN, and where N = 0.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,7 +55,7 @@ def pit_histogram(pit: npt.ArrayLike, bins: int = BINS) -> Array:
     Those that are NaN are left out; NaN where all are.
     """
     values = np.asarray(pit, np.float64)
-    rows = values.reshape(-1, values.shape[-1])
+    rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
     known = ~np.isnan(rows)
     place = np.clip(np.where(known, rows, 0.0) * bins, 0, bins - 1).astype(np.int64)
     place += bins * np.arange(len(rows))[:, None]

@@ -15,7 +15,7 @@ from transferz.baselines.leaderboard.comparing import write_comparisons
 from transferz.baselines.leaderboard.entries import find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
-from transferz.baselines.leaderboard.text import board_json, board_text
+from transferz.baselines.leaderboard.text import board_json, board_text, printable
 from transferz.baselines.leaderboard.words import value_text
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
@@ -25,6 +25,7 @@ from transferz.schemas.files import file_digest
 from transferz.schemas.records import parse_record
 from transferz.schemas.scores import Summary
 
+LEARNED = {"validation": {"table": 60}, "calibration": None}
 CELL = ("galaxiesml", "all")
 
 
@@ -165,14 +166,9 @@ def test_a_value_is_written_with_its_errors():
     assert value_text("scatter", None) == "–"
 
 
-def test_text_of_an_entry_does_not_steer_the_terminal(own, release):
-    path = own / "sharp" / "entry.yaml"
-    entry = read_entry(path)
-    method = entry.method.model_copy(update={"name": "a\x1b[2Jb\u202ec"})
-    write_entry(path, entry.model_copy(update={"method": method}))
-    text = board_text(read_board(own, release), *CELL, "scatter")
-    assert "\x1b" not in text
-    assert "\u202e" not in text
+def test_text_of_an_entry_does_not_steer_the_terminal():
+    assert printable("k-NN µ ✓ 中") == "k-NN µ ✓ 中"
+    assert set(printable("\x1b[2J\u202e\n")) == {"\N{REPLACEMENT CHARACTER}", "[", "2", "J"}
 
 
 def test_the_command_prints_table_and_json(runs, hashed_release, capsys):
@@ -227,7 +223,7 @@ def on_one_table(run):
     content = read_entry(run / "entry.yaml").model_dump(mode="json", by_alias=True)
     facts = {"file": "egs.csv", "sha256": 64 * "a", "bands": ["g"], "redshift": "z"}
     content["data"] = {"table": facts | {"rows": 700, "tested": 70}}
-    content["training"]["set"] = "table"
+    content["training"] |= {"set": "table", "rows": {"train": {"table": 500}, **LEARNED}}
     content["scores"] = {"table": content["scores"]["galaxiesml"]}
     content["by_magnitude"] = None
     content["forecasts"] |= file_digest(path)

@@ -8,6 +8,7 @@ from transferz.baselines.leaderboard.geometry import FAR, Scale, limits, path
 def test_a_scale_draws_its_ends_at_its_ends_and_nothing_beyond():
     scale = Scale(-1.0, 3.0, 100.0, 20.0)
     assert [scale(value) for value in (-1, 3, 1, -7, 9)] == [100.0, 20.0, 60.0, 100.0, 20.0]
+    assert scale.beyond(5) == -20.0
 
 
 @pytest.mark.parametrize(

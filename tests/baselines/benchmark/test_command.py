@@ -1,0 +1,100 @@
+"""``transferz benchmark`` as users call it."""
+
+import pytest
+
+from transferz.baselines.argument_types import positive
+from transferz.cli import main
+from transferz.schemas.entries import read_entry
+
+METHOD = """
+from transferz.baselines.benchmark import Prediction
+
+class Constant:
+    train = "transferz"
+
+    def fit(self, train, validation, *, seed):
+        self.value = train["redshift"].mean()
+
+    def predict(self, table):
+        return Prediction([self.value] * len(table))
+
+class Broken(Constant):
+    def predict(self, table):
+        raise RuntimeError("out of ideas")
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, tiny_release):
+    (tmp_path / "constant_method.py").write_text(METHOD, encoding="utf-8")
+    monkeypatch.setenv("TRANSFERZ_RELEASE", str(tiny_release))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def test_a_class_in_the_working_directory(here, capsys):
+    assert main(["benchmark", "constant_method:Constant", "--seeds", "2", "--out", "run"]) == 0
+    said = capsys.readouterr()
+    assert "Constant: learned from 300 galaxies (transferz), 2 seed(s). MOCK galaxies" in said.out
+    assert "LSST's requirements" in said.out
+    assert "training seed 1" in said.err
+    entry = read_entry(here / "run" / "entry.yaml")
+    assert entry.command == "transferz benchmark constant_method:Constant --seeds 2 --out run"
+    assert entry.method.key == "constant"
+    assert set(entry.packages) >= {"numpy", "pandas"}
+    again = ["benchmark", "constant_method:Constant", "--seeds", "1", "--out", "run"]
+    assert main(again) == 2
+    assert "give --replace" in capsys.readouterr().err
+    assert main([*again, "--replace", "--key", "mine"]) == 0
+    assert read_entry(here / "run" / "entry.yaml").method.key == "mine"
+
+
+def test_an_output_with_something_else_in_it_is_left_alone(here, capsys):
+    (here / "run").mkdir()
+    (here / "run" / "thesis.tex").write_text("...")
+    command = ["benchmark", "constant_method:Constant", "--out", "run", "--replace"]
+    assert main(command) == 2
+    assert "holds more than a run" in capsys.readouterr().err
+    assert [path.name for path in (here / "run").iterdir()] == ["thesis.tex"]
+
+
+def test_a_method_that_fails_is_told_with_its_traceback(here, capsys):
+    assert main(["benchmark", "constant_method:Broken", "--seeds", "1", "--out", "run"]) == 2
+    said = capsys.readouterr().err
+    assert "Broken: predict, seed 0, test set 'transferz' raised RuntimeError: out of ideas" in said
+    assert "constant_method.py" in said
+    assert not (here / "run").exists()
+
+
+def test_the_installed_methods_are_listed(capsys):
+    assert main(["benchmark", "--list"]) == 0
+    said = capsys.readouterr().out
+    for name in ("median", "nearest", "trees", "template_fit", "nn_base", "nn_tl", "nn_combo"):
+        assert f"\n{name} " in f"\n{said}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name a method"),
+        (["median", "--table", "t.csv"], "--table needs --bands and --redshift"),
+        (["median", "--redshift", "z"], "--redshift is about a --table"),
+        (
+            ["median", "--table", "t.csv", "--bands", "g", "--redshift", "z", "--train", "combo"],
+            "--train and --release are about a release",
+        ),
+        (["median", "--replace"], "--replace is about --out"),
+        (["constant_method:Nothing"], "no class 'Nothing'; its classes: Broken, Constant"),
+        (["no_such_name"], "no installed method is called 'no_such_name'"),
+    ],
+)
+def test_arguments_that_do_not_fit(here, capsys, arguments, said):
+    assert main(["benchmark", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_number_of_seeds_is_positive():
+    assert positive("3") == 3
+    with pytest.raises(SystemExit):
+        main(["benchmark", "median", "--seeds", "0"])

@@ -1,0 +1,79 @@
+"""A benchmark on a table of one's own: its splits, its errors, a further test table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from transferz.baselines.benchmark.benchmarking import benchmark
+from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
+from transferz.baselines.experiment import Columns, from_table
+from transferz.schemas import InputError, ParameterError
+
+BANDS, ERRORS = ("g", "r", "i"), ("gerr", "rerr", "ierr")
+
+
+def write(path, count, seed, **columns):
+    rng = np.random.default_rng(seed)
+    redshift = rng.uniform(0.05, 1.5, count)
+    frame = pd.DataFrame({"number": rng.permutation(10 * count)[:count] + 1, "z": redshift})
+    for place, (band, error) in enumerate(zip(BANDS, ERRORS, strict=True)):
+        frame[band] = 22.0 + redshift * (1.0 - 0.4 * place) + rng.normal(0.0, 0.1, count)
+        frame[error] = rng.uniform(0.01, 0.1, count)
+    frame.assign(**columns).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("own") / "mine.csv", 600, 0)
+
+
+@pytest.mark.parametrize("identifier", [None, "number"])
+@pytest.mark.parametrize("errors", [(), ERRORS])
+def test_the_splits_are_those_of_training_on_it(path, identifier, errors):
+    task = from_own_tables(OwnTable(path, BANDS, "z", errors, identifier))
+    theirs = from_table(path, Columns(BANDS, "z", identifier)).samples
+    assert np.array_equal(task.training["redshift"], theirs["train"].redshift)
+    assert np.array_equal(task.tests["table"].redshift, theirs["test"].redshift.astype(np.float32))
+    bands = [f"{band}_mag" for band in BANDS]
+    expected = ["object_id", *bands, *(f"{band}_magsigma" for band in BANDS if errors)]
+    assert list(task.tests["table"].table.columns) == expected
+    assert np.array_equal(task.tests["table"].table[bands], theirs["test"].magnitudes)
+    assert task.data.table.tested == len(theirs["test"])
+
+
+def test_it_is_benchmarked(path, Calibrated):
+    entry = benchmark(
+        Calibrated, from_own_tables(OwnTable(path, BANDS, "z", ERRORS)), seeds=2
+    ).entry
+    assert (entry.training.set, entry.survey, entry.mock) == ("table", None, False)
+    assert list(entry.scores) == ["table"]
+    assert entry.scores["table"].ranges["all"].metrics["coverage_90"].mean > 0.7
+    assert entry.transfer is None
+    assert entry.bands == ("g_mag", "r_mag", "i_mag")
+    assert entry.data.table.fractions == {
+        "train": 0.7,
+        "validation": 0.1,
+        "calibration": 0.1,
+        "test": 0.1,
+    }
+
+
+def test_a_further_table_is_tested_on(path, tmp_path, Linear):
+    further = OwnTable(write(tmp_path / "other.csv", 80, 1), BANDS, "z")
+    outcome = benchmark(Linear, from_own_tables(OwnTable(path, BANDS, "z"), further), seeds=1)
+    assert outcome.entry.scores["test_table"].n == 80
+    assert outcome.entry.data.test_table.file == "other.csv"
+
+
+def test_a_further_table_with_galaxies_that_are_learned_from_is_refused(path, tmp_path):
+    shared = pd.concat([pd.read_csv(path).iloc[:40], pd.read_csv(write(tmp_path / "b.csv", 40, 2))])
+    shared.to_csv(tmp_path / "shared.csv", index=False)
+    further = OwnTable(tmp_path / "shared.csv", BANDS, "z")
+    with pytest.raises(InputError, match=r"shared.csv: \d+ of 80 rows have the very magnitudes"):
+        from_own_tables(OwnTable(path, BANDS, "z"), further)
+
+
+def test_an_error_for_each_band(path):
+    with pytest.raises(ParameterError, match="an error for each of 3 bands, found 2"):
+        from_own_tables(OwnTable(path, BANDS, "z", ERRORS[:2]))
