@@ -10,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro baselines paper test fuzz lint docs env clean
+.PHONY: repro baselines paper leaderboard real test fuzz lint docs site env clean
 .DEFAULT_GOAL := repro
 
 STAMP := $(VENV)/.installed
@@ -51,6 +51,28 @@ paper: repro
 	$(RESULTS) data/$(SURVEY)/paper
 	dvc repro $(PIPELINE)
 
+# The reference methods on the mock, 5 seeds each, into baselines/leaderboard/entries/ and one page.
+# A method that has run on this release does not run again: remove its folder to have it anew.
+METHODS := median nearest trees quantile_trees conformal_trees conformal_trees_by_magnitude \
+	template_fit nn_base nn_tl nn_combo nn_spec mixture_density bayesian
+MANIFEST := data/mock/release/transferz/MANIFEST.json
+RUNS := data/mock/benchmark
+
+leaderboard: repro $(METHODS:%=$(RUNS)/%/entry.yaml)
+	for method in $(METHODS); do transferz leaderboard add $(RUNS)/$$method --replace || exit 1; done
+	transferz leaderboard compare $(RUNS) --out baselines/leaderboard/entries/mock
+	transferz leaderboard --html $(RUNS)/leaderboard.html
+	transferz leaderboard
+
+$(RUNS)/%/entry.yaml: $(MANIFEST)
+	transferz benchmark $* --release data/mock/release/transferz --out $(@D) --replace
+
+$(MANIFEST): | repro ;
+
+# The same methods on tables of real galaxies, from the folder that TRANSFERZ_REAL_DATA names.
+real: $(STAMP)
+	python benchmarks/real_methods.py --data "$(TRANSFERZ_REAL_DATA)"
+
 test: $(STAMP)
 	$(BIN)/python -m pytest
 
@@ -77,5 +99,9 @@ docs: repro
 	for name in distributions flow; do cp data/mock/release/transferz/figures/$$name.png docs/mock/; done
 	python -m transferz.schemas.reference docs/columns.md
 
+# The documentation as a site, in site/.
+site: $(STAMP)
+	mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .typecheck build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .typecheck build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -113,7 +113,7 @@ def _compare(argv: Sequence[str]) -> int:
     from transferz.baselines.leaderboard.comparing import write_comparisons
 
     path, found = write_comparisons(arguments.runs, arguments.out)
-    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.families} pairs\n")
+    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.families_text}\n")
     return 0
 
 

@@ -127,6 +127,11 @@ class Comparisons(Record):
         """How many pairs the p-values of a metric, set and range are corrected for."""
         return len(self.pairs)
 
+    @property
+    def families_text(self) -> str:
+        """Their number in words."""
+        return f"{self.families} pair{'' if self.families == 1 else 's'}"
+
     @cached_property
     def _tables(self) -> dict[tuple[str, str, str], dict[tuple[str, str], Pair]]:
         return {

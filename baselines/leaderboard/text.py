@@ -74,7 +74,7 @@ def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
         return [*notes, f"{BEST} best; not compared: run `transferz leaderboard compare RUNS_DIR`"]
     notes.append(
         f"{BEST} best; {EQUAL} not distinguishable from it at {SIGNIFICANCE:g} (paired, Holm over "
-        f"{board.comparisons.families} pairs); {UNKNOWN} not compared"
+        f"{board.comparisons.families_text}); {UNKNOWN} not compared"
     )
     if any(not row.current for row in rows):
         notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")

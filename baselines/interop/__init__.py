@@ -1,0 +1,1 @@
+"""Other packages' files: qp ensembles and RAIL's tables."""

@@ -1,0 +1,1 @@
+"""Scores of forecasts that people already have."""
