@@ -4,6 +4,8 @@ All take arrays whose last axis runs over galaxies and reduce that axis; leading
 stay. With ``dz = (z_pred - z_true) / (1 + z_true)``. Definitions: Soriano et al. 2024
 (arXiv:2411.18054) and its follow-up (arXiv:2601.17222); the loss is Tanaka et al. 2018's.
 
+Forecasts with a width: `per_galaxy` and `score_probability`, of `transferz.baselines.probability`.
+
 The metrics of dz take `Residuals` in its place: then they share medians, distances and squares,
 as `score` has them do, block of seeds by block of seeds.
 """
@@ -15,6 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.probability import PROBABILITY_METRICS as PROBABILITY_METRICS
+from transferz.baselines.probability import per_galaxy as per_galaxy
+from transferz.baselines.probability import pit_histogram as pit_histogram
+from transferz.baselines.probability import score_probability as score_probability
 from transferz.baselines.residuals import Array, Residuals, Scratch, row_blocks, share
 
 OUTLIER_LIMIT = 0.15

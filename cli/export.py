@@ -9,13 +9,14 @@ from transferz.releases import find_release
 
 DESCRIPTION = """\
 Write a config of a release as one table with every unit, UCD and description: VOTable (.vot or
-.xml), FITS (.fits) or ECSV (.ecsv). The release is the one that transferz.load_dataset would load,
-unless --path or --version says otherwise. FITS is by far the fastest to write and read.
+.xml), FITS (.fits) or ECSV (.ecsv); or ids, redshifts and photometry as the stages of RAIL read
+them (.hdf5). The release is the one that transferz.load_dataset would load, unless --path or
+--version says otherwise. FITS is by far the fastest of the tables.
 """
 
 
 def export(argv: Sequence[str]) -> int:
-    """Write a config of a release as VOTable, FITS or ECSV."""
+    """Write a config of a release as VOTable, FITS or ECSV, or as RAIL reads it."""
     parser = argparse.ArgumentParser(prog="transferz export", description=DESCRIPTION)
     parser.add_argument("out", type=Path, metavar="OUT", help="the file; its ending says how")
     source = parser.add_mutually_exclusive_group()

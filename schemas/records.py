@@ -1,5 +1,6 @@
 """Records in JSON files: validated when they are read, with one clear error."""
 
+import reprlib
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,4 +75,4 @@ def _problem(detail: Any) -> str:
     said = detail["msg"].removeprefix("Value error, ")
     if not where or isinstance(detail["input"], dict | list):
         return f"entry '{where}': {said}" if where else said
-    return f"entry '{where}': {said}, found {detail['input']!r}"
+    return f"entry '{where}': {said}, found {reprlib.repr(detail['input'])}"

@@ -1,12 +1,14 @@
 """The table that a benchmark run prints."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from transferz.schemas.entries import Entry, EntryScores
+from transferz.schemas.entries import Entry, EntryScores, TestedSet
 from transferz.schemas.scores import Summary
 
 RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
 POINT = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate")
+LSST = "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
+NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
 WIDTH = ("crps", "cde_loss", "pit_ks", "coverage_68", "coverage_90", "width_90")
 TITLES = {
     "outlier_rate": "outliers",
@@ -21,16 +23,23 @@ TITLES = {
 }
 
 
+Scores = Mapping[TestedSet, EntryScores]
+
+
 def outcome_text(entry: Entry) -> str:
     """Say what ran, how it scored, and which of LSST's requirements it meets."""
-    parts = [_headline(entry), _table(entry, POINT)]
-    if _any(entry, WIDTH):
-        parts.append(_table(entry, [name for name in WIDTH if _any(entry, [name])]))
-    if entry.transfer:
-        parts.append("\n".join(_transfer(entry)))
-    parts.append("\n".join(_verdicts(entry)))
-    note = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
-    return "\n\n".join([*parts, note]) + "\n"
+    transfer = ["\n".join(_transfer(entry))] if entry.transfer else []
+    return "\n\n".join([_headline(entry), *transfer, scores_text(entry.scores)])
+
+
+def scores_text(scores: Scores) -> str:
+    """Lay out scores as tables, with LSST's requirements below."""
+    parts = [_table(scores, POINT)]
+    if widths := [name for name in WIDTH if _any(scores, name)]:
+        parts.append(_table(scores, widths))
+    if verdicts := list(_verdicts(scores)):
+        parts.append("\n".join([LSST, *verdicts]))
+    return "\n\n".join([*parts, NOTE]) + "\n"
 
 
 def _headline(entry: Entry) -> str:
@@ -39,21 +48,22 @@ def _headline(entry: Entry) -> str:
     time = entry.time.fit_s, entry.time.predict_s
     return (
         f"{entry.method.name}: learned from {rows:,} galaxies ({entry.training.set}), "
-        f"{entry.seeds} seed(s). {mock}\n"
+        f"{entry.seeds} seed(s). {mock}".rstrip()
+        + "\n"
         f"Training {time[0]:.1f} s, forecasts {time[1]:.1f} s, {entry.memory.peak_mb:,.0f} MB"
         f" on {entry.device}."
     )
 
 
-def _any(entry: Entry, names: Sequence[str]) -> bool:
-    metrics = [part.metrics for one in entry.scores.values() for part in one.ranges.values()]
-    found = [dict(those).get(name) for those in metrics for name in names]  # type: ignore[call-overload]
+def _any(scores: Scores, name: str) -> bool:
+    metrics = [part.metrics for one in scores.values() for part in one.ranges.values()]
+    found = [dict(those).get(name) for those in metrics]  # type: ignore[call-overload]
     return any(one is not None and one.mean is not None for one in found)
 
 
-def _table(entry: Entry, names: Sequence[str]) -> str:
+def _table(scores: Scores, names: Sequence[str]) -> str:
     head = ["test set", "range", "galaxies", *(TITLES.get(name, name) for name in names)]
-    body = [row for name, one in entry.scores.items() for row in _rows(name, one, names)]
+    body = [row for name, one in scores.items() for row in _rows(name, one, names)]
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -91,9 +101,8 @@ def _transfer(entry: Entry) -> Iterator[str]:
         yield f"  {one.calibrated_on} -> {one.tested_on}: {covers}"
 
 
-def _verdicts(entry: Entry) -> Iterator[str]:
-    yield "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
-    for name, one in entry.scores.items():
+def _verdicts(scores: Scores) -> Iterator[str]:
+    for name, one in scores.items():
         found = one.ranges["cosmological"].requirements
         if not one.ranges["cosmological"].n:
             continue

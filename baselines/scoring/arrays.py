@@ -1,0 +1,85 @@
+"""Scores of forecasts in arrays, with error bars and verdicts."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.leaderboard.forecasts import SetForecasts
+from transferz.baselines.probability import Distribution, per_galaxy
+from transferz.schemas.errors import InputError
+
+
+def score_forecasts(
+    predicted: npt.ArrayLike,
+    true: npt.ArrayLike,
+    *,
+    distribution: Distribution | None = None,
+    i_mag: npt.ArrayLike | None = None,
+) -> dict[str, Any]:
+    """Score forecasts as ``transferz score`` does.
+
+    Parameters
+    ----------
+    predicted : array_like, shape (N,) or (S, N)
+        Redshifts, perhaps a row per seed; NaN where there is no forecast: those are left out.
+    true : array_like, shape (N,)
+        True redshifts.
+    distribution : Distribution, optional
+        Of the N galaxies, as of `transferz.baselines.probability`; for one row of `predicted`.
+    i_mag : array_like, shape (N,), optional
+        i magnitudes, for LSST's range.
+
+    Returns
+    -------
+    dict
+        ``n``, ``completeness``, ``ranges`` (each with ``n``, ``metrics``: ``mean``, ``spread`` and
+        ``error``, ``requirements``), ``pit`` and ``bins``.
+
+    Raises
+    ------
+    InputError
+        Where shapes differ.
+    """
+    return score_set(as_forecasts(predicted, true, distribution=distribution, i_mag=i_mag))
+
+
+def as_forecasts(
+    predicted: npt.ArrayLike,
+    true: npt.ArrayLike,
+    *,
+    distribution: Distribution | None = None,
+    i_mag: npt.ArrayLike | None = None,
+    object_id: npt.ArrayLike | None = None,
+) -> SetForecasts:
+    """Put forecasts together for scoring; takes and raises what `score_forecasts` does.
+
+    Parameters
+    ----------
+    object_id : array_like of int, shape (N,), optional
+        Ids; row numbers by default.
+    """
+    redshift = np.asarray(true, np.float32)
+    point = np.atleast_2d(np.asarray(predicted, np.float32))
+    size = redshift.size
+    _require(redshift.ndim == 1 and point.shape[1:] == (size,), "predicted", point.shape, size)
+    columns: dict[str, npt.NDArray[np.float32]] = {}
+    if distribution is not None:
+        _require(len(distribution) == size, "distribution", len(distribution), size)
+        if len(point) > 1:
+            raise InputError(f"{len(point)} seeds with one distribution; give those of one seed")
+        found = per_galaxy(distribution, redshift.astype(np.float64))
+        columns = {name: values[None].astype(np.float32) for name, values in found.items()}
+    magnitude = np.full(size, np.nan) if i_mag is None else i_mag
+    ids = np.arange(size) if object_id is None else object_id
+    return SetForecasts(
+        np.asarray(ids, np.int64), redshift, np.asarray(magnitude, np.float32), point, columns
+    )
+
+
+def _require(fits: bool, what: str, found: object, size: int) -> None:
+    if not fits:
+        raise InputError(
+            f"{what}: expected one value for each of {size} true redshifts, found {found}"
+        )

@@ -1,0 +1,142 @@
+"""``transferz score``: how good forecasts are that you have already."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transferz.baselines.argument_types import column_names
+from transferz.baselines.benchmark.printing import scores_text
+from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.leaderboard.forecasts import SetForecasts
+from transferz.baselines.scoring.arrays import as_forecasts
+from transferz.baselines.scoring.columns import Form, parse_grid, parse_quantiles
+from transferz.baselines.scoring.files import Asked, Given, read_predictions
+from transferz.baselines.scoring.labels import find_config, join_labels
+from transferz.releases import find_release
+from transferz.schemas.entries import EntryScores, rounded
+from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.scores import TESTED
+
+DESCRIPTION = """\
+Score forecasts in a table (csv, text, parquet, FITS) or a qp file, with error bars.
+
+By id, against a release:   transferz score forecasts.csv --id object_id
+Truth in the file:          transferz score forecasts.csv --true z_spec --pred z_phot
+With widths:                transferz score f.parquet --quantiles q05=0.05,q50=0.5,q95=0.95
+                            transferz score f.parquet --samples 's_*'
+                            transferz score f.parquet --pdf 'p_*' --grid 0:6:601
+"""
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; arguments and result as of `transferz.baselines.train.main`.
+
+    Raises
+    ------
+    TransferZError
+        Where the file or the arguments are not what they should be.
+    """
+    args = _parser(prog).parse_args(argv)
+    given = read_predictions(args.predictions, _asked(args))
+    name, facts, forecasts = _forecasts(args, given)
+    found = score_set(forecasts)
+    if args.plot:
+        from transferz.baselines.scoring.plots import draw  # takes matplotlib
+
+        drawn = draw(forecasts, args.plot, args.predictions.name)
+        sys.stderr.write(f"{args.plot}: {', '.join(drawn)}\n")
+    if args.json:
+        sys.stdout.write(json.dumps(facts | {"scores": found}, allow_nan=False) + "\n")
+        return 0
+    scores = EntryScores.model_validate_json(json.dumps(rounded(found)))
+    sys.stdout.write(f"{_headline(facts)}\n\n{scores_text({name: scores})}")
+    return 0
+
+
+def _parser(prog: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="the file")
+    group = parser.add_argument_group("its columns (those with well-known names are found)")
+    group.add_argument(
+        "--pred", type=column_names, metavar="COLUMN", help="forecasts; several are seeds"
+    )
+    group.add_argument("--true", metavar="COLUMN", help="true redshifts")
+    group.add_argument("--id", metavar="COLUMN", help="ids of a release's galaxies")
+    group.add_argument("--magnitude", metavar="COLUMN", help="i magnitudes, for LSST's range")
+    group.add_argument("--columns", type=column_names, help="all columns, for text without them")
+    group = parser.add_argument_group("distributions, in columns or in one column of lists")
+    form = group.add_mutually_exclusive_group()
+    form.add_argument("--samples", metavar="PATTERN", help="samples, such as 's_*'")
+    form.add_argument("--quantiles", metavar="COLUMN=LEVEL,...", help="quantiles")
+    form.add_argument("--pdf", metavar="PATTERN", help="values of a PDF on --grid")
+    group.add_argument("--grid", metavar="FROM:TO:COUNT", help="redshifts of --pdf")
+    group = parser.add_argument_group("the truth, by id")
+    group.add_argument("--release", type=Path, metavar="DIR", help="(default: the one found)")
+    group.add_argument("--config", choices=TESTED, help="(default: the one with those galaxies)")
+    parser.add_argument("--allow-missing", action="store_true", help="score those that are there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and no table")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw figures there")
+    return parser
+
+
+def _asked(args: argparse.Namespace) -> Asked:
+    if bool(args.pdf) != bool(args.grid):
+        raise ParameterError("--pdf and --grid go together")
+    if args.true and args.id:
+        raise ParameterError("--true and --id: the truth is in the file or in a release, not both")
+    form = Form(
+        args.samples,
+        parse_quantiles(args.quantiles) if args.quantiles else None,
+        args.pdf,
+        parse_grid(args.grid) if args.grid else None,
+    )
+    return Asked(args.true, args.pred, args.id, args.magnitude, form, args.columns)
+
+
+def _forecasts(args: argparse.Namespace, given: Given) -> tuple[Any, dict[str, Any], SetForecasts]:
+    """Name of the test set, what there is to say of it, and the forecasts for it."""
+    facts = {"file": str(args.predictions), "seeds": len(given.point)}
+    if given.identifiers is None:
+        return "table", facts | {"truth": "the file"}, _from_file(args, given)
+    release = find_release(args.release)
+    config = args.config or find_config(given, release)
+    facts |= {"truth": str(release), "config": config, "mock": release.mock}
+    missing = args.allow_missing
+    return (
+        config,
+        facts,
+        join_labels(given, release, config, args.predictions, allow_missing=missing),
+    )
+
+
+def _from_file(args: argparse.Namespace, given: Given) -> SetForecasts:
+    assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
+    known = np.isfinite(given.true) & (given.true > -1.0)
+    if not known.all():
+        raise InputError(
+            f"{args.predictions}: {np.count_nonzero(~known):,} of {known.size:,} rows have no true "
+            "redshift (NaN, or at most -1); leave them out"
+        )
+    missing = np.count_nonzero(~np.isfinite(given.point).all(axis=0))
+    if missing and not args.allow_missing:
+        raise InputError(
+            f"{args.predictions}: {missing:,} of {known.size:,} rows have no forecast (NaN); "
+            "forecast all, or give --allow-missing"
+        )
+    point = np.where(np.isfinite(given.point), given.point, np.nan)
+    return as_forecasts(point, given.true, distribution=given.distribution, i_mag=given.i_mag)
+
+
+def _headline(facts: dict[str, Any]) -> str:
+    mock = ", MOCK galaxies, not real ones" if facts.get("mock") else ""
+    where = f"{facts['config']}'s test split of " if "config" in facts else ""
+    return f"{facts['file']}: {facts['seeds']} seed(s); truth: {where}{facts['truth']}".replace(
+        " (MOCK galaxies, not real ones)", mock
+    )

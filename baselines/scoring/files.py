@@ -1,0 +1,192 @@
+"""Forecasts in files: tables of any kind, and qp's ensembles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from transferz.baselines.cells import as_floats
+from transferz.baselines.probability import Distribution, GridPDF, Quantiles, Samples
+from transferz.baselines.reading import open_table, read_whole, require_columns
+from transferz.baselines.scoring.columns import (
+    IDS,
+    Form,
+    find_points,
+    find_true,
+    known_by,
+)
+from transferz.schemas.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+MEDIAN = [0.5]
+
+
+POINTS_ONLY = Form()
+HDF5 = (".hdf5", ".h5", ".hdf")
+"""Endings of qp's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a user says of a file; what is None is looked for.
+
+    Attributes
+    ----------
+    true, identifier, magnitude : str or None
+        Columns of true redshifts, ids and i magnitudes.
+    points : tuple of str, or None
+        Columns of point forecasts, one per seed.
+    form : Form
+        Columns of distributions.
+    names : tuple of str, or None
+        All the columns' names, for a text table without them.
+    """
+
+    true: str | None = None
+    points: tuple[str, ...] | None = None
+    identifier: str | None = None
+    magnitude: str | None = None
+    form: Form = POINTS_ONLY
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Forecasts of N galaxies, as a file has them.
+
+    Attributes
+    ----------
+    point : ndarray, shape (S, N)
+        Redshifts; NaN where there is none.
+    distribution : Distribution or None
+        Of the galaxies.
+    identifiers : ndarray of int64, shape (N,), or None
+        Ids of a release; None where the truth is in the file.
+    true, i_mag : ndarray, shape (N,), or None
+        From the file.
+    """
+
+    point: Floats
+    distribution: Distribution | None
+    identifiers: npt.NDArray[np.int64] | None
+    true: Floats | None
+    i_mag: Floats | None
+
+
+def read_predictions(path: Path, asked: Asked) -> Given:
+    """Read forecasts, with ids or with true redshifts.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, text, parquet, FITS, or a qp ensemble in HDF5.
+    asked : Asked
+        What its columns are.
+
+    Raises
+    ------
+    InputError
+        Where it can't be read, or it is not clear what its columns are.
+    """
+    is_qp = path.suffix.lower() in HDF5
+    return _read_qp(path, asked) if is_qp else _read_table(path, asked)
+
+
+def _read_qp(path: Path, asked: Asked) -> Given:
+    """Ids and true redshifts are in its ancillary table; the point, else, is the median."""
+    from transferz.baselines.interop.qp_files import read_qp  # needs h5py or qp
+
+    found = read_qp(path)
+    point = found.point if found.point is not None else found.distribution.quantiles(MEDIAN)[:, 0]
+    ids = None if asked.true else found.object_id
+    if ids is None and found.redshift is None:
+        raise InputError(
+            f"{path} has neither object_id nor true redshifts in its ancillary table; write it "
+            "with one of them"
+        )
+    return Given(np.atleast_2d(point), found.distribution, ids, found.redshift, None)
+
+
+def _read_table(path: Path, asked: Asked) -> Given:
+    file = open_table(path, asked.names)
+    points = _points(asked, file.names, path)
+    identifier = asked.identifier or (None if asked.true else known_by(IDS, file.names))
+    true = find_true(asked.true, file.names, path) if identifier is None else asked.true
+    wide = asked.form.columns(file.names, path)
+    single = [name for name in (true, identifier, asked.magnitude) if name]
+    wanted = list(dict.fromkeys([*points, *single, *wide]))
+    require_columns(path, file.names, wanted)
+    table = read_whole(file, wanted)
+    distribution = _distribution(table, wide, asked.form, path)
+    point = np.array([as_floats(table, name, path) for name in points])
+    if not points and distribution is not None:
+        point = distribution.quantiles(MEDIAN).T
+    return Given(
+        point,
+        distribution,
+        _ids(table, identifier, path) if identifier else None,
+        as_floats(table, true, path) if true else None,
+        as_floats(table, asked.magnitude, path) if asked.magnitude else None,
+    )
+
+
+def _points(asked: Asked, there: Sequence[str], path: Path) -> list[str]:
+    """None where the median of a distribution will do."""
+    has_distribution = bool(asked.form.columns(there, path))
+    try:
+        return find_points(asked.points, there, path)
+    except InputError:
+        if has_distribution:
+            return []
+        raise
+
+
+def _distribution(
+    table: pa.Table, names: Sequence[str], form: Form, path: Path
+) -> Distribution | None:
+    if not names:
+        return None
+    values = _matrix(table, names, path)
+    try:
+        if form.quantiles:
+            return Quantiles(np.array(list(form.quantiles.values())), values)
+        if form.samples:
+            return Samples(values)
+        return GridPDF(_grid(form, values, path), values)
+    except ValueError as error:
+        raise InputError(f"{path}, columns {names[0]} ...: {error}") from None
+
+
+def _grid(form: Form, values: Floats, path: Path) -> Floats:
+    if form.grid is None or form.grid.size != values.shape[1]:
+        found = "none" if form.grid is None else str(form.grid.size)
+        raise InputError(
+            f"{path}: --grid has {found} redshifts for {values.shape[1]} values of the PDF; give "
+            "FROM:TO:COUNT with as many"
+        )
+    return form.grid
+
+
+def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
+    """Values of many columns, or of one column of lists, shape (N, M)."""
+    kind = table.schema.field(names[0]).type
+    if len(names) > 1 or not (pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)):
+        return np.column_stack([as_floats(table, name, path) for name in names])
+    rows: list[Any] = table[names[0]].to_pylist()
+    if len({len(row or ()) for row in rows}) > 1 or not rows or not rows[0]:
+        raise InputError(f"{path}: column '{names[0]}' has lists of several lengths, or none")
+    return np.array(rows, np.float64)
+
+
+def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
+    column = table[name]
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise InputError(
+            f"{path}: column '{name}' is {column.type}, expected whole numbers, none missing: "
+            "ids of 17 digits do not survive as decimal numbers"
+        )
+    return np.asarray(column.to_numpy(), np.int64)

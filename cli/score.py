@@ -1,0 +1,10 @@
+"""The command that scores forecasts."""
+
+from collections.abc import Sequence
+
+
+def score(argv: Sequence[str]) -> int:
+    """Score forecasts in a file."""
+    from transferz.baselines.scoring.command import main
+
+    return main(argv, prog="transferz score")

@@ -1,0 +1,234 @@
+"""``transferz score``: files of every kind, joined by id or with their truth, scored and drawn."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.table import Table
+
+from transferz.baselines.metrics import per_galaxy, score, score_probability
+from transferz.baselines.probability import GaussianMixture, GridPDF, Quantiles, Samples
+from transferz.baselines.scoring import score_forecasts
+from transferz.cli import main
+from transferz.releases import find_release
+from transferz.schemas import InputError, ParameterError
+
+LEVELS = {"q05": 0.05, "q16": 0.16, "q30": 0.3, "q50": 0.5, "q70": 0.7, "q84": 0.84, "q95": 0.95}
+DEVIATES = np.array([-1.6449, -0.9945, -0.5244, 0.0, 0.5244, 0.9945, 1.6449])
+
+
+@pytest.fixture(autouse=True)
+def release(tiny_release, monkeypatch):
+    monkeypatch.setenv("TRANSFERZ_RELEASE", str(tiny_release))
+    return find_release(tiny_release)
+
+
+@pytest.fixture
+def frame(release):
+    """Forecasts for GalaxiesML's test split, in another order."""
+    files = release.files()["galaxiesml"]["test"]
+    table = pd.concat([pd.read_parquet(file) for file in files])
+    rng = np.random.default_rng(3)
+    found = table[["object_id", "redshift", "i_cmodel_mag"]].reset_index(drop=True)
+    found = found.assign(z_pred=found["redshift"] + rng.normal(0.0, 0.05, len(table)))
+    return found.sample(frac=1.0, random_state=1)
+
+
+def run(capsys, *arguments):
+    assert main(["score", *map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def fails(capsys, *arguments):
+    assert main(["score", *map(str, arguments)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+def write(frame, path):
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".txt":
+        frame.to_csv(path, index=False, sep=" ")
+    elif path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        Table.from_pandas(frame).write(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f.txt", "f.parquet", "f.fits"])
+@pytest.mark.parametrize("by", ["id", "truth"])
+def test_every_format_gives_the_metrics(frame, tmp_path, capsys, name, by):
+    columns = ["object_id", "z_pred"] if by == "id" else ["redshift", "z_pred", "i_cmodel_mag"]
+    path = write(frame[columns], tmp_path / name)
+    magnitude = [] if by == "id" else ["--magnitude", "i_cmodel_mag"]
+    found = run(capsys, path, *magnitude)
+    expected = score(frame["z_pred"].to_numpy(np.float32), frame["redshift"].to_numpy(np.float32))
+    metrics = found["scores"]["ranges"]["all"]["metrics"]
+    for metric, value in expected.items():
+        assert metrics[metric]["mean"] == pytest.approx(float(value), rel=1e-4, abs=1e-9), metric
+        assert metrics[metric]["spread"] is None
+    assert metrics["scatter"]["error"] > 0
+    assert set(found["scores"]["ranges"]) == {"all", "cosmological", "lsst"}
+    assert found.get("config") == ("galaxiesml" if by == "id" else None)
+
+
+def test_the_table_says_what_it_is_of(frame, tmp_path, capsys):
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    assert main(["score", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "galaxiesml's test split of transferz 1.0.0+mock, MOCK galaxies, not real ones" in said
+    assert "LSST's requirements" in said
+    assert "bias" in said
+
+
+def test_columns_of_seeds_are_seeds(frame, tmp_path, capsys):
+    names = [f"redshift_pred_seed_{k}" for k in range(3)]
+    seeds = frame.assign(**{name: frame["z_pred"] + 0.01 * k for k, name in enumerate(names)})
+    path = write(seeds[["object_id", "redshift_pred_seed_0", *names[1:]]], tmp_path / "f.parquet")
+    found = run(capsys, path)
+    metrics = found["scores"]["ranges"]["all"]["metrics"]
+    assert found["seeds"] == 3
+    assert metrics["mse"]["spread"] > 0
+    named = run(capsys, path, "--pred", "redshift_pred_seed_1")
+    assert named["seeds"] == 1
+
+
+def distribution(kind, frame):
+    point = frame["z_pred"].to_numpy()[:, None]
+    width = 0.05
+    if kind == "samples":
+        values = point + width * np.random.default_rng(0).normal(size=(len(point), 200))
+        return values, "s_{}", ["--samples", "s_*"], Samples(values)
+    if kind == "quantiles":
+        values = point + width * DEVIATES
+        text = ",".join(f"{name}={level}" for name, level in LEVELS.items())
+        return values, None, ["--quantiles", text], Quantiles(np.array([*LEVELS.values()]), values)
+    grid = np.linspace(-0.5, 3.0, 176)
+    values = np.exp(-0.5 * ((grid - point) / width) ** 2)
+    return values, "p_{}", ["--pdf", "p_*", "--grid=-0.5:3:176"], GridPDF(grid, values)
+
+
+@pytest.mark.parametrize("kind", ["samples", "quantiles", "pdf"])
+@pytest.mark.parametrize("shape", ["columns", "lists"])
+def test_distributions_are_scored(frame, tmp_path, capsys, kind, shape):
+    values, name, options, expected = distribution(kind, frame)
+    table = frame[["object_id", "z_pred"]]
+    if shape == "lists" and kind != "quantiles":
+        table = table.assign(wide=list(values))
+        options = [options[0], "wide", *options[2:]]
+    else:
+        names = list(LEVELS) if name is None else [name.format(k) for k in range(values.shape[1])]
+        wide = pd.DataFrame(values, columns=names, index=table.index)
+        table = pd.concat([table, wide], axis=1)
+    path = write(table, tmp_path / "f.parquet")
+    found = run(capsys, path, *options)
+    true = frame["redshift"].to_numpy(np.float64)
+    columns = per_galaxy(expected, true)
+    scores = score_probability(columns, true, frame["z_pred"].to_numpy())
+    metrics = found["scores"]["ranges"]["all"]["metrics"]
+    for metric in ("crps", "cde_loss", "coverage_90", "width_68", "pit_ks"):
+        assert metrics[metric]["mean"] == pytest.approx(float(scores[metric]), rel=1e-3), metric
+        assert metrics[metric]["error"] > 0
+    assert len(found["scores"]["pit"]["all"]) == 20
+
+
+def test_without_points_the_median_is_the_point(frame, tmp_path, capsys):
+    values, name, options, expected = distribution("samples", frame)
+    names = [name.format(k) for k in range(values.shape[1])]
+    table = pd.DataFrame(values, columns=names).assign(object_id=frame["object_id"].to_numpy())
+    found = run(capsys, write(table, tmp_path / "f.parquet"), *options)
+    median = expected.quantiles([0.5])[:, 0]
+    true = frame["redshift"].to_numpy(np.float64)
+    rmse = found["scores"]["ranges"]["all"]["metrics"]["rmse"]["mean"]
+    assert rmse == pytest.approx(float(score(median, true)["rmse"]), rel=1e-4)
+
+
+def test_figures(frame, tmp_path, capsys):
+    values, _, options, _ = distribution("quantiles", frame)
+    wide = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
+    path = write(pd.concat([frame, wide], axis=1), tmp_path / "f.parquet")
+    run(capsys, path, *options, "--plot", tmp_path / "plots")
+    drawn = {one.name: one.read_bytes() for one in (tmp_path / "plots").iterdir()}
+    assert set(drawn) == {"redshift.png", "residuals.png", "pit.png", "qq.png"}
+    assert all(content.startswith(b"\x89PNG") for content in drawn.values())
+    run(capsys, path, "--plot", tmp_path / "points")
+    assert {one.name for one in (tmp_path / "points").iterdir()} == {
+        "redshift.png",
+        "residuals.png",
+    }
+
+
+def test_missing_forecasts(frame, tmp_path, capsys):
+    path = write(frame[["object_id", "z_pred"]].iloc[:60], tmp_path / "f.csv")
+    said = fails(capsys, path)
+    assert "10 ids of the 70 galaxies of galaxiesml's test split have no forecast" in said
+    assert "--allow-missing" in said
+    found = run(capsys, path, "--allow-missing")["scores"]
+    assert (found["n"], found["completeness"]) == (60, pytest.approx(60 / 70))
+    assert main(["score", str(path), "--allow-missing"]) == 0
+    assert "85.71 % complete" in capsys.readouterr().out
+    holes = frame[["redshift", "z_pred"]].copy()
+    holes.iloc[:3, 1] = np.nan
+    assert "3 of 70 rows have no forecast" in fails(capsys, write(holes, tmp_path / "h.csv"))
+
+
+def test_ids_that_are_no_test_galaxys(frame, release, tmp_path, capsys):
+    table = frame[["object_id", "z_pred"]]
+    twice = pd.concat([table, table.iloc[:2]])
+    assert "2 ids are there more than once" in fails(capsys, write(twice, tmp_path / "a.csv"))
+    unknown = pd.concat([table, pd.DataFrame({"object_id": [77], "z_pred": [0.5]})])
+    said = fails(capsys, write(unknown, tmp_path / "b.csv"))
+    assert "1 ids are of no galaxy" in said
+    assert "(77)" in said
+    learned = pd.read_parquet(release.files()["galaxiesml"]["train"][0]).iloc[:4]
+    mixed = pd.concat([table, learned[["object_id"]].assign(z_pred=0.5)])
+    said = fails(capsys, write(mixed, tmp_path / "c.csv"))
+    assert "4 ids are of galaxiesml's train split, and not to be scored" in said
+    other = pd.concat([pd.read_parquet(one) for one in release.files()["transferz"]["test"]])
+    both = pd.concat([table, other[["object_id"]].assign(z_pred=0.5)])
+    path = write(both, tmp_path / "d.csv")
+    assert run(capsys, path, "--config", "galaxiesml")["scores"]["n"] == 70
+    assert run(capsys, path, "--config", "transferz")["scores"]["completeness"] == 1.0
+
+
+def test_what_is_not_clear_is_asked(frame, tmp_path, capsys):
+    odd = write(frame.rename(columns={"z_pred": "mine"})[["object_id", "mine"]], tmp_path / "a.csv")
+    said = fails(capsys, odd)
+    assert "which column holds the forecasts" in said
+    assert "object_id, mine" in said
+    odd = write(frame[["z_pred"]], tmp_path / "b.csv")
+    assert "which column holds the true redshifts" in fails(capsys, odd)
+    path = write(frame, tmp_path / "c.csv")
+    assert "no column 'nothing'" in fails(capsys, path, "--pred", "nothing")
+    assert "--pdf and --grid go together" in fails(capsys, path, "--pdf", "p_*")
+    assert "no column like 's_*'" in fails(capsys, path, "--samples", "s_*")
+    assert "expected COLUMN=LEVEL" in fails(capsys, path, "--quantiles", "q05")
+    assert "levels that ascend" in fails(capsys, path, "--quantiles", "a=0.5,b=0.4")
+    assert "not both" in fails(capsys, path, "--true", "redshift", "--id", "object_id")
+    floats = frame.assign(object_id=frame["object_id"] + 0.5)
+    assert "expected whole numbers" in fails(capsys, write(floats, tmp_path / "d.parquet"))
+    assert "no table at" in fails(capsys, tmp_path / "none.csv")
+
+
+def test_arrays_in_python(frame):
+    true, point = frame["redshift"].to_numpy(), frame["z_pred"].to_numpy()
+    column = np.ones((len(true), 1))
+    mixture = GaussianMixture(column, point[:, None], 0.05 * column)
+    found = score_forecasts(point, true, distribution=mixture)
+    assert found["ranges"]["all"]["metrics"]["crps"]["mean"] > 0
+    assert set(found["ranges"]) == {"all", "cosmological"}
+    with pytest.raises(InputError, match="one value for each of 70 true redshifts"):
+        score_forecasts(point[:-1], true)
+    with pytest.raises(InputError, match="2 seeds with one distribution"):
+        score_forecasts(np.stack([point, point]), true, distribution=mixture)
+
+
+def test_parameter_errors_are_parameter_errors():
+    from transferz.baselines.scoring.columns import parse_grid
+
+    with pytest.raises(ParameterError, match="FROM:TO:COUNT"):
+        parse_grid("3:0:20")
