@@ -4,7 +4,8 @@ All take arrays whose last axis runs over galaxies and reduce that axis; leading
 stay. With ``dz = (z_pred - z_true) / (1 + z_true)``. Definitions: Soriano et al. 2024
 (arXiv:2411.18054) and its follow-up (arXiv:2601.17222); the loss is Tanaka et al. 2018's.
 
-Forecasts with a width: `per_galaxy` and `score_probability`, of `transferz.baselines.probability`.
+Forecasts with a width: `per_galaxy` and `score_probability`, and the forms they take, all of
+`transferz.baselines.probability`.
 
 The metrics of dz take `Residuals` in its place: then they share medians, distances and squares,
 as `score` has them do, block of seeds by block of seeds.
@@ -17,7 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.probability import PER_GALAXY as PER_GALAXY
 from transferz.baselines.probability import PROBABILITY_METRICS as PROBABILITY_METRICS
+from transferz.baselines.probability import GaussianMixture as GaussianMixture
+from transferz.baselines.probability import GridPDF as GridPDF
+from transferz.baselines.probability import Prediction as Prediction
+from transferz.baselines.probability import Quantiles as Quantiles
+from transferz.baselines.probability import Samples as Samples
 from transferz.baselines.probability import per_galaxy as per_galaxy
 from transferz.baselines.probability import pit_histogram as pit_histogram
 from transferz.baselines.probability import score_probability as score_probability

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import transferz
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.running import Cost, Ran
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set, score_transfer
 from transferz.baselines.benchmark.task import Task, calibrated
 from transferz.baselines.hardware import default_threads, describe_hardware
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.dataset.files import replace_directory
 from transferz.schemas.entries import (
     ENTRY_FILE,

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from transferz.baselines.benchmark.errors import MethodError, failure
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.memory import gpu_peak_mb, peak_mb, reset_peak, synchronise
 from transferz.baselines.benchmark.predictions import align, require_complete
 from transferz.baselines.benchmark.task import Task, TestSet
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.baselines.probability import PER_GALAXY
 
 Report = Callable[[str], None]

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.binning import MAGNITUDE_EDGES, REDSHIFT_EDGES, Bin, cut
 from transferz.baselines.bootstrap import Replicates
 from transferz.baselines.evaluation import FEWEST
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.baselines.probability import PER_GALAXY, pit_histogram
 from transferz.baselines.requirements import verdicts
 from transferz.baselines.scores import summary

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
 from transferz.baselines.leaderboard.comparing import read_run
 from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.dataset.files import replace_file
 from transferz.releases import Release
 from transferz.schemas.entries import (

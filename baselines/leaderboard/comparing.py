@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from transferz.baselines.benchmark.forecasts import Mask, SetForecasts, read_forecasts
 from transferz.baselines.bootstrap import SEED, Draws
 from transferz.baselines.leaderboard.comparison import COMPARED, CONFIDENCE, Loss, compare, loss
 from transferz.baselines.leaderboard.entries import ENTRIES
-from transferz.baselines.leaderboard.forecasts import Mask, SetForecasts, read_forecasts
 from transferz.baselines.leaderboard.record import (
     COMPARISONS_FILE,
     REMEDY,

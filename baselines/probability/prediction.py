@@ -64,6 +64,7 @@ class Prediction:
     ) -> None:
         try:
             point = _as_point(self.point)
+            _require_mixture(mixture)
             forms = [
                 None if samples is None else Samples(np.asarray(samples)),
                 _pair(Quantiles, ("levels", levels), ("quantiles", quantiles)),
@@ -118,6 +119,12 @@ def _pair(
         if name[1] is None:
             raise ValueError(f"{other[0]} is given without {name[0]}")
     return kind(np.asarray(first[1]), np.asarray(second[1]))
+
+
+def _require_mixture(mixture: object) -> None:
+    if not isinstance(mixture, GaussianMixture | None):
+        found = type(mixture).__name__
+        raise ValueError(f"mixture: expected a GaussianMixture; found {found}")
 
 
 def _only(forms: list[Distribution | None], size: int) -> Distribution | None:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.baselines.probability import Distribution, per_galaxy
 from transferz.schemas.errors import InputError
 

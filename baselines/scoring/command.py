@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.argument_types import column_names
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.printing import scores_text
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.baselines.scoring.arrays import as_forecasts
 from transferz.baselines.scoring.columns import Form, parse_grid, parse_quantiles
 from transferz.baselines.scoring.files import Asked, Given, read_predictions

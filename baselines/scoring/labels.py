@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.baselines.leaderboard.forecasts import SetForecasts
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.scoring.arrays import as_forecasts
 from transferz.baselines.scoring.files import Given
 from transferz.releases import Release

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.figures_style import GREY, STYLE, WIDTH, paper_style
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.baselines.metrics import OUTLIER_LIMIT, normalised_error
 from transferz.baselines.probability import pit_histogram
 from transferz.dataset.drawing import COLOURS, save_png

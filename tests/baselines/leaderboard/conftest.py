@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
 from transferz.baselines.bootstrap import Draws
 from transferz.baselines.leaderboard.board import read_board
 from transferz.baselines.leaderboard.comparing import write_comparisons
-from transferz.baselines.leaderboard.forecasts import SetForecasts
 from transferz.baselines.probability import PER_GALAXY, GaussianMixture, per_galaxy
 from transferz.manifest import read_manifest
 from transferz.releases import find_release

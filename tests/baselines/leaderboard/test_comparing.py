@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from transferz.baselines.benchmark.forecasts import read_forecasts
 from transferz.baselines.bootstrap import Draws
 from transferz.baselines.leaderboard.comparing import (
     compare_runs,
@@ -16,7 +17,6 @@ from transferz.baselines.leaderboard.comparing import (
     write_comparisons,
 )
 from transferz.baselines.leaderboard.comparison import COMPARED
-from transferz.baselines.leaderboard.forecasts import read_forecasts
 from transferz.baselines.leaderboard.record import comparisons_text, read_comparisons
 from transferz.schemas.entries import read_entry, write_entry
 from transferz.schemas.errors import InputError

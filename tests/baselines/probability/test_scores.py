@@ -1,28 +1,22 @@
 """Scores of each galaxy and of many: by hand, by scipy, and what a NaN does to them."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from transferz.baselines import metrics, probability
 from transferz.baselines.probability import (
     PER_GALAXY,
     PROBABILITY_METRICS,
     GaussianMixture,
     Quantiles,
     per_galaxy,
-    pit_ad,
-    pit_cvm,
-    pit_histogram,
-    pit_ks,
     score_probability,
 )
 from transferz.baselines.probability.scores import DENSITY_FLOOR
-
-pits = arrays(np.float64, st.integers(1, 60), elements=st.floats(0.001, 0.999))
-properties = settings(max_examples=60, deadline=None)
 
 
 def gaussians(sigma=0.1, size=300, seed=4):
@@ -30,45 +24,6 @@ def gaussians(sigma=0.1, size=300, seed=4):
     true = rng.uniform(0.2, 2.0, size)
     mean = true + rng.normal(0.0, 0.1, size)
     return GaussianMixture(np.ones((size, 1)), mean[:, None], np.full((size, 1), sigma)), true
-
-
-@properties
-@given(pits)
-def test_distances_from_uniform_are_scipys_statistics(pit):
-    assert pit_ks(pit) == pytest.approx(stats.kstest(pit, "uniform").statistic)
-    cvm = stats.cramervonmises(pit, "uniform").statistic if pit.size > 1 else None
-    if cvm is not None:
-        assert pit_cvm(pit) == pytest.approx(cvm / pit.size)
-    fit = stats.goodness_of_fit(
-        stats.uniform, pit, known_params={"loc": 0, "scale": 1}, statistic="ad", n_mc_samples=1
-    )
-    assert pit_ad(pit) == pytest.approx(fit.statistic / pit.size, rel=1e-6, abs=1e-9)
-
-
-def test_distances_are_those_of_the_integrals():
-    pit = np.array([0.2, 0.25, 0.9])
-    u = (np.arange(200_000) + 0.5) / 200_000
-    gap = (pit[:, None] <= u).mean(axis=0) - u
-    assert pit_cvm(pit) == pytest.approx(np.mean(gap**2), abs=1e-5)
-    assert pit_ad(pit) == pytest.approx(np.mean(gap**2 / (u * (1 - u))), abs=1e-4)
-    assert pit_ks(pit) == pytest.approx(np.abs(gap).max(), abs=1e-4)
-
-
-def test_distances_do_not_grow_with_the_sample():
-    pit = (np.arange(50) + 0.5) / 50
-    twice = np.repeat(pit, 20)
-    for distance in (pit_ks, pit_cvm, pit_ad):
-        assert distance(twice) == pytest.approx(distance(pit), abs=2e-4)
-
-
-def test_pits_of_0_and_1_stay_finite():
-    assert np.isfinite(pit_ad([0.0, 1.0])) and pit_ad([0.0, 1.0]) > 5.0
-
-
-def test_the_histogram_puts_1_in_the_last_bin_and_leaves_nan_out():
-    np.testing.assert_allclose(pit_histogram([0.0, 0.5, 1.0, np.nan], 2), [1 / 3, 2 / 3])
-    both = pit_histogram(np.array([[0.1, 0.9], [np.nan, np.nan]]), 2)
-    np.testing.assert_array_equal(both, [[0.5, 0.5], [np.nan, np.nan]])
 
 
 def test_per_galaxy_of_a_gaussian():
@@ -154,3 +109,25 @@ def test_shapes_that_differ_are_refused():
         score_probability({}, [1.0, 2.0], [1.0])
     with pytest.raises(ValueError, match="crps: expected shape"):
         score_probability({"crps": [1.0]}, [1.0, 2.0], [1.0, 2.0])
+
+
+def test_metrics_are_one_place_in_python():
+    forms = ("GaussianMixture", "GridPDF", "Prediction", "Quantiles", "Samples")
+    names = (*forms, "PER_GALAXY", "PROBABILITY_METRICS", "pit_histogram")
+    for name in (*names, "per_galaxy", "score_probability"):
+        assert getattr(metrics, name) is getattr(probability, name), name
+    true = np.array([0.5, 1.0, 1.5])
+    sharp = metrics.GaussianMixture(np.ones((3, 1)), true[:, None], np.full((3, 1), 0.1))
+    scores = metrics.score_probability(metrics.per_galaxy(sharp, true), true, true)
+    assert scores["coverage_68"] == 1.0 and metrics.score(true, true)["scatter"] == 0.0
+
+
+@pytest.mark.parametrize("first", ["metrics", "probability"])
+def test_either_imports_first_and_with_numpy_alone(first):
+    heavy = {"scipy", "pandas", "torch", "pyarrow", "pydantic", "yaml", "matplotlib", "qp"}
+    code = (
+        f"import sys, transferz.baselines.{first}; "
+        f"found = {heavy!r} & set(sys.modules); assert not found, found"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
