@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.cells import is_missing
 from transferz.baselines.probability import Distribution, per_galaxy
 from transferz.schemas.errors import InputError
 
@@ -23,11 +24,13 @@ def score_forecasts(
     Parameters
     ----------
     predicted : array_like, shape (N,) or (S, N)
-        Redshifts, perhaps a row per seed; NaN where there is no forecast: those are left out.
+        Redshifts, perhaps a row per seed. NaN, or a sentinel such as -99, is no forecast: those
+        galaxies are left out.
     true : array_like, shape (N,)
         True redshifts.
     distribution : Distribution, optional
         Of the N galaxies, as of `transferz.baselines.probability`; for one row of `predicted`.
+        Where it is missing, the point does not count either.
     i_mag : array_like, shape (N,), optional
         i magnitudes, for LSST's range.
 
@@ -62,6 +65,7 @@ def as_forecasts(
     """
     redshift = np.asarray(true, np.float32)
     point = np.atleast_2d(np.asarray(predicted, np.float32))
+    point = np.where(is_missing(point), np.float32(np.nan), point)
     size = redshift.size
     _require(redshift.ndim == 1 and point.shape[1:] == (size,), "predicted", point.shape, size)
     columns: dict[str, npt.NDArray[np.float32]] = {}
@@ -71,6 +75,7 @@ def as_forecasts(
             raise InputError(f"{len(point)} seeds with one distribution; give those of one seed")
         found = per_galaxy(distribution, redshift.astype(np.float64))
         columns = {name: values[None].astype(np.float32) for name, values in found.items()}
+        point = np.where(np.all([np.isnan(one) for one in columns.values()], axis=0), np.nan, point)
     magnitude = np.full(size, np.nan) if i_mag is None else i_mag
     ids = np.arange(size) if object_id is None else object_id
     return SetForecasts(

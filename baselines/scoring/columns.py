@@ -1,6 +1,7 @@
 """Which columns of a table of forecasts are what."""
 
 import fnmatch
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,15 @@ class Form:
         found = fnmatch.filter(there, pattern)
         if not found:
             raise InputError(f"{path} has no column like '{pattern}'; it has: {_list(there)}")
-        return found
+        return sorted(found, key=_numbered)
+
+
+def _numbered(name: str) -> list[tuple[int, str]]:
+    """Sort ``p_2`` before ``p_10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name)]
+
+
+_DIGITS = re.compile(r"(\d+)")
 
 
 def find_points(given: Sequence[str] | None, there: Sequence[str], path: Path) -> list[str]:
@@ -103,13 +112,14 @@ def find_points(given: Sequence[str] | None, there: Sequence[str], path: Path) -
     seeds = fnmatch.filter(there, SEED.format("*"))
     if seeds:
         return seeds
-    found = known_by(POINTS, there)
-    if found is None:
+    found = [name for name in there if name.lower() in POINTS]
+    if len(found) != 1:
+        there = found or there
         raise InputError(
             f"{path}: which column holds the forecasts? Name it with --pred; there are: "
             f"{_list(there)}"
         )
-    return [found]
+    return found
 
 
 def find_true(given: str | None, there: Sequence[str], path: Path) -> str:

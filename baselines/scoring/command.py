@@ -13,6 +13,7 @@ from transferz.baselines.argument_types import column_names
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.printing import scores_text
 from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.cells import is_missing
 from transferz.baselines.scoring.arrays import as_forecasts
 from transferz.baselines.scoring.columns import Form, parse_grid, parse_quantiles
 from transferz.baselines.scoring.files import Asked, Given, read_predictions
@@ -118,20 +119,21 @@ def _forecasts(args: argparse.Namespace, given: Given) -> tuple[Any, dict[str, A
 
 def _from_file(args: argparse.Namespace, given: Given) -> SetForecasts:
     assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
-    known = np.isfinite(given.true) & (given.true > -1.0)
+    known = ~is_missing(given.true) & (given.true > -1.0)
     if not known.all():
         raise InputError(
             f"{args.predictions}: {np.count_nonzero(~known):,} of {known.size:,} rows have no true "
-            "redshift (NaN, or at most -1); leave them out"
+            "redshift (NaN, a sentinel such as -99, or at most -1); leave them out"
         )
-    missing = np.count_nonzero(~np.isfinite(given.point).all(axis=0))
-    if missing and not args.allow_missing:
+    found = as_forecasts(
+        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
+    )
+    if (missing := np.count_nonzero(~found.scored)) and not args.allow_missing:
         raise InputError(
-            f"{args.predictions}: {missing:,} of {known.size:,} rows have no forecast (NaN); "
-            "forecast all, or give --allow-missing"
+            f"{args.predictions}: {missing:,} of {known.size:,} rows have no forecast (NaN, or a "
+            "sentinel such as -99); forecast all, or give --allow-missing"
         )
-    point = np.where(np.isfinite(given.point), given.point, np.nan)
-    return as_forecasts(point, given.true, distribution=given.distribution, i_mag=given.i_mag)
+    return found
 
 
 def _headline(facts: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from transferz.baselines.scoring.columns import (
     find_true,
     known_by,
 )
-from transferz.schemas.errors import InputError
+from transferz.schemas.errors import InputError, ParameterError
 
 Floats = npt.NDArray[np.float64]
 MEDIAN = [0.5]
@@ -100,9 +100,14 @@ def _read_qp(path: Path, asked: Asked) -> Given:
     """Ids and true redshifts are in its ancillary table; the point, else, is the median."""
     from transferz.baselines.interop.qp_files import read_qp  # needs h5py or qp
 
+    if asked != Asked():
+        raise ParameterError(
+            f"{path} is a qp file: its columns have names of their own, in its ancillary table "
+            "(object_id, redshift, ...); give no --pred, --true, --id, --magnitude or distribution"
+        )
     found = read_qp(path)
     point = found.point if found.point is not None else found.distribution.quantiles(MEDIAN)[:, 0]
-    ids = None if asked.true else found.object_id
+    ids = found.object_id
     if ids is None and found.redshift is None:
         raise InputError(
             f"{path} has neither object_id nor true redshifts in its ancillary table; write it "

@@ -62,10 +62,6 @@ def join_labels(
     row = order[np.minimum(place, order.size - 1)]
     there = given.identifiers[row] == ids
     point = np.where(there, given.point[:, row], np.nan)
-    missing = ids[~np.isfinite(point).all(axis=0)]
-    if not allow_missing:
-        split = f"of the {ids.size:,} galaxies of {config}'s test split have no forecast"
-        _refuse(path, missing, split, "forecast all, or give --allow-missing")
     kept = np.flatnonzero(there)
     distribution = given.distribution
     found = as_forecasts(
@@ -75,7 +71,11 @@ def join_labels(
         i_mag=i_mag[kept],
         object_id=ids[kept],
     )
-    return _spread(found, kept, ids, label, i_mag)
+    whole = _spread(found, kept, ids, label, i_mag)
+    if not allow_missing:
+        split = f"of the {ids.size:,} galaxies of {config}'s test split have no forecast"
+        _refuse(path, ids[~whole.scored], split, "forecast all, or give --allow-missing")
+    return whole
 
 
 def _spread(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDS = (0.5, 99.5)
-"""Percentiles of the redshifts and magnitudes that are shown (our choice)."""
+"""Percentiles of the redshifts that are shown (our choice)."""
 
 BINS = 12
 """Of redshift or magnitude, with equal numbers of galaxies (our choice)."""
@@ -114,12 +114,11 @@ def _residuals(known: SetForecasts, predicted: Array, true: Array) -> "Figure":
     for one, (label, values) in zip(axes, against.items(), strict=True):
         _running(one, values, dz)
         one.set(xlabel=label, ylabel="dz")
-    axes[0].legend(loc="lower left", ncols=3)
+    axes[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
     return figure
 
 
 def _running(axes: "Axes", values: Array, dz: Array) -> None:
-    low, high = np.percentile(values, ENDS)
     edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)))
     place = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, max(edges.size - 2, 0))
     bins = [place == k for k in range(max(edges.size - 1, 1)) if np.any(place == k)]
@@ -135,7 +134,7 @@ def _running(axes: "Axes", values: Array, dz: Array) -> None:
     axes.axhline(0.0, color="black", linewidth=0.5)
     for limit in (-OUTLIER_LIMIT, OUTLIER_LIMIT):
         axes.axhline(limit, color="black", linewidth=0.5, linestyle=":")
-    axes.set_xlim(low, high)
+    axes.set_xlim(min(middle), max(middle))
     reach = max(1.3 * OUTLIER_LIMIT, 1.1 * float(np.abs(spread[:, [1, 3]]).max()))
     axes.set_ylim(-reach, reach)
 

@@ -176,6 +176,37 @@ def test_missing_forecasts(frame, tmp_path, capsys):
     assert "3 of 70 rows have no forecast" in fails(capsys, write(holes, tmp_path / "h.csv"))
 
 
+def test_a_sentinel_is_no_forecast(frame, tmp_path, capsys):
+    frame.iloc[:4, frame.columns.get_loc("z_pred")] = -99.0
+    by_id = write(frame[["object_id", "z_pred"]], tmp_path / "a.csv")
+    assert "4 ids of the 70 galaxies" in fails(capsys, by_id)
+    with_truth = write(frame[["redshift", "z_pred"]], tmp_path / "b.csv")
+    assert "4 of 70 rows have no forecast" in fails(capsys, with_truth)
+    assert run(capsys, with_truth, "--allow-missing")["scores"]["n"] == 66
+
+
+def test_a_missing_distribution_is_a_missing_forecast(frame, tmp_path, capsys):
+    values, name, options, _ = distribution("pdf", frame)
+    values[:5] = np.nan
+    names = [name.format(k) for k in range(values.shape[1])]
+    wide = pd.DataFrame(values, columns=names, index=frame.index)
+    path = write(pd.concat([frame[["object_id", "z_pred"]], wide], axis=1), tmp_path / "a.parquet")
+    assert "5 ids of the 70 galaxies" in fails(capsys, path, *options)
+    found = run(capsys, path, *options, "--allow-missing")["scores"]
+    assert found["n"] == 65
+    assert found["ranges"]["all"]["metrics"]["crps"]["mean"] > 0
+
+
+def test_numbered_columns_are_taken_by_their_numbers(frame, tmp_path, capsys):
+    values, name, options, _ = distribution("pdf", frame)
+    names = [name.format(k) for k in range(values.shape[1])]
+    wide = pd.DataFrame(values, columns=names, index=frame.index)
+    table = pd.concat([frame[["object_id", "z_pred"]], wide], axis=1)
+    ordered = run(capsys, write(table, tmp_path / "a.parquet"), *options)["scores"]
+    by_name = table[["object_id", "z_pred", *sorted(names)]]
+    assert run(capsys, write(by_name, tmp_path / "b.parquet"), *options)["scores"] == ordered
+
+
 def test_ids_that_are_no_test_galaxys(frame, release, tmp_path, capsys):
     table = frame[["object_id", "z_pred"]]
     twice = pd.concat([table, table.iloc[:2]])
@@ -200,6 +231,8 @@ def test_what_is_not_clear_is_asked(frame, tmp_path, capsys):
     said = fails(capsys, odd)
     assert "which column holds the forecasts" in said
     assert "object_id, mine" in said
+    two = write(frame.assign(z_phot=0.5), tmp_path / "two.csv")
+    assert "Name it with --pred; there are: z_pred, z_phot" in fails(capsys, two)
     odd = write(frame[["z_pred"]], tmp_path / "b.csv")
     assert "which column holds the true redshifts" in fails(capsys, odd)
     path = write(frame, tmp_path / "c.csv")
