@@ -1,44 +1,83 @@
-"""What the documents say can be done can be done."""
+"""What the documents say can be done can be done: every code block is run, or excused by name."""
 
 import argparse
-import itertools
 import re
-import shlex
+import shutil
+import sys
+import tomllib
 from pathlib import Path
+from statistics import NormalDist
 
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from documents import (
+    DOCUMENTS,
+    NOT_PRINTED,
+    NOT_RUN,
+    ROOT,
+    excuse,
+    read_blocks,
+    shape,
+    shortened,
+    without_environment,
+)
+from releases import remake
 
+from transferz.baselines import evaluation
+from transferz.baselines.bootstrap import DRAWS, SEED_DRAWS
+from transferz.baselines.interop import write_qp
+from transferz.baselines.leaderboard import comparing, entries
+from transferz.baselines.leaderboard.comparison import CONFIDENCE, SIGNIFICANCE
+from transferz.baselines.metrics import METRICS
+from transferz.baselines.probability import PER_GALAXY, PROBABILITY_METRICS, GridPDF
+from transferz.baselines.probability.quantiles import FEWEST_LEVELS
+from transferz.baselines.probability.samples import THINNED
+from transferz.baselines.probability.uniformity import BINS
+from transferz.baselines.reference import conformal
+from transferz.baselines.requirements import LIMITS
 from transferz.cli import main
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
-OTHERS = ("git", "sha256sum", "md5sum", "hf", "pip", "export", "python", "unzip", "tar")
-BLOCK = re.compile(r"```(bash|python)\n(.*?)```", re.DOTALL)
+LANGUAGES = {"bash", "python", "text", "yaml", "toml", ""}
+PROGRAMS = ("make", "dvc", "transferz", "python")
+BLOCKS = read_blocks()
+COMMANDS = [words for block in BLOCKS for words in block.commands()]
 
 
-def blocks(language):
-    """The code blocks of all documents, with continued lines joined."""
-    found = []
-    for path in DOCUMENTS:
-        for kind, text in BLOCK.findall(path.read_text(encoding="utf-8")):
-            if kind == language:
-                found.append((path.name, text.replace("\\\n", " ")))
-    return found
+def of_language(*languages):
+    return [block for block in BLOCKS if block.language in languages]
 
 
-def commands():
-    lines = [
-        (name, line.split("#")[0]) for name, text in blocks("bash") for line in text.splitlines()
-    ]
-    return [(name, shlex.split(line)) for name, line in lines if line.strip()]
+RUN = sorted({block.document for block in of_language("bash", "python")})
+QUANTILES = (0.05, 0.16, 0.5, 0.84, 0.95)
+DVC = ("repro", "dag", "metrics", "plots", "pull", "push", "remote", "status")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_and_pictures_are_there(path):
     for target in LINK.findall(path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_block_says_what_it_is(block):
+    assert block.language in LANGUAGES
+    for words in block.commands():
+        program = without_environment(words)[0]
+        assert program in PROGRAMS
+        assert program == "transferz" or excuse(words), (
+            f"'{' '.join(words)}' is neither run nor excused"
+        )
+
+
+def test_every_excuse_is_needed():
+    used = set(map(excuse, COMMANDS))
+    assert set(NOT_RUN) - used == set()
+    texts = [block.text for block in BLOCKS if block.language == "text"]
+    assert [one for one in NOT_PRINTED if not any(text.startswith(one) for text in texts)] == []
 
 
 class Parsed(Exception):
@@ -56,10 +95,9 @@ def only_parse(monkeypatch):
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
 
 
-@pytest.mark.parametrize(("document", "command"), commands())
-def test_commands_exist_and_take_these_arguments(document, command, only_parse):
-    words = list(itertools.dropwhile(lambda word: "=" in word, command))  # the environment's part
-    program, *arguments = words
+@pytest.mark.parametrize("words", [*filter(excuse, COMMANDS)], ids=" ".join)
+def test_a_command_that_is_not_run_exists_and_takes_these_arguments(words, only_parse):
+    program, *arguments = without_environment(words)
     if program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif program == "dvc":
@@ -68,7 +106,8 @@ def test_commands_exist_and_take_these_arguments(document, command, only_parse):
         with pytest.raises(Parsed):
             main(arguments)
     else:
-        assert program in OTHERS
+        script = arguments[0] if arguments[0] != "-m" else f"{arguments[1].replace('.', '/')}.py"
+        assert (ROOT / script.removeprefix("transferz/")).is_file()
 
 
 def test_an_argument_that_a_command_does_not_take_is_found(only_parse):
@@ -80,7 +119,7 @@ def test_an_argument_that_a_command_does_not_take_is_found(only_parse):
 
 def check_dvc(command, *arguments):
     """Subcommands that there are; targets that are stages, their outputs or pipelines."""
-    assert command in ("repro", "dag", "metrics", "plots", "pull", "push", "remote", "status")
+    assert command in DVC
     if command in ("repro", "pull", "push"):
         targets = [word for word in arguments if not word.startswith("-")]
         assert [one for one in targets if not is_target(one)] == []
@@ -92,21 +131,165 @@ def is_target(word):
     return there or word.startswith(("data/", "surveys/"))  # an output; or a pipeline to be built
 
 
-PYTHON = sorted({name for name, _ in blocks("python")})
+@pytest.fixture(scope="module")
+def given(small_release, tmp_path_factory):
+    """A folder with what a reader has who follows the documents: releases, and tables."""
+    folder = tmp_path_factory.mktemp("given")
+    shutil.copytree(small_release, folder / "data/mock/release/transferz")
+    shutil.copytree(small_release, folder / "OLD")
+    remake(small_release, folder / "NEW", version="1.0.1", mock=True)
+    for survey in ("authors", "cosmos2020"):
+        remake(small_release, folder / f"data/{survey}/release/transferz")
+    for name, split in (("TABLE", "test"), ("TRAINING", "train")):
+        table = pq.read_table(next(small_release.glob(f"combo/{split}-*.parquet")))
+        pq.write_table(table, folder / f"{name}.parquet")
+    write_stand_ins(small_release, folder)
+    write_forecasts(small_release, folder)
+    run = ("--seeds", "1", "--release", str(small_release), "--quiet")
+    assert main(["benchmark", "median", *run, "--out", str(folder / "runs/median")]) == 0
+    (folder / "entries/mock").mkdir(parents=True)
+    shutil.copyfile(folder / "runs/median/entry.yaml", folder / "entries/mock/median.yaml")
+    return folder
 
 
-@pytest.mark.parametrize("document", PYTHON)
-def test_the_python_examples_run(document, tiny_release, monkeypatch, tmp_path):
-    """A document's examples, as written and in order, on a release the environment names."""
-    monkeypatch.setenv("TRANSFERZ_RELEASE", str(tiny_release))
+def write_stand_ins(release, folder):
+    """Tables in the layouts of those of real galaxies, of a release's mock rows; with gaps."""
+    rows = pq.read_table(next(release.glob("combo/train-*.parquet"))).to_pandas()[:400]
+    egs, cgs, mjy = (
+        pd.DataFrame({name: rows["redshift"]}) for name in ("redshift", "zspec", "redshift")
+    )
+    for band in "grizy":
+        egs[band] = rows[f"{band}_cmodel_mag"]
+        flux = 10.0 ** (-0.4 * egs[band])
+        cgs[f"f_hsc/{band}HSC.pb"] = 3.631e-20 * flux
+        cgs[f"ferr_hsc/{band}HSC.pb"] = 3.631e-22 * flux
+        mjy[f"subaru.suprime.{band.replace('y', 'Y')}"] = 3.631e6 * flux
+        mjy[f"subaru.suprime.{band.replace('y', 'Y')}_err"] = 3.631e4 * flux
+    egs.loc[::10, "y"] = -99.0
+    for name, table in (
+        ("egs_ugrizy_redshift.csv.gz", egs),
+        ("cosmos2020_lephare100_cgs.csv", cgs[:40]),
+        ("cosmos2020_classic_specz_zge2p5_mJy.csv.gz", mjy[:40]),
+    ):
+        table.to_csv(folder / name, index_label="id")
+
+
+def write_forecasts(release, folder):
+    """Forecasts of all kinds for a test split: labels with noise of a known width."""
+    paths = sorted(release.glob("galaxiesml/test-*.parquet"))
+    rows = pd.concat([pq.read_table(path).to_pandas() for path in paths], ignore_index=True)
+    true, rng, width = rows["redshift"].to_numpy(np.float64), np.random.default_rng(0), 0.1
+    point, again = true + rng.normal(0.0, width, (2, len(true)))
+    found = pd.DataFrame({"object_id": rows["object_id"], "z_pred": point})
+    found.to_csv(folder / "forecasts.csv", index=False)
+    columns = {"z_spec": true, "z_phot": point, "z_phot_2": again, "i": rows["i_cmodel_mag"]}
+    pd.DataFrame(columns).to_csv(folder / "catalogue.csv", index=False)
+    normal = NormalDist()
+    quantiles = {f"q{100 * q:02.0f}": point + width * normal.inv_cdf(q) for q in QUANTILES}
+    drawn = point[:, None] + rng.normal(0.0, width, (len(point), 50))
+    pdf = np.exp(-0.5 * ((np.linspace(0.0, 4.0, 81) - point[:, None]) / width) ** 2)
+    wide = {
+        f"{name}_{k}": one
+        for name, many in (("s", drawn), ("p", pdf))
+        for k, one in enumerate(many.T)
+    }
+    pd.DataFrame({**found, **quantiles, **wide}).to_parquet(folder / "forecasts.parquet")
+    grid = GridPDF(np.linspace(0.0, 4.0, 81), pdf)
+    write_qp(folder / "ensemble.hdf5", grid, object_id=rows["object_id"], point=point)
+
+
+@pytest.fixture
+def reader(given, monkeypatch, tmp_path):
+    """The reader's own copy of `given`, as the working directory, and a release to load."""
+    folder = shutil.copytree(given, tmp_path / "reader")
+    monkeypatch.setenv("TRANSFERZ_RELEASE", str(folder / "data/mock/release/transferz"))
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    for text in (text for name, text in blocks("python") if name == document):
-        exec(compile(text, document, "exec"), names)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)  # as Python itself does it
+    for module in (entries, comparing):  # the checkout's own are not the reader's to change
+        monkeypatch.setattr(module, "ENTRIES", folder / "entries")
+    yield folder
+    for name, module in [*sys.modules.items()]:  # a method of one document is none of another's
+        if str(getattr(module, "__file__", None)).startswith(str(folder)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("document", RUN)
+def test_the_blocks_of_a_document_run_in_order(document, reader, capsys):
+    names, printed = {}, ""
+    for block in (block for block in BLOCKS if block.document == document):
+        if block.file:
+            Path(block.file).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            exec(compile(block.text, str(block), "exec"), names)
+        elif block.language == "bash":
+            printed = "".join(run(words, capsys) for words in block.commands())
+        elif block.language == "text" and not block.text.startswith(tuple(NOT_PRINTED)):
+            assert not_printed(block.text, printed) == [], printed
     if document == "README.md":
         assert set(names["ds"]) == {"train", "validation", "calibration", "test"}
         assert len(names["test"]) > 0
+
+
+def run(words, capsys):
+    """Run a command, unless it is excused; return what it printed."""
+    if excuse(words):
+        return ""
+    capsys.readouterr()
+    status = main(shortened(words))
+    out, err = capsys.readouterr()
+    assert status == 0, f"{' '.join(words)}: {err}"
+    return out
+
+
+def not_printed(text, printed):
+    """Lines of a text that look like none of those that were printed."""
+    lines = [line for line in text.splitlines() if line.strip() and line.strip() != "..."]
+    return [line for line in lines if not shape(line).search(printed)]
+
+
+def test_a_text_that_is_not_printed_is_found():
+    printed = "config  galaxies  bias\ntransferz  70  -0.0123 ± 0.0045\n"
+    assert not_printed("config  galaxies   bias\n\ntransferz  1,706  0.1 ± 0.2", printed) == []
+    other = "config  galaxies  scatter"
+    assert not_printed(other, printed) == [other]
+
+
+@pytest.mark.parametrize(
+    "block", [one for one in BLOCKS if one.language in ("yaml", "toml")], ids=str
+)
+def test_yaml_and_toml_can_be_read(block):
+    read = yaml.safe_load if block.language == "yaml" else tomllib.loads
+    assert read(block.text)
+
+
+@pytest.mark.parametrize("block", of_language(""), ids=str)
+def test_the_folders_that_are_listed_are_there(block):
+    listed = [line.split()[0] for line in block.text.splitlines() if not line.startswith(" ")]
+    assert len(listed) > 3
+    assert [one for one in listed if not (ROOT / one).is_dir()] == []
+
+
+def test_the_metrics_that_are_described_are_those_there_are():
+    text = " ".join((ROOT / "docs/numbers.md").read_text(encoding="utf-8").split())
+    names = (*METRICS, *PROBABILITY_METRICS, *PER_GALAXY)
+    assert [name for name in names if f"`{name}`" not in text] == []
+    said = (
+        f"{DRAWS.resamples} times (our choice",
+        f"{DRAWS.resamples * SEED_DRAWS:,} quotients: {DRAWS.resamples} resamples",
+        f"over {comparing.DRAWS.resamples} resamples",
+        f"corrected p ≥ {SIGNIFICANCE}",
+        f"and the {CONFIDENCE:.0%} interval".replace("%", " %"),
+        f"fewer than {evaluation.FEWEST} galaxies",
+        f"fewer than {conformal.FEWEST} calibration galaxies",
+        f"fewer than {FEWEST_LEVELS} levels",
+        f"more than {THINNED} samples",
+        f"histogram has {BINS} bins",
+        f"| `bias` | abs < {LIMITS['bias']} |",
+        f"| `scatter` | < {LIMITS['scatter']} |",
+        f"| `outlier_rate_3sigma` | < {LIMITS['outlier_rate_3sigma']:.0%} |".replace("%", " %"),
+    )
+    assert [one for one in said if one not in text] == []
 
 
 def test_citation_and_version_agree():
