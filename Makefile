@@ -101,7 +101,7 @@ docs: repro
 
 # The documentation as a site, in site/.
 site: $(STAMP)
-	mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) .typecheck build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

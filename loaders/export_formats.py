@@ -1,4 +1,4 @@
-"""Rows and their declaration as a VOTable, FITS or ECSV file, through astropy."""
+"""Rows and their declaration as a VOTable, FITS or ECSV file, or as the HDF5 that RAIL reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from transferz.schemas.column import Column, Table
-from transferz.schemas.errors import SchemaError
+from transferz.schemas.errors import InputError, SchemaError
+from transferz.schemas.photometry import BANDS, OBJECT_ID, error_name, magnitude_name
 from transferz.schemas.votable import longest_strings, votable_description, votable_document
 
 if TYPE_CHECKING:
@@ -78,11 +79,54 @@ def write_ecsv(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
         found.write(file, format="ascii.ecsv")
 
 
+RAIL_GROUP = "photometry"
+"""The group that RAIL's stages read (``hdf5_groupname``)."""
+
+RAIL_NAMES = {
+    OBJECT_ID.name: "object_id",
+    "redshift": "redshift",
+    **{magnitude_name(band): f"mag_{band}_lsst" for band in BANDS},
+    **{error_name(band): f"mag_err_{band}_lsst" for band in BANDS},
+}
+"""Our columns, by the names that RAIL's stages look for."""
+
+
+def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
+    """Write the HDF5 layout that RAIL's stages read by default.
+
+    It is a group ``photometry`` of the ids, the redshift labels, and magnitudes and their errors in
+    *grizy*, in the names that RAIL gives LSST's (``mag_g_lsst``, ``mag_err_g_lsst`` ...); they are
+    HSC's still. What else a release has, no stage of RAIL reads, and is left out. A null is NaN.
+
+    Parameters are those of `write_votable`; the notes are attributes of the file. `table` declares
+    the units and descriptions, which are attributes of the columns.
+
+    Raises
+    ------
+    InputError
+        If h5py is not installed.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise InputError("HDF5 needs the package 'h5py': pip install h5py") from None
+
+    with h5py.File(path, "w") as file:
+        file.attrs.update(notes)
+        for name, theirs in RAIL_NAMES.items():
+            values = rows[name].to_numpy()
+            written = file.create_dataset(f"{RAIL_GROUP}/{theirs}", data=values)
+            column = table[name]
+            about = {"name": name, "unit": column.unit, "description": column.description}
+            written.attrs.update({key: value for key, value in about.items() if value})
+
+
 WRITERS: dict[str, Writer] = {
     ".vot": write_votable,
     ".xml": write_votable,
     ".fits": write_fits,
     ".ecsv": write_ecsv,
+    ".hdf5": write_rail,
 }
 """By the ending of the file's name."""
 

@@ -1,6 +1,7 @@
-"""A config of a release as one VOTable, FITS or ECSV file, for TOPCAT and its like.
+"""A config of a release as one VOTable, FITS or ECSV file, for TOPCAT and its like, or for RAIL.
 
-The columns of the file are those of the release, described by the same declaration, and ``split``.
+The columns of the file are those of the release, described by the same declaration, and ``split``;
+in RAIL's HDF5, those that its stages read.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def export(
 ) -> Export:
     """Write a config as one file that astronomers' tools read: units, UCDs, descriptions, nulls.
 
+    Or, in HDF5, as the group ``photometry`` that RAIL's stages read (`write_rail`).
+
     Every value is exact. A null is one in VOTable and ECSV (astropy's VOTable reader makes the
     empty string of a null text); in FITS it is NaN in a float column, the column's ``TNULL`` in an
     integer one and the empty string, as FITS has no other. Magnitudes are in ``mag``, and their
@@ -82,7 +85,7 @@ def export(
     release : Release
         The release.
     out : Path
-        The file; its ending says the format: .vot or .xml, .fits, .ecsv.
+        The file; its ending says the format: .vot or .xml, .fits, .ecsv, .hdf5.
     config : str
         One of the release's configs.
     splits : sequence of str

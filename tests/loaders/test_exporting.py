@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +34,8 @@ from transferz.schemas.frames import arrow_schema
 from transferz.schemas.votable import votable_description, votable_unit
 
 FORMATS = ("vot", "fits", "ecsv")
+"""Those that hold every column."""
+
 FIRST_NAME = "SURVEY-000000"
 
 
@@ -184,7 +187,7 @@ def test_the_votable_is_valid_and_says_where_its_rows_are_from(release, tmp_path
     assert found.get_first_table()._fields[1].ref == "icrs"
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", (*FORMATS, "hdf5"))
 def test_a_mock_warns_in_every_format_and_another_does_not(
     release, release_builder, tmp_path, ending
 ):
@@ -224,7 +227,7 @@ def test_splits_come_in_the_order_asked_for_all_shards_of_each(release):
     assert written.rows["split"][0].as_py() == "test"
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", (*FORMATS, "hdf5"))
 def test_the_same_rows_give_the_same_bytes(release, tmp_path, ending):
     first, second = tmp_path / f"first.{ending}", tmp_path / f"second.{ending}"
     for out in (first, second):
@@ -273,7 +276,7 @@ def test_a_failed_export_leaves_nothing_behind(release, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"out": "table.csv"}, InputError, r"expected one of \.vot, \.xml, \.fits, \.ecsv"),
+        ({"out": "table.csv"}, InputError, r"expected one of \.vot, \.xml, \.fits, \.ecsv, \.hdf5"),
         ({"config": "images"}, ReleaseError, "no config 'images'; it has: transferz"),
         ({"splits": ["tset"]}, ReleaseError, "no split 'tset'; it has: train"),
     ],
@@ -326,7 +329,39 @@ def test_the_command_writes_what_it_says(release, tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
-def test_importing_the_exporter_does_not_import_astropy():
-    code = "import sys, transferz.exporting; print('astropy' in sys.modules)"
+def test_rails_layout_has_what_its_stages_read_exact(release, tmp_path):
+    """pz-rail-base 2.0: `hdf5_groupname`, `bands`, `err_bands`, `redshift_col`, `id_col`."""
+    written = export(release, tmp_path / "rail.hdf5", splits=["validation", "test"])
+    theirs = {"object_id": "object_id", "redshift": "redshift"}
+    for band in "grizy":
+        theirs[f"mag_{band}_lsst"] = f"{band}_cmodel_mag"
+        theirs[f"mag_err_{band}_lsst"] = f"{band}_cmodel_magsigma"
+    with h5py.File(tmp_path / "rail.hdf5") as file:
+        assert list(file) == ["photometry"] and set(file["photometry"]) == set(theirs)
+        for name, ours in theirs.items():
+            column = file["photometry"][name]
+            assert column.dtype == EXPORTED[ours].dtype and column.shape == (130,)
+            assert column[()].tolist() == written.rows[ours].to_pylist()
+            assert column.attrs["name"] == ours
+        assert file["photometry/mag_g_lsst"].attrs["unit"] == "mag(AB)"
+        assert dict(file.attrs) == written.notes()
+
+
+def test_rails_layout_is_read_by_the_library_that_rail_reads_with(release, tmp_path):
+    tables_io = pytest.importorskip("tables_io", reason="qp-prob is not installed")
+    written = export(release, tmp_path / "rail.hdf5", splits=["test"])
+    found = tables_io.read(str(tmp_path / "rail.hdf5"))["photometry"]
+    assert np.array_equal(found["mag_i_lsst"], written.rows["i_cmodel_mag"].to_numpy())
+
+
+def test_without_h5py_hdf5_is_refused_and_nothing_left(release, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(InputError, match=r"HDF5 needs .* pip install h5py"):
+        export(release, tmp_path / "rail.hdf5", splits=["test"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_the_exporter_imports_neither_astropy_nor_h5py():
+    code = "import sys, transferz.exporting; print({'astropy', 'h5py'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == "set()"

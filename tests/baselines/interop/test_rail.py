@@ -3,6 +3,7 @@
 RAIL is looked for in this interpreter, or in the one that ``TRANSFERZ_RAIL_PYTHON`` names.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -69,3 +70,15 @@ def test_rails_forecasts_are_scored(estimated):
     assert scores["coverage_68"] < scores["coverage_90"]
     points = metrics.score(found.point, found.redshift)
     assert float(points["scatter"]) < 0.1
+
+
+def test_transferz_score_scores_them(estimated, tiny_release, capsys):
+    command = ["score", str(estimated), "--release", str(tiny_release), "--json"]
+    assert main(command) == 0
+    said = json.loads(capsys.readouterr().out)
+    found = read_qp(estimated)
+    points = metrics.score(found.point, found.redshift)
+    scored = said["scores"]["ranges"]["all"]["metrics"]
+    assert (said["config"], said["scores"]["completeness"]) == (CONFIG, 1.0)
+    assert scored["scatter"]["mean"] == pytest.approx(float(points["scatter"]), rel=1e-4)
+    assert scored["crps"]["error"] > 0

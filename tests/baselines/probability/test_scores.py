@@ -63,12 +63,12 @@ def test_scores_worked_by_hand():
         "pit": [0.1, 0.9], "crps": [0.1, 0.3], "cde_loss": [-1.0, 3.0], "log_score": [0.0, 1.0],
         "low_68": [0.9, 1.5], "high_68": [1.1, 1.7], "low_90": [0.8, 1.0], "high_90": [1.2, 1.8],
     }  # fmt: skip
-    scores = score_probability(columns, [1.1, 1.0], [1.0, 1.6])  # 68 %: σ = 0.1, both times
+    scores = score_probability(columns, [1.1, 1.0], [1.35, 1.35])  # 68 %: σ = 0.1, both times
     assert tuple(scores) == PROBABILITY_METRICS
     assert scores["crps"] == pytest.approx(0.2) and scores["cde_loss"] == pytest.approx(1.0)
     assert scores["coverage_68"] == 0.5 and scores["coverage_90"] == 1.0  # ends count
     assert scores["width_68"] == pytest.approx(0.2) and scores["width_90"] == pytest.approx(0.6)
-    assert scores["outlier_rate_3sigma_width"] == 0.5  # 0.1 and 0.6 from the truth
+    assert scores["outlier_rate_3sigma_width"] == 0.5  # 2.5 and 3.5 σ
     assert scores["pit_ks"] == pytest.approx(0.4)
 
 
