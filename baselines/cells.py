@@ -24,7 +24,7 @@ TEXT, INTEGER, FLOAT = pa.string(), pa.int64(), pa.float64()
 Floats = npt.NDArray[np.float64]
 
 
-def is_missing(values: Floats) -> npt.NDArray[np.bool_]:
+def is_missing(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
     """Where a magnitude or redshift is NaN, infinite or a sentinel."""
     return ~(np.abs(values) < SENTINEL)  # NaN compares false
 
