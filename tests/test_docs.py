@@ -27,7 +27,8 @@ from documents import (
 from releases import remake
 
 from transferz.baselines import evaluation
-from transferz.baselines.bootstrap import DRAWS, SEED_DRAWS
+from transferz.baselines.benchmark import forecasts
+from transferz.baselines.bootstrap import DRAWS, SEED_DRAWS, Draws
 from transferz.baselines.interop import write_qp
 from transferz.baselines.leaderboard import comparing, entries
 from transferz.baselines.leaderboard.comparison import CONFIDENCE, SIGNIFICANCE
@@ -129,6 +130,14 @@ def is_target(word):
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     there = word in stages or (ROOT / word).is_file()
     return there or word.startswith(("data/", "surveys/"))  # an output; or a pipeline to be built
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_resamples():
+    """Error bars from fewer resamples: quicker, and no document is about their last digits."""
+    before, forecasts.DRAWS = forecasts.DRAWS, Draws(20)
+    yield
+    forecasts.DRAWS = before
 
 
 @pytest.fixture(scope="module")

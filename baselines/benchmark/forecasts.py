@@ -69,8 +69,9 @@ class SetForecasts:
         own = self.object_id[rows], self.redshift[rows], self.i_mag[rows]
         return SetForecasts(*own, self.point[:, rows], columns)
 
-    def replicate(self, draws: Draws = DRAWS) -> Replicates:
+    def replicate(self, draws: Draws | None = None) -> Replicates:
         """Score the galaxies and resamples of them, by all metrics that the columns allow."""
+        draws = draws or DRAWS
         true = self.redshift.astype(np.float64)
         found = replicate(self.point, true, draws=draws)
         if not self.columns:

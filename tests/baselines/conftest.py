@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from transferz.baselines.bootstrap import Draws
+
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # `training_reference`
 
 
@@ -15,3 +17,13 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_resamples():
+    """Error bars of the benchmark from fewer resamples: no test is about their last digits."""
+    forecasts = pytest.importorskip("transferz.baselines.benchmark.forecasts")
+    before = forecasts.DRAWS
+    forecasts.DRAWS = Draws(20)
+    yield
+    forecasts.DRAWS = before
