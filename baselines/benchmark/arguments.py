@@ -7,7 +7,7 @@ from pathlib import Path
 from transferz.baselines.argument_types import column_names, positive
 from transferz.baselines.arguments import fractions
 from transferz.baselines.benchmark.benchmarking import SEEDS
-from transferz.baselines.benchmark.task import TRAINING_SETS
+from transferz.baselines.benchmark.training_file import TRAINING_SETS
 from transferz.baselines.experiment import FRACTIONS
 from transferz.schemas.entries import method_key
 from transferz.schemas.errors import ParameterError

@@ -8,6 +8,7 @@ from transferz.baselines.benchmark.outcome import Outcome, make_outcome
 from transferz.baselines.benchmark.running import Report, run_method
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.releases import Release, find_release
+from transferz.schemas.errors import ParameterError
 
 SEEDS = 5
 """Trainings of a method (our choice: enough for a spread, few enough for slow methods)."""
@@ -63,6 +64,10 @@ def benchmark(
     TransferZError
         Where method, training set, bands or forecasts are not what they should be.
     """
+    if seeds < 1:
+        raise ParameterError(f"seeds: expected at least 1, found {seeds}")
+    if isinstance(data, Task) and (train or bands):
+        raise ParameterError("train and bands choose from a release; a Task has chosen already")
     found = method if isinstance(method, Method) else load_method(method)
     task = data if isinstance(data, Task) else _task(data, found, train, bands)
     ran = run_method(found, task, range(seeds), allow_missing=allow_missing, report=report)

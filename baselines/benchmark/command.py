@@ -15,6 +15,7 @@ from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.experiment import FRACTIONS
 from transferz.releases import find_release
 from transferz.schemas.entries import ENTRY_FILE, FORECASTS_FILE
+from transferz.schemas.errors import TransferZError
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -80,11 +81,20 @@ def _task(args: Namespace, method: Method) -> Task:
 
 
 def _list() -> int:
-    methods = {name: load_method(name) for name in installed_methods()}
-    width = max(map(len, methods), default=0)
-    for name, method in methods.items():
-        sys.stdout.write(f"{name:<{width}}  {method.name} (learns from {method.train})\n")
+    names = list(installed_methods())
+    width = max(map(len, names), default=0)
+    for name in names:
+        sys.stdout.write(f"{name:<{width}}  {_described(name)}\n")
     return 0
+
+
+def _described(name: str) -> str:
+    """One line; a method that can't be loaded does not hide the others."""
+    try:
+        method = load_method(name)
+    except TransferZError as error:
+        return f"can't be loaded: {str(error).splitlines()[0]}"
+    return f"{method.name} (learns from {method.train})"
 
 
 def _report(text: str) -> None:

@@ -122,6 +122,11 @@ def installed_methods() -> dict[str, EntryPoint]:
 
 
 def _class_of(module: str, name: str) -> type[Any]:
+    if module.startswith(".") or "/" in module or module.endswith(".py") or not module:
+        better = f"{Path(module).stem or 'module'}:{name}"
+        raise ParameterError(
+            f"'{module}' is a path; a method is named as package.module:Class, such as {better}"
+        )
     if str(Path.cwd()) not in sys.path:  # stays: the method may import more when it is called
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -159,8 +164,7 @@ def _installed(name: str) -> type[Any]:
             f"no installed method is called '{name}'; there are: {', '.join(points) or 'none'}; "
             "a class of your own is named as package.module:Class"
         )
-    module, _, attribute = points[name].value.partition(":")
-    return _class_of(module, attribute)
+    return _class_of(points[name].module, points[name].attr)
 
 
 def _check(method: Method) -> None:

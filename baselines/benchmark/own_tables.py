@@ -10,12 +10,15 @@ import pandas as pd
 
 from transferz.baselines.benchmark.tables import (
     CONFIG,
+    I_BANDS,
     ID,
     error_name,
     magnitude_column,
+    ordered,
     photometry,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
+from transferz.baselines.benchmark.training_file import refuse_shared
 from transferz.baselines.experiment import (
     FRACTIONS,
     Columns,
@@ -27,13 +30,11 @@ from transferz.baselines.tables import Sample
 from transferz.schemas.catalogues import SPLITS
 from transferz.schemas.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.photometry import magnitude_name
 
 TABLE, TEST_TABLE = "table", "test_table"
 """What its test part, and a further table, are called."""
 
 LEARNED = ("train", "validation", "calibration")
-I_NAMES = (magnitude_name("i"), "i_mag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,10 @@ def from_own_tables(
     if not there:
         raise InputError(f"{table.path}: no row is left to test on; give other --fractions")
     bands = tuple(map(magnitude_column, table.bands))
-    if test_table:
-        learned = pd.concat([part for name, part in parts.items() if name in LEARNED])
-        _refuse_shared(learned, parts[tests[TEST_TABLE]], bands, table.path, test_table.path)
+    learned = pd.concat([part for name, part in parts.items() if name in LEARNED])
+    for name, part in there.items():
+        of = table if name == TABLE else test_table
+        refuse_shared(learned, parts[part], bands, str(table.path), f"{of and of.path}'s test part")
     calibration = {name: parts["calibration"] for name in there if "calibration" in parts}
     return Task(
         bands,
@@ -121,19 +123,6 @@ def from_own_tables(
         describe_training(TABLE, parts["train"], parts["validation"]),
         _data(made, table, test_table, {name: len(parts[part]) for name, part in there.items()}),
     )
-
-
-def _refuse_shared(
-    learned: pd.DataFrame, tested: pd.DataFrame, bands: Sequence[str], path: Path, test_path: Path
-) -> None:
-    """Refuse a test table with galaxies that are learned from: with the same photometry."""
-    names = list(bands)
-    shared = tested[names].merge(learned[names].drop_duplicates(), on=names)
-    if len(shared):
-        raise InputError(
-            f"{test_path}: {len(shared):,} of {len(tested):,} rows have the very magnitudes of "
-            f"rows of {path} that are learned from; leave them out of one of the two"
-        )
 
 
 def _require_errors(table: OwnTable | None) -> None:
@@ -149,7 +138,8 @@ def _frame(sample: Sample, table: OwnTable) -> pd.DataFrame:
     bands = list(map(magnitude_column, table.bands))
     names = bands + [error_name(band) for band in bands][: len(table.errors)]
     frame = pd.DataFrame(sample.magnitudes, columns=names)
-    return frame.assign(**{ID: _ids(sample), "redshift": sample.redshift, CONFIG: TABLE})
+    known = frame.assign(**{ID: _ids(sample), "redshift": sample.redshift, CONFIG: TABLE})
+    return ordered(known, bands)
 
 
 def _ids(sample: Sample) -> Any:
@@ -161,7 +151,7 @@ def _ids(sample: Sample) -> Any:
 
 
 def _test_set(frame: pd.DataFrame, bands: Sequence[str]) -> TestSet:
-    i_band = next((name for name in I_NAMES if name in bands), None)
+    i_band = next((name for name in I_BANDS if name in bands), None)
     i_mag = frame[i_band] if i_band else pd.Series(np.nan, index=frame.index)
     redshift = frame["redshift"].to_numpy(np.float32)
     return TestSet(photometry(frame, bands), redshift, i_mag.to_numpy(np.float32))

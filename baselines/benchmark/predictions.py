@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.errors import MethodError
+from transferz.baselines.benchmark.leaks import first_ids
+from transferz.baselines.cells import is_missing
 from transferz.baselines.probability import PER_GALAXY, Distribution, Prediction, per_galaxy
-
-SHOWN = 5
-"""Of the ids that are wrong, how many an error names."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -123,7 +122,7 @@ def require_complete(
     MethodError
         Where some are missing, or all.
     """
-    missing = np.isnan(point)
+    missing = is_missing(point)
     if scores:
         missing = missing | np.all([np.isnan(values) for values in scores.values()], axis=0)
     if missing.all() and len(missing):
@@ -132,7 +131,7 @@ def require_complete(
         _refuse(
             identifiers[missing],
             what,
-            f"of {len(point):,} without a forecast (missing or NaN)",
+            f"of {len(point):,} without a forecast (missing, NaN or a sentinel such as -99)",
             "forecast all, or score the others with --allow-missing",
         )
     return np.where(missing, np.nan, point)
@@ -145,6 +144,5 @@ def _repeated(identifiers: Ints) -> Ints:
 
 def _refuse(identifiers: Ints, what: str, fault: str, remedy: str) -> None:
     if count := len(identifiers):
-        first = ", ".join(map(str, identifiers[:SHOWN].tolist()))
-        more = ", ..." if count > SHOWN else ""
-        raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}{more}); {remedy}")
+        first = first_ids(identifiers)
+        raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}); {remedy}")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,12 +164,15 @@ def _calibrated(
     found = {}
     for name, table in task.calibration.items():
         report(f"{method.name}: calibrating for {name}")
-        for seed, one in _distinct(seeds, fitted):
+        copies = {id(one): deepcopy(one) for _, one in _distinct(seeds, fitted)}
+        ready = [copies[id(one)] for one in fitted]  # so no calibration builds on another
+        for seed, one in _distinct(seeds, ready):
             with _call(f"{method.name}: calibrate on '{name}', seed {seed}", cost, "calibrate_s"):
                 one.calibrate(table.copy())
         for tested, test in task.tests.items():
+            clock = cost if tested == name else Cost()  # other methods forecast each set once
             found[name, tested] = _forecast(
-                method, fitted, seeds, test, tested, cost, allow_missing
+                method, ready, seeds, test, tested, clock, allow_missing
             )
     return found
 

@@ -7,11 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from transferz.schemas.errors import InputError
+from transferz.schemas.photometry import magnitude_name
 
 ID = "object_id"
 CONFIG = "config"
 MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
 """How the names of magnitudes and of their errors end; those of a release do."""
+
+I_BANDS = (magnitude_name("i"), "i_mag")
+"""What the i magnitude may be called."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,3 +84,19 @@ def photometry(table: pd.DataFrame, bands: Sequence[str]) -> pd.DataFrame:
     """
     seen = [ID, *bands, *(name for name in map(error_name, bands) if name in table.columns)]
     return pd.DataFrame({name: table[name].to_numpy(copy=True) for name in seen})
+
+
+def ordered(table: pd.DataFrame, bands: Sequence[str]) -> pd.DataFrame:
+    """Put ids, magnitudes and errors first, as `photometry` has them; then all else.
+
+    So a method finds the same bands in the same places when it learns and when it forecasts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        N galaxies.
+    bands : sequence of str
+        Columns of magnitudes.
+    """
+    first = list(photometry(table.iloc[:0], bands).columns)
+    return table[[*first, *(name for name in table.columns if name not in first)]]

@@ -16,8 +16,14 @@ import pyarrow.parquet as pq
 
 from transferz.baselines.benchmark.leak_objects import read_objects
 from transferz.baselines.benchmark.leaks import refuse_leaks
-from transferz.baselines.benchmark.tables import CONFIG, ID, error_name, photometry
-from transferz.baselines.reading import open_table, read_whole
+from transferz.baselines.benchmark.tables import CONFIG, ID, ordered, photometry
+from transferz.baselines.benchmark.training_file import (
+    FILE,
+    TRAINING_SETS,
+    is_wanted,
+    read_training_file,
+    refuse_shared,
+)
 from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.schemas import RELEASE
@@ -27,16 +33,12 @@ from transferz.schemas.files import file_digest
 from transferz.schemas.photometry import BANDS, magnitude_name
 from transferz.schemas.results import Data
 
-TRAINING_SETS = ("transferz", "galaxiesml", "combo", "transferz+galaxiesml")
-"""Training sets of a release; any other is a file."""
-
 TESTED = ("transferz", "galaxiesml")
 """Configs on whose test splits every method is scored."""
 
 FILE_VALIDATION = "combo"
 """Whose validation split goes with a training set from a file (our choice)."""
 
-FILE = "file"
 TEST, CALIBRATION = "test", "calibration"
 
 
@@ -139,6 +141,9 @@ def from_release(
     }
     tests = {config: _test_set(release, config, columns) for config in TESTED}
     name = training if table is None else FILE
+    if table is not None:
+        for config, test in tests.items():
+            refuse_shared(sets[0], test.table, columns, training, f"{config}'s test split")
     facts = describe_training(name, sets[0], sets[1], table)
     configs = [*TESTED, *(training.split("+") if table is None else [FILE_VALIDATION])]
     return Task(columns, sets[0], sets[1], calibration, tests, facts, describe(release, configs))
@@ -160,35 +165,6 @@ def release_bands(bands: Sequence[str] | None) -> tuple[str, ...]:
     if len(set(columns)) < len(columns):
         raise ParameterError(f"--bands: a band is named twice, found {','.join(wanted)}")
     return columns
-
-
-def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
-    """Read a training set in a release's columns from a table of one's own.
-
-    Raises
-    ------
-    InputError
-        Where it can't be read, or lacks ids, the bands or redshifts.
-    """
-    if not path.exists():
-        raise ParameterError(
-            f"--train: expected {', '.join(TRAINING_SETS)} or a file, found '{path}', which is none"
-        )
-    file = open_table(path)
-    needed = [ID, *bands, "redshift"]
-    if absent := [name for name in needed if name not in file.names]:
-        raise InputError(
-            f"{path} has no column {', '.join(absent)}; a training set has those of a release: "
-            f"{', '.join(needed)}, and more if it likes"
-        )
-    ours = [name for name in file.names if name in RELEASE.names and _wanted(name, bands)]
-    frame: pd.DataFrame = read_whole(file, ours).to_pandas()
-    values = frame[[*bands, "redshift"]].to_numpy(np.float64)
-    if bad := int((~np.isfinite(values)).any(axis=1).sum()):
-        raise InputError(
-            f"{path}: {bad} of {len(frame)} rows lack a magnitude or redshift; drop them"
-        )
-    return frame.assign(**{CONFIG: FILE})
 
 
 def describe(release: Release, configs: Sequence[str]) -> Data:
@@ -246,21 +222,14 @@ def _test_set(release: Release, config: str, bands: Sequence[str]) -> TestSet:
 
 def _read(release: Release, config: str, split: str, bands: Sequence[str]) -> pd.DataFrame:
     files = release.require(config, [split])[split]
-    names = [name for name in RELEASE.names if _wanted(name, bands)]
+    names = [name for name in RELEASE.names if is_wanted(name, bands)]
     try:
         tables = [
             pq.read_table(path, columns=names, page_checksum_verification=True) for path in files
         ]
     except (OSError, ValueError) as error:
         raise InputError(f"can't read {files[0]}: {error}; build the release again") from None
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    return frame
-
-
-def _wanted(name: str, bands: Sequence[str]) -> bool:
-    """Whether a column is that of a band that is wanted, or of none."""
-    others = [magnitude_name(band) for band in BANDS if magnitude_name(band) not in bands]
-    return name not in others and name not in map(error_name, others)
+    return ordered(pa.concat_tables(tables).to_pandas(), bands)
 
 
 def _rows(table: pd.DataFrame) -> dict[str, int]:

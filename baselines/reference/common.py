@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from transferz.baselines.benchmark.tables import ERROR_END, MAGNITUDE_END
 from transferz.baselines.metrics import loss, normalised_error
 from transferz.schemas.errors import InputError
 
@@ -58,13 +57,6 @@ def features(table: pd.DataFrame, bands: Sequence[str]) -> Floats:
     require_bands(table, bands, f"it was trained on {', '.join(bands)}")
     magnitudes = table[[*bands]].to_numpy(np.float64)
     return np.column_stack([magnitudes, -np.diff(magnitudes, axis=1)])
-
-
-def photometry(table: pd.DataFrame) -> pd.DataFrame:
-    """What a method may see when it forecasts: ids, magnitudes and their errors."""
-    ends = (MAGNITUDE_END, ERROR_END)
-    seen = [name for name in table.columns if name == "object_id" or str(name).endswith(ends)]
-    return table[seen]
 
 
 def labels(table: pd.DataFrame) -> Floats:

@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from transferz.baselines.benchmark.tables import I_BANDS, band_columns, photometry
 from transferz.baselines.binning import MAGNITUDE_EDGES
 from transferz.baselines.probability import Prediction
 from transferz.baselines.probability.scores import INTERVALS
-from transferz.baselines.reference.common import Floats, labels, photometry, scale
+from transferz.baselines.reference.common import Floats, labels, scale
 from transferz.schemas.errors import InputError
-from transferz.schemas.photometry import magnitude_name
 
 CITATION = "Lei et al. 2018, JASA 113, 1094; arXiv:2601.17222"
 
@@ -36,8 +36,6 @@ SHARES = tuple(high - low for low, high in zip(LEVELS, LEVELS[::-1], strict=True
 
 FEWEST = 200
 """Calibration galaxies of a magnitude bin at least; sparser ones are merged (our choice)."""
-
-I_BAND = (magnitude_name("i"), "i_mag")
 
 
 class SplitConformal:
@@ -59,6 +57,12 @@ class SplitConformal:
     train = "combo"
     version = "1"
     citation = CITATION
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Learn from what the method learns from, unless the subclass says otherwise."""
+        super().__init_subclass__(**options)
+        if "around" in cls.__dict__ and "train" not in cls.__dict__:
+            cls.train = getattr(cls.around, "train", cls.train)
 
     def __init__(self, method: Any = None) -> None:
         self.method = self.around() if method is None else method
@@ -151,7 +155,7 @@ class SplitConformalByMagnitude(SplitConformal):
 
 def points(method: Any, table: pd.DataFrame) -> Floats:
     """A method's points, shape (N,), in the table's order; it is shown no label."""
-    prediction = method.predict(photometry(table))
+    prediction = method.predict(photometry(table, band_columns(table)))
     if prediction.object_id is None:
         return np.asarray(prediction.point, np.float64)
     by_id = pd.Series(prediction.point, index=prediction.object_id)
@@ -193,9 +197,9 @@ def merge_sparse(edges: Floats, counts: npt.NDArray[np.int64], least: int) -> Fl
 
 def i_magnitudes(table: pd.DataFrame) -> Floats:
     """Magnitudes in the i band, shape (N,); raise an `InputError` where there is no such column."""
-    for name in I_BAND:
+    for name in I_BANDS:
         if name in table.columns:
             return table[name].to_numpy(np.float64)
     raise InputError(
-        f"bins of magnitude need an i band, {' or '.join(I_BAND)}; found {[*table.columns]}"
+        f"bins of magnitude need an i band, {' or '.join(I_BANDS)}; found {[*table.columns]}"
     )

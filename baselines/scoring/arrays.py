@@ -43,7 +43,7 @@ def score_forecasts(
     Raises
     ------
     InputError
-        Where shapes differ.
+        Where shapes differ, a true redshift is missing, or all forecasts are.
     """
     return score_set(as_forecasts(predicted, true, distribution=distribution, i_mag=i_mag))
 
@@ -65,9 +65,10 @@ def as_forecasts(
     """
     redshift = np.asarray(true, np.float32)
     point = np.atleast_2d(np.asarray(predicted, np.float32))
-    point = np.where(is_missing(point), np.float32(np.nan), point)
     size = redshift.size
     _require(redshift.ndim == 1 and point.shape[1:] == (size,), "predicted", point.shape, size)
+    require_truth(redshift, "true")
+    point = np.where(is_missing(point), np.float32(np.nan), point)
     columns: dict[str, npt.NDArray[np.float32]] = {}
     if distribution is not None:
         _require(len(distribution) == size, "distribution", len(distribution), size)
@@ -76,11 +77,30 @@ def as_forecasts(
         found = per_galaxy(distribution, redshift.astype(np.float64))
         columns = {name: values[None].astype(np.float32) for name, values in found.items()}
         point = np.where(np.all([np.isnan(one) for one in columns.values()], axis=0), np.nan, point)
-    magnitude = np.full(size, np.nan) if i_mag is None else i_mag
-    ids = np.arange(size) if object_id is None else object_id
-    return SetForecasts(
-        np.asarray(ids, np.int64), redshift, np.asarray(magnitude, np.float32), point, columns
-    )
+    magnitude = np.asarray(np.full(size, np.nan) if i_mag is None else i_mag, np.float32)
+    magnitude = np.where(is_missing(magnitude), np.float32(np.nan), magnitude)
+    ids = np.asarray(np.arange(size) if object_id is None else object_id, np.int64)
+    for name, values in (("i_mag", magnitude), ("object_id", ids)):
+        _require(values.shape == (size,), name, values.shape, size)
+    return SetForecasts(ids, redshift, magnitude, point, columns)
+
+
+def require_truth(true: npt.NDArray[Any], what: str) -> None:
+    """Check that there are true redshifts, and that each is one.
+
+    Raises
+    ------
+    InputError
+        Where one is NaN, a sentinel such as -99, or at most -1, or there is none at all.
+    """
+    known = ~is_missing(true) & (true > -1.0)
+    if not known.size:
+        raise InputError(f"{what}: there is no galaxy to score")
+    if not known.all():
+        raise InputError(
+            f"{what}: {np.count_nonzero(~known):,} of {known.size:,} rows have no true redshift "
+            "(NaN, a sentinel such as -99, or at most -1); leave them out"
+        )
 
 
 def _require(fits: bool, what: str, found: object, size: int) -> None:

@@ -13,8 +13,7 @@ from transferz.baselines.argument_types import column_names
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.printing import scores_text
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.cells import is_missing
-from transferz.baselines.scoring.arrays import as_forecasts
+from transferz.baselines.scoring.arrays import as_forecasts, require_truth
 from transferz.baselines.scoring.columns import Form, parse_grid, parse_quantiles
 from transferz.baselines.scoring.files import Asked, Given, read_predictions
 from transferz.baselines.scoring.labels import find_config, join_labels
@@ -45,6 +44,10 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     args = _parser(prog).parse_args(argv)
     given = read_predictions(args.predictions, _asked(args))
     name, facts, forecasts = _forecasts(args, given)
+    if not forecasts.scored.any():
+        raise InputError(f"{args.predictions}: all forecasts are missing (NaN or a sentinel)")
+    if args.plot:
+        make_folder(args.plot)
     found = score_set(forecasts)
     if args.plot:
         from transferz.baselines.scoring.plots import draw  # takes matplotlib
@@ -106,6 +109,8 @@ def _forecasts(args: argparse.Namespace, given: Given) -> tuple[Any, dict[str, A
     facts = {"file": str(args.predictions), "seeds": len(given.point)}
     if given.identifiers is None:
         return "table", facts | {"truth": "the file"}, _from_file(args, given)
+    if args.magnitude:
+        raise ParameterError("--magnitude: the release has it; give it where the truth is --true")
     release = find_release(args.release)
     config = args.config or find_config(given, release)
     facts |= {"truth": str(release), "config": config, "mock": release.mock}
@@ -119,21 +124,30 @@ def _forecasts(args: argparse.Namespace, given: Given) -> tuple[Any, dict[str, A
 
 def _from_file(args: argparse.Namespace, given: Given) -> SetForecasts:
     assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
-    known = ~is_missing(given.true) & (given.true > -1.0)
-    if not known.all():
-        raise InputError(
-            f"{args.predictions}: {np.count_nonzero(~known):,} of {known.size:,} rows have no true "
-            "redshift (NaN, a sentinel such as -99, or at most -1); leave them out"
-        )
+    require_truth(given.true, str(args.predictions))
     found = as_forecasts(
         given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
     )
     if (missing := np.count_nonzero(~found.scored)) and not args.allow_missing:
         raise InputError(
-            f"{args.predictions}: {missing:,} of {known.size:,} rows have no forecast (NaN, or a "
-            "sentinel such as -99); forecast all, or give --allow-missing"
+            f"{args.predictions}: {missing:,} of {given.true.size:,} rows have no forecast (NaN, "
+            "or a sentinel such as -99); forecast all, or give --allow-missing"
         )
     return found
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder for figures, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        Where that can't be.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--plot {path} can't be made: {error.strerror}") from None
 
 
 def _headline(facts: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ MEDIAN = [0.5]
 
 
 POINTS_ONLY = Form()
+RUN_COLUMNS = {"config", "seed", "point"}
 HDF5 = (".hdf5", ".h5", ".hdf")
 """Endings of qp's files."""
 
@@ -118,6 +119,11 @@ def _read_qp(path: Path, asked: Asked) -> Given:
 
 def _read_table(path: Path, asked: Asked) -> Given:
     file = open_table(path, asked.names)
+    if set(file.names) >= RUN_COLUMNS:
+        raise InputError(
+            f"{path} is what `transferz benchmark` wrote: its scores are in entry.yaml beside it, "
+            "and `transferz leaderboard --entries` shows them"
+        )
     points = _points(asked, file.names, path)
     identifier = asked.identifier or (None if asked.true else known_by(IDS, file.names))
     true = find_true(asked.true, file.names, path) if identifier is None else asked.true

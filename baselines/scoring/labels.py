@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.leaks import first_ids
 from transferz.baselines.scoring.arrays import as_forecasts
 from transferz.baselines.scoring.files import Given
 from transferz.releases import Release
@@ -17,9 +18,6 @@ from transferz.schemas.photometry import magnitude_name
 from transferz.schemas.scores import TESTED
 
 TEST = "test"
-SHOWN = 5
-"""Of the ids that are wrong, how many an error names."""
-
 Ints = npt.NDArray[np.int64]
 
 
@@ -154,6 +152,4 @@ def find_config(given: Given, release: Release) -> str:
 
 def _refuse(path: Path, identifiers: npt.NDArray[np.generic], fault: str, remedy: str) -> None:
     if count := len(identifiers):
-        first = ", ".join(map(str, identifiers[:SHOWN].tolist()))
-        more = ", ..." if count > SHOWN else ""
-        raise InputError(f"{path}: {count:,} ids {fault} ({first}{more}); {remedy}")
+        raise InputError(f"{path}: {count:,} ids {fault} ({first_ids(identifiers)}); {remedy}")

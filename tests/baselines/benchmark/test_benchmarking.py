@@ -265,6 +265,73 @@ def test_bands_can_be_left_out(release, Linear):
         benchmark(Counts, release, bands=["u"])
 
 
+@pytest.mark.parametrize("source", ["release", "file"])
+def test_bands_are_in_the_same_places_in_fit_and_predict(release, Linear, tmp_path, source):
+    """Also where they are asked for in another order, or a file has them in another."""
+    seen = []
+
+    class Spy(Linear):
+        def fit(self, train, validation, *, seed):
+            seen.extend([list(train.columns)[:7], list(validation.columns)[:7]])
+            super().fit(train, validation, seed=seed)
+
+        def predict(self, table):
+            seen.append(list(table.columns))
+            return super().predict(table)
+
+    table = pd.read_parquet(release.files()["combo"]["train"][0])
+    table[table.columns[::-1]].to_parquet(tmp_path / "reversed.parquet")
+    train = "combo" if source == "release" else str(tmp_path / "reversed.parquet")
+    found = benchmark(Spy, release, seeds=1, train=train, bands=["z", "g", "i"])
+    assert len(seen) == 4
+    assert all(columns == seen[0] for columns in seen)
+    assert seen[0][1:4] == ["z_cmodel_mag", "g_cmodel_mag", "i_cmodel_mag"]
+    ordered = benchmark(Linear, release, seeds=1, train="combo", bands=["g", "i", "z"])
+    ours, theirs = (one.forecasts["galaxiesml"].point for one in (found, ordered))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+
+
+def test_each_calibration_starts_from_the_fitted_method(release, Linear):
+    class Shifted(Linear):
+        shift = 0.0
+
+        def calibrate(self, calibration):
+            self.shift += np.median(calibration["redshift"] - self.predict(calibration).point)
+
+        def predict(self, table):
+            return Prediction(super().predict(table).point + self.shift)
+
+    found = benchmark(Shifted, release, seeds=1).forecasts["galaxiesml"].point
+    plain = Linear()
+    task = from_release(release, "combo", calibrates=True)
+    plain.fit(task.training, task.validation, seed=0)
+    calibration = task.calibration["galaxiesml"]
+    shift = np.median(calibration["redshift"] - plain.predict(calibration).point)
+    expected = plain.predict(task.tests["galaxiesml"].table).point + shift
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+
+
+def test_a_sentinel_is_no_forecast(release, Linear):
+    class Sentinel(Linear):
+        def predict(self, table):
+            point = super().predict(table).point
+            point[:7] = -99.0
+            return Prediction(point)
+
+    with pytest.raises(MethodError, match="7 galaxies of 70 without a forecast"):
+        benchmark(Sentinel, release, seeds=1)
+    found = benchmark(Sentinel, release, seeds=1, allow_missing=True)
+    assert found.entry.scores["transferz"].completeness == 0.9
+
+
+def test_arguments_that_can_have_no_effect_are_refused(release, Linear):
+    task = from_release(release, "combo")
+    with pytest.raises(ParameterError, match="a Task has chosen already"):
+        benchmark(Linear, task, train="transferz")
+    with pytest.raises(ParameterError, match="at least 1, found 0"):
+        benchmark(Linear, task, seeds=0)
+
+
 @pytest.mark.parametrize("train", ["transferz", "galaxiesml", "transferz+galaxiesml"])
 def test_training_sets(release, Linear, train):
     entry = benchmark(Linear, release, seeds=1, train=train).entry
@@ -294,6 +361,16 @@ def test_a_file_with_test_galaxies_is_refused(release, Linear, tmp_path, by):
     path = tmp_path / "mine.parquet"
     pd.concat([train, stolen]).to_parquet(path)
     with pytest.raises(InputError, match=rf"test.*1 by {by}.*check-leak"):
+        benchmark(Linear, release, seeds=1, train=str(path))
+
+
+def test_a_file_of_renumbered_test_galaxies_without_positions_is_refused(release, Linear, tmp_path):
+    files = release.files()["transferz"]["test"]
+    stolen = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    stolen = stolen.drop(columns=["ra", "dec", "group_id"]).assign(object_id=np.arange(70) + 1)
+    path = tmp_path / "mine.parquet"
+    stolen.to_parquet(path)
+    with pytest.raises(InputError, match=r"70 of the 70 galaxies of transferz's test split"):
         benchmark(Linear, release, seeds=1, train=str(path))
 
 

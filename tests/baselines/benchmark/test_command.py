@@ -3,7 +3,9 @@
 import pytest
 
 from transferz.baselines.argument_types import positive
+from transferz.baselines.benchmark import command
 from transferz.cli import main
+from transferz.schemas import ParameterError
 from transferz.schemas.entries import read_entry
 
 METHOD = """
@@ -86,12 +88,31 @@ def test_the_installed_methods_are_listed(capsys):
         ),
         (["median", "--replace"], "--replace is about --out"),
         (["constant_method:Nothing"], "no class 'Nothing'; its classes: Broken, Constant"),
+        (
+            ["./constant_method.py:Constant"],
+            "a path; a method is named as package.module:Class, such as constant_method:Constant",
+        ),
         (["no_such_name"], "no installed method is called 'no_such_name'"),
     ],
 )
 def test_arguments_that_do_not_fit(here, capsys, arguments, said):
     assert main(["benchmark", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_one_method_that_cant_be_loaded_does_not_hide_the_others(capsys, monkeypatch):
+    real = command.load_method
+
+    def load(name):
+        if name == "trees":
+            raise ParameterError(f"no module for '{name}'")
+        return real(name)
+
+    monkeypatch.setattr(command, "load_method", load)
+    assert main(["benchmark", "--list"]) == 0
+    said = capsys.readouterr().out
+    assert "can't be loaded: no module for 'trees'" in said
+    assert "Training median" in said
 
 
 def test_a_number_of_seeds_is_positive():

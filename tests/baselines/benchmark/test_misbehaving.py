@@ -156,13 +156,13 @@ def test_a_crash_says_which_call_it_was_and_keeps_its_traceback(task, call):
 def test_calibration_is_of_the_set_that_is_tested(task):
     class Calibrated(Fine):
         def calibrate(self, calibration):
-            self.value = float(calibration["object_id"].iloc[0])
+            self.value = float(calibration["object_id"].iloc[0]) / 1000.0
 
     ran = run_method(load_method(Calibrated), task, range(2))
-    assert set(ran.forecasts["table"].point.ravel()) == {5000.0}
-    assert set(ran.forecasts["test_table"].point.ravel()) == {6000.0}
-    assert set(ran.transfer["table", "test_table"].point.ravel()) == {5000.0}
-    assert set(ran.transfer["test_table", "table"].point.ravel()) == {6000.0}
+    assert set(ran.forecasts["table"].point.ravel()) == {5.0}
+    assert set(ran.forecasts["test_table"].point.ravel()) == {6.0}
+    assert set(ran.transfer["table", "test_table"].point.ravel()) == {5.0}
+    assert set(ran.transfer["test_table", "table"].point.ravel()) == {6.0}
 
 
 def test_fit_seeds_must_return_a_method_per_seed(task):

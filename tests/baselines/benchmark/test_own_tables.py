@@ -70,8 +70,17 @@ def test_a_further_table_with_galaxies_that_are_learned_from_is_refused(path, tm
     shared = pd.concat([pd.read_csv(path).iloc[:40], pd.read_csv(write(tmp_path / "b.csv", 40, 2))])
     shared.to_csv(tmp_path / "shared.csv", index=False)
     further = OwnTable(tmp_path / "shared.csv", BANDS, "z")
-    with pytest.raises(InputError, match=r"shared.csv: \d+ of 80 rows have the very magnitudes"):
+    with pytest.raises(InputError, match=r"of the 80 galaxies of .*shared\.csv's test"):
         from_own_tables(OwnTable(path, BANDS, "z"), further)
+
+
+def test_the_same_galaxy_under_two_ids_is_refused(path, tmp_path):
+    table = pd.read_csv(path)
+    twice = pd.concat([table, table.assign(number=table["number"] + 1_000_000)])
+    twice.to_csv(tmp_path / "twice.csv", index=False)
+    with pytest.raises(InputError, match="learned from under another id"):
+        from_own_tables(OwnTable(tmp_path / "twice.csv", BANDS, "z", identifier="number"))
+    from_own_tables(OwnTable(tmp_path / "twice.csv", BANDS, "z"))  # split by magnitudes: together
 
 
 def test_an_error_for_each_band(path):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transferz.baselines.benchmark.tables import band_columns, photometry
 from transferz.baselines.probability import Prediction, per_galaxy, score_probability
 from transferz.baselines.reference import conformal
-from transferz.baselines.reference.common import photometry
 from transferz.baselines.reference.conformal import (
     LEVELS,
     SHARES,
@@ -79,7 +79,7 @@ def survey(count, seed, *, noise=0.03, growth=0.0):
 
 def intervals(method, table):
     """Ends of the intervals, shape (N, 4)."""
-    return method.predict(photometry(table)).distribution.quantiles(LEVELS)
+    return method.predict(seen(table)).distribution.quantiles(LEVELS)
 
 
 def coverage(method, table):
@@ -111,7 +111,7 @@ def test_on_fresh_exchangeable_galaxies_the_intervals_hold_what_they_promise(kin
 
 def test_the_scores_of_the_benchmark_see_the_same_coverage():
     method, test = calibrated(Plain, survey(500, 1)), survey(400, 2)
-    found, redshift = method.predict(photometry(test)), test["redshift"].to_numpy()
+    found, redshift = method.predict(seen(test)), test["redshift"].to_numpy()
     scores = score_probability(per_galaxy(found.distribution, redshift), redshift, found.point)
     wide, narrow = coverage(method, test).mean(axis=1)
     assert scores["coverage_90"] == pytest.approx(wide)
@@ -257,7 +257,7 @@ def test_every_seed_has_a_method_of_its_own():
 
 def test_there_are_no_intervals_before_calibration():
     with pytest.raises(InputError, match="Plain has no intervals before it is calibrated"):
-        Plain().predict(photometry(survey(5, 0)))
+        Plain().predict(seen(survey(5, 0)))
 
 
 def test_bins_of_magnitude_need_an_i_band():
@@ -288,3 +288,22 @@ def test_trees_with_conformal_intervals(galaxies, monkeypatch):
         assert kind.train == "combo"
         assert kind.citation
         assert kind.version
+
+
+def seen(table):
+    """What a method may see when it forecasts."""
+    return photometry(table, band_columns(table))
+
+
+def test_it_learns_from_what_its_method_learns_from():
+    class Narrow(Plain):
+        train = "galaxiesml"
+
+    class Around(SplitConformal):
+        around = Narrow
+
+    class Chosen(SplitConformal):
+        around = Narrow
+        train = "combo"
+
+    assert (Around.train, Chosen.train, SplitConformal.train) == ("galaxiesml", "combo", "combo")

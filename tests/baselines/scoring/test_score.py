@@ -247,6 +247,32 @@ def test_what_is_not_clear_is_asked(frame, tmp_path, capsys):
     assert "no table at" in fails(capsys, tmp_path / "none.csv")
 
 
+def test_nothing_to_score_is_said(frame, tmp_path, capsys):
+    table = frame[["redshift", "z_pred"]]
+    assert "there is no galaxy to score" in fails(capsys, write(table[:0], tmp_path / "a.parquet"))
+    empty = write(table.assign(z_pred=np.nan), tmp_path / "b.parquet")
+    assert "all forecasts are missing" in fails(capsys, empty, "--allow-missing", "--plot", "x")
+    absurd = write(table.assign(redshift=-99.0), tmp_path / "c.csv")
+    assert "70 of 70 rows have no true redshift" in fails(capsys, absurd)
+    path = write(table, tmp_path / "d.csv")
+    assert "--plot" in fails(capsys, path, "--plot", path)
+
+
+def test_a_missing_magnitude_is_not_a_bright_one(frame, tmp_path, capsys):
+    faint = frame["i_cmodel_mag"] > 23.0
+    holes = frame.assign(i=frame["i_cmodel_mag"].where(~faint, -99.0))
+    path = write(holes[["redshift", "z_pred", "i"]], tmp_path / "a.csv")
+    found = run(capsys, path, "--magnitude", "i")["scores"]["ranges"]["lsst"]["n"]
+    inside = (frame["redshift"] > 0.3) & (frame["redshift"] < 3.0)
+    assert found == int((inside & ~faint).sum())
+
+
+def test_a_runs_own_forecasts_are_known(tmp_path, capsys):
+    columns = {"config": ["transferz"], "object_id": [1], "seed": [0], "point": [0.5]}
+    path = write(pd.DataFrame(columns), tmp_path / "forecasts.parquet")
+    assert "what `transferz benchmark` wrote" in fails(capsys, path)
+
+
 def test_arrays_in_python(frame):
     true, point = frame["redshift"].to_numpy(), frame["z_pred"].to_numpy()
     column = np.ones((len(true), 1))
@@ -256,6 +282,10 @@ def test_arrays_in_python(frame):
     assert set(found["ranges"]) == {"all", "cosmological"}
     with pytest.raises(InputError, match="one value for each of 70 true redshifts"):
         score_forecasts(point[:-1], true)
+    with pytest.raises(InputError, match="true: 1 of 70 rows have no true redshift"):
+        score_forecasts(point, np.where(np.arange(70) == 3, np.nan, true))
+    with pytest.raises(InputError, match="i_mag: expected one value"):
+        score_forecasts(point, true, i_mag=np.zeros(5))
     with pytest.raises(InputError, match="2 seeds with one distribution"):
         score_forecasts(np.stack([point, point]), true, distribution=mixture)
 
