@@ -64,6 +64,11 @@ leaderboard: repro $(METHODS:%=$(RUNS)/%/entry.yaml)
 	transferz leaderboard --html $(RUNS)/leaderboard.html
 	transferz leaderboard
 
+# README's picture of the page, by a headless Chromium.
+docs/mock/leaderboard.png: $(RUNS)/leaderboard.html
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1460,1050 \
+		--user-data-dir=$$(mktemp -d) --screenshot=$(CURDIR)/$@ "file://$(CURDIR)/$<#theme=light"
+
 $(RUNS)/%/entry.yaml: $(MANIFEST)
 	transferz benchmark $* --release data/mock/release/transferz --out $(@D) --replace
 
