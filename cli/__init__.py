@@ -81,25 +81,25 @@ COMMANDS = {
     "benchmark": Command(
         "transferz.cli.benchmark",
         "benchmark",
-        "any photo-z method, yours or an installed one: trained, scored with error bars, recorded",
+        "any photo-z method: trained, scored with error bars, recorded",
         "bench",
     ),
     "score": Command(
         "transferz.cli.score",
         "score",
-        "forecasts that you have, in a table or a qp file: scored with error bars, and drawn",
+        "forecasts in a table or a qp file: scored with error bars, and drawn",
         "bench",
     ),
     "leaderboard": Command(
         "transferz.cli.leaderboard",
         "leaderboard",
-        "benchmarked methods side by side: what is better, and what can't be told apart",
+        "benchmarked methods: which are better, which can't be told apart",
         "bench",
     ),
     "check-leak": Command(
         "transferz.cli.leaks",
         "check_leak",
-        "whether a training table of yours holds a release's test galaxies",
+        "whether a training table holds a release's test galaxies",
         "bench",
     ),
     "fit-templates": Command(

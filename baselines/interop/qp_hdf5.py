@@ -85,7 +85,7 @@ def read_arrays(path: Path) -> QpArrays:
             found = ", ".join(file) or "nothing"
             raise InputError(
                 f"{path}: expected the groups 'meta' (with 'pdf_name') and 'data' of a qp "
-                f"ensemble; found {found}"
+                f"ensemble; found {found}; qp writes these where the name ends in .hdf5"
             )
         meta = {name: _shared(array) for name, array in _arrays(path, file, "meta").items()}
         form = _one(path, "pdf_name", meta.pop("pdf_name"), "S")

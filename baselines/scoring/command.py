@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     if args.plot:
         from transferz.baselines.scoring.plots import draw  # takes matplotlib
 
-        drawn = draw(forecasts, args.plot, args.predictions.name)
+        mock = "; MOCK galaxies, not real ones" if facts.get("mock") else ""
+        drawn = draw(forecasts, args.plot, f"{args.predictions.name}{mock}")
         sys.stderr.write(f"{args.plot}: {', '.join(drawn)}\n")
     if args.json:
         sys.stdout.write(json.dumps(facts | {"scores": found}, allow_nan=False) + "\n")

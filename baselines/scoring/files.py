@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from transferz.baselines.scoring.columns import (
     known_by,
 )
 from transferz.schemas.errors import InputError, ParameterError
+
+if TYPE_CHECKING:
+    from transferz.baselines.interop.qp_files import QpFile
 
 Floats = npt.NDArray[np.float64]
 MEDIAN = [0.5]
@@ -98,23 +101,38 @@ def read_predictions(path: Path, asked: Asked) -> Given:
 
 
 def _read_qp(path: Path, asked: Asked) -> Given:
-    """Ids and true redshifts are in its ancillary table; the point, else, is the median."""
+    """Columns are those of its ancillary table; the point, else, is the median."""
     from transferz.baselines.interop.qp_files import read_qp  # needs h5py or qp
 
-    if asked != Asked():
+    if asked.form != POINTS_ONLY or asked.names:
         raise ParameterError(
-            f"{path} is a qp file: its columns have names of their own, in its ancillary table "
-            "(object_id, redshift, ...); give no --pred, --true, --id, --magnitude or distribution"
+            f"{path} is a qp file, which says itself what its distributions are; give no "
+            "--samples, --quantiles, --pdf or --columns"
         )
     found = read_qp(path)
-    point = found.point if found.point is not None else found.distribution.quantiles(MEDIAN)[:, 0]
-    ids = found.object_id
-    if ids is None and found.redshift is None:
+    single = [name for name in (asked.true, asked.identifier, asked.magnitude) if name]
+    wanted = [*(asked.points or ()), *single]
+    require_columns(path, list(found.ancil), wanted)
+    table = pa.table({name: found.ancil[name] for name in wanted})
+    ids = None if asked.true else found.object_id  # one's own ids do not hide the truth
+    ids = _ids(table, asked.identifier, path) if asked.identifier else ids
+    true = as_floats(table, asked.true, path) if asked.true else found.redshift
+    if ids is None and true is None:
+        there = ", ".join(found.ancil) or "nothing"
         raise InputError(
-            f"{path} has neither object_id nor true redshifts in its ancillary table; write it "
-            "with one of them"
+            f"{path}: neither ids nor true redshifts are known in its ancillary table; name a "
+            f"column with --id or --true; there are: {there}"
         )
-    return Given(np.atleast_2d(point), found.distribution, ids, found.redshift, None)
+    i_mag = as_floats(table, asked.magnitude, path) if asked.magnitude else None
+    return Given(_qp_point(found, table, asked, path), found.distribution, ids, true, i_mag)
+
+
+def _qp_point(found: "QpFile", table: pa.Table, asked: Asked, path: Path) -> Floats:
+    if asked.points:
+        return np.array([as_floats(table, name, path) for name in asked.points])
+    if found.point is not None:
+        return np.atleast_2d(found.point)
+    return found.distribution.quantiles(MEDIAN).T
 
 
 def _read_table(path: Path, asked: Asked) -> Given:
@@ -183,21 +201,28 @@ def _grid(form: Form, values: Floats, path: Path) -> Floats:
 
 
 def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
-    """Values of many columns, or of one column of lists, shape (N, M)."""
+    """Values of many columns, or of one column of lists, shape (N, M); NaN for a null list."""
     kind = table.schema.field(names[0]).type
     if len(names) > 1 or not (pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)):
         return np.column_stack([as_floats(table, name, path) for name in names])
     rows: list[Any] = table[names[0]].to_pylist()
-    if len({len(row or ()) for row in rows}) > 1 or not rows or not rows[0]:
+    lengths = {len(row) for row in rows if row is not None}
+    if len(lengths) != 1 or 0 in lengths:
         raise InputError(f"{path}: column '{names[0]}' has lists of several lengths, or none")
-    return np.array(rows, np.float64)
+    missing = [None] * lengths.pop()
+    return np.array([missing if row is None else row for row in rows], np.float64)
 
 
 def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
     column = table[name]
-    if not pa.types.is_integer(column.type) or column.null_count:
+    if not pa.types.is_integer(column.type):
         raise InputError(
-            f"{path}: column '{name}' is {column.type}, expected whole numbers, none missing: "
-            "ids of 17 digits do not survive as decimal numbers"
+            f"{path}: column '{name}' is {column.type}, expected whole numbers: ids of 17 digits "
+            "do not survive as decimal numbers"
+        )
+    if column.null_count:
+        raise InputError(
+            f"{path}: {column.null_count:,} of {len(column):,} rows have no id in column '{name}'; "
+            "leave them out"
         )
     return np.asarray(column.to_numpy(), np.int64)

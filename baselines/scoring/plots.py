@@ -75,8 +75,9 @@ def _new(rows: int = 1, height: float = WIDTH) -> "tuple[Figure, list[Axes]]":
 
 def _redshift(predicted: Array, true: Array) -> "Figure":
     """How many forecasts are where, with the limits of outliers."""
-    figure, (axes,) = _new()
-    top = float(np.percentile(np.concatenate([true, predicted]), ENDS[1])) * 1.05
+    figure, (axes,) = _new(height=0.88 * WIDTH)  # the colour bar takes the rest of the width
+    points = np.stack([true, predicted])
+    top = float(np.percentile(points, ENDS[1])) * 1.05
     line = np.array([0.0, top])
     image = axes.hexbin(
         true,
@@ -95,7 +96,7 @@ def _redshift(predicted: Array, true: Array) -> "Figure":
     axes.set(
         xlim=line, ylim=line, xlabel="true redshift", ylabel="predicted redshift", aspect="equal"
     )
-    beyond = float(np.mean(predicted > top) + np.mean(predicted < 0.0))
+    beyond = float(np.mean(((points < 0.0) | (points > top)).any(axis=0)))
     note = f"dotted: |dz| = {OUTLIER_LIMIT}"
     if beyond:
         note += f"; {100 * beyond:.1f} % outside"

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from astropy.table import Table
 
+from transferz.baselines.interop import write_qp
 from transferz.baselines.metrics import per_galaxy, score, score_probability
 from transferz.baselines.probability import GaussianMixture, GridPDF, Quantiles, Samples
 from transferz.baselines.scoring import score_forecasts
@@ -162,6 +163,16 @@ def test_figures(frame, tmp_path, capsys):
     }
 
 
+def test_figures_of_a_mock_say_so(frame, tmp_path, capsys, monkeypatch):
+    titles = []
+    drawing = "transferz.baselines.scoring.plots.draw"
+    monkeypatch.setattr(drawing, lambda found, folder, title: titles.append(title) or [])
+    path = write(frame[["object_id", "z_pred", "redshift"]], tmp_path / "f.csv")
+    run(capsys, path, "--plot", tmp_path)
+    run(capsys, path, "--true", "redshift", "--plot", tmp_path)
+    assert titles == ["f.csv; MOCK galaxies, not real ones", "f.csv"]
+
+
 def test_missing_forecasts(frame, tmp_path, capsys):
     path = write(frame[["object_id", "z_pred"]].iloc[:60], tmp_path / "f.csv")
     said = fails(capsys, path)
@@ -195,6 +206,50 @@ def test_a_missing_distribution_is_a_missing_forecast(frame, tmp_path, capsys):
     found = run(capsys, path, *options, "--allow-missing")["scores"]
     assert found["n"] == 65
     assert found["ranges"]["all"]["metrics"]["crps"]["mean"] > 0
+
+
+def test_a_null_list_is_a_missing_forecast(frame, tmp_path, capsys):
+    values, _, options, _ = distribution("samples", frame)
+    lists = [None, None, *values[2:]]
+    path = write(frame[["object_id"]].assign(wide=lists), tmp_path / "a.parquet")
+    options = [options[0], "wide"]
+    assert "2 ids of the 70 galaxies" in fails(capsys, path, *options)
+    assert run(capsys, path, *options, "--allow-missing")["scores"]["n"] == 68
+    lists = [values[0][:5], *values[1:]]
+    path = write(frame[["object_id"]].assign(wide=lists), tmp_path / "b.parquet")
+    assert "lists of several lengths" in fails(capsys, path, *options)
+
+
+@pytest.fixture
+def mixture(frame):
+    column = np.ones((len(frame), 1))
+    return GaussianMixture(column, frame["z_pred"].to_numpy()[:, None], 0.05 * column)
+
+
+def test_a_qp_file_is_joined_by_its_ids(frame, mixture, tmp_path, capsys):
+    path = tmp_path / "a.hdf5"
+    write_qp(path, mixture, object_id=frame["object_id"], redshift=frame["redshift"] + 0.1)
+    found = run(capsys, path)
+    assert (found["config"], found["scores"]["completeness"]) == ("galaxiesml", 1.0)
+    bias = found["scores"]["ranges"]["all"]["metrics"]["bias"]["mean"]
+    assert abs(bias) < 0.02  # the label is the release's, not that of the file
+
+
+def test_a_qp_file_of_ones_own_galaxies(frame, mixture, tmp_path, capsys):
+    path, true = tmp_path / "a.hdf5", frame["redshift"].to_numpy()
+    own = {"object_id": np.arange(len(frame)), "redshift": true}
+    write_qp(path, mixture, point=true + 0.1, **own)
+    assert "the column of the true redshifts with --true" in fails(capsys, path)
+    found = run(capsys, path, "--true", "redshift")
+    assert (found["truth"], found["scores"]["n"]) == ("the file", 70)
+    assert found["scores"]["ranges"]["all"]["metrics"]["mse"]["mean"] == pytest.approx(0.01)
+    perfect = run(capsys, path, "--true", "redshift", "--pred", "redshift")
+    assert perfect["scores"]["ranges"]["all"]["metrics"]["mse"]["mean"] == 0.0
+    said = fails(capsys, path, "--true", "z")
+    assert "has no column 'z'; it has: object_id, point, redshift" in said
+    assert "says itself what its distributions are" in fails(capsys, path, "--samples", "s_*")
+    write_qp(tmp_path / "b.hdf5", mixture, point=true)
+    assert "there are: point" in fails(capsys, tmp_path / "b.hdf5")
 
 
 def test_numbered_columns_are_taken_by_their_numbers(frame, tmp_path, capsys):
@@ -244,6 +299,10 @@ def test_what_is_not_clear_is_asked(frame, tmp_path, capsys):
     assert "not both" in fails(capsys, path, "--true", "redshift", "--id", "object_id")
     floats = frame.assign(object_id=frame["object_id"] + 0.5)
     assert "expected whole numbers" in fails(capsys, write(floats, tmp_path / "d.parquet"))
+    lost = write(frame.assign(object_id=frame["object_id"].astype("Int64")), tmp_path / "e.parquet")
+    table = pd.read_parquet(lost)
+    table.iloc[:2, table.columns.get_loc("object_id")] = pd.NA
+    assert "2 of 70 rows have no id" in fails(capsys, write(table, tmp_path / "f.parquet"))
     assert "no table at" in fails(capsys, tmp_path / "none.csv")
 
 
