@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from transferz.baselines.benchmark import task as tasks
 from transferz.baselines.benchmark.errors import MethodError
 from transferz.baselines.benchmark.loading import load_method
 from transferz.baselines.benchmark.running import run_method
-from transferz.baselines.benchmark.task import Task, TestSet
 from transferz.baselines.probability import Prediction
 
 BANDS = ("g_mag", "r_mag")
@@ -26,11 +26,13 @@ def galaxies(seed):
 @pytest.fixture(scope="module")
 def task():
     tests = {
-        name: TestSet(one[SEEN], one["redshift"].to_numpy(), np.full(SIZE, np.nan, np.float32))
+        name: tasks.TestSet(
+            one[SEEN], one["redshift"].to_numpy(), np.full(SIZE, np.nan, np.float32)
+        )
         for name, one in (("table", galaxies(3)), ("test_table", galaxies(4)))
     }
     calibration = {name: galaxies(5 + k) for k, name in enumerate(tests)}
-    return Task(BANDS, galaxies(1), galaxies(2), calibration, tests, None, None)
+    return tasks.Task(BANDS, galaxies(1), galaxies(2), calibration, tests, None, None)
 
 
 class Fine:
