@@ -6,42 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.ensemble import Ensemble
+from transferz.baselines.output_folder import check_folder
 from transferz.baselines.weights import MODEL_FILE, RECORD_FILE, save_ensemble
 from transferz.dataset.files import replace_directory
-from transferz.schemas.errors import InputError
 
 
 def check_output(directory: Path, *, replace: bool = False) -> None:
     """Refuse, before any training, an output directory that holds something.
 
-    Parameters
-    ----------
-    directory : Path
-        It need not exist.
-    replace : bool
-        An older model in it may be replaced; nothing else may.
-
     Raises
     ------
     InputError
-        Where it does, or its parent can't be made.
+        Where it does, an older model with `replace` apart, or its parent can't be made.
     """
-    try:
-        if directory.exists() and not _may_go(directory, replace):
-            raise InputError(
-                f"--out {directory} exists already; remove it or name another"
-                + (": it holds more than a model" if replace else ", or give --replace")
-            )
-        directory.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"can't write to --out {directory}: {error}") from None
-
-
-def _may_go(directory: Path, replace: bool) -> bool:
-    if not directory.is_dir():
-        return False
-    ours = {MODEL_FILE, RECORD_FILE} if replace else set()
-    return {path.name for path in directory.iterdir()} <= ours
+    check_folder(directory, (MODEL_FILE, RECORD_FILE), "model", replace=replace)
 
 
 def write_model(

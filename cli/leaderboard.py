@@ -4,6 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transferz.baselines.leaderboard.board import Board
 
 SHOW = """\
 Show the entries of methods that `transferz benchmark` has scored: a table here, one HTML file with
@@ -33,6 +37,29 @@ def leaderboard(argv: Sequence[str]) -> int:
 
 
 def _show(argv: Sequence[str]) -> int:
+    arguments = _show_parser().parse_args(argv)
+
+    from transferz.baselines.leaderboard.board import read_board
+    from transferz.baselines.leaderboard.entries import entries_folder, release_here
+
+    release = release_here(arguments.release)
+    board = read_board(arguments.entries or entries_folder(release), release)
+    config, part = board.choose(arguments.config, arguments.range, arguments.sort)
+    _write(board, arguments)
+    if arguments.json:
+        from transferz.baselines.leaderboard.text import board_json
+        from transferz.schemas.files import json_text
+
+        sys.stdout.write(json_text(board_json(board)))
+    elif not (arguments.html or arguments.hf):
+        from transferz.baselines.leaderboard.text import board_text
+
+        colour = sys.stdout.isatty()
+        sys.stdout.write(board_text(board, config, part, arguments.sort, colour=colour))
+    return 0
+
+
+def _show_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="transferz leaderboard",
         description=SHOW,
@@ -49,14 +76,11 @@ def _show(argv: Sequence[str]) -> int:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the page")
     parser.add_argument("--hf", type=Path, metavar="DIR", help="write eval.yaml and .eval_results")
     parser.add_argument("--repo", metavar="ORG/NAME", help="the dataset on the Hub, for --hf")
-    arguments = parser.parse_args(argv)
+    return parser
 
-    from transferz.baselines.leaderboard.board import read_board
-    from transferz.baselines.leaderboard.entries import entries_folder, release_here
 
-    release = release_here(arguments.release)
-    board = read_board(arguments.entries or entries_folder(release), release)
-    config, part = board.choose(arguments.config, arguments.range, arguments.sort)
+def _write(board: "Board", arguments: argparse.Namespace) -> None:
+    """Write the files that are asked for."""
     if arguments.html:
         from transferz.baselines.leaderboard.page import write_page
 
@@ -65,16 +89,6 @@ def _show(argv: Sequence[str]) -> int:
         from transferz.baselines.leaderboard.hub_files import write_hub_files
 
         write_hub_files(board, arguments.repo, arguments.hf)
-    if not (arguments.html or arguments.hf) or arguments.json:
-        from transferz.baselines.leaderboard.text import board_json, board_text
-        from transferz.schemas.files import json_text
-
-        sys.stdout.write(
-            json_text(board_json(board))
-            if arguments.json
-            else board_text(board, config, part, arguments.sort, colour=sys.stdout.isatty())
-        )
-    return 0
 
 
 def _add(argv: Sequence[str]) -> int:

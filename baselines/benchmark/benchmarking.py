@@ -13,7 +13,7 @@ from transferz.schemas.errors import ParameterError
 SEEDS = 5
 """Trainings of a method (our choice: enough for a spread, few enough for slow methods)."""
 
-COMMAND = "transferz.baselines.benchmark.benchmark(...)"
+COMMAND = "transferz.baselines.benchmark.benchmarking.benchmark(...)"
 
 
 def benchmark(

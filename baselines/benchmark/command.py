@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from transferz.baselines.benchmark.arguments import parse_arguments
 from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
-from transferz.baselines.benchmark.outcome import check_output
 from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
 from transferz.baselines.benchmark.printing import outcome_text
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.experiment import FRACTIONS
+from transferz.baselines.output_folder import check_folder
 from transferz.releases import find_release
 from transferz.schemas.entries import ENTRY_FILE, FORECASTS_FILE
 from transferz.schemas.errors import TransferZError
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     if args.list:
         return _list()
     if args.out:
-        check_output(args.out, replace=args.replace)
+        check_folder(args.out, (ENTRY_FILE, FORECASTS_FILE), "run", replace=args.replace)
     method = load_method(args.method)
     outcome = benchmark(
         method,

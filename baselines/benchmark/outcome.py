@@ -1,6 +1,7 @@
 """What a benchmark run leaves: an entry for the leaderboard, and the forecasts behind it."""
 
 import hashlib
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,6 @@ from transferz.schemas.entries import (
     rounded,
     write_entry,
 )
-from transferz.schemas.errors import InputError
 
 PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "torch")
 """Whose versions are recorded, where they were imported; the method's own package too."""
@@ -193,25 +193,4 @@ def _packages(method: Method) -> dict[str, str]:
 
 
 def _json(content: dict[str, Any]) -> str:
-    import json
-
     return json.dumps(rounded(content), allow_nan=False)
-
-
-def check_output(directory: Path, *, replace: bool) -> None:
-    """Refuse, before any training, a directory that holds something else than a run.
-
-    Raises
-    ------
-    InputError
-        Where it does, or holds a run and `replace` is false.
-    """
-    if not directory.exists():
-        return
-    found = {path.name for path in directory.iterdir()} if directory.is_dir() else {"a file"}
-    ours = {ENTRY_FILE, FORECASTS_FILE} if replace else set()
-    if found - ours:
-        raise InputError(
-            f"--out {directory} exists already; remove it or name another"
-            + (": it holds more than a run" if replace else ", or give --replace")
-        )

@@ -97,10 +97,9 @@ def from_own_tables(
     ParameterError
         Where bands and errors differ in number.
     """
-    for one in (table, test_table):
-        _require_errors(one)
-    shares = fractions
-    made = from_table(table.path, table.columns, shares, parts=SPLITS, drop_missing=drop_missing)
+    for one in (table, test_table or table):
+        _require_errors(one, len(table.errors))
+    made = from_table(table.path, table.columns, fractions, parts=SPLITS, drop_missing=drop_missing)
     if test_table:
         made = add_test_table(made, test_table.path, test_table.columns, drop_missing=drop_missing)
     parts = {name: _frame(sample, table) for name, sample in made.samples.items()}
@@ -125,10 +124,12 @@ def from_own_tables(
     )
 
 
-def _require_errors(table: OwnTable | None) -> None:
-    if table and table.errors and len(table.errors) != len(table.bands):
+def _require_errors(table: OwnTable, expected: int) -> None:
+    """An error for each band or none; as many in a table that is only tested on."""
+    if len(table.errors) != expected or (expected and expected != len(table.bands)):
+        wanted = f"each of {len(table.bands)} bands" if expected else "no band, as in the other"
         raise ParameterError(
-            f"{table.path}: expected an error for each of {len(table.bands)} bands, found "
+            f"{table.path}: expected an error for {wanted}, found "
             f"{len(table.errors)} ({', '.join(table.errors)})"
         )
 

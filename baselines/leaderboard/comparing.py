@@ -162,6 +162,7 @@ class _Losses:
         return self.sets[keys[0]].scored & self.sets[keys[1]].scored
 
     def of(self, key: str, rows: Mask) -> Losses:
+        """Losses of a method on some galaxies, computed once."""
         known = (key, rows.tobytes())
         if known not in self._known:
             found = self.sets[key].take(rows).replicate(self.draws)

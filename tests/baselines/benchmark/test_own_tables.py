@@ -86,3 +86,8 @@ def test_the_same_galaxy_under_two_ids_is_refused(path, tmp_path):
 def test_an_error_for_each_band(path):
     with pytest.raises(ParameterError, match="an error for each of 3 bands, found 2"):
         from_own_tables(OwnTable(path, BANDS, "z", ERRORS[:2]))
+    further = OwnTable(path, BANDS, "z", ERRORS)
+    with pytest.raises(ParameterError, match="an error for no band, as in the other, found 3"):
+        from_own_tables(OwnTable(path, BANDS, "z"), further)
+    with pytest.raises(ParameterError, match="an error for each of 3 bands, found 0"):
+        from_own_tables(further, OwnTable(path, BANDS, "z"))

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from transferz.baselines.benchmark.loading import installed_methods
 from transferz.cli import main
 from transferz.schemas.entries import read_entry
 
@@ -19,5 +20,6 @@ def test_the_readmes_method_runs(tiny_release, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     assert main(command.split()) == 0
     entry = read_entry(tmp_path / "run" / "entry.yaml")
-    assert (entry.method.key, entry.seeds, entry.training.set) == ("trees", 5, "combo")
+    assert (entry.method.key, entry.seeds, entry.training.set) == ("boosted", 5, "combo")
+    assert entry.method.key not in installed_methods()  # their entries stand there already
     assert entry.scores["galaxiesml"].ranges["all"].metrics["scatter"].mean < 0.2
