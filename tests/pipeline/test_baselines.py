@@ -93,7 +93,8 @@ def imports(module, seen):
     return seen
 
 
-AROUND = {"arguments", "command", "hardware", "output", "output_folder", "progress"}  # shape no number
+# Shape no number.
+AROUND = {"arguments", "command", "hardware", "output", "output_folder", "progress"}
 SCORING = {"scores", "metrics", "residuals"}  # of the record that DVC does not track
 READING = {"argument_types", "cells", "reading", "reading_fits"}  # tables that are no release
 
