@@ -33,7 +33,7 @@ repro: $(STAMP)
 	dvc repro $(PIPELINE)
 
 # Both write the checked results and build the release's card, which shows them, anew.
-RESULTS = python -m transferz.baselines.results --release data/$(SURVEY)/release/transferz \
+RESULTS = python -m transferz.baselines.paper.results --release data/$(SURVEY)/release/transferz \
 	--out baselines/results/$(SURVEY) --run
 
 ifneq ($(SURVEY),mock)
@@ -91,7 +91,7 @@ lint: $(STAMP)
 	ruff format --check .
 	rm -rf .typecheck && mkdir -p .typecheck/transferz
 	ln -s $(CURDIR)/loaders/* .typecheck/transferz/
-	for room in schemas photometry dataset baselines cli; do ln -s $(CURDIR)/$$room .typecheck/transferz/$$room; done
+	for room in schemas photometry tables dataset baselines cli; do ln -s $(CURDIR)/$$room .typecheck/transferz/$$room; done
 	cd .typecheck && MYPYPATH=. mypy --config-file ../pyproject.toml -p transferz
 
 # The documents' figures and tables, from the release in data/mock; the colours are compared with
@@ -102,7 +102,7 @@ EGS := $(TRANSFERZ_REAL_DATA)/egs_ugrizy_redshift.csv.gz
 docs: repro
 	python -m transferz.dataset.mock.report $(if $(TRANSFERZ_REAL_DATA),--real $(EGS))
 	for name in distributions flow; do cp data/mock/release/transferz/figures/$$name.png docs/mock/; done
-	python -m transferz.schemas.reference docs/columns.md
+	python -m transferz.schemas.survey.reference docs/columns.md
 
 # The documentation as a site, in site/.
 site: $(STAMP)

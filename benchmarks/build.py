@@ -127,10 +127,10 @@ def our_stage(name: str) -> Callable[[], None]:
 
     import scipy.sparse.csgraph  # noqa: F401 (imported when first needed, like pandera)
 
-    from transferz.dataset.stage import Layout
+    from transferz.dataset.pipeline.stage import Layout
     from transferz.schemas import REMOVED
-    from transferz.schemas.checks import check as check_table
-    from transferz.schemas.frames import arrow_schema, to_frame
+    from transferz.schemas.survey.checks import check as check_table
+    from transferz.schemas.survey.frames import arrow_schema, to_frame
 
     check_table(to_frame(arrow_schema(REMOVED).empty_table(), REMOVED), REMOVED)
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from transferz.dataset.ingest import ingest
 from transferz.dataset.mock.build import write_mock
 from transferz.dataset.mock.params import MockParams
-from transferz.dataset.params import read_params
-from transferz.dataset.stage import TABLE, Layout
+from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.stage import TABLE, Layout
 from transferz.schemas import COSMOS2020
 
 CATALOGUES = ("cosmos2020", "hsc", "galaxiesml")

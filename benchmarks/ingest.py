@@ -76,7 +76,7 @@ def generate(path: Path, rows: int, columns: int) -> None:
     """Write the FITS file in blocks of rows."""
     from astropy.io import fits
 
-    from transferz.dataset.sources.fits_sums import OnesComplementSum
+    from transferz.tables.fits_sums import OnesComplementSum
 
     rng = np.random.default_rng(SEED)
     kind = layout(columns)
@@ -109,7 +109,7 @@ def generate(path: Path, rows: int, columns: int) -> None:
 
 def ours(path: Path, out: Path) -> None:
     """Read, check and write as the stage `ingest` does."""
-    from transferz.dataset.chunks import write_chunks
+    from transferz.dataset.pipeline.chunks import write_chunks
     from transferz.dataset.sources.reading import read_any
 
     write_chunks(read_any(path, WANTED), out, WANTED)

@@ -30,11 +30,11 @@ import pyarrow.parquet as pq
 import torch
 
 import transferz
-from transferz.dataset.tables import write_parquet
+from transferz.dataset.pipeline.tables import write_parquet
 from transferz.schemas import BANDS, CONFIGS, ERRORS, MAGNITUDES, RELEASE
-from transferz.schemas.features import feature_list
-from transferz.schemas.files import CARD_FILE, MANIFEST_FILE, SPLIT_FILE, json_text
-from transferz.schemas.frames import arrow_schema
+from transferz.schemas.survey.features import feature_list
+from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, SPLIT_FILE, json_text
+from transferz.schemas.survey.frames import arrow_schema
 
 ROWS, BATCH = 116_000, 512
 SPLIT = "train"

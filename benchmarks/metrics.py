@@ -22,7 +22,7 @@ import numpy.typing as npt
 from astropy.stats import biweight_location, biweight_scale
 from scipy.stats import median_abs_deviation
 
-from transferz.baselines import metrics
+from transferz.baselines.scores import metrics
 
 Array = npt.NDArray[np.float64]
 
@@ -113,7 +113,7 @@ def main() -> None:
     reference_mb = working_memory(lambda: loop_over_seeds(predicted[:1], true))
     print(f"{len(ours)} metrics, {seeds} seeds x {GALAXIES:,} galaxies; medians of {repeats} runs")
     rows = [
-        ("ours, transferz.baselines.metrics.score", ours_s, ours_mb),
+        ("ours, transferz.baselines.scores.metrics.score", ours_s, ours_mb),
         ("loop over seeds, astropy, scipy, numpy", reference_s, reference_mb),
     ]
     for name, seconds, memory in rows:

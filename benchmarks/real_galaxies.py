@@ -29,16 +29,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from transferz.baselines.bootstrap import Draws, Replicates, difference_error, replicate
-from transferz.baselines.experiment import Columns, Experiment, add_test_table, from_table
-from transferz.baselines.hardware import default_threads, find_device
-from transferz.baselines.methods import METHODS
-from transferz.baselines.metrics import in_cosmological_range, loss, normalised_error
-from transferz.baselines.progress import clear_line, progress_line
-from transferz.baselines.reading import open_table
-from transferz.baselines.schedule import Schedule
-from transferz.baselines.tables import Sample
-from transferz.baselines.training import train
+from transferz.baselines.benchmark.experiment import Columns, Experiment, add_test_table, from_table
+from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.networks.hardware import default_threads, find_device
+from transferz.baselines.networks.progress import clear_line, progress_line
+from transferz.baselines.networks.schedule import Schedule
+from transferz.baselines.networks.training import train
+from transferz.baselines.scores.bootstrap import Draws, Replicates, difference_error, replicate
+from transferz.baselines.scores.metrics import in_cosmological_range, loss, normalised_error
+from transferz.tables.reading import open_table
 
 EGS, SDSS = "egs_ugrizy_redshift.csv.gz", "SDSS_MGS"
 SDSS_SHARES = (0.9, 0.1, 0.0, 0.0)  # of its training file; it has a test file of its own

@@ -24,7 +24,7 @@ from transferz.baselines.leaderboard import (
     write_comparisons,
 )
 from transferz.baselines.leaderboard.words import metric_title, value_text
-from transferz.baselines.reading import open_table
+from transferz.tables.reading import open_table
 
 METHODS = (
     "median",

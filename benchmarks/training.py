@@ -2,7 +2,7 @@
 
 The network of the paper (122,006 weights, batches of 100) on random galaxies. One step of all seeds
 is timed; what an epoch does besides is shuffling and one validation pass. Ours is the step that
-`transferz.baselines.training` takes. The reference is the same network alone, seed after seed, with
+`transferz.baselines.networks.training` takes. The reference is the same network alone, seed after seed, with
 resident tensors, fused Adam and the same threads. Printed beside it: the same with batches from a
 DataLoader and, on a GPU, a single network's step as a CUDA graph.
 
@@ -28,17 +28,17 @@ import numpy as np
 import torch
 from training_reference import make_adam, new_network, train_step
 
-from transferz.baselines.hardware import default_threads, describe_hardware, find_device
-from transferz.baselines.networks import (
+from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.networks.hardware import default_threads, describe_hardware, find_device
+from transferz.baselines.networks.network import (
     HIDDEN_LAYERS,
     HIDDEN_UNITS,
     StackedNetworks,
     count_weights,
 )
-from transferz.baselines.schedule import Schedule
-from transferz.baselines.steps import cuda_graph, make_optimiser, make_step
-from transferz.baselines.tables import Sample
-from transferz.baselines.training import train
+from transferz.baselines.networks.schedule import Schedule
+from transferz.baselines.networks.steps import cuda_graph, make_optimiser, make_step
+from transferz.baselines.networks.training import train
 
 BANDS, ROWS = 5, 12_000
 SCHEDULE = Schedule()

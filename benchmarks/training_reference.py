@@ -2,7 +2,7 @@
 
 As one would write it in plain PyTorch: a module, `torch.optim.Adam`, the training set resident on
 the device, early stopping with the best weights restored. Initial weights and shuffling are those
-of the same seed in `transferz.baselines.training`.
+of the same seed in `transferz.baselines.networks.training`.
 """
 
 import copy
@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from transferz.baselines.losses import tanaka_loss
-from transferz.baselines.networks import PhotometryNetwork
-from transferz.baselines.run import SHUFFLING
-from transferz.baselines.schedule import Schedule
+from transferz.baselines.networks.losses import tanaka_loss
+from transferz.baselines.networks.network import PhotometryNetwork
+from transferz.baselines.networks.run import SHUFFLING
+from transferz.baselines.networks.schedule import Schedule
 
 
 def new_network(

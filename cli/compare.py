@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transferz.dataset.compare import Edition
+    from transferz.dataset.versions.compare import Edition
 
 DESCRIPTION = """\
 Compare two releases, config by config: the rows in both and in one only, whether they sit in the
@@ -29,8 +29,8 @@ def compare(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from transferz.dataset.compare import compare as compare_releases
-    from transferz.dataset.compare_text import (
+    from transferz.dataset.versions.compare import compare as compare_releases
+    from transferz.dataset.versions.compare_text import (
         as_json,
         as_text,
         check_rows_path,
@@ -51,8 +51,8 @@ def compare(argv: Sequence[str]) -> int:
 
 def _edition(path: Path) -> "Edition":
     """Find a release, and the tables it was built from where they are here."""
-    from transferz.dataset.compare import Edition
-    from transferz.dataset.trace import find_build
+    from transferz.dataset.versions.compare import Edition
+    from transferz.dataset.versions.trace import find_build
     from transferz.releases import find_release
 
     release = find_release(path)

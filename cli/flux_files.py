@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from transferz.dataset.files import replace_file
 from transferz.photometry.flux_table import flux_columns
 from transferz.schemas.errors import InputError
+from transferz.tables.files import replace_file
 
 if TYPE_CHECKING:
     from astropy.io.fits import BinTableHDU

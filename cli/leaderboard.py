@@ -48,7 +48,7 @@ def _show(argv: Sequence[str]) -> int:
     _write(board, arguments)
     if arguments.json:
         from transferz.baselines.leaderboard.text import board_json
-        from transferz.schemas.files import json_text
+        from transferz.schemas.survey.files import json_text
 
         sys.stdout.write(json_text(board_json(board)))
     elif not (arguments.html or arguments.hf):

@@ -5,6 +5,6 @@ from collections.abc import Sequence
 
 def check_leak(argv: Sequence[str]) -> int:
     """Look for test galaxies in a table."""
-    from transferz.baselines.benchmark.leak_command import main
+    from transferz.cli.leak_command import main
 
     return main(argv, prog="transferz check-leak")

@@ -39,7 +39,7 @@ def publish(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     _set_up_client(arguments.endpoint)
 
-    from transferz.dataset.publish import publish as publish_release
+    from transferz.dataset.publish.publishing import publish as publish_release
 
     publish_release(
         _release(arguments.path),
@@ -60,7 +60,7 @@ def deposit(argv: Sequence[str]) -> int:
     _add_path(parser)
     arguments = parser.parse_args(argv)
 
-    from transferz.dataset.deposit import deposit as write_deposit
+    from transferz.dataset.publish.deposit import deposit as write_deposit
 
     write_deposit(_release(arguments.path), arguments.out)
     files = sorted(arguments.out.iterdir())
@@ -84,7 +84,7 @@ def _release(path: Path | None) -> Path:
 
 def _set_up_client(endpoint: str | None) -> None:
     """Tell the Hub's client where the Hub is and how to upload, and whether anyone watches."""
-    from transferz.dataset.hub_settings import prepare
+    from transferz.dataset.publish.hub_settings import prepare
 
     prepare(endpoint)  # before the import below, at which the client reads its environment
 

@@ -5,6 +5,6 @@ from collections.abc import Sequence
 
 def score(argv: Sequence[str]) -> int:
     """Score forecasts in a file."""
-    from transferz.baselines.scoring.command import main
+    from transferz.cli.score_command import main
 
     return main(argv, prog="transferz score")

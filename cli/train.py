@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 def train(argv: Sequence[str]) -> int:
     """Train a baseline and score it."""
-    from transferz.baselines.train import main
+    from transferz.cli.train_command import main
 
     return main(argv, prog="transferz train")
 
 
 def predict(argv: Sequence[str]) -> int:
     """Forecast the redshifts of a table."""
-    from transferz.baselines.predict import main
+    from transferz.cli.predict_command import main
 
     return main(argv, prog="transferz predict")

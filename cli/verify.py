@@ -34,7 +34,7 @@ def verify(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = parser.parse_args(argv)
 
-    from transferz.dataset.verify import inspect
+    from transferz.dataset.verify.verifying import inspect
     from transferz.hub import locate
     from transferz.releases import find_release
 
@@ -55,9 +55,9 @@ def diff(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from transferz.dataset import versions_text
-    from transferz.dataset.compare_text import check_rows_path, write_rows
-    from transferz.dataset.versions import compare, read_snapshot, refusal
+    from transferz.dataset.versions.compare_text import check_rows_path, write_rows
+    from transferz.dataset.versions import versions_text
+    from transferz.dataset.versions.versions import compare, read_snapshot, refusal
 
     if arguments.rows:
         check_rows_path(arguments.rows)

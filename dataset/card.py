@@ -7,24 +7,23 @@ from typing import Any
 
 import pandas as pd
 
-from transferz.dataset.card_text import card_text
-from transferz.dataset.citation import citation_text, read_citation, release_citation
-from transferz.dataset.croissant import croissant
-from transferz.dataset.drawing import save_png
-from transferz.dataset.figures import distributions
-from transferz.dataset.files import replace_directory, require_file, write_json
-from transferz.dataset.flow import flow_chart
-from transferz.dataset.front_matter import pretty_name
-from transferz.dataset.history import history_of
-from transferz.dataset.manifest import describe, seal
 from transferz.dataset.page.baselines import read_baselines, shown_figures
-from transferz.dataset.params import read_params
-from transferz.dataset.quality import quality
-from transferz.dataset.release_params import ReleaseParams
-from transferz.dataset.stage import Layout, run_stage
-from transferz.dataset.tables import read_table
+from transferz.dataset.page.card_text import card_text
+from transferz.dataset.page.citation import citation_text, read_citation, release_citation
+from transferz.dataset.page.croissant import croissant
+from transferz.dataset.page.figures import distributions
+from transferz.dataset.page.flow import flow_chart
+from transferz.dataset.page.front_matter import pretty_name
+from transferz.dataset.page.history import history_of
+from transferz.dataset.page.manifest import describe, seal
+from transferz.dataset.page.quality import quality
+from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.release_params import ReleaseParams
+from transferz.dataset.pipeline.stage import Layout, run_stage
+from transferz.dataset.pipeline.tables import read_table
 from transferz.schemas import RELEASE
-from transferz.schemas.files import (
+from transferz.schemas.benchmark.results import REMEDY
+from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
@@ -32,7 +31,8 @@ from transferz.schemas.files import (
     MANIFEST_FILE,
     data_files,
 )
-from transferz.schemas.results import REMEDY
+from transferz.tables.files import replace_directory, require_file, write_json
+from transferz.tables.pictures import save_png
 
 FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
 
@@ -73,7 +73,7 @@ def draw_figures(
     tables : dict of str to pandas.DataFrame
         Released rows of every config, all splits.
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it.
+        As `transferz.dataset.page.manifest.describe` makes it.
     results : Path
         The survey's results of baselines.
     """
@@ -95,7 +95,7 @@ def complete(release: Path, manifest: dict[str, Any], citation: Path, results: P
     release : Path
         The release directory, with its configs and nothing else.
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it, with ``history``; ``quality`` is
+        As `transferz.dataset.page.manifest.describe` makes it, with ``history``; ``quality`` is
         measured here, ``baselines`` are read from `results`, where there are any.
     citation : Path
         The project's CITATION.cff.

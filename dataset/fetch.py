@@ -11,11 +11,11 @@ from transferz.dataset.fetching.recorded import Recorded
 from transferz.dataset.fetching.transport import Retries, Web
 from transferz.dataset.fetching.unproven import is_unproven
 from transferz.dataset.fetching.wanted import Wanted, wanted_files
-from transferz.dataset.files import replace_directory, write_json
-from transferz.dataset.params import Params, read_params
+from transferz.dataset.pipeline.params import Params, read_params
+from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
 from transferz.dataset.sources.registry import ByHand, Edition, find_edition, record_url
-from transferz.dataset.stage import COUNTS, Layout, run_stage
 from transferz.schemas import InputError, ParameterError
+from transferz.tables.files import replace_directory, write_json
 
 CATALOGUES = ("cosmos2020", "hsc", "galaxiesml", "transferz")
 

@@ -2,11 +2,11 @@
 
 import sys
 
-from transferz.dataset.chunks import write_chunks
-from transferz.dataset.files import replace_directory
+from transferz.dataset.pipeline.chunks import write_chunks
+from transferz.dataset.pipeline.stage import TABLE, Counts, Layout, run_stage
 from transferz.dataset.sources import cosmos2020, galaxiesml, hsc, transferz
-from transferz.dataset.stage import TABLE, Counts, Layout, run_stage
 from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError
+from transferz.tables.files import replace_directory
 
 CATALOGUES = {
     "cosmos2020": (cosmos2020.read, COSMOS2020),

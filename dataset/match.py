@@ -11,19 +11,18 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from transferz.dataset.crossmatch import (
+from transferz.dataset.pipeline.joining import join, join_published, pair_ids, positions, shared_ids
+from transferz.dataset.pipeline.params import Params, read_params
+from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
+from transferz.dataset.pipeline.tables import read_table, write_table
+from transferz.dataset.sky.crossmatch import (
     Matches,
     chance_match_rate,
     match_with_offset,
     mutual_nearest,
     offset_histogram,
 )
-from transferz.dataset.files import replace_directory, write_json
-from transferz.dataset.joining import join, join_published, pair_ids, positions, shared_ids
-from transferz.dataset.params import Params, read_params
-from transferz.dataset.sky import Positions, shift, tangent_offsets
-from transferz.dataset.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.tables import read_table, write_table
+from transferz.dataset.sky.positions import Positions, shift, tangent_offsets
 from transferz.schemas import (
     COSMOS2020,
     HSC,
@@ -34,6 +33,7 @@ from transferz.schemas import (
     SPECTROSCOPIC,
     TRANSFERZ,
 )
+from transferz.tables.files import replace_directory, write_json
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from transferz.dataset.files import replace_directory, write_json
-from transferz.dataset.hashing import hash_rows
-from transferz.dataset.lookup import look_up
-from transferz.dataset.params import read_params
-from transferz.dataset.previous import read_previous, require_successor
-from transferz.dataset.release_params import ReleaseParams
-from transferz.dataset.stage import COUNTS, TABLE, Layout, run_stage
-from transferz.dataset.tables import read_table, write_table
+from transferz.dataset.pipeline.lookup import look_up
+from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.release_params import ReleaseParams
+from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout, run_stage
+from transferz.dataset.pipeline.tables import read_table, write_table
+from transferz.dataset.splits.hashing import hash_rows
+from transferz.dataset.versions.previous import read_previous, require_successor
 from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
-from transferz.schemas.files import INDEX_FILE, SPLIT_FILE
-from transferz.schemas.frames import pandas_dtype
+from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE
+from transferz.schemas.survey.frames import pandas_dtype
+from transferz.tables.files import replace_directory, write_json
 
 
 def _constant(value: str, frame: pd.DataFrame) -> pd.Series:

@@ -6,11 +6,10 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field, field_validator
 
-from transferz.dataset.cuts import Cut, apply_cuts
-from transferz.dataset.files import replace_directory
-from transferz.dataset.params import Params, read_params
-from transferz.dataset.stage import REMOVED_ROWS, TABLE, Layout, run_stage
-from transferz.dataset.tables import read_table, write_table
+from transferz.dataset.pipeline.cuts import Cut, apply_cuts
+from transferz.dataset.pipeline.params import Params, read_params
+from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Layout, run_stage
+from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.schemas import (
     COSMOS2020,
     GALAXIESML,
@@ -20,6 +19,7 @@ from transferz.schemas import (
     SPECTROSCOPIC,
     TRANSFERZ,
 )
+from transferz.tables.files import replace_directory
 
 CATALOGUES = {
     "cosmos2020": (COSMOS2020, SELECTED),

@@ -5,16 +5,16 @@ import sys
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.assigning import SplitParams, assign, moved_rows, read_split_params
-from transferz.dataset.conflicts import drop_conflicts, group_ids
-from transferz.dataset.cuts import removed_rows
-from transferz.dataset.files import replace_directory
-from transferz.dataset.hashing import hash_ids
 from transferz.dataset.match import MatchParams
-from transferz.dataset.params import read_params
-from transferz.dataset.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.tables import read_table, write_table
+from transferz.dataset.pipeline.assigning import SplitParams, assign, moved_rows, read_split_params
+from transferz.dataset.pipeline.cuts import removed_rows
+from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
+from transferz.dataset.pipeline.tables import read_table, write_table
+from transferz.dataset.sky.conflicts import drop_conflicts, group_ids
+from transferz.dataset.splits.hashing import hash_ids
 from transferz.schemas import ASSIGNED, MATCHED, REMOVED, SPECTROSCOPIC, SPLITS
+from transferz.tables.files import replace_directory
 
 SPLIT_CONFLICT = "split_conflict"
 

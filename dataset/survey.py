@@ -3,13 +3,13 @@
 import sys
 from pathlib import Path
 
-from transferz.dataset.files import replace_directory, write_json
 from transferz.dataset.mock.build import write_mock
 from transferz.dataset.mock.params import MockParams
-from transferz.dataset.params import read_params
-from transferz.dataset.stage import COUNTS, Layout, run_stage
+from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
 from transferz.schemas import ParameterError
-from transferz.schemas.files import file_digest
+from transferz.schemas.survey.files import file_digest
+from transferz.tables.files import replace_directory, write_json
 
 
 def survey(layout: Layout) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from transferz.manifest import read_manifest
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME
-from transferz.schemas.versions import Version
+from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME
+from transferz.schemas.survey.versions import Version
 
 CACHE_VARIABLE = "TRANSFERZ_CACHE"
 """Environment variable that names the folder of fetched releases."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from transferz.manifest import read_manifest
 from transferz.releases import Release, release_at
-from transferz.schemas.column import Column
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.release import INDEX, RELEASE
+from transferz.schemas.survey.column import Column
+from transferz.schemas.survey.release import INDEX, RELEASE
 
 if TYPE_CHECKING:
     from transferz.rows import Data

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.files import CARD_FILE, HIDDEN_CARD, MANIFEST_FILE, file_digest
+from transferz.schemas.survey.files import CARD_FILE, HIDDEN_CARD, MANIFEST_FILE, file_digest
 
 
 def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: str) -> None:

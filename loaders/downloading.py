@@ -9,7 +9,7 @@ from transferz.connection import Unreachable, asking
 from transferz.contents import require_files, require_no_others
 from transferz.manifest import listed_files, read_manifest
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.files import MANIFEST_FILE
+from transferz.schemas.survey.files import MANIFEST_FILE
 
 
 def download(source: Source, *, cache: Path | None = None) -> Fetched:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from transferz.schemas.column import Column, Table
 from transferz.schemas.errors import InputError, SchemaError
-from transferz.schemas.photometry import BANDS, OBJECT_ID, error_name, magnitude_name
-from transferz.schemas.votable import longest_strings, votable_description, votable_document
+from transferz.schemas.survey.column import Column, Table
+from transferz.schemas.survey.magnitudes import BANDS, OBJECT_ID, error_name, magnitude_name
+from transferz.schemas.survey.votable import longest_strings, votable_description, votable_document
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,8 +18,8 @@ from transferz.export_formats import WRITERS, Writer
 from transferz.releases import Release
 from transferz.rows import stacked, tables
 from transferz.schemas.errors import InputError, ReleaseError
-from transferz.schemas.files import CARD_FILE, CROISSANT_FILE
-from transferz.schemas.release import CONFIGS, INDEX, RELEASE
+from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
+from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 
 if TYPE_CHECKING:
     import pyarrow as pa

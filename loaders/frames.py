@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from transferz.column_units import DECLARED, unit_of, units
 from transferz.rows import chosen, one_table
-from transferz.schemas.column import Column, Dtype
-from transferz.schemas.frames import pandas_dtype
+from transferz.schemas.survey.column import Column, Dtype
+from transferz.schemas.survey.frames import pandas_dtype
 
 if TYPE_CHECKING:
     import pandas as pd

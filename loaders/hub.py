@@ -17,7 +17,7 @@ from transferz.connection import Unreachable as Unreachable  # `transferz.datase
 from transferz.connection import asking
 from transferz.downloading import download
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.versions import Version
+from transferz.schemas.survey.versions import Version
 
 TRANSFERZ_REPO: str | None = None
 """The repository that `load_dataset` takes releases from; None until one is published. The

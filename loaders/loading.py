@@ -13,8 +13,8 @@ from transferz.downloading import published_manifest
 from transferz.manifest import read_manifest, require_units
 from transferz.releases import Release, find_release, require_splits, seek_release
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.files import RELEASE_NAME
-from transferz.schemas.release import CONFIGS
+from transferz.schemas.survey.files import RELEASE_NAME
+from transferz.schemas.survey.release import CONFIGS
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -70,7 +70,7 @@ def load_dataset(
     -------
     datasets.DatasetDict or datasets.Dataset
         One dataset per split, or one dataset where `split` is a string; iterable ones where
-        `streaming`. Columns as `transferz.schemas.release.RELEASE` declares them; see
+        `streaming`. Columns as `transferz.schemas.survey.release.RELEASE` declares them; see
         `transferz.units` for their units.
 
     Raises

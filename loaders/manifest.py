@@ -8,8 +8,8 @@ from typing import Any
 
 from transferz.schemas import RELEASE
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME, self_digest
-from transferz.schemas.versions import Version
+from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, self_digest
+from transferz.schemas.survey.versions import Version
 
 SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
 

@@ -11,8 +11,8 @@ from transferz.downloading import download
 from transferz.hub import default_repo, look_up
 from transferz.manifest import SURVEYS, read_manifest
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.files import MANIFEST_FILE, RELEASE_NAME, data_files
-from transferz.schemas.versions import Version
+from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, data_files
+from transferz.schemas.survey.versions import Version
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""

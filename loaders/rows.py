@@ -16,7 +16,7 @@ from transferz.contents import require_listed
 from transferz.manifest import read_manifest, require_units
 from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.release import CONFIGS
+from transferz.schemas.survey.release import CONFIGS
 
 if TYPE_CHECKING:
     import pyarrow as pa

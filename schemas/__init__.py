@@ -1,14 +1,5 @@
 """The words: every table's columns, written once, and what is derived from them."""
 
-from transferz.schemas.catalogues import (
-    COSMOS2020,
-    GALAXIESML,
-    HSC,
-    PIXEL_FLAGS,
-    SPLITS,
-    TRANSFERZ,
-)
-from transferz.schemas.column import Column, Table
 from transferz.schemas.errors import (
     InputError,
     ParameterError,
@@ -16,8 +7,23 @@ from transferz.schemas.errors import (
     SchemaError,
     TransferZError,
 )
-from transferz.schemas.photometry import BANDS, ERRORS, MAGNITUDES, error_name, magnitude_name
-from transferz.schemas.release import (
+from transferz.schemas.survey.catalogues import (
+    COSMOS2020,
+    GALAXIESML,
+    HSC,
+    PIXEL_FLAGS,
+    SPLITS,
+    TRANSFERZ,
+)
+from transferz.schemas.survey.column import Column, Table
+from transferz.schemas.survey.magnitudes import (
+    BANDS,
+    ERRORS,
+    MAGNITUDES,
+    error_name,
+    magnitude_name,
+)
+from transferz.schemas.survey.release import (
     ASSIGNED,
     CONFIGS,
     INDEX,

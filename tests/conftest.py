@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from transferz.schemas import BANDS, CONFIGS, INDEX, MAGNITUDES, RELEASE, SPLITS
-from transferz.schemas.features import feature_list
-from transferz.schemas.files import (
+from transferz.schemas.survey.features import feature_list
+from transferz.schemas.survey.files import (
     CARD_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
@@ -27,7 +27,7 @@ from transferz.schemas.files import (
     json_text,
     self_digest,
 )
-from transferz.schemas.frames import arrow_schema
+from transferz.schemas.survey.frames import arrow_schema
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers, and what they start, share the cores
 sys.path.append(str(Path(__file__).parent))  # `releases` and the servers are imported by name

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transferz.dataset.verify import verify
+from transferz.dataset.verify.verifying import verify
 
 PAGES = 0.2
 """Share of the flips in small text files, the manifest included; the rest falls anywhere."""

@@ -107,11 +107,11 @@ def warm_up() -> None:
     import pyarrow as pa
 
     import transferz.cli
-    import transferz.dataset.publish
+    import transferz.dataset.publish.publishing
     import transferz.hub  # noqa: F401
     from transferz.schemas import INDEX
-    from transferz.schemas.checks import check
-    from transferz.schemas.frames import arrow_schema, to_frame
+    from transferz.schemas.survey.checks import check
+    from transferz.schemas.survey.frames import arrow_schema, to_frame
 
     check(to_frame(pa.Table.from_batches([], arrow_schema(INDEX)), INDEX), INDEX)
 

@@ -1,7 +1,7 @@
 """A run of the baselines that never was: mock forecasts for a mock release, honestly scored.
 
 Nothing is trained: forecasts are the labels with noise of each method's own. The scores are those
-of `transferz.baselines.evaluation`; the records say what `transferz train --out` says.
+of `transferz.baselines.scores.evaluation`; the records say what `transferz train --out` says.
 """
 
 import json
@@ -12,16 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.baselines.bootstrap import Draws
-from transferz.baselines.ensemble import Ensemble, Fit
-from transferz.baselines.evaluation import Forecasts, evaluate
-from transferz.baselines.methods import METHODS
-from transferz.baselines.networks import StackedNetworks
-from transferz.baselines.scaling import Scaler
-from transferz.baselines.weights import save_ensemble
+from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.networks.network import StackedNetworks
+from transferz.baselines.networks.scaling import Scaler
+from transferz.baselines.networks.weights import save_ensemble
+from transferz.baselines.scores.bootstrap import Draws
+from transferz.baselines.scores.evaluation import Forecasts, evaluate
 from transferz.manifest import read_manifest
 from transferz.schemas import MAGNITUDES
-from transferz.schemas.files import data_files
+from transferz.schemas.survey.files import data_files
 
 BIAS = {"nn_base": 0.02, "nn_tl": 0.004, "nn_combo": 0.005, "nn_spec": -0.002}
 SCATTER = {"nn_base": 0.05, "nn_tl": 0.035, "nn_combo": 0.033, "nn_spec": 0.03}

@@ -16,15 +16,15 @@ import pandas as pd
 import yaml
 
 from transferz.dataset.card import card, complete
-from transferz.dataset.files import write_json
-from transferz.dataset.manifest import columns, content
+from transferz.dataset.page.manifest import columns, content
+from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
+from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.release import release, write_config
 from transferz.dataset.split import groups, split
-from transferz.dataset.stage import COUNTS, TABLE, Layout
-from transferz.dataset.tables import read_table, write_table
 from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, TRUTH
-from transferz.schemas.files import CITATION_FILE, MANIFEST_FILE, data_files
-from transferz.schemas.frames import pandas_dtype
+from transferz.schemas.survey.files import CITATION_FILE, MANIFEST_FILE, data_files
+from transferz.schemas.survey.frames import pandas_dtype
+from transferz.tables.files import write_json
 
 ROOT = Path(__file__).parents[1]
 NO_RESULTS = Path("no results of baselines")

@@ -9,12 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.files import write_json
-from transferz.dataset.hashing import hash_rows
-from transferz.dataset.manifest import content, seal
-from transferz.dataset.tables import write_parquet, write_table
+from transferz.dataset.page.manifest import content, seal
+from transferz.dataset.pipeline.tables import write_parquet, write_table
+from transferz.dataset.splits.hashing import hash_rows
 from transferz.schemas import INDEX
-from transferz.schemas.files import (
+from transferz.schemas.survey.files import (
     CROISSANT_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
@@ -22,6 +21,7 @@ from transferz.schemas.files import (
     data_files,
     file_digest,
 )
+from transferz.tables.files import write_json
 
 Change = Callable[[pa.Table], pa.Table]
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from releases import read_manifest, remake
 
-from transferz.dataset.citation import (
+from transferz.dataset.page.citation import (
     bibtex,
     catalogue_reference,
     citation_text,
@@ -18,7 +18,7 @@ from transferz.dataset.citation import (
 )
 from transferz.dataset.sources.registry import load_registry
 from transferz.schemas import InputError
-from transferz.schemas.files import CITATION_FILE
+from transferz.schemas.survey.files import CITATION_FILE
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads((ROOT / "tests/schemas/data/cff-1.2.0.json").read_text(encoding="utf-8"))

@@ -26,19 +26,19 @@ from documents import (
 )
 from releases import remake
 
-from transferz.baselines import evaluation
 from transferz.baselines.benchmark import forecasts
-from transferz.baselines.bootstrap import DRAWS, SEED_DRAWS, Draws
-from transferz.baselines.interop import write_qp
+from transferz.baselines.forecasts import write_qp
 from transferz.baselines.leaderboard import comparing, entries
 from transferz.baselines.leaderboard.comparison import CONFIDENCE, SIGNIFICANCE
-from transferz.baselines.metrics import METRICS
-from transferz.baselines.probability import PER_GALAXY, PROBABILITY_METRICS, GridPDF
-from transferz.baselines.probability.quantiles import FEWEST_LEVELS
-from transferz.baselines.probability.samples import THINNED
-from transferz.baselines.probability.uniformity import BINS
-from transferz.baselines.reference import conformal
-from transferz.baselines.requirements import LIMITS
+from transferz.baselines.methods import conformal
+from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS, Draws
+from transferz.baselines.scores.metrics import METRICS
+from transferz.baselines.scores.probability import PER_GALAXY, PROBABILITY_METRICS, GridPDF
+from transferz.baselines.scores.probability.quantiles import FEWEST_LEVELS
+from transferz.baselines.scores.probability.samples import THINNED
+from transferz.baselines.scores.probability.uniformity import BINS
+from transferz.baselines.scores.requirements import LIMITS
+from transferz.baselines.scores import evaluation
 from transferz.cli import main
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from transferz.schemas import RELEASE, Column, Table
-from transferz.schemas.checks import pandera_schema
-from transferz.schemas.croissant import column_fields
-from transferz.schemas.features import feature_list
-from transferz.schemas.frames import arrow_schema
-from transferz.schemas.reference import column_table
-from transferz.schemas.votable import votable_footer
+from transferz.schemas.survey.checks import pandera_schema
+from transferz.schemas.survey.croissant import column_fields
+from transferz.schemas.survey.features import feature_list
+from transferz.schemas.survey.frames import arrow_schema
+from transferz.schemas.survey.reference import column_table
+from transferz.schemas.survey.votable import votable_footer
 
 
 def checked(table: Table) -> object:

@@ -9,6 +9,6 @@ That keeps mistakes out, not malice: a method runs in this process, and can read
 """
 
 from transferz.baselines.benchmark.tables import errors, magnitudes
-from transferz.baselines.probability import GaussianMixture, Prediction
+from transferz.baselines.scores.probability import GaussianMixture, Prediction
 
 __all__ = ["GaussianMixture", "Prediction", "errors", "magnitudes"]

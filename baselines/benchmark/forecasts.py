@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from transferz.baselines.bootstrap import DRAWS, Draws, Replicates, replicate
-from transferz.baselines.metrics import in_cosmological_range
-from transferz.baselines.probability import PER_GALAXY, score_probability
-from transferz.baselines.requirements import in_lsst_range
-from transferz.baselines.residuals import Array
+from transferz.baselines.scores.bootstrap import DRAWS, Draws, Replicates, replicate
+from transferz.baselines.scores.metrics import in_cosmological_range
+from transferz.baselines.scores.probability import PER_GALAXY, score_probability
+from transferz.baselines.scores.requirements import in_lsst_range
+from transferz.baselines.scores.residuals import Array
 from transferz.schemas.errors import InputError
 
 COLUMNS = ("config", "object_id", "seed", "redshift", "i_mag", "point")
@@ -39,7 +39,7 @@ class SetForecasts:
     point : ndarray of float32, shape (S, N)
         Redshifts; NaN for a missing forecast.
     columns : dict of str to ndarray, shape (S, N)
-        Each of `transferz.baselines.probability.PER_GALAXY` that there is.
+        Each of `transferz.baselines.scores.probability.PER_GALAXY` that there is.
     """
 
     object_id: npt.NDArray[np.int64]

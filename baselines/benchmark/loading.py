@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.benchmark.errors import MethodError, failure
-from transferz.schemas.entries import method_key
+from transferz.schemas.benchmark.entries import method_key
 from transferz.schemas.errors import ParameterError
 
 GROUP = "transferz.methods"

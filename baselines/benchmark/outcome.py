@@ -20,9 +20,8 @@ from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.running import Cost, Ran
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set, score_transfer
 from transferz.baselines.benchmark.task import Task, calibrated
-from transferz.baselines.hardware import default_threads, describe_hardware
-from transferz.dataset.files import replace_directory
-from transferz.schemas.entries import (
+from transferz.baselines.networks.hardware import default_threads, describe_hardware
+from transferz.schemas.benchmark.entries import (
     ENTRY_FILE,
     FORECASTS_FILE,
     SCHEMA,
@@ -30,6 +29,7 @@ from transferz.schemas.entries import (
     rounded,
     write_entry,
 )
+from transferz.tables.files import replace_directory
 
 PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "torch")
 """Whose versions are recorded, where they were imported; the method's own package too."""

@@ -8,6 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from transferz.baselines.benchmark.experiment import (
+    FRACTIONS,
+    Columns,
+    Experiment,
+    add_test_table,
+    from_table,
+)
+from transferz.baselines.benchmark.samples import Sample
 from transferz.baselines.benchmark.tables import (
     CONFIG,
     I_BANDS,
@@ -19,17 +27,9 @@ from transferz.baselines.benchmark.tables import (
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
 from transferz.baselines.benchmark.training_file import refuse_shared
-from transferz.baselines.experiment import (
-    FRACTIONS,
-    Columns,
-    Experiment,
-    add_test_table,
-    from_table,
-)
-from transferz.baselines.tables import Sample
-from transferz.schemas.catalogues import SPLITS
-from transferz.schemas.entries import TableData, TableFacts
+from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.catalogues import SPLITS
 
 TABLE, TEST_TABLE = "table", "test_table"
 """What its test part, and a further table, are called."""

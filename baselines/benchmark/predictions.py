@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.errors import MethodError
-from transferz.baselines.benchmark.leaks import first_ids
-from transferz.baselines.cells import is_missing
-from transferz.baselines.probability import PER_GALAXY, Distribution, Prediction, per_galaxy
+from transferz.baselines.leaks.leaks import first_ids
+from transferz.baselines.scores.probability import PER_GALAXY, Distribution, Prediction, per_galaxy
+from transferz.tables.cells import is_missing
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from transferz.schemas.entries import Entry, EntryScores, TestedSet
-from transferz.schemas.scores import Summary
+from transferz.schemas.benchmark.entries import Entry, EntryScores, TestedSet
+from transferz.schemas.benchmark.scores import Summary
 
 RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
 POINT = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate")

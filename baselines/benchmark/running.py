@@ -16,7 +16,7 @@ from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.memory import gpu_peak_mb, peak_mb, reset_peak, synchronise
 from transferz.baselines.benchmark.predictions import align, require_complete
 from transferz.baselines.benchmark.task import Task, TestSet
-from transferz.baselines.probability import PER_GALAXY
+from transferz.baselines.scores.probability import PER_GALAXY
 
 Report = Callable[[str], None]
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.binning import MAGNITUDE_EDGES, REDSHIFT_EDGES, Bin, cut
-from transferz.baselines.bootstrap import Replicates
-from transferz.baselines.evaluation import FEWEST
-from transferz.baselines.probability import PER_GALAXY, pit_histogram
-from transferz.baselines.requirements import verdicts
-from transferz.baselines.scores import summary
+from transferz.baselines.scores.binning import MAGNITUDE_EDGES, REDSHIFT_EDGES, Bin, cut
+from transferz.baselines.scores.bootstrap import Replicates
+from transferz.baselines.scores.evaluation import FEWEST
+from transferz.baselines.scores.probability import PER_GALAXY, pit_histogram
+from transferz.baselines.scores.requirements import verdicts
+from transferz.baselines.scores.truth import summary
 
 BINNED = ("bias", "scatter", "outlier_rate")
 """Metrics in bins of true redshift."""
@@ -30,7 +30,7 @@ def score_set(forecasts: SetForecasts) -> Plain:
     Returns
     -------
     dict
-        What `transferz.schemas.entries.EntryScores` validates. Galaxies that any seed has no
+        What `transferz.schemas.benchmark.entries.EntryScores` validates. Galaxies that any seed has no
         forecast for are left out; `completeness` is the share of the others.
     """
     scored = forecasts.scored

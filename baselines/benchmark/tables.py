@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from transferz.schemas.errors import InputError
-from transferz.schemas.photometry import magnitude_name
+from transferz.schemas.survey.magnitudes import magnitude_name
 
 ID = "object_id"
 CONFIG = "config"

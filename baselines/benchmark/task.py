@@ -14,8 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.baselines.benchmark.leak_objects import read_objects
-from transferz.baselines.benchmark.leaks import refuse_leaks
 from transferz.baselines.benchmark.tables import CONFIG, ID, ordered, photometry
 from transferz.baselines.benchmark.training_file import (
     FILE,
@@ -24,14 +22,16 @@ from transferz.baselines.benchmark.training_file import (
     read_training_file,
     refuse_shared,
 )
+from transferz.baselines.leaks.leaks import refuse_leaks
+from transferz.baselines.leaks.objects import read_objects
 from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.schemas import RELEASE
-from transferz.schemas.entries import EntryTraining, FileFacts, TableData
+from transferz.schemas.benchmark.entries import EntryTraining, FileFacts, TableData
+from transferz.schemas.benchmark.results import Data
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.files import file_digest
-from transferz.schemas.photometry import BANDS, magnitude_name
-from transferz.schemas.results import Data
+from transferz.schemas.survey.files import file_digest
+from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
 
 TESTED = ("transferz", "galaxiesml")
 """Configs on whose test splits every method is scored."""

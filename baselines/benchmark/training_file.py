@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from transferz.baselines.benchmark.tables import CONFIG, ID, error_name, ordered
-from transferz.baselines.reading import open_table, read_whole
 from transferz.schemas import RELEASE
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.photometry import BANDS, magnitude_name
+from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.tables.reading import open_table, read_whole
 
 TRAINING_SETS = ("transferz", "galaxiesml", "combo", "transferz+galaxiesml")
 """Training sets of a release; any other is a file."""

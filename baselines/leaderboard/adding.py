@@ -17,9 +17,8 @@ from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
 from transferz.baselines.leaderboard.comparing import read_run
 from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
-from transferz.dataset.files import replace_file
 from transferz.releases import Release
-from transferz.schemas.entries import (
+from transferz.schemas.benchmark.entries import (
     Entry,
     EntryBin,
     EntryScores,
@@ -28,9 +27,10 @@ from transferz.schemas.entries import (
     parse_entry,
     rounded,
 )
+from transferz.schemas.benchmark.records import Record, parse_record
 from transferz.schemas.errors import InputError
-from transferz.schemas.photometry import magnitude_name
-from transferz.schemas.records import Record, parse_record
+from transferz.schemas.survey.magnitudes import magnitude_name
+from transferz.tables.files import replace_file
 
 SPLIT = "test"
 

@@ -13,9 +13,9 @@ from transferz.baselines.leaderboard.entries import (
 )
 from transferz.baselines.leaderboard.record import Comparisons, Pair, read_comparisons
 from transferz.releases import Release
-from transferz.schemas.entries import Entry, EntryRange, EntryScores
+from transferz.schemas.benchmark.entries import Entry, EntryRange, EntryScores
+from transferz.schemas.benchmark.scores import TESTED, Summary
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.scores import TESTED, Summary
 
 BEST, EQUAL, UNKNOWN = "*", "=", "?"
 """Marks: the best; not distinguishable from it; not compared with it."""

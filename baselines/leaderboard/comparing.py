@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.forecasts import Mask, SetForecasts, read_forecasts
-from transferz.baselines.bootstrap import SEED, Draws
 from transferz.baselines.leaderboard.comparison import COMPARED, CONFIDENCE, Loss, compare, loss
 from transferz.baselines.leaderboard.entries import ENTRIES
 from transferz.baselines.leaderboard.record import (
@@ -20,11 +19,12 @@ from transferz.baselines.leaderboard.record import (
     Comparisons,
     comparisons_text,
 )
-from transferz.dataset.files import replace_file
-from transferz.schemas.entries import ENTRY_FILE, FORECASTS_FILE, Entry, read_entry
+from transferz.baselines.scores.bootstrap import SEED, Draws
+from transferz.schemas.benchmark.entries import ENTRY_FILE, FORECASTS_FILE, Entry, read_entry
+from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.errors import InputError
-from transferz.schemas.files import file_digest
-from transferz.schemas.records import parse_record
+from transferz.schemas.survey.files import file_digest
+from transferz.tables.files import replace_file
 
 DRAWS = Draws(resamples=400, seed=SEED)
 """An error is then known to 3.5 %, and small p-values are of use (our choice)."""

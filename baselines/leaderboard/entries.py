@@ -7,10 +7,10 @@ from pathlib import Path
 
 from transferz.manifest import SURVEYS, read_manifest
 from transferz.releases import Release, find_release, seek_release
-from transferz.schemas.entries import ENTRY_FILE, Entry, read_entry
+from transferz.schemas.benchmark.entries import ENTRY_FILE, Entry, read_entry
+from transferz.schemas.benchmark.results import Data
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
-from transferz.schemas.results import Data
-from transferz.schemas.versions import Version
+from transferz.schemas.survey.versions import Version
 
 ENTRIES = Path(__file__).parent / "entries"
 """Those that the project keeps: a folder per survey, a file per method."""

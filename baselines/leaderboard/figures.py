@@ -14,9 +14,9 @@ from transferz.baselines.leaderboard.words import (
     value_parts,
     value_text,
 )
-from transferz.baselines.requirements import LIMITS
-from transferz.schemas.score_text import minus
-from transferz.schemas.scores import Summary
+from transferz.baselines.scores.requirements import LIMITS
+from transferz.schemas.benchmark.score_text import minus
+from transferz.schemas.benchmark.scores import Summary
 
 DOTTED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate", "crps", "coverage_90")
 """Metrics that are drawn with error bars, a chart each."""

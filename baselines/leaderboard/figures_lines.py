@@ -8,8 +8,8 @@ from transferz.baselines.leaderboard.board import Board, Row
 from transferz.baselines.leaderboard.figures import requirement
 from transferz.baselines.leaderboard.geometry import Scale, limits, path
 from transferz.baselines.leaderboard.words import PER_CENT, metric_title
-from transferz.schemas.entries import EntryBin
-from transferz.schemas.score_text import minus
+from transferz.schemas.benchmark.entries import EntryBin
+from transferz.schemas.benchmark.score_text import minus
 
 BINNED = ("bias", "scatter", "outlier_rate")
 BINNING = "true_redshift"

@@ -14,9 +14,9 @@ from typing import Any
 from transferz.baselines.leaderboard.board import Board, Row
 from transferz.baselines.leaderboard.comparison import TARGETS, distance
 from transferz.baselines.leaderboard.words import training_title
-from transferz.dataset.files import replace_directory
+from transferz.schemas.benchmark.scores import COSMOLOGICAL
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.scores import COSMOLOGICAL
+from transferz.tables.files import replace_directory
 
 FRAMEWORK = "transferz"
 """Our harness's identifier on the Hub's list."""

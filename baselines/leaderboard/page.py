@@ -28,10 +28,10 @@ from transferz.baselines.leaderboard.words import (
     training_title,
     value_parts,
 )
-from transferz.dataset.drawing import COLOURS
-from transferz.dataset.files import replace_file
-from transferz.schemas.entries import EntryRange
-from transferz.schemas.score_text import NONE
+from transferz.schemas.benchmark.entries import EntryRange
+from transferz.schemas.benchmark.score_text import NONE
+from transferz.tables.files import replace_file
+from transferz.tables.pictures import COLOURS
 
 TEMPLATES = Path(__file__).parent / "templates"
 SORT = "scatter"

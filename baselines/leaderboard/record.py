@@ -9,10 +9,10 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from transferz.baselines.leaderboard.comparison import holm
-from transferz.schemas.entries import EntryMetric, Hexadecimal, TestedSet
-from transferz.schemas.records import Record, read_record
-from transferz.schemas.results import MethodName
-from transferz.schemas.scores import Count, Range
+from transferz.schemas.benchmark.entries import EntryMetric, Hexadecimal, TestedSet
+from transferz.schemas.benchmark.records import Record, read_record
+from transferz.schemas.benchmark.results import MethodName
+from transferz.schemas.benchmark.scores import Count, Range
 
 COMPARISONS_FILE = "comparisons.json"
 SCHEMA = "transferz comparisons 1"

@@ -1,6 +1,6 @@
 """Tell by a file's first bytes whether it is what its name says."""
 
-from transferz.dataset.sources.streams import WEB_PAGE
+from transferz.tables.streams import WEB_PAGE
 
 SIGNATURES = {
     ".gz": b"\x1f\x8b",

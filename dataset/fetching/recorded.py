@@ -6,8 +6,8 @@ from typing import Any
 
 from transferz.dataset.fetching.download import Expected
 from transferz.dataset.fetching.partial import Digest
-from transferz.dataset.files import read_json, replace_file
 from transferz.schemas import InputError
+from transferz.tables.files import read_json, replace_file
 
 HASHES = "hashes.json"
 

@@ -13,7 +13,7 @@ import requests
 import urllib3
 from pydantic import Field
 
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.schemas import ParameterError
 
 MIRROR = "TRANSFERZ_MIRROR"

@@ -11,7 +11,7 @@ from transferz.dataset.mock.randomness import generator
 from transferz.dataset.mock.sky import MaskFlags
 from transferz.dataset.mock.sources import Sources
 from transferz.dataset.mock.templates import TemplateParams
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import Band, band
 from transferz.photometry.fit import ErrorModel
 

@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from transferz.dataset.mock.sky import ARCSEC
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.schemas import BANDS, ERRORS, MAGNITUDES
 
 NO_VALUE = -99.0

@@ -16,7 +16,7 @@ from transferz.dataset.mock.sky import ARCSEC, ClusteringParams, Window, cluster
 from transferz.dataset.mock.sources import STAR, Sources
 from transferz.dataset.mock.spectroscopy import SpectroscopicSurvey, Targets, measure_redshifts
 from transferz.dataset.mock.writing import write_csv
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.flux import to_magnitude
 from transferz.schemas import BANDS, ERRORS, GALAXIESML, MAGNITUDES

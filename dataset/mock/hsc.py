@@ -12,11 +12,11 @@ from transferz.dataset.mock.noise import extinction_coefficients, factors, heavy
 from transferz.dataset.mock.randomness import generator
 from transferz.dataset.mock.sky import ARCSEC, BrightStars, Window
 from transferz.dataset.mock.sources import STAR, Sources
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.flux import magnitude_error, to_flux, to_magnitude
 from transferz.schemas import BANDS, HSC, error_name, magnitude_name
-from transferz.schemas.catalogues import PIXEL_FLAGS
+from transferz.schemas.survey.catalogues import PIXEL_FLAGS
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

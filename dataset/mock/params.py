@@ -9,7 +9,7 @@ from transferz.dataset.mock.population import PopulationParams
 from transferz.dataset.mock.quasars import QuasarParams
 from transferz.dataset.mock.sky import SkyParams, Window, cosmos_window
 from transferz.dataset.mock.sources import SizeParams, StarParams
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import BY_NAME, HSC_BANDS
 
 

@@ -12,7 +12,7 @@ from astropy.cosmology import FlatLambdaCDM
 from pydantic import Field, model_validator
 
 from transferz.dataset.mock.randomness import generator, global_seed
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import Band
 from transferz.photometry.cosmology import HUBBLE_CONSTANT, MATTER_DENSITY
 from transferz.photometry.dust import DUST_LAWS

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS, Band
 from transferz.photometry.dust import attenuate
 from transferz.photometry.flux import to_flux

@@ -8,7 +8,7 @@ from astropy.cosmology import FlatLambdaCDM
 from pydantic import Field
 from scipy.spatial import cKDTree
 
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

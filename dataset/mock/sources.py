@@ -25,7 +25,7 @@ from transferz.dataset.mock.sky import (
     clustered_positions,
     power_law_magnitudes,
 )
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS, Band
 from transferz.photometry.flux import to_flux, to_magnitude
 from transferz.photometry.grid import BasisGrid

@@ -17,7 +17,7 @@ from transferz.dataset.mock.population import (
 from transferz.dataset.mock.quasars import QuasarParams, draw_redshifts, quasar_grid
 from transferz.dataset.mock.randomness import generator
 from transferz.dataset.mock.sky import power_law_magnitudes
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.flux import to_magnitude
 from transferz.photometry.grid import BasisGrid
 from transferz.schemas import BANDS

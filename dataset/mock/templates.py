@@ -12,7 +12,7 @@ from scipy.cluster.vq import kmeans2
 
 from transferz.dataset.mock.population import PopulationParams, sample_galaxies
 from transferz.dataset.mock.randomness import generator
-from transferz.dataset.params import Params
+from transferz.dataset.pipeline.params import Params
 from transferz.photometry.templates import galaxy_basis
 
 Floats = npt.NDArray[np.float64]

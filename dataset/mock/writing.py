@@ -9,7 +9,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from transferz.schemas import TRUTH
-from transferz.schemas.frames import to_arrow
+from transferz.schemas.survey.frames import to_arrow
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

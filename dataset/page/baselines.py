@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transferz.dataset.page.spread import MAD_TO_SIGMA, OUTLIER
 from transferz.dataset.page.words import table
-from transferz.dataset.spread import MAD_TO_SIGMA, OUTLIER
 from transferz.schemas import InputError
-from transferz.schemas.results import REMEDY, Result, read_results
-from transferz.schemas.score_text import SETS, TITLES, number_text
-from transferz.schemas.scores import TESTED, SetScores
+from transferz.schemas.benchmark.results import REMEDY, Result, read_results
+from transferz.schemas.benchmark.score_text import SETS, TITLES, number_text
+from transferz.schemas.benchmark.scores import TESTED, SetScores
 
 FIGURES = {name: f"figures/{name}.png" for name in ("forecasts", "scores")}
 """Those of the results that the card shows, and where it shows them from."""
@@ -136,7 +136,7 @@ def baselines(manifest: Mapping[str, Any]) -> list[str]:
     Parameters
     ----------
     manifest : mapping
-        As `transferz.dataset.manifest.describe` makes it, with the ``baselines`` that
+        As `transferz.dataset.page.manifest.describe` makes it, with the ``baselines`` that
         `read_baselines` reads.
     """
     found = manifest.get("baselines", [])

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from transferz.dataset.front_matter import CONFIG_NOTES
+from transferz.dataset.page.front_matter import CONFIG_NOTES
 from transferz.dataset.page.words import is_published, table, total
 from transferz.schemas import RELEASE, SPLITS
-from transferz.schemas.reference import column_table
+from transferz.schemas.survey.reference import column_table
 
 SPLIT_NOTES = {
     "hash": """\
@@ -36,7 +36,7 @@ def configs(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it.
+        As `transferz.dataset.page.manifest.describe` makes it.
     """
     return f"""\
 ## Configs and splits

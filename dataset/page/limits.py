@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from transferz.dataset.page.spread import MAD_TO_SIGMA, OUTLIER
 from transferz.dataset.page.words import is_published, table
-from transferz.dataset.spread import MAD_TO_SIGMA, OUTLIER
 
 PUBLISHED_NOISE = """\
 **Label noise.** The label of config `transferz` is itself a photometric redshift. Published for
@@ -81,8 +81,8 @@ def limits(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it, with the ``quality`` that
-        `transferz.dataset.quality.quality` measures.
+        As `transferz.dataset.page.manifest.describe` makes it, with the ``quality`` that
+        `transferz.dataset.page.quality.quality` measures.
     """
     published = is_published(manifest)
     median = manifest["quality"]["medians"]["galaxiesml"]["redshift"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from transferz.dataset.flow import NAMES
+from transferz.dataset.page.flow import NAMES
 from transferz.dataset.page.words import is_published, table
 
 DERIVED = """\
@@ -42,7 +42,7 @@ def how_made(manifest: dict[str, Any], figure: str) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it.
+        As `transferz.dataset.page.manifest.describe` makes it.
     figure : str
         Path of the flow chart, relative to the card.
     """

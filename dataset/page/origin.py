@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from transferz.dataset.citation import bibtex
-from transferz.dataset.front_matter import licence, licence_url
+from transferz.dataset.page.citation import bibtex
+from transferz.dataset.page.front_matter import licence, licence_url
 from transferz.dataset.page.words import table
 from transferz.dataset.sources.registry import load_registry
 
@@ -26,7 +26,7 @@ def sources(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it.
+        As `transferz.dataset.page.manifest.describe` makes it.
     """
     own = OTHER_LICENCE if licence(manifest) == "other" else OWN_LICENCE
     parts = [
@@ -58,7 +58,7 @@ def citing(citation: dict[str, Any]) -> str:
     Parameters
     ----------
     citation : dict
-        The release's, as `transferz.dataset.citation.release_citation` makes it.
+        The release's, as `transferz.dataset.page.citation.release_citation` makes it.
     """
     return f"""\
 ## How to cite
@@ -76,8 +76,8 @@ def versions(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it, with the ``history`` that
-        `transferz.dataset.history.history_of` reads.
+        As `transferz.dataset.page.manifest.describe` makes it, with the ``history`` that
+        `transferz.dataset.page.history.history_of` reads.
     """
     entries = [_version(one) for one in manifest["history"]]
     return "\n\n".join(["## Versions", RULE, *entries])

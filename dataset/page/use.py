@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from transferz.schemas.versions import Version
+from transferz.schemas.survey.versions import Version
 
 OURS = """\
 ```python
@@ -45,7 +45,7 @@ def loading(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it.
+        As `transferz.dataset.page.manifest.describe` makes it.
     """
     repository = "ORG/transferz-mock" if manifest["mock"] else "ORG/transferz"
     stock = STOCK.format(repository=repository, tag=Version.parse(manifest["version"]).tag)

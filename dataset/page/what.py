@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from transferz.dataset.front_matter import pretty_name
+from transferz.dataset.page.front_matter import pretty_name
 from transferz.dataset.page.words import is_published, total
 
 MOCK_WARNING = """\
@@ -59,8 +59,8 @@ def opening(manifest: dict[str, Any], figure: str, eprint: str) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.manifest.describe` makes it, with the ``quality`` that
-        `transferz.dataset.quality.quality` measures.
+        As `transferz.dataset.page.manifest.describe` makes it, with the ``quality`` that
+        `transferz.dataset.page.quality.quality` measures.
     figure : str
         Path of the figure of the distributions, relative to the card.
     eprint : str

@@ -7,7 +7,7 @@
 -- Cuts are not made here: objects that are not primary, shallow, flagged, point-like or unmeasured
 -- come along, and the stage `select` leaves them out and counts them, cut by cut. Only the field is
 -- restricted, to 0.01 deg within the range that ingest accepts
--- (transferz.schemas.catalogues.COSMOS_FIELD).
+-- (transferz.schemas.survey.catalogues.COSMOS_FIELD).
 --
 -- Second-hand, from public queries: that all of these columns lie in the table `forced`; that
 -- pdr2_wide holds objects of the COSMOS field; boxSearch(coord, ra from, to, dec from, to).

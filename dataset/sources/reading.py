@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from transferz.dataset.sources import csv_file, fits_file, parquet_file
-from transferz.dataset.sources.hdf5_file import read_hdf5
 from transferz.schemas import InputError, Table
+from transferz.tables import csv_file, fits_file, parquet_file
+from transferz.tables.hdf5_file import read_hdf5
 
 CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from transferz.baselines.bootstrap import Draws
+from transferz.baselines.scores.bootstrap import Draws
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # `training_reference`
 

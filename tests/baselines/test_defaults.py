@@ -4,10 +4,10 @@ from pathlib import Path
 
 import yaml
 
-from transferz.baselines.arguments import parse_arguments
-from transferz.baselines.experiment import FRACTIONS, SALT
-from transferz.baselines.methods import METHODS
-from transferz.baselines.schedule import PAPER
+from transferz.baselines.benchmark.experiment import FRACTIONS, SALT
+from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.networks.schedule import PAPER
+from transferz.cli.train_arguments import parse_arguments
 from transferz.schemas import SPLITS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))

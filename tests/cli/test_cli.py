@@ -135,6 +135,6 @@ def test_it_runs_as_a_module():
 
 
 def test_templates_refuse_a_missing_file(tmp_path, capsys):
-    pytest.importorskip("transferz.baselines.template_fit")
+    pytest.importorskip("transferz.baselines.methods.template_study")
     assert cli.main(["fit-templates", str(tmp_path / "absent.csv")]) == 2
     assert "absent.csv" in capsys.readouterr().err

@@ -8,8 +8,9 @@ from releases import read_manifest, read_rows, remake
 from tampering import copy, edit_json
 
 from transferz import cli, hub
-from transferz.dataset import card, versions_text
-from transferz.dataset.versions import compare, read_snapshot
+from transferz.dataset import card
+from transferz.dataset.versions import versions_text
+from transferz.dataset.versions.versions import compare, read_snapshot
 from transferz.schemas import CONFIGS
 
 

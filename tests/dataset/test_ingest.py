@@ -10,7 +10,7 @@ import pytest
 from astropy.table import Table as AstropyTable
 
 from transferz.dataset.ingest import CATALOGUES, ingest
-from transferz.dataset.stage import COUNTS, TABLE, Layout
+from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
 from transferz.schemas import COSMOS2020, ERRORS, MAGNITUDES, InputError, SchemaError
 
 COSMOS_FILE = "COSMOS2020_CLASSIC_R1_v2.2_p3.fits"

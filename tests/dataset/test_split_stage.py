@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from transferz.dataset.assigning import SplitParams, assign, moved_rows, published_splits
+from transferz.dataset.pipeline.assigning import SplitParams, assign, moved_rows, published_splits
 from transferz.dataset.split import all_rows, split_rows
 from transferz.schemas import SPLITS, ParameterError
 

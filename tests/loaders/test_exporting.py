@@ -23,15 +23,15 @@ from transferz.exporting import EXPORTED, export, read_export
 from transferz.releases import Release, read_release
 from transferz.schemas import Column, InputError, ReleaseError, SchemaError
 from transferz.schemas import Table as SchemaTable
-from transferz.schemas.files import (
+from transferz.schemas.survey.files import (
     CROISSANT_FILE,
     MANIFEST_FILE,
     file_digest,
     json_text,
     self_digest,
 )
-from transferz.schemas.frames import arrow_schema
-from transferz.schemas.votable import votable_description, votable_unit
+from transferz.schemas.survey.frames import arrow_schema
+from transferz.schemas.survey.votable import votable_description, votable_unit
 
 FORMATS = ("vot", "fits", "ecsv")
 """Those that hold every column."""

@@ -15,8 +15,8 @@ from transferz.cache import cache_folder
 from transferz.hub import Reference, locate, parse_reference
 from transferz.manifest import listed_files
 from transferz.schemas import ParameterError, ReleaseError
-from transferz.schemas.files import json_text, self_digest
-from transferz.schemas.versions import Version
+from transferz.schemas.survey.files import json_text, self_digest
+from transferz.schemas.survey.versions import Version
 
 REPO = "org/transferz"
 FETCH = "from transferz.hub import *; print(fetch('org/transferz'))"

@@ -19,7 +19,7 @@ from datasets import (
 
 from transferz import load_dataset
 from transferz.schemas import RELEASE, ParameterError, ReleaseError
-from transferz.schemas.files import MANIFEST_FILE
+from transferz.schemas.survey.files import MANIFEST_FILE
 
 
 @pytest.fixture

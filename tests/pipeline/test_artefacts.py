@@ -7,12 +7,12 @@ import pytest
 import yaml
 from astropy.table import Table
 
-from transferz.dataset.tables import read_table
+from transferz.dataset.pipeline.tables import read_table
 from transferz.schemas import CONFIGS, INDEX, RELEASE
-from transferz.schemas.croissant import column_fields
-from transferz.schemas.features import feature_list
-from transferz.schemas.files import CARD_FILE, CROISSANT_FILE, INDEX_FILE, MANIFEST_FILE
-from transferz.schemas.votable import longest_strings, votable_description, votable_footer
+from transferz.schemas.survey.croissant import column_fields
+from transferz.schemas.survey.features import feature_list
+from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE, INDEX_FILE, MANIFEST_FILE
+from transferz.schemas.survey.votable import longest_strings, votable_description, votable_footer
 
 
 def files(release):

@@ -67,7 +67,13 @@ def test_training_repeats_and_nothing_is_done_twice(trained, tmp_path):
 
 def test_results_are_checked_and_shown_on_the_card(trained):
     out = trained.root / "baselines/results/mock"
-    command = [sys.executable, "-m", "transferz.baselines.results", "--run", "data/mock/baselines"]
+    command = [
+        sys.executable,
+        "-m",
+        "transferz.baselines.paper.results",
+        "--run",
+        "data/mock/baselines",
+    ]
     trained.run(*command, "--release", str(trained.release), "--out", str(out))
     assert {f"{method}.json" for method in METHODS} <= {path.name for path in out.iterdir()}
     trained.run("dvc", "repro")
@@ -126,7 +132,7 @@ def test_the_papers_pipeline_does_what_the_other_does():
     def code(stage):
         return {dep for dep in stage["deps"] if dep.startswith("baselines/")}
 
-    learned = code(small["train"]["do"]) | {"baselines/networks.py"}
+    learned = code(small["train"]["do"]) | {"baselines/networks/network.py"}
     assert code(paper["train"]) == code(paper["fine_tune"]) == learned
     for name in ("evaluate", "figures"):
         assert code(paper[name]) == code(small[name])

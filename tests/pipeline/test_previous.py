@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from transferz.dataset.verify import inspect
-from transferz.dataset.versions import compare, read_snapshot
+from transferz.dataset.verify.verifying import inspect
+from transferz.dataset.versions.versions import compare, read_snapshot
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.units import arcsec, deg
 
 from transferz.dataset.match import MatchParams
-from transferz.dataset.params import read_params
-from transferz.dataset.verify import PROMISES, inspect
+from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.verify.verifying import PROMISES, inspect
 from transferz.schemas import RELEASE, SPLITS
-from transferz.schemas.checks import check
-from transferz.schemas.files import data_files, file_digest, self_digest
-from transferz.schemas.frames import to_frame
+from transferz.schemas.survey.checks import check
+from transferz.schemas.survey.files import data_files, file_digest, self_digest
+from transferz.schemas.survey.frames import to_frame
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from transferz.schemas import RELEASE
-from transferz.schemas.frames import arrow_schema
+from transferz.schemas.survey.frames import arrow_schema
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from astropy.io.votable.ucd import parse_ucd
 
 from transferz import schemas
 from transferz.photometry.bands import HSC_BANDS, effective_wavelength
-from transferz.schemas.frames import arrow_schema, pandas_dtype, to_arrow, to_frame
+from transferz.schemas.survey.frames import arrow_schema, pandas_dtype, to_arrow, to_frame
 
 TABLES = [value for value in vars(schemas).values() if isinstance(value, schemas.Table)]
 UCD_RANGES = {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.schemas import InputError
-from transferz.schemas.entries import (
+from transferz.schemas.benchmark.entries import (
     LINE,
     MAX_BYTES,
     Entry,

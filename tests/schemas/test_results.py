@@ -6,15 +6,23 @@ import json
 import pytest
 from mock_run import write_run
 
-from transferz.baselines.methods import METHODS
-from transferz.baselines.metrics import METRICS
-from transferz.baselines.results_record import record_text
+from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.paper.results_record import record_text
+from transferz.baselines.scores.metrics import METRICS
 from transferz.releases import find_release
 from transferz.schemas import CONFIGS, SPLITS, InputError
-from transferz.schemas.records import parse_record, read_record
-from transferz.schemas.results import ORDER, Result, Span, Split, rank, read_result, read_results
-from transferz.schemas.score_text import PERCENT, TITLES, number_text
-from transferz.schemas.scores import Config, Metric, Scores
+from transferz.schemas.benchmark.records import parse_record, read_record
+from transferz.schemas.benchmark.results import (
+    ORDER,
+    Result,
+    Span,
+    Split,
+    rank,
+    read_result,
+    read_results,
+)
+from transferz.schemas.benchmark.score_text import PERCENT, TITLES, number_text
+from transferz.schemas.benchmark.scores import Config, Metric, Scores
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +124,7 @@ def test_a_bad_record_is_refused_in_one_sentence(good, name, tmp_path):
         read_result(path)
     text = str(error.value)
     assert said in text and text.startswith(f"{path}: ") and "\n" not in text
-    assert text.endswith("write it again with `python -m transferz.baselines.results`")
+    assert text.endswith("write it again with `python -m transferz.baselines.paper.results`")
 
 
 def test_a_file_that_is_missing_or_no_json_or_of_another_method_is_refused(good, tmp_path):

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from transferz.dataset.hashing import content_hash
-from transferz.dataset.tables import write_table
+from transferz.dataset.pipeline.tables import write_table
+from transferz.dataset.splits.hashing import content_hash
 from transferz.schemas import INDEX, RELEASE, Column, Table
-from transferz.schemas.frames import to_frame
-from transferz.schemas.votable import (
+from transferz.schemas.survey.frames import to_frame
+from transferz.schemas.survey.votable import (
     CONTENT_KEY,
     DATATYPES,
     VERSION_KEY,

@@ -10,9 +10,9 @@ from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.errors import MethodError
 from transferz.baselines.benchmark.forecasts import read_forecasts
 from transferz.baselines.benchmark.task import from_release
-from transferz.baselines.metrics import score
+from transferz.baselines.scores.metrics import score
 from transferz.schemas import ERRORS, MAGNITUDES, InputError, ParameterError
-from transferz.schemas.entries import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 
 
 def labels(release, config):

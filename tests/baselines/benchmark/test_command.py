@@ -2,11 +2,11 @@
 
 import pytest
 
-from transferz.baselines.argument_types import positive
-from transferz.baselines.benchmark import command
+from transferz.cli import benchmark_command as command
 from transferz.cli import main
+from transferz.cli.argument_types import positive
 from transferz.schemas import ParameterError
-from transferz.schemas.entries import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 
 METHOD = """
 from transferz.baselines.benchmark import Prediction

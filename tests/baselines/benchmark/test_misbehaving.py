@@ -8,7 +8,7 @@ from transferz.baselines.benchmark import task as tasks
 from transferz.baselines.benchmark.errors import MethodError
 from transferz.baselines.benchmark.loading import load_method
 from transferz.baselines.benchmark.running import run_method
-from transferz.baselines.probability import Prediction
+from transferz.baselines.scores.probability import Prediction
 
 BANDS = ("g_mag", "r_mag")
 SEEN = ["object_id", *BANDS, "g_magsigma", "r_magsigma"]

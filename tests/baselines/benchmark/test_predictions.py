@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from transferz.baselines.benchmark.errors import MethodError
 from transferz.baselines.benchmark.predictions import align, require_complete
-from transferz.baselines.probability import PER_GALAXY, Prediction, Samples, per_galaxy
+from transferz.baselines.scores.probability import PER_GALAXY, Prediction, Samples, per_galaxy
 
 IDS = np.arange(100, 112)
 WHAT = "k-NN: predict, seed 3"

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.bootstrap import Draws
 from transferz.baselines.leaderboard import board as boards
 from transferz.baselines.leaderboard.adding import add_run
 from transferz.baselines.leaderboard.board import BEST, EQUAL, UNKNOWN, read_board
@@ -17,13 +16,14 @@ from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
 from transferz.baselines.leaderboard.text import board_json, board_text, printable
 from transferz.baselines.leaderboard.words import value_text
+from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
-from transferz.schemas.entries import Entry, read_entry, write_entry
+from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
+from transferz.schemas.benchmark.records import parse_record
+from transferz.schemas.benchmark.scores import Summary
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.files import file_digest
-from transferz.schemas.records import parse_record
-from transferz.schemas.scores import Summary
+from transferz.schemas.survey.files import file_digest
 
 LEARNED = {"validation": {"table": 60}, "calibration": None}
 CELL = ("galaxiesml", "all")

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from transferz.baselines.benchmark.forecasts import read_forecasts
-from transferz.baselines.bootstrap import Draws
 from transferz.baselines.leaderboard.comparing import (
     compare_runs,
     read_run,
@@ -18,9 +17,10 @@ from transferz.baselines.leaderboard.comparing import (
 )
 from transferz.baselines.leaderboard.comparison import COMPARED
 from transferz.baselines.leaderboard.record import comparisons_text, read_comparisons
-from transferz.schemas.entries import read_entry, write_entry
+from transferz.baselines.scores.bootstrap import Draws
+from transferz.schemas.benchmark.entries import read_entry, write_entry
 from transferz.schemas.errors import InputError
-from transferz.schemas.files import file_digest
+from transferz.schemas.survey.files import file_digest
 
 CELL = ("galaxiesml", "all")
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from transferz.baselines.bootstrap import Draws, Replicates, replicate
 from transferz.baselines.leaderboard.comparison import (
     COMPARED,
     SIGNIFICANCE,
@@ -13,6 +12,7 @@ from transferz.baselines.leaderboard.comparison import (
     holm,
     loss,
 )
+from transferz.baselines.scores.bootstrap import Draws, Replicates, replicate
 
 NAMES = ("bias", "scatter", "rmse")
 GALAXIES, SEEDS, METHODS, TRIALS = 300, 4, 4, 150

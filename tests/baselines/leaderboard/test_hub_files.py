@@ -8,8 +8,8 @@ from huggingface_hub import parse_eval_result_entries
 
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.cli.leaderboard import leaderboard
+from transferz.schemas.benchmark.scores import COSMOLOGICAL
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.scores import COSMOLOGICAL
 
 REPO = "astro/transferz-mock"
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from transferz.dataset.mock.params import MockParams
-from transferz.dataset.params import read_params
+from transferz.dataset.pipeline.params import read_params
 from transferz.schemas import ParameterError
 
 

@@ -9,7 +9,7 @@ from astropy.table import Table as AstropyTable
 
 from transferz.dataset.sources import cosmos2020, galaxiesml, hsc, transferz
 from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError
-from transferz.schemas.frames import arrow_schema
+from transferz.schemas.survey.frames import arrow_schema
 
 ROWS = 6
 VALUES = {"bool": [True, False] * 3, "int16": [3] * ROWS, "string": ["a"] * ROWS}

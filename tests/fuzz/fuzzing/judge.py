@@ -14,7 +14,7 @@ from transferz.dataset.fetch import check_in_place
 from transferz.dataset.fetching.download import Expected
 from transferz.dataset.fetching.recorded import Recorded
 from transferz.dataset.ingest import ingest
-from transferz.dataset.stage import TABLE, Layout
+from transferz.dataset.pipeline.stage import TABLE, Layout
 from transferz.schemas import InputError, TransferZError
 
 MEMORY = 12 << 30  # bytes of address space: a damaged size must not take the machine down

@@ -1,0 +1,11 @@
+"""Forecasts that people already have, in arrays, a table or a qp file, and their scores.
+
+`score_forecasts` takes arrays; ``transferz score`` takes files. qp's ensembles of distributions are
+what RAIL's estimators write.
+"""
+
+from transferz.baselines.forecasts.arrays import as_forecasts, score_forecasts
+from transferz.baselines.forecasts.qp_files import QpFile, read_qp, write_qp
+from transferz.baselines.forecasts.qp_hdf5 import is_qp
+
+__all__ = ["QpFile", "as_forecasts", "is_qp", "read_qp", "score_forecasts", "write_qp"]

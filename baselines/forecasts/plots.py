@@ -1,0 +1,167 @@
+"""Figures of forecasts: against the truth, their errors, and how honest their widths are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.paper.figures_style import GREY, STYLE, WIDTH, paper_style
+from transferz.baselines.scores.metrics import OUTLIER_LIMIT, normalised_error
+from transferz.baselines.scores.probability import pit_histogram
+from transferz.tables.files import replace_file
+from transferz.tables.pictures import COLOURS, save_png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ENDS = (0.5, 99.5)
+"""Percentiles of the redshifts that are shown (our choice)."""
+
+BINS = 12
+"""Of redshift or magnitude, with equal numbers of galaxies (our choice)."""
+
+COLOUR = COLOURS["transferz"]
+
+Array = npt.NDArray[np.float64]
+
+
+def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
+    """Draw all figures that the forecasts allow; all seeds together.
+
+    Parameters
+    ----------
+    forecasts : SetForecasts
+        Of a test set; galaxies without a forecast are left out.
+    folder : Path
+        Where to; files of these names are replaced.
+    title : str
+        What the figures are of.
+
+    Returns
+    -------
+    list of str
+        The files' names.
+    """
+    known = forecasts.take(forecasts.scored)
+    true = np.tile(known.redshift.astype(np.float64), len(known.point))
+    predicted = known.point.astype(np.float64).ravel()
+    with paper_style():
+        figures = {
+            "redshift": _redshift(predicted, true),
+            "residuals": _residuals(known, predicted, true),
+        }
+        pit = known.columns.get("pit")
+        if pit is not None and np.isfinite(pit).any():
+            values = pit[np.isfinite(pit)].astype(np.float64)
+            figures |= {"pit": _pit(values, known.redshift.size), "qq": _qq(values)}
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in figures.items():
+            figure.suptitle(title, x=0.02, ha="left", fontsize=STYLE["font.size"])
+            with replace_file(folder / f"{name}.png") as beside:
+                save_png(figure, beside)
+    return [f"{name}.png" for name in figures]
+
+
+def _new(rows: int = 1, height: float = WIDTH) -> "tuple[Figure, list[Axes]]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, 1, squeeze=False)
+    return figure, list(axes[:, 0])
+
+
+def _redshift(predicted: Array, true: Array) -> "Figure":
+    """How many forecasts are where, with the limits of outliers."""
+    figure, (axes,) = _new(height=0.88 * WIDTH)  # the colour bar takes the rest of the width
+    points = np.stack([true, predicted])
+    top = float(np.percentile(points, ENDS[1])) * 1.05
+    line = np.array([0.0, top])
+    image = axes.hexbin(
+        true,
+        predicted,
+        gridsize=60,
+        extent=(0.0, top, 0.0, top),
+        bins="log",
+        mincnt=1,
+        cmap="viridis",
+        linewidths=0.0,
+    )
+    axes.plot(line, line, color="black", linewidth=0.7)
+    for sign in (-1.0, 1.0):
+        limit = line + sign * OUTLIER_LIMIT * (1.0 + line)
+        axes.plot(line, limit, color="black", linewidth=0.7, linestyle=":")
+    axes.set(
+        xlim=line, ylim=line, xlabel="true redshift", ylabel="predicted redshift", aspect="equal"
+    )
+    beyond = float(np.mean(((points < 0.0) | (points > top)).any(axis=0)))
+    note = f"dotted: |dz| = {OUTLIER_LIMIT}"
+    if beyond:
+        note += f"; {100 * beyond:.1f} % outside"
+    axes.set_title(note, loc="left")
+    figure.colorbar(image, ax=axes, label="forecasts", shrink=0.8)
+    return figure
+
+
+def _residuals(known: SetForecasts, predicted: Array, true: Array) -> "Figure":
+    """Draw dz against redshift and, where there is one, magnitude: median, 68 and 95 %."""
+    against = {"true redshift": true}
+    if not np.isnan(known.i_mag).any():
+        against["i magnitude (AB)"] = np.tile(known.i_mag.astype(np.float64), len(known.point))
+    dz = normalised_error(predicted, true)
+    figure, axes = _new(len(against), 1.7 * len(against) + 0.2)
+    for one, (label, values) in zip(axes, against.items(), strict=True):
+        _running(one, values, dz)
+        one.set(xlabel=label, ylabel="dz")
+    axes[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
+    return figure
+
+
+def _running(axes: "Axes", values: Array, dz: Array) -> None:
+    edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)))
+    place = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, max(edges.size - 2, 0))
+    bins = [place == k for k in range(max(edges.size - 1, 1)) if np.any(place == k)]
+    middle = [float(np.median(values[one])) for one in bins]
+    spread = np.array([np.percentile(dz[one], [2.5, 16.0, 50.0, 84.0, 97.5]) for one in bins])
+    axes.fill_between(
+        middle, spread[:, 0], spread[:, 4], color=COLOUR, alpha=0.2, lw=0, label="95 %"
+    )
+    axes.fill_between(
+        middle, spread[:, 1], spread[:, 3], color=COLOUR, alpha=0.4, lw=0, label="68 %"
+    )
+    axes.plot(middle, spread[:, 2], color=COLOUR, marker="o", markersize=2.0, label="median")
+    axes.axhline(0.0, color="black", linewidth=0.5)
+    for limit in (-OUTLIER_LIMIT, OUTLIER_LIMIT):
+        axes.axhline(limit, color="black", linewidth=0.5, linestyle=":")
+    axes.set_xlim(min(middle), max(middle))
+    reach = max(1.3 * OUTLIER_LIMIT, 1.1 * float(np.abs(spread[:, [1, 3]]).max()))
+    axes.set_ylim(-reach, reach)
+
+
+def _pit(pit: Array, galaxies: int) -> "Figure":
+    """Histogram of the PIT; flat within the band, which is for so many galaxies, if honest."""
+    figure, (axes,) = _new(height=2.2)
+    shares = pit_histogram(pit)
+    bins = shares.size
+    error = np.sqrt((1.0 / bins) * (1.0 - 1.0 / bins) / galaxies)
+    axes.axhspan(1.0 - 2.0 * error * bins, 1.0 + 2.0 * error * bins, color=GREY, label="flat ± 2 σ")
+    axes.stairs(shares * bins, np.linspace(0.0, 1.0, bins + 1), color=COLOUR, label="forecasts")
+    axes.set(xlim=(0, 1), ylim=(0, None), xlabel="PIT", ylabel="density")
+    axes.legend(loc="lower center", ncols=2)
+    return figure
+
+
+def _qq(pit: Array) -> "Figure":
+    """Quantiles of the PIT against those of a flat one, and their difference."""
+    figure, (upper, lower) = _new(2, 3.6)
+    levels = np.linspace(0.0, 1.0, 201)
+    found = np.quantile(pit, levels)
+    upper.plot(levels, levels, color="black", linewidth=0.5)
+    upper.plot(levels, found, color=COLOUR)
+    upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="quantile of the PIT")
+    lower.axhline(0.0, color="black", linewidth=0.5)
+    lower.plot(levels, found - levels, color=COLOUR)
+    lower.set(xlim=(0, 1), xlabel="quantile of a flat PIT", ylabel="difference")
+    return figure

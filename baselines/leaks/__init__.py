@@ -1,0 +1,1 @@
+"""Find out whether a training table holds test galaxies."""

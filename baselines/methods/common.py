@@ -1,0 +1,74 @@
+"""What the reference methods share: what they learn from, and one fit for all seeds."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from transferz.baselines.scores.metrics import loss, normalised_error
+from transferz.schemas.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+
+
+class Deterministic:
+    """A method without randomness: one fit serves every seed, and the spread over seeds is 0."""
+
+    def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Any:
+        """Learn; the seed has no influence."""
+        raise NotImplementedError
+
+    def fit_seeds(
+        self, train: pd.DataFrame, validation: pd.DataFrame, *, seeds: Sequence[int]
+    ) -> list[Self]:
+        """Fit once; each seed gets the same object."""
+        self.fit(train, validation, seed=seeds[0])
+        return [self] * len(seeds)
+
+
+def require_bands(table: pd.DataFrame, names: Sequence[str], why: str) -> None:
+    """Raise an `InputError` that says why, unless the table has all these columns."""
+    if absent := [name for name in names if name not in table.columns]:
+        raise InputError(f"{why}; the table lacks {', '.join(absent)}")
+
+
+def features(table: pd.DataFrame, bands: Sequence[str]) -> Floats:
+    """Magnitudes, and the colours of neighbouring bands.
+
+    Parameters
+    ----------
+    table : DataFrame
+        N galaxies.
+    bands : sequence of str
+        Their B columns of magnitudes, as in training.
+
+    Returns
+    -------
+    ndarray, shape (N, 2 B - 1)
+        AB magnitudes, then the bluer less the redder of neighbours; NaN where one is missing.
+
+    Raises
+    ------
+    InputError
+        Where a band is absent.
+    """
+    require_bands(table, bands, f"it was trained on {', '.join(bands)}")
+    magnitudes = table[[*bands]].to_numpy(np.float64)
+    return np.column_stack([magnitudes, -np.diff(magnitudes, axis=1)])
+
+
+def labels(table: pd.DataFrame) -> Floats:
+    """Redshifts that a method learns from, shape (N,); a copy, which PyTorch may write to."""
+    return table["redshift"].to_numpy(np.float64, copy=True)
+
+
+def scale(point: Floats) -> Floats:
+    """What a forecast's error is measured in, shape (N,): positive for any forecast."""
+    return 1.0 + np.maximum(point, 0.0)
+
+
+def validation_loss(predicted: npt.ArrayLike, true: Floats) -> float:
+    """What decides between settings: the network's own loss, Tanaka et al. 2018's."""
+    return float(loss(normalised_error(predicted, true)))

@@ -1,0 +1,348 @@
+"""How good the mock's template fit is on real COSMOS2020 photometry with known redshifts.
+
+Two layouts of extracts are read, told apart by their columns: LePhare's (``f_<filter>``,
+``ferr_<filter>`` in erg/s/cm2/Hz, ``zspec``) and CIGALE's (``<filter>``, ``<filter>_err`` in mJy,
+``redshift``). Bands without a filter curve (the narrow bands, F814W, ...) are left out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from transferz.baselines.scores.metrics import bias, normalised_error, outlier_rate, scatter
+from transferz.dataset.splits.hashing import hash_ids
+from transferz.photometry.bands import FIT_BANDS, SUPRIME_INTERMEDIATE, Band
+from transferz.photometry.fit import fit_templates
+from transferz.photometry.flux import cgs_to_ujy, mjy_to_ujy
+from transferz.photometry.models import ModelGrid, model_grid
+from transferz.photometry.offsets import fit_offsets
+from transferz.schemas.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+FOLDS = 5
+FOLD_SALT = "template fit folds"
+REDSHIFT_MAX = 10.0
+"""End of the fit's redshift grid, as COSMOS2020's own."""
+
+AS_IT_IS = "as it is"
+WITH_OFFSETS = f"offsets, {FOLDS}-fold"
+
+NO_FLUX = -99.0
+"""What COSMOS2020 writes for missing photometry where it does not write NaN."""
+
+SELECTED_ABOVE = 2.0
+"""A table whose every redshift exceeds this was selected on redshift, and is said to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table names and scales its fluxes.
+
+    Attributes
+    ----------
+    redshift : str
+        Column of spectroscopic redshifts.
+    flux, error : str
+        Format of the columns' names, with ``{}`` for the filter.
+    to_ujy : callable
+        Turns the table's unit into microjansky.
+    filters : dict of str to str
+        COSMOS2020 band name to the table's filter name.
+    """
+
+    redshift: str
+    flux: str
+    error: str
+    to_ujy: Callable[[npt.ArrayLike], Floats]
+    filters: dict[str, str]
+
+    def bands(self, columns: Sequence[str]) -> tuple[Band, ...]:
+        """Bands that a table with these columns holds; empty if the layout is another one."""
+        if self.redshift not in columns or "id" not in columns:
+            return ()
+        names = [band.name for band in FIT_BANDS if band.name in self.filters]
+        held = {n for n in names if {*self.columns(n)} <= set(columns)}
+        return tuple(band for band in FIT_BANDS if band.name in held)
+
+    def columns(self, name: str) -> tuple[str, str]:
+        """Columns of a band's flux and error."""
+        filter_name = self.filters[name]
+        return self.flux.format(filter_name), self.error.format(filter_name)
+
+
+LEPHARE = Layout(
+    redshift="zspec",
+    flux="f_{}",
+    error="ferr_{}",
+    to_ujy=cgs_to_ujy,
+    filters={
+        "CFHT_u": "cosmos/u_cfht.lowres",
+        "CFHT_ustar": "cosmos/u_new.pb",
+        **{f"HSC_{letter}": f"hsc/{letter}HSC.pb" for letter in "grizy"},
+        **{f"UVISTA_{letter}": f"vista/{letter}.lowres" for letter in "YJH"},
+        "UVISTA_Ks": "vista/K.lowres",
+        **{name: f"cosmos/{curve}.lowres" for name, curve in SUPRIME_INTERMEDIATE},
+        **{f"IRAC_CH{number}": f"cosmos/irac_ch{number}.lowres" for number in (1, 2)},
+    },
+)
+
+CIGALE = Layout(
+    redshift="redshift",
+    flux="{}",
+    error="{}_err",
+    to_ujy=mjy_to_ujy,
+    filters={
+        "CFHT_u": "cfht.megacam.u",
+        "CFHT_ustar": "cfht.megacam.u_1",
+        # Named suprime, but deeper than it: HSC, as far as we can tell.
+        **{f"HSC_{letter}": f"subaru.suprime.{letter}" for letter in "griz"},
+        "HSC_y": "subaru.suprime.Y",
+        **{f"UVISTA_{name}": f"paranal.vircam.{name}" for name in ("Y", "J", "H", "Ks")},
+        **{name: f"subaru.suprime.{curve}" for name, curve in SUPRIME_INTERMEDIATE},
+        **{f"SC_{letter}": f"subaru.suprime.{letter}" for letter in "BV"},
+        **{f"SC_{letter}p": f"subaru.suprime.{letter}+" for letter in "riz"},
+        **{f"IRAC_CH{number}": f"spitzer.irac.I{number}" for number in (1, 2)},
+    },
+)
+
+LAYOUTS = (LEPHARE, CIGALE)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Galaxies with photometry and a spectroscopic redshift.
+
+    Attributes
+    ----------
+    identifiers : ndarray of int64, shape (N,)
+        What the folds are drawn from.
+    redshift : ndarray, shape (N,)
+        Spectroscopic.
+    bands : tuple of Band
+        B bands.
+    flux, error : ndarray, shape (N, B)
+        Microjansky; NaN where missing. An upper limit has flux 0 and its 1-sigma value as error.
+    limits : int
+        How many values are upper limits.
+    """
+
+    identifiers: Integers
+    redshift: Floats
+    bands: tuple[Band, ...]
+    flux: Floats
+    error: Floats
+    limits: int
+
+    def scaled(self, factors: Floats) -> "Extract":
+        """Fluxes and errors times factors, of shape (B,) or (N, B)."""
+        return Extract(
+            self.identifiers,
+            self.redshift,
+            self.bands,
+            self.flux * factors,
+            self.error * factors,
+            self.limits,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFitQuality:
+    """Quality of the template fit on one table.
+
+    Attributes
+    ----------
+    table : str
+        File name.
+    photometry : str
+        ``as it is``, or with offsets per band fitted by cross-validation.
+    galaxies, bands : int
+        How many were used.
+    redshift_range : tuple of float
+        Least and greatest spectroscopic redshift.
+    scatter : float
+        1.4826 median(abs(dz - median(dz))), ``dz = (z_phot - z_spec) / (1 + z_spec)``.
+    outlier_rate : float
+        Share of galaxies with abs(dz) > 0.15.
+    bias : float
+        Median dz.
+    missing, negative, limits : int
+        Values that are NaN, negative fluxes, and upper limits, over all galaxies and bands.
+    offsets : dict of str to float
+        Mean over folds of the factor on each band; empty where none was applied.
+    """
+
+    table: str
+    photometry: str
+    galaxies: int
+    bands: int
+    redshift_range: tuple[float, float]
+    scatter: float
+    outlier_rate: float
+    bias: float
+    missing: int
+    negative: int
+    limits: int
+    offsets: dict[str, float] = field(default_factory=dict)
+
+
+def read_extract(path: Path) -> Extract:
+    """Read a table in either layout.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, gzipped or not.
+
+    Returns
+    -------
+    Extract
+        Rows with a spectroscopic redshift; a negative error marks an upper limit (CIGALE's
+        convention) and becomes a measurement of 0 with that error.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no table, in neither layout, or holds no usable row.
+    """
+    frame = _read_csv(path)
+    for layout in LAYOUTS:
+        if bands := layout.bands(frame.columns):
+            return _extract(frame, layout, bands, path)
+    expected = " or ".join(
+        f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with errors "
+        f"'{layout.columns('HSC_i')[1]}'"
+        for layout in LAYOUTS
+    )
+    raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(f"no table at {path}")
+    try:
+        return pd.read_csv(path)
+    except (OSError, EOFError, ValueError) as error:  # a pandas ParserError is a ValueError
+        raise InputError(f"can't read {path} as CSV: {error}") from None
+
+
+def _extract(frame: pd.DataFrame, layout: Layout, bands: tuple[Band, ...], path: Path) -> Extract:
+    columns = [layout.columns(band.name) for band in bands]
+    numbers = _numbers(frame, [name for pair in columns for name in pair], path)
+    identified = _numbers(frame, ["id", layout.redshift], path)
+    kept = np.isfinite(identified).all(axis=1) & (identified[:, 1] >= 0)
+    if not kept.any():
+        raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
+    flux, error = (layout.to_ujy(numbers[kept, start::2]) for start in (0, 1))
+    flux[flux == layout.to_ujy(NO_FLUX)] = np.nan
+    limit = error < 0
+    return Extract(
+        identifiers=identified[kept, 0].astype(np.int64),
+        redshift=identified[kept, 1],
+        bands=bands,
+        flux=np.where(limit & np.isfinite(flux), 0.0, flux),
+        error=np.abs(error),
+        limits=int(np.count_nonzero(limit)),
+    )
+
+
+def _numbers(frame: pd.DataFrame, names: list[str], path: Path) -> Floats:
+    """Columns (N, C) as numbers."""
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            raise InputError(f"{path}: column '{name}' holds something other than numbers")
+    return frame[names].to_numpy(np.float64)
+
+
+def cross_validated_offsets(extract: Extract, grid: ModelGrid) -> Floats:
+    """Factors (N, B) on each galaxy's fluxes, fitted to the galaxies of the other folds.
+
+    A galaxy's fold is the salted hash of its id, modulo 5.
+    """
+    fold = hash_ids(extract.identifiers, FOLD_SALT) % np.uint64(FOLDS)
+    factors = np.ones_like(extract.flux)
+    for number in range(FOLDS):
+        others = fold != number
+        factors[~others] = fit_offsets(
+            extract.flux[others], extract.error[others], extract.redshift[others], grid
+        )
+    return factors
+
+
+def evaluate(path: Path) -> list[TemplateFitQuality]:
+    """Fit templates to a table of real galaxies and compare with their spectroscopic redshifts.
+
+    Parameters
+    ----------
+    path : Path
+        A table that `read_extract` reads.
+
+    Returns
+    -------
+    list of TemplateFitQuality
+        Two: the photometry as it is, and with cross-validated offsets.
+
+    Raises
+    ------
+    InputError
+        See `read_extract`.
+    """
+    extract = read_extract(path)
+    grid = model_grid(extract.bands, REDSHIFT_MAX)
+    factors = cross_validated_offsets(extract, grid)
+    means = factors.mean(axis=0)
+    offsets = {band.name: round(float(f), 3) for band, f in zip(grid.bands, means, strict=True)}
+    return [
+        _quality(path.name, AS_IT_IS, extract, grid, {}),
+        _quality(path.name, WITH_OFFSETS, extract.scaled(factors), grid, offsets),
+    ]
+
+
+def _quality(
+    table: str, photometry: str, extract: Extract, grid: ModelGrid, offsets: dict[str, float]
+) -> TemplateFitQuality:
+    fitted = fit_templates(extract.flux, extract.error, grid)
+    found = np.isfinite(fitted.z_pdf)
+    dz = normalised_error(fitted.z_pdf[found], extract.redshift[found])
+    return TemplateFitQuality(
+        table=table,
+        photometry=photometry,
+        galaxies=int(found.sum()),
+        bands=len(extract.bands),
+        redshift_range=(float(extract.redshift.min()), float(extract.redshift.max())),
+        scatter=round(float(scatter(dz)), 4),
+        outlier_rate=round(float(outlier_rate(dz)), 4),
+        bias=round(float(bias(dz)), 4),
+        missing=int(np.count_nonzero(np.isnan(extract.flux))),
+        negative=int(np.count_nonzero(extract.flux < 0)),
+        limits=extract.limits,
+        offsets=offsets,
+    )
+
+
+def format_table(rows: Sequence[TemplateFitQuality]) -> str:
+    """Lay out results as a text table, one line per row, and say what the reader must know."""
+    lines = ["photometry         galaxies  bands  spec-z        scatter  outliers     bias"]
+    for row in rows:
+        low, high = row.redshift_range
+        lines.append(
+            f"{row.photometry:<17}  {row.galaxies:8d}  {row.bands:5d}  {low:5.2f}-{high:5.2f}"
+            f"  {row.scatter:8.4f}  {row.outlier_rate:8.2%}  {row.bias:+.4f}"
+        )
+    return "\n".join(lines + [note for row in rows[:1] for note in _notes(row)])
+
+
+def _notes(row: TemplateFitQuality) -> list[str]:
+    notes = [
+        f"{row.missing} values missing, {row.negative} negative fluxes, {row.limits} upper limits"
+    ]
+    if row.redshift_range[0] > SELECTED_ABOVE:
+        notes.append(
+            "selected on redshift: low-redshift galaxies taken for distant ones are absent"
+        )
+    return notes

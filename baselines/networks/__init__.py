@@ -1,0 +1,1 @@
+"""The networks: architecture, losses, the trainer of all seeds at once, weights."""

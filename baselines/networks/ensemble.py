@@ -1,0 +1,123 @@
+"""Trained networks, one per seed, with what a forecast needs.
+
+Shapes: S seeds, N galaxies, B bands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from transferz.baselines.networks.network import PhotometryNetwork, StackedNetworks
+from transferz.baselines.networks.scaling import Scaler
+from transferz.schemas.errors import ParameterError
+
+CHUNK_FORECASTS = 262_144
+"""Seeds times galaxies of a forecast at once: 210 MB of float32 per hidden layer."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How one seed's training went.
+
+    Attributes
+    ----------
+    seed : int
+        Of its initial weights and its shuffling.
+    epochs, best_epoch : int
+        Epochs trained, and the one (from 1) whose weights were kept.
+    validation_loss : float
+        At the best epoch.
+    """
+
+    seed: int
+    epochs: int
+    best_epoch: int
+    validation_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """The networks of one method, with their best weights.
+
+    Attributes
+    ----------
+    networks : StackedNetworks
+        S networks.
+    scaler : Scaler
+        What their input is scaled with.
+    fits : tuple of Fit
+        One per network, in their order.
+    """
+
+    networks: StackedNetworks
+    scaler: Scaler
+    fits: tuple[Fit, ...]
+
+    def __len__(self) -> int:
+        return len(self.fits)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds, in the order of the networks."""
+        return tuple(fit.seed for fit in self.fits)
+
+    def predict(self, magnitudes: Floats) -> Floats:
+        """Forecast redshifts.
+
+        Parameters
+        ----------
+        magnitudes : ndarray, shape (N, B)
+            In the bands and the order trained on.
+
+        Returns
+        -------
+        ndarray, shape (S, N)
+            A row per seed, in the order of `fits`.
+        """
+        weight = self.networks.weights[0]
+        scaled = self.scaler(magnitudes, weight.dtype).to(weight.device)
+        return forecast(self.networks, scaled).cpu().numpy()
+
+    def network(self, seed: int) -> PhotometryNetwork:
+        """Copy one seed's network as a plain module; it takes scaled magnitudes."""
+        return self.networks.network(self._positions([seed])[0])
+
+    def take(self, seeds: Sequence[int]) -> "Ensemble":
+        """Copy the networks of some seeds, in the order given.
+
+        Raises
+        ------
+        ParameterError
+            Where a seed is not there.
+        """
+        positions = self._positions(seeds)
+        rows = torch.tensor(positions, device=self.networks.weights[0].device)
+        fits = tuple(self.fits[position] for position in positions)
+        return replace(self, networks=self.networks.take(rows), fits=fits)
+
+    def to(self, device: torch.device) -> "Ensemble":
+        """Move the networks to a device, in place."""
+        self.networks.to(device)
+        return self
+
+    def _positions(self, seeds: Sequence[int]) -> list[int]:
+        place = {seed: position for position, seed in enumerate(self.seeds)}
+        if missing := [seed for seed in seeds if seed not in place]:
+            raise ParameterError(
+                f"the model has {len(self)} seeds, {min(place)} to {max(place)}, and none for seed "
+                f"{missing[0]}; train it with as many seeds as are wanted here"
+            )
+        return [place[seed] for seed in seeds]
+
+
+@torch.no_grad()
+def forecast(networks: StackedNetworks, scaled: Tensor) -> Tensor:
+    """Forecast in float64, shape (S, N, ...), in chunks of rows of `scaled`, shape (N, B)."""
+    rows = max(1, CHUNK_FORECASTS // len(networks))
+    return torch.cat([networks(part).double() for part in scaled.split(rows)], dim=1)

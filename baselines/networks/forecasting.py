@@ -1,0 +1,268 @@
+"""A trained model applied to a table, chunk by chunk."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+
+from transferz.baselines.networks.ensemble import Ensemble
+from transferz.baselines.networks.weights import Model, require_order
+from transferz.schemas.errors import InputError, ParameterError
+from transferz.tables.cells import Floats, as_floats, is_missing
+from transferz.tables.files import replace_file
+from transferz.tables.reading import TableFile, require_columns
+from transferz.tables.writing import open_writer
+
+PREDICTED = "redshift_pred"
+SEED = "redshift_pred_seed_{}"
+
+FAR = 0.5
+"""Magnitudes beyond the range trained on after which a forecast is a mere guess (our choice)."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found in a table.
+
+    Attributes
+    ----------
+    rows, left_out, far : int
+        All rows; those that lack a magnitude; those with one far outside the range trained on.
+    missing : dict of str to int
+        Rows that lack the magnitude, by band.
+    """
+
+    rows: int = 0
+    left_out: int = 0
+    far: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
+
+    def note(self, bands: Sequence[str], bad: npt.NDArray[np.bool_]) -> None:
+        """Count the rows of a chunk; `bad`, shape (N, B), is where a magnitude is missing."""
+        self.rows += len(bad)
+        self.left_out += int(np.count_nonzero(bad.any(axis=1)))
+        for name, count in zip(bands, bad.sum(axis=0).tolist(), strict=True):
+            self.missing[name] = self.missing.get(name, 0) + count
+
+    def where(self) -> str:
+        """The bands that lack values, with how many."""
+        return ", ".join(f"{name} ({count:,})" for name, count in self.missing.items() if count)
+
+    def remarks(self) -> list[str]:
+        """What the user should know, a line each."""
+        lines = []
+        if self.left_out:
+            lines.append(
+                f"{self.left_out:,} of {self.rows:,} rows lack a magnitude, in {self.where()}: "
+                "left out"
+            )
+        if self.far:
+            lines.append(
+                f"{self.far:,} of {self.rows - self.left_out:,} rows have a magnitude more than "
+                f"{FAR} mag outside the range trained on: their redshifts are guesses"
+            )
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """A model, and the columns that it takes and gives.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+        The networks.
+    bands : tuple of str
+        The table's columns of magnitudes, in the model's order.
+    added : pyarrow.Schema
+        The columns of forecasts.
+    provenance : dict
+        How the model was made.
+    """
+
+    ensemble: Ensemble
+    bands: tuple[str, ...]
+    added: pa.Schema
+    provenance: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, model: Model, bands: Sequence[str] | None, device: torch.device, each_seed: bool
+    ) -> "Forecaster":
+        """Make one from a model.
+
+        Raises
+        ------
+        ParameterError
+            Where `bands` are not as many as the model's, or one is named twice.
+        """
+        taken = tuple(bands or model.bands)
+        if len(taken) != len(model.bands):
+            raise ParameterError(
+                f"--bands names {len(taken)} columns for a model of {len(model.bands)} bands "
+                f"({', '.join(model.bands)}); name as many, in that order"
+            )
+        if len(set(taken)) != len(taken):
+            raise ParameterError(f"--bands names a column twice: {', '.join(taken)}")
+        require_order(taken, model.bands, "--bands")
+        seeds = model.ensemble.seeds if each_seed else ()
+        names = [PREDICTED, *(SEED.format(seed) for seed in seeds)]
+        added = pa.schema([(name, pa.float64()) for name in names])
+        return cls(model.ensemble.to(device), taken, added, model.provenance)
+
+    def require(self, table: TableFile) -> None:
+        """Check a table's columns.
+
+        Raises
+        ------
+        InputError
+            Where a band is not there, a name occurs twice or is one of those to be added.
+        """
+        if lost := [name for name in self.bands if name not in table.names]:
+            raise InputError(
+                f"{table.path} has no column '{lost[0]}'; name its magnitudes with --bands, in the "
+                f"order of the model's ({', '.join(self.bands)}); it has: {', '.join(table.names)}"
+            )
+        require_columns(table.path, table.names, table.names)
+        there = {name.lower(): name for name in table.names}
+        if taken := [there[name] for name in self.added.names if name in there]:
+            raise InputError(f"{table.path} has a column '{taken[0]}' already; rename it")
+
+    @property
+    def mock_note(self) -> str:
+        """One line where the model was trained on a mock; else nothing."""
+        if not trained_on_mock(self.provenance):
+            return ""
+        return "the model was trained on a mock: simulated galaxies; its redshifts are for trials"
+
+    @property
+    def note(self) -> str:
+        """What an output says of its forecasts."""
+        method = self.provenance.get("method", "network")
+        mock = "; trained on a mock, simulated galaxies" if self.mock_note else ""
+        return f"{PREDICTED}: mean of {len(self.ensemble)} seeds of {method}, transferz{mock}"
+
+    def forecast(self, magnitudes: Floats) -> pa.Table:
+        """Forecast redshifts of magnitudes, shape (N, B), as the columns to be added."""
+        each = self.ensemble.predict(magnitudes)  # (S, N)
+        columns = [each.mean(axis=0), *each[: len(self.added) - 1]]
+        return pa.table([pa.array(column) for column in columns], schema=self.added)
+
+    def far(self, magnitudes: Floats) -> int:
+        """Count rows with a magnitude far outside the range trained on."""
+        scaler = self.ensemble.scaler
+        low, high = scaler.minimum - FAR, scaler.maximum + FAR
+        return int(np.count_nonzero(((magnitudes < low) | (magnitudes > high)).any(axis=1)))
+
+
+def trained_on_mock(provenance: Mapping[str, Any]) -> bool:
+    """Whether a model, or the one that it started from, was trained on a mock."""
+    source = provenance.get("source") or {}
+    start = provenance.get("start") or {}
+    return bool((source.get("release") or {}).get("mock")) or (
+        bool(start) and trained_on_mock(start)
+    )
+
+
+def predict_table(
+    forecaster: Forecaster,
+    table: TableFile,
+    out: Path,
+    *,
+    drop_missing: bool,
+    rows: int,
+    progress: Progress | None = None,
+) -> Tally:
+    """Write a table with forecasts beside its columns.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        What forecasts.
+    table : TableFile
+        The table; no more than a chunk of it is in memory.
+    out : Path
+        The file to write, as `transferz.tables.writing.check_place` has let pass.
+    drop_missing : bool
+        Leave out rows that lack a magnitude, instead of refusing the table.
+    rows : int
+        Of a chunk.
+    progress : callable, optional
+        Told the rows done, after each chunk.
+
+    Returns
+    -------
+    Tally
+
+    Raises
+    ------
+    InputError
+        Where magnitudes are missing and `drop_missing` is false, no row is left, or something
+        can't be read or written. Nothing is written then.
+    """
+    tally = Tally()
+    bands = forecaster.bands
+    with (
+        replace_file(out) as beside,
+        open_writer(beside, out, table, forecaster.added, forecaster.note, rows) as (names, write),
+    ):
+        columns = tuple(dict.fromkeys((*names, *bands)))
+        for chunk in table.chunks(columns, rows):
+            magnitudes = np.column_stack([as_floats(chunk, name, table.path) for name in bands])
+            bad = is_missing(magnitudes)
+            tally.note(bands, bad)
+            if tally.left_out and not drop_missing:
+                continue  # only counts what else is missing
+            kept = ~bad.any(axis=1)
+            tally.far += forecaster.far(magnitudes[kept])
+            write(chunk.select(names).filter(pa.array(kept)), forecaster.forecast(magnitudes[kept]))
+            if progress:
+                progress(tally.rows)
+        _require_some(tally, table.path, drop_missing)
+    return tally
+
+
+def _require_some(tally: Tally, path: Path, drop_missing: bool) -> None:
+    if tally.left_out and not drop_missing:
+        raise InputError(
+            f"{path}: {tally.left_out:,} of {tally.rows:,} rows lack a magnitude (NaN, null, or a "
+            f"sentinel such as 99 or -99) in {tally.where()}; leave them out with --drop-missing"
+        )
+    if tally.rows and tally.left_out == tally.rows:
+        raise InputError(f"{path}: none of its {tally.rows:,} rows has all magnitudes")
+
+
+def rows_line(total: int | None, *, quiet: bool = False) -> Progress | None:
+    """Return what shows how far a table is: one line that is overwritten after each chunk.
+
+    Parameters
+    ----------
+    total : int, optional
+        Rows of the table, where they are known.
+    quiet : bool
+        Show nothing.
+
+    Returns
+    -------
+    callable or None
+        None where it is to be quiet or stderr is no terminal.
+    """
+    if quiet or not sys.stderr.isatty():
+        return None
+    started, of = time.monotonic(), f" of {total:,}" if total is not None else ""
+
+    def show(done: int) -> None:
+        rate = done / max(time.monotonic() - started, 1e-9)
+        sys.stderr.write(f"\r{done:,}{of} rows  {rate:,.0f} rows/s\033[K")
+        sys.stderr.flush()
+
+    return show

@@ -1,0 +1,36 @@
+"""Forecasts with a width: how a method hands them in, and how good they are.
+
+A method returns a `Prediction`: a point, and at most one of samples, quantiles, a PDF on a grid or
+a Gaussian mixture. `per_galaxy` scores each galaxy, `score_probability` sums galaxies up.
+"""
+
+from transferz.baselines.scores.probability.distribution import Distribution
+from transferz.baselines.scores.probability.grid import GridPDF
+from transferz.baselines.scores.probability.mixture import GaussianMixture
+from transferz.baselines.scores.probability.prediction import Prediction
+from transferz.baselines.scores.probability.quantiles import Quantiles
+from transferz.baselines.scores.probability.samples import Samples
+from transferz.baselines.scores.probability.scores import (
+    PER_GALAXY,
+    PROBABILITY_METRICS,
+    per_galaxy,
+    score_probability,
+)
+from transferz.baselines.scores.probability.uniformity import pit_ad, pit_cvm, pit_histogram, pit_ks
+
+__all__ = [
+    "PER_GALAXY",
+    "PROBABILITY_METRICS",
+    "Distribution",
+    "GaussianMixture",
+    "GridPDF",
+    "Prediction",
+    "Quantiles",
+    "Samples",
+    "per_galaxy",
+    "pit_ad",
+    "pit_cvm",
+    "pit_histogram",
+    "pit_ks",
+    "score_probability",
+]

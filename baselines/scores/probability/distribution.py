@@ -1,0 +1,142 @@
+"""What every form of a forecast can do, and how it is done block of galaxies by block.
+
+A forecast that is missing is a row of NaN alone: all that is asked of it is NaN. A row with some
+NaN is an error.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from transferz.baselines.scores.residuals import Array
+
+BLOCK = 2**16
+"""Values worked on at a time, but at least a whole row (our choice: a processor's cache)."""
+
+Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+
+
+class Distribution(Protocol):
+    """The forecasts of N galaxies, in any form.
+
+    Redshifts are of shape (N,), one for each galaxy; where one is NaN, so is the answer.
+    """
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: Rows) -> Self:
+        """Return some of the galaxies; `rows` is a slice, a mask or indices."""
+        ...
+
+    def cdf(self, redshift: npt.ArrayLike) -> Array:
+        """Probability to lie at or below a redshift, shape (N,)."""
+        ...
+
+    def density(self, redshift: npt.ArrayLike) -> Array:
+        """Probability density at a redshift, shape (N,)."""
+        ...
+
+    def square_integral(self) -> Array:
+        """``∫ p(z)² dz``, shape (N,)."""
+        ...
+
+    def crps(self, redshift: npt.ArrayLike) -> Array:
+        """``∫ (F(z) - [z >= redshift])² dz``, shape (N,), in redshift."""
+        ...
+
+    def quantiles(self, levels: npt.ArrayLike) -> Array:
+        """Redshifts below which the probabilities `levels`, shape (L,), lie; shape (N, L)."""
+        ...
+
+
+D = TypeVar("D", bound=Distribution)
+F = TypeVar("F")
+
+
+def blocks(distribution: D, width: int) -> Iterator[tuple[slice, D]]:
+    """Cut into blocks of galaxies that `BLOCK` holds, at `width` values a galaxy."""
+    step = max(1, BLOCK // max(1, width))
+    size = len(distribution)
+    if size <= step:  # itself, so that what it has computed and kept is used
+        yield slice(None), distribution
+        return
+    for start in range(0, size, step):
+        rows = slice(start, min(start + step, size))
+        yield rows, distribution.take(rows)
+
+
+def by_block(distribution: D, width: int, compute: Callable[[D, slice], Array]) -> Array:
+    """Compute for block after block, and join the results along the galaxies."""
+    parts = [compute(part, rows) for rows, part in blocks(distribution, width)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def unchecked(kind: type[F], **fields: Any) -> F:
+    """Build a frozen dataclass from fields that were checked before."""
+    made = object.__new__(kind)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def per_row(redshift: npt.ArrayLike, size: int) -> Array:
+    """Redshifts as float64, one for each of `size` galaxies; a single one serves them all."""
+    values = np.asarray(redshift, np.float64)
+    if values.shape not in ((), (size,)):
+        raise ValueError(f"expected {size} redshifts, shape ({size},); found shape {values.shape}")
+    return np.broadcast_to(values, (size,))
+
+
+def as_levels(levels: npt.ArrayLike) -> Array:
+    """Probabilities, shape (L,), within [0, 1]."""
+    values = np.atleast_1d(np.asarray(levels, np.float64))
+    if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
+        raise ValueError(f"levels are probabilities in [0, 1], shape (L,); found {values}")
+    return values
+
+
+def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> npt.NDArray[Any]:
+    """Floats, one row a galaxy, not copied where they are floats already."""
+    table = np.asarray(values)
+    if table.dtype.kind not in "fiu":
+        raise ValueError(f"{what}: expected numbers, found dtype {table.dtype}")
+    if table.dtype.kind != "f" or table.dtype.itemsize < 4:  # half precision is for storage
+        table = table.astype(np.float64)
+    wanted = "G" if columns is None else str(columns)
+    if table.ndim != 2 or (columns is not None and table.shape[1] != columns) or not table.shape[1]:
+        raise ValueError(
+            f"{what}: expected one row per galaxy, shape (N, {wanted}); found {table.shape}"
+        )
+    return table
+
+
+def require_known(table: npt.NDArray[Any], what: str) -> None:
+    """Raise unless every row is finite, or NaN alone (a missing forecast)."""
+    why = "holds NaN or infinity; a forecast that is missing is NaN throughout"
+    refuse(which_rows(table, _half_known), what, why)
+
+
+def which_rows(
+    table: npt.NDArray[Any], rule: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]
+) -> npt.NDArray[np.bool_]:
+    """Ask a rule of all rows, block by block."""
+    step = max(1, BLOCK // table.shape[1])
+    chosen = np.zeros(len(table), bool)
+    for start in range(0, len(table), step):
+        chosen[start : start + step] = rule(table[start : start + step])
+    return chosen
+
+
+def _half_known(block: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    finite = np.isfinite(block)
+    return np.asarray(~finite.all(axis=1) & ~np.isnan(block).all(axis=1))
+
+
+def refuse(bad: npt.ArrayLike, what: str, why: str, start: int = 0) -> None:
+    """Raise an error that names the first bad row and counts them, if there is any."""
+    if np.any(bad):
+        first, count = start + int(np.argmax(bad)), int(np.sum(bad))
+        others = f" (and {count - 1} more)" if count > 1 else ""
+        raise ValueError(f"{what}: row {first}{others} {why}")

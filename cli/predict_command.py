@@ -1,0 +1,133 @@
+"""``transferz predict``: redshifts of a table's galaxies, by a trained model.
+
+Runs on a bare machine too, with numpy, pyarrow, torch and safetensors alone (FITS needs astropy):
+``python -m transferz.cli.predict_command --model DIR TABLE --out FILE``.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from transferz.baselines.benchmark.run_command import run_command
+from transferz.baselines.networks.hardware import default_threads
+from transferz.cli.argument_types import column_names, positive
+from transferz.tables.reading import CHUNK_ROWS, open_table
+from transferz.tables.writing import SUFFIXES, check_place
+
+DESCRIPTION = """\
+Apply a model that transferz train wrote to a table of any size: .csv, .tsv, .fits (.gz too),
+.parquet, or text with columns parted by blanks. The output holds all of its columns and
+redshift_pred, the mean over the model's seeds.
+"""
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; the process's own by default.
+    prog : str, optional
+        What the help calls the command.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    TransferZError
+        Where the input is not what it should be; nothing is written then.
+    """
+    args = _parser(prog).parse_args(argv)
+    check_place(args.out, args.table)
+    table = open_table(args.table, args.columns)
+
+    import torch  # seconds: the arguments are fine by now
+
+    from transferz.baselines.networks.forecasting import Forecaster, predict_table, rows_line
+    from transferz.baselines.networks.hardware import find_device
+    from transferz.baselines.networks.progress import clear_line
+    from transferz.baselines.networks.weights import load_ensemble
+
+    torch.set_num_threads(args.threads)
+    model = load_ensemble(args.model)
+    forecaster = Forecaster.of(model, args.bands, find_device(args.device), args.each_seed)
+    forecaster.require(table)
+    if note := forecaster.mock_note:
+        sys.stderr.write(f"{note}\n")
+    tally = predict_table(
+        forecaster,
+        table,
+        args.out,
+        drop_missing=args.drop_missing,
+        rows=args.chunk_rows,
+        progress=rows_line(table.rows, quiet=args.quiet),
+    )
+    if not args.quiet:
+        clear_line()
+    sys.stderr.writelines(f"{line}\n" for line in tally.remarks())
+    return 0
+
+
+def _parser(prog: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION)
+    parser.add_argument("table", type=Path, metavar="TABLE", help="the table")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR", help="what transferz train --out made"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=f"what to write; its ending says how: {', '.join(SUFFIXES)}",
+    )
+    parser.add_argument(
+        "--bands",
+        type=column_names,
+        help="the table's magnitude columns, in the model's order (default: named as the model's)",
+    )
+    parser.add_argument(
+        "--columns", type=column_names, help="all its columns' names, for a text table without them"
+    )
+    parser.add_argument(
+        "--each-seed",
+        action="store_true",
+        help="write a column redshift_pred_seed_<k> for every seed too",
+    )
+    parser.add_argument(
+        "--drop-missing",
+        action="store_true",
+        help="leave out rows that lack a magnitude, and count them",
+    )
+    _add_machine_arguments(parser)
+    return parser
+
+
+def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--chunk-rows",
+        type=positive,
+        default=CHUNK_ROWS,
+        metavar="N",
+        help="rows to hold in memory at a time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, ... (default: a GPU where there is one)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=default_threads(),
+        metavar="N",
+        help="CPU threads (default: OMP_NUM_THREADS or all cores, here %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no live line on the terminal")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,168 @@
+"""MANIFEST.json: what a release holds, how it came about, and the hashes that prove it."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from transferz.dataset.pipeline.params import PARAMS_FILE
+from transferz.dataset.pipeline.stage import COUNTS, Layout
+from transferz.dataset.splits.hashing import content_hash
+from transferz.schemas import RELEASE
+from transferz.schemas.survey.files import data_files, file_digest, self_digest
+from transferz.tables.files import read_json
+
+IMITATED = {
+    "cosmos2020": "cosmos2020_classic",
+    "hsc": "hsc_pdr2",
+    "galaxiesml": "galaxiesml",
+}
+"""The entries of the sources' registry in whose format the mock's files are."""
+
+PACKAGES = (
+    "astro-sedpy",
+    "astropy",
+    "astropy-healpix",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "skypy",
+    "speclite",
+)
+"""The packages whose version can change the data."""
+
+
+def content(release: Path) -> dict[str, dict[str, Any]]:
+    """Return rows, bytes in memory and logical content hash of every config and split."""
+    return {
+        config: {split: table_content(read_split(paths)) for split, paths in splits.items()}
+        for config, splits in data_files(release).items()
+    }
+
+
+def read_split(paths: Sequence[Path]) -> pa.Table:
+    """Read all columns of a split's files, checking the checksums of their pages.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowException
+        If a file can't be read, or a page differs from its checksum.
+    """
+    tables = [pq.read_table(path, page_checksum_verification=True) for path in paths]
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+
+
+def table_content(table: pa.Table) -> dict[str, Any]:
+    """Return rows, bytes in memory and logical content hash of a table."""
+    return {"rows": table.num_rows, "bytes": table.nbytes, "content": content_hash(table)}
+
+
+def columns() -> dict[str, dict[str, str]]:
+    """Return what every released column is, by name: dtype, unit, UCD and description.
+
+    So a release says itself what its columns are, whatever a later package declares.
+    """
+    return {
+        one.name: {name: getattr(one, name) for name in ("dtype", "unit", "ucd", "description")}
+        for one in RELEASE
+    }
+
+
+def stage_counts(layout: Layout) -> dict[str, Any]:
+    """Return the counts of every stage, by ``stage`` or ``stage@catalogue``."""
+    by_catalogue = {
+        f"{stage}@{one}": read_json(layout.interim(stage, one) / COUNTS)
+        for stage in ("ingest", "select")
+        for one in layout.catalogues
+    }
+    rest = {one: read_json(layout.interim(one) / COUNTS) for one in ("match", "split", "release")}
+    return by_catalogue | rest
+
+
+def upstream_files(layout: Layout) -> dict[str, Any]:
+    """Return hash and size of every upstream file, with the URL where it was fetched from."""
+    if layout.is_mock:
+        return dict(read_json(layout.raw / COUNTS)["files"])
+    fetched = (read_json(layout.interim("fetch", one) / COUNTS) for one in layout.catalogues)
+    return {name: facts for one in fetched for name, facts in one["files"].items()}
+
+
+def editions(layout: Layout) -> dict[str, str]:
+    """Return which entry of the sources' registry each catalogue is; for a mock, imitates."""
+    if layout.is_mock:
+        return dict(IMITATED)
+    return {
+        one: read_json(layout.interim("fetch", one) / COUNTS)["edition"]
+        for one in layout.catalogues
+    }
+
+
+def _parameters(layout: Layout) -> dict[str, Any]:
+    """The parameters that the release depends on.
+
+    Not the previous release: it is compared with, and nothing that is written depends on it.
+    """
+    sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    made = {"mock": sections["mock"]} if layout.is_mock else {}
+    cuts = {one: sections["select"][one] for one in layout.catalogues}
+    split = sections["split"] | {"scheme": layout.scheme(sections["split"]["scheme"])}
+    release = {name: value for name, value in sections["release"].items() if name != "previous"}
+    rest = {"match": sections["match"], "split": split, "release": release}
+    return made | {"select": cuts} | rest
+
+
+def describe(layout: Layout, release: Path, release_version: str, date: str) -> dict[str, Any]:
+    """Describe a release's content and how it was made: a manifest without its file hashes.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    release : Path
+        The release directory, with its configs.
+    release_version : str
+        ``x.y.z``; a mock gets ``+mock`` added.
+    date : str
+        Of the release, ``YYYY-MM-DD``: from params.yaml, so that a rebuild repeats it.
+
+    Returns
+    -------
+    dict
+        Nothing in it depends on platform or clock.
+    """
+    mock = layout.is_mock
+    return {
+        "name": "transferz",
+        "version": release_version + ("+mock" if mock else ""),
+        "survey": layout.survey,
+        "mock": mock,
+        "date": date,
+        "columns": columns(),
+        "content": content(release),
+        "counts": stage_counts(layout),
+        "sources": editions(layout),
+        "upstream": upstream_files(layout),
+        "parameters": _parameters(layout),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def seal(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
+    """Complete a manifest with the hash of every file of the release and of itself.
+
+    Parameters
+    ----------
+    manifest : dict
+        As `describe` makes it.
+    release : Path
+        The release directory, complete but for the manifest itself.
+    """
+    paths = sorted(path for path in release.rglob("*") if path.is_file())
+    files = {path.relative_to(release).as_posix(): file_digest(path) for path in paths}
+    whole = manifest | {"files": files, "sha256": ""}
+    return whole | {"sha256": self_digest(whole)}

@@ -1,0 +1,1 @@
+"""What all stages share: layout, parameters, cuts, counts, audits."""

@@ -1,0 +1,138 @@
+"""What all stages share: where a survey's files lie, and the command line of a stage."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from transferz.schemas import ParameterError, TransferZError
+from transferz.tables.files import write_json
+
+_SKY = ("cosmos2020", "hsc", "galaxiesml")
+CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
+"""Each survey's upstream catalogues."""
+
+SURVEYS = tuple(CATALOGUES)
+TABLE = "table.parquet"
+COUNTS = "counts.json"
+REMOVED_ROWS = "removed.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the files of one survey lie: ``data/<survey>/raw → interim → release/transferz``.
+
+    Attributes
+    ----------
+    survey : str
+        One of `SURVEYS`.
+    data : Path
+        The folder that holds all surveys.
+    """
+
+    survey: str
+    data: Path = Path("data")
+
+    @property
+    def catalogues(self) -> tuple[str, ...]:
+        """The survey's upstream catalogues."""
+        return CATALOGUES[self.survey]
+
+    @property
+    def is_mock(self) -> bool:
+        """Whether the galaxies are simulated."""
+        return self.survey == "mock"
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the survey is a release of the paper's authors, already matched and split."""
+        return self.survey == "authors"
+
+    @property
+    def raw(self) -> Path:
+        """The upstream files."""
+        return self.data / self.survey / "raw"
+
+    def interim(self, stage: str, catalogue: str = "") -> Path:
+        """Return the output folder of a stage, for one catalogue where it works on one."""
+        return self.data / self.survey / "interim" / stage / catalogue
+
+    def scheme(self, chosen: str) -> str:
+        """Return the split scheme: the chosen one, but published tables keep their splits."""
+        return "published" if self.is_published else chosen
+
+    @property
+    def release(self) -> Path:
+        """The dataset release."""
+        return self.data / self.survey / "release" / "transferz"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a stage did to the rows; what DVC shows as the stage's metrics.
+
+    Attributes
+    ----------
+    rows_in, rows_out : int
+        Rows before and after.
+    removed : dict of str to int
+        Rows removed by each cut, in the order of the cuts.
+    """
+
+    rows_in: int
+    rows_out: int
+    removed: dict[str, int]
+
+    def __post_init__(self) -> None:
+        if self.rows_in - sum(self.removed.values()) != self.rows_out:
+            raise AssertionError(f"counts do not add up: {self}")
+
+    def write(self, directory: Path, **more: object) -> None:
+        """Write ``counts.json``, with further entries after the counts."""
+        own = {"rows_in": self.rows_in, "removed": self.removed, "rows_out": self.rows_out}
+        write_json(directory / COUNTS, own | more)
+
+
+def run_stage(
+    stage: Callable[[Layout], None] | Callable[[Layout, str], None],
+    description: str,
+    catalogues: tuple[str, ...] = (),
+) -> int:
+    """Run a stage from the command line.
+
+    Parameters
+    ----------
+    stage : callable
+        Takes a `Layout`, and a catalogue's name where `catalogues` are given.
+    description : str
+        The help text.
+    catalogues : tuple of str
+        The catalogues the stage can be run for, one at a time.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 after an error that has been explained on stderr.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    if catalogues:
+        parser.add_argument("catalogue", choices=catalogues)
+    parser.add_argument("--survey", choices=SURVEYS, default=SURVEYS[0])
+    arguments = vars(parser.parse_args())
+    layout = Layout(arguments.pop("survey"))
+    try:
+        _require_catalogue(layout, *arguments.values())
+        stage(layout, *arguments.values())
+    except TransferZError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _require_catalogue(layout: Layout, catalogue: str = "") -> None:
+    if catalogue and catalogue not in layout.catalogues:
+        raise ParameterError(
+            f"survey '{layout.survey}' has no catalogue '{catalogue}'; "
+            f"it is made of {', '.join(layout.catalogues)}"
+        )

@@ -1,0 +1,135 @@
+"""Tables between stages: parquet files that are checked when written and when read."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transferz.schemas import InputError, SchemaError, Table
+from transferz.schemas.survey.checks import check
+from transferz.schemas.survey.frames import to_arrow, to_frame
+from transferz.schemas.survey.votable import longest_strings, votable_footer
+from transferz.tables.files import require_file
+
+GROUP_ROWS = 1 << 18  # of a parquet row group: bounds the memory that writing takes
+
+
+def read_table(path: Path, table: Table) -> pd.DataFrame:
+    """Read a stage's table, typed as declared.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or lacks a declared column.
+    SchemaError
+        If its values break the declaration.
+    """
+    require_file(path)
+    try:
+        arrow = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path} is no sound parquet file ({error}); rebuild it") from error
+    missing = [name for name in table.names if name not in arrow.column_names]
+    if missing:
+        raise InputError(
+            f"{path}: expected the columns of table '{table.name}', "
+            f"missing {', '.join(missing)}; rebuild it with `dvc repro`"
+        )
+    try:
+        frame = to_frame(arrow, table)
+    except (ValueError, TypeError, pa.ArrowException, SchemaError) as error:
+        raise SchemaError(f"{path}: not of table '{table.name}': {error}; rebuild it") from error
+    return check(frame, table, source=str(path))
+
+
+def write_table(frame: pd.DataFrame, path: Path, table: Table, *, described: bool = False) -> None:
+    """Check a frame, sort it by the table's key and write it as parquet.
+
+    Sorting makes the file independent of the order of the rows that came in.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table's columns, and others, which are left out.
+    path : Path
+        The file.
+    table : Table
+        The declaration.
+    described : bool
+        Whether the file says what its columns are: unit, UCD and description, in a footer that
+        astronomers' tools read (`transferz.schemas.survey.votable`).
+
+    Raises
+    ------
+    SchemaError
+        If the frame breaks the declaration; nothing is written then.
+    """
+    rows = sort_rows(frame.loc[:, list(table.names)], table.key).reset_index(drop=True)
+    arrow = to_arrow(check(rows, table, source=path.name), table)
+    footer = votable_footer(table, longest_strings(arrow)) if described else {}
+    write_parquet([arrow], path, arrow.schema, footer)
+
+
+def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Sort rows by their id, those that share one by all their values.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows in any order.
+    key : str
+        The id column.
+    """
+    others = [] if frame[key].is_unique else [name for name in frame.columns if name != key]
+    return frame.sort_values([key, *others], kind="stable")
+
+
+def write_parquet(
+    tables: Iterable[pa.Table],
+    path: Path,
+    schema: pa.Schema,
+    footer: Mapping[str, str] | None = None,
+) -> None:
+    """Write parquet as this project does: zstd, byte-stream-split floats, page checksums.
+
+    Parameters
+    ----------
+    tables : iterable of pyarrow.Table
+        The rows in order; how they are divided among tables does not change the file.
+    path : Path
+        The file.
+    schema : pyarrow.Schema
+        Of every table.
+    footer : mapping of str to str, optional
+        Key-value pairs of the file's metadata.
+    """
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    strings = [field.name for field in schema if pa.types.is_string(field.type)]
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=strings or False,
+        use_byte_stream_split=floats or False,
+        write_page_checksum=True,
+        store_schema=False,
+    ) as writer:
+        for group in _row_groups(tables):
+            writer.write_table(group.cast(schema), GROUP_ROWS)
+        if footer:
+            writer.add_key_value_metadata(dict(footer))
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Divide rows anew, `GROUP_ROWS` to a table but the last."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(map(len, waiting)) >= GROUP_ROWS:
+            rows = pa.concat_tables(waiting)
+            yield rows.slice(0, GROUP_ROWS).combine_chunks()
+            waiting = [rows.slice(GROUP_ROWS)]
+    if sum(map(len, waiting)):
+        yield pa.concat_tables(waiting).combine_chunks()

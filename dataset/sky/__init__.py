@@ -1,0 +1,1 @@
+"""Positions, cross-match, close pairs: functions of their arguments alone."""

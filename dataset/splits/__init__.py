@@ -1,0 +1,1 @@
+"""Hashes of ids, and the splits made of them: functions of their arguments alone."""

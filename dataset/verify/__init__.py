@@ -1,0 +1,1 @@
+"""Find out whether a release is sound."""

@@ -1,0 +1,196 @@
+"""What rows promise across files: one split per object, nothing near in two, unions, truth."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from transferz.dataset.pipeline.assigning import SplitParams
+from transferz.dataset.sky.positions import Positions
+from transferz.dataset.sky.zones import pairs_within
+from transferz.dataset.split import groups
+from transferz.dataset.splits.hashing import hash_ids
+from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block
+from transferz.dataset.verify.report import Broken, some
+from transferz.dataset.verify.tables import LABELS
+from transferz.schemas.survey.files import MANIFEST_FILE
+
+Rows = Mapping[str, pd.DataFrame]
+"""config -> rows, as `verify_tables.read_rows` gives them, of all splits."""
+
+KINDS = {"transferz": "photometric", "galaxiesml": "spectroscopic", "truth": "true"}
+"""The configs whose labels are all of one kind."""
+
+
+def check_unique(rows: Rows) -> Iterator[Broken]:
+    """Check that an object occurs once in a config."""
+    for config, one in rows.items():
+        repeated = one["object_id"].duplicated(keep=False)
+        for file, part in one.loc[repeated].groupby("file", observed=True):
+            ids = part["object_id"].unique()
+            found = f"{len(ids):,} objects more than once in config '{config}': {some(ids)}"
+            yield Broken(str(file), "unique_ids", found)
+
+
+def check_own_split(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broken]:
+    """Check that every object is in the split that the manifest's parameters give it.
+
+    Parameters
+    ----------
+    rows : mapping
+        Rows by config.
+    parameters : mapping
+        The manifest's ``parameters``. By scheme ``published`` a split is what its source
+        published, which no row shows: only the authors' own table may have it.
+    """
+    params = SplitParams.model_validate(parameters["split"])
+    if params.scheme == "published":
+        found = "split.scheme 'published' in a release that is not the authors' own table"
+        yield Broken(MANIFEST_FILE, "own_split", found, "hash or sky_block, which can be checked")
+        return
+    for config, one in rows.items():
+        wanted = _own_split(one, rows["galaxiesml"], params)
+        wrong = one["split"].to_numpy(dtype=object) != wanted
+        yield from _per_file(one, wrong, "own_split", f"of config '{config}' in another split")
+
+
+def _own_split(rows: pd.DataFrame, spectroscopic: pd.DataFrame, params: SplitParams) -> Any:
+    if params.scheme == "hash":
+        hashes = hash_ids(rows["object_id"].to_numpy(), params.salt)
+        return split_by_hash(hashes, params.fractions).astype(object)
+    position = spectroscopic.drop_duplicates("object_id").set_index("object_id")[["ra", "dec"]]
+    position = position.reindex(rows["object_id"]).set_axis(rows.index)  # it decides, where it is
+    ra, dec = (position[name].fillna(rows[name]).to_numpy() for name in ("ra", "dec"))
+    names = split_by_sky_block(ra, dec, params.sky_block_nside, params.salt, params.fractions)
+    return names.astype(object)
+
+
+def _per_file(
+    rows: pd.DataFrame, wrong: Any, promise: str, what: str, expected: str = ""
+) -> Iterator[Broken]:
+    """One finding for each file that has wrong rows."""
+    for file, part in rows.loc[wrong].groupby("file", observed=True):
+        found = f"{len(part):,} objects {what}: {some(part['object_id'])}"
+        yield Broken(str(file), promise, found, expected)
+
+
+def check_one_split(rows: Rows) -> Iterator[Broken]:
+    """Check that an object is in one split, whatever the config."""
+    together = pd.concat(rows.values(), ignore_index=True)
+    codes = pd.Series(pd.factorize(together["split"])[0], together.index)
+    by_object = codes.groupby(together["object_id"])
+    differs = by_object.transform("min") != by_object.transform("max")
+    yield from _per_file(together, differs, "one_split", "that are in another split elsewhere")
+
+
+def check_apart(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broken]:
+    """Check that no two objects within the match radius, and no group, are in two splits.
+
+    Parameters
+    ----------
+    rows : mapping
+        Rows by config.
+    parameters : mapping
+        The manifest's ``parameters``.
+    """
+    radius = parameters["match"]["radius_arcsec"]
+    objects = _located(rows)
+    sky = Positions(objects["ra"], objects["dec"], np.arange(len(objects)), "the release's rows")
+    pairs = pairs_within(sky, radius)
+    ids, split = objects["object_id"].to_numpy(), objects["split"].to_numpy(dtype=object)
+    near = (split[pairs.i] != split[pairs.j]) & (ids[pairs.i] != ids[pairs.j])
+    for i, j in list(zip(pairs.i[near], pairs.j[near], strict=True))[:20]:
+        found = f"object {ids[i]} within {radius:g} arcsec of {ids[j]} of {objects['file'].iloc[j]}"
+        yield Broken(str(objects["file"].iloc[i]), "apart", found, "such pairs in one split")
+    together = pd.concat(rows.values(), ignore_index=True)
+    splits = together.groupby("group_id")["split"].transform("nunique")
+    yield from _per_file(together, splits > 1, "apart", "of groups that are in several splits")
+
+
+def _located(rows: Rows) -> pd.DataFrame:
+    """Rows with a position; those of one object at one place once."""
+    names = ["object_id", "ra", "dec", "split", "file"]
+    together = pd.concat([one[names] for one in rows.values()], ignore_index=True)
+    together = together.drop_duplicates(["object_id", "ra", "dec", "split"])
+    return together.dropna(subset=["ra", "dec"]).reset_index(drop=True)
+
+
+def check_groups(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broken]:
+    """Check ``group_id`` by computing it anew from the positions.
+
+    Parameters
+    ----------
+    rows : mapping
+        Rows by config.
+    parameters : mapping
+        The manifest's ``parameters``.
+    """
+    together = pd.concat(rows.values(), ignore_index=True)
+    places = together.drop_duplicates(["object_id", "ra", "dec"])
+    group = groups(places, parameters["match"]["radius_arcsec"]).set_axis(places["object_id"])
+    located = places["ra"].notna().to_numpy()
+    group = pd.concat([group[located], group[~located]])  # a row without a place has no say
+    wanted = group[~group.index.duplicated()].reindex(together["object_id"]).to_numpy()
+    wrong = together["group_id"].to_numpy() != wanted
+    yield from _per_file(together, wrong, "groups", "with another group_id than their positions'")
+
+
+def check_labels(rows: Rows) -> Iterator[Broken]:
+    """Check that configs of one kind of label have no other."""
+    for config in (name for name in KINDS if name in rows):
+        wrong = rows[config]["redshift_kind"] != KINDS[config]
+        what = f"whose redshift_kind is not '{KINDS[config]}'"
+        yield from _per_file(rows[config], wrong.to_numpy(dtype=bool), "labels", what)
+
+
+def check_combo(rows: Rows) -> Iterator[Broken]:
+    """Check that ``combo`` is what the other configs make it."""
+    spectroscopic, photometric = rows["galaxiesml"], rows["transferz"]
+    both = np.zeros(len(photometric), dtype=bool)
+    for name in ("object_id", "cosmos_id", "specz_name"):  # how the two name one galaxy
+        both |= photometric[name].isin(spectroscopic[name].dropna()).to_numpy(dtype=bool)
+    union = pd.concat([spectroscopic, photometric.loc[~both]], ignore_index=True)
+    yield from _same_rows(rows["combo"], union, "row_hash", "combo")
+
+
+def _same_rows(
+    rows: pd.DataFrame, wanted: pd.DataFrame, values: str, promise: str, *, all_of_them: bool = True
+) -> Iterator[Broken]:
+    """Check rows against those they should be, by id and by a hash of their values."""
+    source = wanted.drop_duplicates("object_id").set_index("object_id")[values]
+    more = ~rows["object_id"].isin(source.index)
+    yield from _per_file(rows, more, promise, "that should not be there")
+    if all_of_them and (lacking := source.index.difference(rows["object_id"])).size:
+        lost = wanted.loc[wanted["object_id"].isin(lacking)]
+        yield from _per_file(lost, slice(None), promise, f"that {promise} lacks")
+    here = rows.loc[~more]
+    differs = source.reindex(here["object_id"]).to_numpy() != here[values].to_numpy()
+    yield from _per_file(here, differs, promise, "with other values than in their own config")
+
+
+def check_truth(rows: Rows) -> Iterator[Broken]:
+    """Check a mock's ``truth``: released objects, but for the label as they are elsewhere."""
+    truth = rows["truth"]
+    released = pd.concat([rows["galaxiesml"], rows["transferz"]], ignore_index=True)
+    yield from _same_rows(truth, released, "rest_hash", "truth", all_of_them=False)
+    first, *others = (truth[name].to_numpy() for name in LABELS[:3])
+    wrong = np.logical_or.reduce([first != other for other in others])
+    yield from _per_file(truth, wrong, "truth", "whose interval is not their redshift")
+
+
+OF_ROWS = {
+    "unique_ids": check_unique,
+    "one_split": check_one_split,
+    "labels": check_labels,
+    "combo": check_combo,
+    "truth": check_truth,
+}
+"""The checks of what rows promise together, by promise."""
+
+OF_ROWS_AND_PARAMETERS = {
+    "own_split": check_own_split,
+    "apart": check_apart,
+    "groups": check_groups,
+}
+"""Those that depend on the manifest's parameters too."""

@@ -1,0 +1,1 @@
+"""Two releases: what differs, and which version number that deserves."""

@@ -1,0 +1,248 @@
+"""Which step of a build kept an object out of its release, read from the stages' own tables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transferz.dataset.pipeline.stage import COUNTS, REMOVED_ROWS, TABLE
+from transferz.schemas import InputError
+from transferz.schemas.survey.files import MANIFEST_FILE
+from transferz.tables.files import read_json, require_file
+
+PAIRS_FILE = "pairs.parquet"
+
+NOT_IN_TABLE = "not_in_table"
+NO_COUNTERPART = "no_counterpart"
+SPECTROSCOPIC_ROW_KEPT = "spectroscopic_row_kept"
+NO_TRUE_REDSHIFT = "no_true_redshift"
+UNEXPLAINED = "unexplained"
+
+MEANINGS = {
+    NOT_IN_TABLE: "the upstream table has no such object",
+    NO_COUNTERPART: "no mutual nearest neighbour in COSMOS2020 within the match radius",
+    SPECTROSCOPIC_ROW_KEPT: "the same galaxy is released by its spectroscopic row",
+    NO_TRUE_REDSHIFT: "a star or artefact of the mock, without a true redshift",
+    UNEXPLAINED: "the build's tables hold it, but the release does not",
+}
+"""What the steps that are no cuts of params.yaml mean."""
+
+STAGES = ("ingest", "select", "match", "split", "release", "")
+CATALOGUES = ("", "cosmos2020", "hsc", "transferz", "galaxiesml")
+
+Step = tuple[str, str]
+"""A stage, as ``select@hsc``, and the cut there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The tables between stages that a release was made from.
+
+    Attributes
+    ----------
+    interim : Path
+        The folder that holds them, by stage and catalogue.
+    """
+
+    interim: Path
+
+    def has(self, catalogue: str) -> bool:
+        """Whether the build used an upstream catalogue."""
+        return (self.interim / "ingest" / catalogue / TABLE).is_file()
+
+    def required(self) -> list[Path]:
+        """Return the files that tracing reads."""
+        used = [name for name in CATALOGUES[1:] if self.has(name)]
+        cuts = [Path("select", name, file) for name in used for file in (TABLE, REMOVED_ROWS)]
+        pairs = [Path("match", PAIRS_FILE)] if self.has("hsc") else []
+        own = [Path("match", TABLE), Path("split", TABLE), Path("split", REMOVED_ROWS)]
+        return [self.interim / path for path in (*cuts, *pairs, *own)]
+
+    def cut_order(self, stage: str) -> list[str]:
+        """Return the names of a stage's cuts, in the order in which they were applied."""
+        counts = self.interim / Path(*stage.split("@")) / COUNTS
+        return list(read_json(counts).get("removed", {})) if counts.is_file() else []
+
+    def read(self, name: str, *columns: str) -> pd.DataFrame:
+        """Read columns of one of the tables.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged or lacks a column.
+        """
+        path = require_file(self.interim / name, "rebuild it with `dvc repro`")
+        few = [one for one in columns if one == "cut"]  # few values, many rows
+        try:
+            with pq.ParquetFile(path, read_dictionary=few, page_checksum_verification=True) as it:
+                table = it.read(list(columns)).select(list(columns))
+                return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        except (OSError, KeyError, pa.ArrowException) as error:
+            raise InputError(
+                f"{path}: expected a sound parquet file with {', '.join(columns)} ({error}); "
+                "rebuild it with `dvc repro`"
+            ) from error
+
+    def ids(self, path: str, column: str) -> pd.Series:
+        """Return one column of ids."""
+        return self.read(path, column)[column]
+
+    def cuts(self, stage: str, ids: pd.Series) -> pd.Series:
+        """Return the cut that removed each of some objects at a stage; null where none did.
+
+        Of an object with several rows it is the last one: until then a row of it was left.
+        """
+        rows = self.read(f"{stage.replace('@', '/')}/{REMOVED_ROWS}", "id", "cut")
+        rows = rows.loc[rows["id"].isin(ids)].astype({"cut": "str"})
+        rank = rows["cut"].map({cut: place for place, cut in enumerate(self.cut_order(stage))})
+        last = rows.assign(rank=rank).sort_values(["id", "rank"], kind="stable")
+        return ids.map(last.drop_duplicates("id", keep="last").set_index("id")["cut"])
+
+
+def find_build(release: Path) -> tuple[Build | None, str]:
+    """Find the tables that a release was made from, if they are on this machine.
+
+    Parameters
+    ----------
+    release : Path
+        The release directory. A build's is ``<survey>/release/transferz``, beside
+        ``<survey>/interim``.
+
+    Returns
+    -------
+    build : Build or None
+        None where there is no build, or it is not the one that made this release.
+    reason : str
+        Why there is none, for the reader; empty if there is one.
+    """
+    place = release.resolve().parent
+    build = Build(place.parent / "interim")
+    if place.name != "release" or not build.interim.is_dir():
+        return None, "its interim tables are not here; only a release built here can be traced"
+    if missing := [path for path in build.required() if not path.is_file()]:
+        return None, f"{missing[0]} is missing; rebuild with `dvc repro`"
+    recorded: Any = read_json(release / MANIFEST_FILE).get("counts")
+    for stage, counts in recorded.items() if isinstance(recorded, dict) else ():
+        path = build.interim / Path(*stage.split("@")) / COUNTS
+        if not path.is_file() or read_json(path) != counts:
+            return None, f"{path} does not agree with the release's manifest: another build"
+    return build, ""
+
+
+def trace(build: Build, objects: pd.DataFrame, config: str) -> pd.DataFrame:
+    """Find what kept objects out of a config.
+
+    Parameters
+    ----------
+    build : Build
+        The tables of the release that lacks them.
+    objects : pandas.DataFrame
+        ``object_id``, and ``redshift_kind`` of the rows that the other release has: a
+        photometric row is followed through COSMOS2020 and HSC (or the authors' TransferZ), a
+        spectroscopic one through GalaxiesML, one of ``truth`` through both.
+    config : str
+        The config.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``stage`` and ``cut``, with the index of `objects`. Of several that would have removed
+        the object, the first in the order ingest, HSC's cuts, COSMOS2020's, match, split.
+    """
+    if objects.empty:
+        return pd.DataFrame({"stage": [], "cut": []}, objects.index, dtype="str")
+    ids, kind = objects["object_id"].astype("Int64"), objects["redshift_kind"]
+    route = _photometric(build, ids, config)
+    spectroscopic = kind == "spectroscopic"
+    if (kind == "true").any():
+        spectroscopic |= (kind == "true") & (route["cut"] == NOT_IN_TABLE)
+    if not spectroscopic.any():
+        return route
+    other = _spectroscopic(build, ids[spectroscopic], config)
+    return pd.concat([route[~spectroscopic], other]).reindex(objects.index)
+
+
+def count_steps(build: Build, steps: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """Count objects by stage and cut, in the order of the pipeline.
+
+    Parameters
+    ----------
+    build : Build
+        The build that they were traced through.
+    steps : pandas.DataFrame
+        As `trace` gives it.
+    """
+    counts = {
+        (str(stage), str(cut)): int(rows)
+        for (stage, cut), rows in steps.value_counts(["stage", "cut"]).items()
+    }
+    return [(*step, counts[step]) for step in sorted(counts, key=lambda step: _rank(build, step))]
+
+
+def _rank(build: Build, step: Step) -> tuple[int, int, int, str]:
+    name, _, catalogue = step[0].partition("@")
+    order = build.cut_order(step[0])
+    place = order.index(step[1]) if step[1] in order else len(order)
+    return STAGES.index(name), CATALOGUES.index(catalogue), place, step[1]
+
+
+def _photometric(build: Build, ids: pd.Series, config: str) -> pd.DataFrame:
+    if not build.has("hsc"):
+        return _first([*_catalogue(build, ids, "transferz"), *_after(build, ids, config)])
+    pairs = build.read(f"match/{PAIRS_FILE}", "object_id", "cosmos_id")
+    pairs = pairs.loc[pairs["object_id"].isin(ids)]
+    partner = ids.map(pairs.set_index("object_id")["cosmos_id"])
+    cosmos_cut = build.cuts("select@cosmos2020", partner)
+    return _first(
+        [
+            *_catalogue(build, ids, "hsc"),
+            ("select@cosmos2020", cosmos_cut),
+            ("match", _note(NO_COUNTERPART, partner.isna())),
+            *_after(build, ids, config),
+        ]
+    )
+
+
+def _spectroscopic(build: Build, ids: pd.Series, config: str) -> pd.DataFrame:
+    return _first([*_catalogue(build, ids, "galaxiesml"), *_after(build, ids, config)])
+
+
+def _catalogue(build: Build, ids: pd.Series, name: str) -> list[tuple[str, pd.Series]]:
+    """The steps of one catalogue whose key is the HSC id."""
+    if not build.has(name):
+        return [(f"ingest@{name}", _note(NOT_IN_TABLE, ids.notna()))]
+    absent = ~ids.isin(build.ids(f"ingest/{name}/{TABLE}", "object_id"))
+    left = ids.isin(build.ids(f"select/{name}/{TABLE}", "object_id"))
+    cut = build.cuts(f"select@{name}", ids).mask(left)
+    return [(f"ingest@{name}", _note(NOT_IN_TABLE, absent)), (f"select@{name}", cut)]
+
+
+def _after(build: Build, ids: pd.Series, config: str) -> list[tuple[str, pd.Series]]:
+    """The steps after matching."""
+    matched = build.read(f"match/{TABLE}", "object_id", "galaxiesml_id").dropna()
+    twins = matched.loc[matched["object_id"] != matched["galaxiesml_id"], "object_id"]
+    released = ids.isin(build.ids(f"split/{TABLE}", "object_id"))
+    return [
+        ("split", build.cuts("split", ids)),
+        ("release", _note(SPECTROSCOPIC_ROW_KEPT, ids.isin(twins) & (config == "combo"))),
+        ("release", _note(NO_TRUE_REDSHIFT, released & (config == "truth"))),
+        ("", _note(UNEXPLAINED, ids.notna())),
+    ]
+
+
+def _note(cut: str, where: pd.Series) -> pd.Series:
+    """The name of a cut where a condition holds, null elsewhere."""
+    return pd.Series(cut, where.index, dtype="str").where(where)
+
+
+def _first(steps: list[tuple[str, pd.Series]]) -> pd.DataFrame:
+    """Of steps in their order, the first that has a cut for each row."""
+    index = steps[0][1].index
+    stage, cut = pd.Series(pd.NA, index, dtype="str"), pd.Series(pd.NA, index, dtype="str")
+    for name, found in steps:
+        fresh = cut.isna() & found.notna()
+        stage, cut = stage.mask(fresh, name), cut.mask(fresh, found.astype("str"))
+    return pd.DataFrame({"stage": stage, "cut": cut})

@@ -1,0 +1,509 @@
+"""The record of a method on the benchmark, ``entry.yaml``: what was run, on what, how it scored.
+
+Written by ``transferz benchmark``; the leaderboard is made of such files. Reading one only parses
+it: nothing in it is run or fetched.
+"""
+
+import datetime
+import json
+import re
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+
+from transferz.schemas.benchmark.records import Record, parse_record
+from transferz.schemas.benchmark.results import Data, MethodName, Seconds, Split, Text
+from transferz.schemas.benchmark.scores import (
+    Binning,
+    Config,
+    Count,
+    Metric,
+    Range,
+    Requirement,
+    Summary,
+    Verdict,
+)
+from transferz.schemas.errors import InputError
+
+SCHEMA = "transferz leaderboard entry 1"
+ENTRY_FILE = "entry.yaml"
+FORECASTS_FILE = "forecasts.parquet"
+REMEDY = "write it again with `transferz benchmark`"
+
+MAX_BYTES = 200_000
+"""Of an entry; ours have some 30 kB, and what is much larger is something else (our choice)."""
+
+MAX_NAME = 100  # characters of an entry's name, at most
+
+DIGITS = 6
+"""Significant ones that are kept of numbers (our choice)."""
+
+TEXT = "tag:yaml.org,2002:str"
+
+LINE = 100  # characters of a line of YAML, at most
+
+ProbabilityMetric = Literal[
+    "crps",
+    "cde_loss",
+    "log_score",
+    "pit_ks",
+    "pit_cvm",
+    "pit_ad",
+    "coverage_68",
+    "coverage_90",
+    "width_68",
+    "width_90",
+    "outlier_rate_3sigma_width",
+]
+EntryMetric = Metric | ProbabilityMetric
+TestedSet = Literal[Config, "table", "test_table"]
+"""What is scored: test splits of configs, or a table of one's own (its test part, another)."""
+
+TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml", "file", "table"]
+"""``file``: a table in a release's columns; ``table``: part of the table that is tested on."""
+
+Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']+$")]
+SecureLink = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"']+$")]
+Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+FileName = Annotated[
+    str, StringConstraints(pattern=r"^\.*[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+Megabytes = Annotated[float, Field(ge=0)]
+
+
+class EntryMethod(Record):
+    """What was run.
+
+    Attributes
+    ----------
+    key : str
+        Lower case letters, digits and underscores: what files are called by.
+    name : str
+        What tables call it.
+    class_ : str
+        ``package.module:Class``, or the name of an entry point.
+    version, description, citation : str or None
+        As its author says.
+    code : str or None
+        Where its code is.
+    """
+
+    key: MethodName
+    name: Text
+    class_: Text = Field(alias="class")
+    version: Text | None = None
+    description: Text | None = None
+    citation: Text | None = None
+    code: Link | None = None
+
+
+class FileFacts(Record):
+    """Which file it was: its name and sha256 (hexadecimal)."""
+
+    file: FileName
+    sha256: Hexadecimal
+
+
+class TrainingRows(Record):
+    """Rows from every config, or of the file or table; None where there were none."""
+
+    train: dict[TestedSet | Literal["file"], Count] = Field(min_length=1)
+    validation: dict[TestedSet | Literal["file"], Count] | None
+    calibration: dict[TestedSet | Literal["file"], Count] | None
+
+
+class EntryTraining(Record):
+    """What it learned from.
+
+    Attributes
+    ----------
+    set : str
+        Which training set.
+    rows : TrainingRows
+        How many rows; `calibration` where the method calibrates itself.
+    table : FileFacts or None
+        The file, where `set` is ``file``.
+    """
+
+    set: TrainingSet
+    rows: TrainingRows
+    table: FileFacts | None = None
+
+    @model_validator(mode="after")
+    def _set_is_what_was_read(self) -> Self:
+        if (self.set == "file") != (self.table is not None):
+            raise ValueError("a 'table' is named where the training set is 'file', and only there")
+        if set(self.rows.train) != set(self.set.split("+")):
+            there = "+".join(self.rows.train)
+            raise ValueError(f"the training set is '{self.set}', and 'rows' has some of '{there}'")
+        return self
+
+
+class TableFacts(FileFacts):
+    """A table of one's own: what was read of it, and how it was split."""
+
+    bands: tuple[Text, ...] = Field(min_length=1)
+    errors: tuple[Text, ...] | None = None
+    redshift: Text
+    id: Text | None = None
+    rows: Count
+    dropped: Count = 0
+    tested: Count
+    fractions: dict[Split, Share] | None = None
+    salt: Text | None = None
+
+
+class TableData(Record):
+    """Tables of one's own: the one that is split, another that is only tested on."""
+
+    table: TableFacts
+    test_table: TableFacts | None = None
+
+
+class EntryRange(Record):
+    """Scores of the galaxies in a range; `requirements` are LSST's."""
+
+    n: Count
+    metrics: dict[EntryMetric, Summary]
+    requirements: dict[Requirement, Verdict]
+
+
+class EntryBin(Record):
+    """Scores of the galaxies in a bin; None where they are too few."""
+
+    low: float | None = Field(alias="from")
+    high: float | None = Field(alias="to")
+    middle: float | None = None
+    n: Count
+    metrics: dict[EntryMetric, Summary | None] | None
+
+
+class EntryScores(Record):
+    """Scores on one test set.
+
+    Attributes
+    ----------
+    n : int
+        Galaxies scored: those that every seed has a forecast for.
+    completeness : float
+        Their share of the test set.
+    ranges : dict
+        Range -> its scores.
+    pit : dict or None
+        Range -> fractions of the PIT in equal bins from 0 to 1, over all seeds; None for point
+        forecasts.
+    bins : dict or None
+        Kind of bins -> bins, each with a few metrics.
+    """
+
+    n: Count
+    completeness: Share
+    ranges: dict[Range, EntryRange] = Field(min_length=1)
+    pit: dict[Range, tuple[float | None, ...]] | None = None
+    bins: dict[Binning, tuple[EntryBin, ...]] | None = None
+
+    @model_validator(mode="after")
+    def _ranges_are_parts(self) -> Self:
+        for name, one in self.ranges.items():
+            if one.n > self.n:
+                raise ValueError(f"range '{name}' has {one.n} of {self.n} galaxies")
+        if unscored := set(self.pit or ()) - set(self.ranges):
+            raise ValueError(f"'pit' of a range that is not scored: '{min(unscored)}'")
+        return self
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether there are scores of distributions, not of points alone."""
+        return self.pit is not None
+
+
+class Transfer(Record):
+    """Coverage on one test set of what was calibrated on another's calibration split."""
+
+    calibrated_on: TestedSet
+    tested_on: TestedSet
+    coverage_68: Summary
+    coverage_90: Summary
+    width_90: Summary
+
+
+class EntryTime(Record):
+    """Seconds, of all seeds together."""
+
+    fit_s: Seconds
+    calibrate_s: Seconds | None = None
+    predict_s: Seconds
+
+
+class EntryMemory(Record):
+    """Highest memory of the process, 1e6 bytes, and of the GPU where one was used."""
+
+    peak_mb: Megabytes
+    gpu_peak_mb: Megabytes | None = None
+
+
+class ForecastsFile(FileFacts):
+    """The forecasts that the scores are of, and where they can be had."""
+
+    bytes: Count
+    url: SecureLink | None = None
+
+
+def _kind_of_data(value: Any) -> str:
+    found = "table" in value if isinstance(value, Mapping) else isinstance(value, TableData)
+    return "own" if found else "release"
+
+
+class Entry(Record):
+    """A method on the benchmark.
+
+    Attributes
+    ----------
+    form : str
+        `SCHEMA`, called ``schema`` in the file.
+    method : EntryMethod
+        What was run.
+    training : EntryTraining
+        What it learned from.
+    bands : tuple of str
+        Columns of the magnitudes that it was given.
+    seeds : int
+        Random initialisations.
+    data : Data or TableData
+        The release, with the content that was used; or tables of one's own.
+    scores : dict
+        Test set -> its scores.
+    transfer : tuple of Transfer, or None
+        Coverage across configs; None where nothing is calibrated, or on one set alone.
+    by_magnitude : dict or None
+        Test set -> bins of i magnitude with coverages; None for point forecasts.
+    hardware : dict of str to str
+        What it was computed on.
+    device : str
+        ``cpu``, or ``cuda`` where memory of a GPU was used.
+    threads : int
+        CPU threads.
+    time, memory : EntryTime, EntryMemory
+        What it took.
+    command : str
+        That made the entry.
+    packages : dict of str to str
+        Versions.
+    transferz : str
+        Version of this package.
+    date : str or None
+        YYYY-MM-DD.
+    forecasts : ForecastsFile
+        What the scores are of.
+    """
+
+    form: Literal["transferz leaderboard entry 1"] = Field(alias="schema")
+    method: EntryMethod
+    training: EntryTraining
+    bands: tuple[Text, ...] = Field(min_length=1)
+    seeds: int = Field(ge=1)
+    data: Annotated[
+        Annotated[Data, Tag("release")] | Annotated[TableData, Tag("own")],
+        Discriminator(_kind_of_data),
+    ]
+    scores: dict[TestedSet, EntryScores] = Field(min_length=1)
+    transfer: tuple[Transfer, ...] | None = None
+    by_magnitude: dict[TestedSet, tuple[EntryBin, ...]] | None = None
+    hardware: dict[Text, Text] = Field(min_length=1)
+    device: Text
+    threads: int = Field(ge=1)
+    time: EntryTime
+    memory: EntryMemory
+    command: Text
+    packages: dict[Text, Text] = Field(min_length=1)
+    transferz: Text
+    date: Date | None = None
+    forecasts: ForecastsFile
+
+    @model_validator(mode="after")
+    def _scores_are_of_the_data(self) -> Self:
+        for name, one in self.scores.items():
+            rows = self.tested_rows(name)
+            if rows is None:
+                raise ValueError(f"scores of '{name}', which data does not hold a test set of")
+            if abs(one.completeness * rows - one.n) > 0.5 + rows * 10.0**-DIGITS:
+                raise ValueError(
+                    f"scores of '{name}': {one.n} galaxies of {rows} are no completeness of "
+                    f"{one.completeness}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if (self.training.set == "table") != isinstance(self.data, TableData):
+            raise ValueError(f"the training set is '{self.training.set}', and 'data' another's")
+        tested = {one.tested_on for one in self.transfer or ()} | set(self.by_magnitude or ())
+        if unscored := tested - set(self.scores):
+            raise ValueError(f"coverages on '{min(unscored)}', which has no scores")
+        if self.date is not None:
+            datetime.date.fromisoformat(self.date)
+        return self
+
+    @property
+    def survey(self) -> str | None:
+        """The release's survey; None for tables of one's own."""
+        return self.data.survey if isinstance(self.data, Data) else None
+
+    @property
+    def mock(self) -> bool:
+        """Whether the galaxies are simulated."""
+        return isinstance(self.data, Data) and self.data.mock
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether there are scores of distributions, not of points alone."""
+        return any(one.probabilistic for one in self.scores.values())
+
+    @property
+    def completeness(self) -> float:
+        """The least of all test sets."""
+        return min(one.completeness for one in self.scores.values())
+
+    def tested_rows(self, name: str) -> int | None:
+        """Galaxies of a test set, forecast or not; None where there is no such set."""
+        if isinstance(self.data, Data):
+            split = dict(self.data.content).get(name, {}).get("test")  # type: ignore[call-overload]
+            return None if split is None else split.rows
+        tables = {"table": self.data.table, "test_table": self.data.test_table}
+        table = tables.get(name)
+        return None if table is None else table.tested
+
+
+def read_entry(path: Path) -> Entry:
+    """Read an entry.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file.
+
+    Raises
+    ------
+    InputError
+        In one sentence, where the file is missing, too large, no YAML, or no such record.
+    """
+    try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise InputError(f"{path} has {size:,} bytes, an entry at most {MAX_BYTES:,}; {REMEDY}")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} can't be read: {said}; {REMEDY}") from None
+    return parse_entry(text, str(path))
+
+
+def parse_entry(text: str, source: str = "the entry") -> Entry:
+    """Read the YAML text of an entry; raises what `read_entry` does.
+
+    Parameters
+    ----------
+    text : str
+        YAML.
+    source : str
+        Where it is from, for the message.
+    """
+    import yaml
+
+    try:
+        content = json.dumps(yaml.load(text, _plain_loader()))  # noqa: S506 (safe)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"{source} is no YAML that can be used: {said}; {REMEDY}") from None
+    return parse_record(content, Entry, source, REMEDY)
+
+
+def _plain_loader() -> Any:
+    """YAML's safe loader, without aliases: a few lines of them are gigabytes. A date is text."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.events.AliasEvent):
+                raise _fault("aliases are not used", self.peek_event())  # type: ignore[no-untyped-call]
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+            _require_names(node)
+            return super().construct_mapping(node, deep=deep)
+
+    text: Any = yaml.SafeLoader.construct_scalar
+    Loader.add_constructor("tag:yaml.org,2002:timestamp", text)
+    _know_powers(Loader)
+    return Loader
+
+
+def _know_powers(kind: Any) -> None:
+    """Take ``1e-05`` for a number, as JSON and YAML 1.2 do; YAML 1.1 wants ``1.0e-05``."""
+    power = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+    kind.add_implicit_resolver("tag:yaml.org,2002:float", power, list("-+0123456789"))
+
+
+def _require_names(node: Any) -> None:
+    """Refuse a mapping with a name that is no plain word, or stands there twice."""
+    seen: set[str] = set()
+    for one, _ in node.value:
+        name = one.value
+        if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
+            raise _fault(f"a name has {MAX_NAME} printable characters at most", one)
+        if name in seen:
+            raise _fault(f"'{name}' stands there twice", one)
+        seen.add(name)
+
+
+def _fault(said: str, where: Any) -> Exception:
+    import yaml
+
+    return yaml.MarkedYAMLError(None, None, said, where.start_mark)
+
+
+def entry_text(entry: Entry) -> str:
+    """YAML of an entry: a line per group of numbers, the same bytes for the same entry."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def represent_text(self, text: str) -> Any:
+            # other quotes would turn some kinds of line ends into others
+            return self.represent_scalar(TEXT, text, style=None if text.isprintable() else '"')
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    _know_powers(Dumper)  # such a text is put into quotes
+    content = entry.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return str(
+        yaml.dump(
+            content,
+            Dumper=Dumper,
+            sort_keys=False,
+            allow_unicode=True,
+            width=LINE,
+            default_flow_style=None,
+        )
+    )
+
+
+def write_entry(path: Path, entry: Entry) -> None:
+    """Write an entry as `entry_text`; who calls it sees to it that it is there whole or not."""
+    path.write_text(entry_text(entry), encoding="utf-8", newline="\n")
+
+
+def rounded(value: Any) -> Any:
+    """Return plain data with its real numbers rounded to `DIGITS` significant digits."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def method_key(name: str) -> str:
+    """Make a key of a name: ``k-NN (5)`` becomes ``k_nn_5``."""
+    key = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return key if re.match(r"[a-z]", key) else f"m_{key}".rstrip("_")

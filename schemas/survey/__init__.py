@@ -1,0 +1,1 @@
+"""The words of catalogues and releases: what the stages of a survey depend on."""

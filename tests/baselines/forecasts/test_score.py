@@ -1,0 +1,355 @@
+"""``transferz score``: files of every kind, joined by id or with their truth, scored and drawn."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.table import Table
+
+from transferz.baselines.forecasts import score_forecasts, write_qp
+from transferz.baselines.scores.metrics import per_galaxy, score, score_probability
+from transferz.baselines.scores.probability import GaussianMixture, GridPDF, Quantiles, Samples
+from transferz.cli import main
+from transferz.releases import find_release
+from transferz.schemas import InputError, ParameterError
+
+LEVELS = {"q05": 0.05, "q16": 0.16, "q30": 0.3, "q50": 0.5, "q70": 0.7, "q84": 0.84, "q95": 0.95}
+DEVIATES = np.array([-1.6449, -0.9945, -0.5244, 0.0, 0.5244, 0.9945, 1.6449])
+
+
+@pytest.fixture(autouse=True)
+def release(tiny_release, monkeypatch):
+    monkeypatch.setenv("TRANSFERZ_RELEASE", str(tiny_release))
+    return find_release(tiny_release)
+
+
+@pytest.fixture
+def frame(release):
+    """Forecasts for GalaxiesML's test split, in another order."""
+    files = release.files()["galaxiesml"]["test"]
+    table = pd.concat([pd.read_parquet(file) for file in files])
+    rng = np.random.default_rng(3)
+    found = table[["object_id", "redshift", "i_cmodel_mag"]].reset_index(drop=True)
+    found = found.assign(z_pred=found["redshift"] + rng.normal(0.0, 0.05, len(table)))
+    return found.sample(frac=1.0, random_state=1)
+
+
+def run(capsys, *arguments):
+    assert main(["score", *map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def fails(capsys, *arguments):
+    assert main(["score", *map(str, arguments)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+def write(frame, path):
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".txt":
+        frame.to_csv(path, index=False, sep=" ")
+    elif path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        Table.from_pandas(frame).write(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f.txt", "f.parquet", "f.fits"])
+@pytest.mark.parametrize("by", ["id", "truth"])
+def test_every_format_gives_the_metrics(frame, tmp_path, capsys, name, by):
+    columns = ["object_id", "z_pred"] if by == "id" else ["redshift", "z_pred", "i_cmodel_mag"]
+    path = write(frame[columns], tmp_path / name)
+    magnitude = [] if by == "id" else ["--magnitude", "i_cmodel_mag"]
+    found = run(capsys, path, *magnitude)
+    expected = score(frame["z_pred"].to_numpy(np.float32), frame["redshift"].to_numpy(np.float32))
+    metrics = found["scores"]["ranges"]["all"]["metrics"]
+    for metric, value in expected.items():
+        assert metrics[metric]["mean"] == pytest.approx(float(value), rel=1e-4, abs=1e-9), metric
+        assert metrics[metric]["spread"] is None
+    assert metrics["scatter"]["error"] > 0
+    assert set(found["scores"]["ranges"]) == {"all", "cosmological", "lsst"}
+    assert found.get("config") == ("galaxiesml" if by == "id" else None)
+
+
+def test_the_table_says_what_it_is_of(frame, tmp_path, capsys):
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    assert main(["score", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "galaxiesml's test split of transferz 1.0.0+mock, MOCK galaxies, not real ones" in said
+    assert "LSST's requirements" in said
+    assert "bias" in said
+
+
+def test_columns_of_seeds_are_seeds(frame, tmp_path, capsys):
+    names = [f"redshift_pred_seed_{k}" for k in range(3)]
+    seeds = frame.assign(**{name: frame["z_pred"] + 0.01 * k for k, name in enumerate(names)})
+    path = write(seeds[["object_id", "redshift_pred_seed_0", *names[1:]]], tmp_path / "f.parquet")
+    found = run(capsys, path)
+    metrics = found["scores"]["ranges"]["all"]["metrics"]
+    assert found["seeds"] == 3
+    assert metrics["mse"]["spread"] > 0
+    named = run(capsys, path, "--pred", "redshift_pred_seed_1")
+    assert named["seeds"] == 1
+
+
+def distribution(kind, frame):
+    point = frame["z_pred"].to_numpy()[:, None]
+    width = 0.05
+    if kind == "samples":
+        values = point + width * np.random.default_rng(0).normal(size=(len(point), 200))
+        return values, "s_{}", ["--samples", "s_*"], Samples(values)
+    if kind == "quantiles":
+        values = point + width * DEVIATES
+        text = ",".join(f"{name}={level}" for name, level in LEVELS.items())
+        return values, None, ["--quantiles", text], Quantiles(np.array([*LEVELS.values()]), values)
+    grid = np.linspace(-0.5, 3.0, 176)
+    values = np.exp(-0.5 * ((grid - point) / width) ** 2)
+    return values, "p_{}", ["--pdf", "p_*", "--grid=-0.5:3:176"], GridPDF(grid, values)
+
+
+@pytest.mark.parametrize("kind", ["samples", "quantiles", "pdf"])
+@pytest.mark.parametrize("shape", ["columns", "lists"])
+def test_distributions_are_scored(frame, tmp_path, capsys, kind, shape):
+    values, name, options, expected = distribution(kind, frame)
+    table = frame[["object_id", "z_pred"]]
+    if shape == "lists" and kind != "quantiles":
+        table = table.assign(wide=list(values))
+        options = [options[0], "wide", *options[2:]]
+    else:
+        names = list(LEVELS) if name is None else [name.format(k) for k in range(values.shape[1])]
+        wide = pd.DataFrame(values, columns=names, index=table.index)
+        table = pd.concat([table, wide], axis=1)
+    path = write(table, tmp_path / "f.parquet")
+    found = run(capsys, path, *options)
+    true = frame["redshift"].to_numpy(np.float64)
+    columns = per_galaxy(expected, true)
+    scores = score_probability(columns, true, frame["z_pred"].to_numpy())
+    metrics = found["scores"]["ranges"]["all"]["metrics"]
+    for metric in ("crps", "cde_loss", "coverage_90", "width_68", "pit_ks"):
+        assert metrics[metric]["mean"] == pytest.approx(float(scores[metric]), rel=1e-3), metric
+        assert metrics[metric]["error"] > 0
+    assert len(found["scores"]["pit"]["all"]) == 20
+
+
+def test_without_points_the_median_is_the_point(frame, tmp_path, capsys):
+    values, name, options, expected = distribution("samples", frame)
+    names = [name.format(k) for k in range(values.shape[1])]
+    table = pd.DataFrame(values, columns=names).assign(object_id=frame["object_id"].to_numpy())
+    found = run(capsys, write(table, tmp_path / "f.parquet"), *options)
+    median = expected.quantiles([0.5])[:, 0]
+    true = frame["redshift"].to_numpy(np.float64)
+    rmse = found["scores"]["ranges"]["all"]["metrics"]["rmse"]["mean"]
+    assert rmse == pytest.approx(float(score(median, true)["rmse"]), rel=1e-4)
+
+
+def test_figures(frame, tmp_path, capsys):
+    values, _, options, _ = distribution("quantiles", frame)
+    wide = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
+    path = write(pd.concat([frame, wide], axis=1), tmp_path / "f.parquet")
+    run(capsys, path, *options, "--plot", tmp_path / "plots")
+    drawn = {one.name: one.read_bytes() for one in (tmp_path / "plots").iterdir()}
+    assert set(drawn) == {"redshift.png", "residuals.png", "pit.png", "qq.png"}
+    assert all(content.startswith(b"\x89PNG") for content in drawn.values())
+    run(capsys, path, "--plot", tmp_path / "points")
+    assert {one.name for one in (tmp_path / "points").iterdir()} == {
+        "redshift.png",
+        "residuals.png",
+    }
+
+
+def test_figures_of_a_mock_say_so(frame, tmp_path, capsys, monkeypatch):
+    titles = []
+    drawing = "transferz.baselines.forecasts.plots.draw"
+    monkeypatch.setattr(drawing, lambda found, folder, title: titles.append(title) or [])
+    path = write(frame[["object_id", "z_pred", "redshift"]], tmp_path / "f.csv")
+    run(capsys, path, "--plot", tmp_path)
+    run(capsys, path, "--true", "redshift", "--plot", tmp_path)
+    assert titles == ["f.csv; MOCK galaxies, not real ones", "f.csv"]
+
+
+def test_missing_forecasts(frame, tmp_path, capsys):
+    path = write(frame[["object_id", "z_pred"]].iloc[:60], tmp_path / "f.csv")
+    said = fails(capsys, path)
+    assert "10 ids of the 70 galaxies of galaxiesml's test split have no forecast" in said
+    assert "--allow-missing" in said
+    found = run(capsys, path, "--allow-missing")["scores"]
+    assert (found["n"], found["completeness"]) == (60, pytest.approx(60 / 70))
+    assert main(["score", str(path), "--allow-missing"]) == 0
+    assert "85.71 % complete" in capsys.readouterr().out
+    holes = frame[["redshift", "z_pred"]].copy()
+    holes.iloc[:3, 1] = np.nan
+    assert "3 of 70 rows have no forecast" in fails(capsys, write(holes, tmp_path / "h.csv"))
+
+
+def test_a_sentinel_is_no_forecast(frame, tmp_path, capsys):
+    frame.iloc[:4, frame.columns.get_loc("z_pred")] = -99.0
+    by_id = write(frame[["object_id", "z_pred"]], tmp_path / "a.csv")
+    assert "4 ids of the 70 galaxies" in fails(capsys, by_id)
+    with_truth = write(frame[["redshift", "z_pred"]], tmp_path / "b.csv")
+    assert "4 of 70 rows have no forecast" in fails(capsys, with_truth)
+    assert run(capsys, with_truth, "--allow-missing")["scores"]["n"] == 66
+
+
+def test_a_missing_distribution_is_a_missing_forecast(frame, tmp_path, capsys):
+    values, name, options, _ = distribution("pdf", frame)
+    values[:5] = np.nan
+    names = [name.format(k) for k in range(values.shape[1])]
+    wide = pd.DataFrame(values, columns=names, index=frame.index)
+    path = write(pd.concat([frame[["object_id", "z_pred"]], wide], axis=1), tmp_path / "a.parquet")
+    assert "5 ids of the 70 galaxies" in fails(capsys, path, *options)
+    found = run(capsys, path, *options, "--allow-missing")["scores"]
+    assert found["n"] == 65
+    assert found["ranges"]["all"]["metrics"]["crps"]["mean"] > 0
+
+
+def test_a_null_list_is_a_missing_forecast(frame, tmp_path, capsys):
+    values, _, options, _ = distribution("samples", frame)
+    lists = [None, None, *values[2:]]
+    path = write(frame[["object_id"]].assign(wide=lists), tmp_path / "a.parquet")
+    options = [options[0], "wide"]
+    assert "2 ids of the 70 galaxies" in fails(capsys, path, *options)
+    assert run(capsys, path, *options, "--allow-missing")["scores"]["n"] == 68
+    lists = [values[0][:5], *values[1:]]
+    path = write(frame[["object_id"]].assign(wide=lists), tmp_path / "b.parquet")
+    assert "lists of several lengths" in fails(capsys, path, *options)
+
+
+@pytest.fixture
+def mixture(frame):
+    column = np.ones((len(frame), 1))
+    return GaussianMixture(column, frame["z_pred"].to_numpy()[:, None], 0.05 * column)
+
+
+def test_a_qp_file_is_joined_by_its_ids(frame, mixture, tmp_path, capsys):
+    path = tmp_path / "a.hdf5"
+    write_qp(path, mixture, object_id=frame["object_id"], redshift=frame["redshift"] + 0.1)
+    found = run(capsys, path)
+    assert (found["config"], found["scores"]["completeness"]) == ("galaxiesml", 1.0)
+    bias = found["scores"]["ranges"]["all"]["metrics"]["bias"]["mean"]
+    assert abs(bias) < 0.02  # the label is the release's, not that of the file
+
+
+def test_a_qp_file_of_ones_own_galaxies(frame, mixture, tmp_path, capsys):
+    path, true = tmp_path / "a.hdf5", frame["redshift"].to_numpy()
+    own = {"object_id": np.arange(len(frame)), "redshift": true}
+    write_qp(path, mixture, point=true + 0.1, **own)
+    assert "the column of the true redshifts with --true" in fails(capsys, path)
+    found = run(capsys, path, "--true", "redshift")
+    assert (found["truth"], found["scores"]["n"]) == ("the file", 70)
+    assert found["scores"]["ranges"]["all"]["metrics"]["mse"]["mean"] == pytest.approx(0.01)
+    perfect = run(capsys, path, "--true", "redshift", "--pred", "redshift")
+    assert perfect["scores"]["ranges"]["all"]["metrics"]["mse"]["mean"] == 0.0
+    said = fails(capsys, path, "--true", "z")
+    assert "has no column 'z'; it has: object_id, point, redshift" in said
+    assert "says itself what its distributions are" in fails(capsys, path, "--samples", "s_*")
+    write_qp(tmp_path / "b.hdf5", mixture, point=true)
+    assert "there are: point" in fails(capsys, tmp_path / "b.hdf5")
+
+
+def test_numbered_columns_are_taken_by_their_numbers(frame, tmp_path, capsys):
+    values, name, options, _ = distribution("pdf", frame)
+    names = [name.format(k) for k in range(values.shape[1])]
+    wide = pd.DataFrame(values, columns=names, index=frame.index)
+    table = pd.concat([frame[["object_id", "z_pred"]], wide], axis=1)
+    ordered = run(capsys, write(table, tmp_path / "a.parquet"), *options)["scores"]
+    by_name = table[["object_id", "z_pred", *sorted(names)]]
+    assert run(capsys, write(by_name, tmp_path / "b.parquet"), *options)["scores"] == ordered
+
+
+def test_ids_that_are_no_test_galaxys(frame, release, tmp_path, capsys):
+    table = frame[["object_id", "z_pred"]]
+    twice = pd.concat([table, table.iloc[:2]])
+    assert "2 ids are there more than once" in fails(capsys, write(twice, tmp_path / "a.csv"))
+    unknown = pd.concat([table, pd.DataFrame({"object_id": [77], "z_pred": [0.5]})])
+    said = fails(capsys, write(unknown, tmp_path / "b.csv"))
+    assert "1 ids are of no galaxy" in said
+    assert "(77)" in said
+    learned = pd.read_parquet(release.files()["galaxiesml"]["train"][0]).iloc[:4]
+    mixed = pd.concat([table, learned[["object_id"]].assign(z_pred=0.5)])
+    said = fails(capsys, write(mixed, tmp_path / "c.csv"))
+    assert "4 ids are of galaxiesml's train split, and not to be scored" in said
+    other = pd.concat([pd.read_parquet(one) for one in release.files()["transferz"]["test"]])
+    both = pd.concat([table, other[["object_id"]].assign(z_pred=0.5)])
+    path = write(both, tmp_path / "d.csv")
+    assert run(capsys, path, "--config", "galaxiesml")["scores"]["n"] == 70
+    assert run(capsys, path, "--config", "transferz")["scores"]["completeness"] == 1.0
+
+
+def test_what_is_not_clear_is_asked(frame, tmp_path, capsys):
+    odd = write(frame.rename(columns={"z_pred": "mine"})[["object_id", "mine"]], tmp_path / "a.csv")
+    said = fails(capsys, odd)
+    assert "which column holds the forecasts" in said
+    assert "object_id, mine" in said
+    two = write(frame.assign(z_phot=0.5), tmp_path / "two.csv")
+    assert "Name it with --pred; there are: z_pred, z_phot" in fails(capsys, two)
+    odd = write(frame[["z_pred"]], tmp_path / "b.csv")
+    assert "which column holds the true redshifts" in fails(capsys, odd)
+    path = write(frame, tmp_path / "c.csv")
+    assert "no column 'nothing'" in fails(capsys, path, "--pred", "nothing")
+    assert "--pdf and --grid go together" in fails(capsys, path, "--pdf", "p_*")
+    assert "no column like 's_*'" in fails(capsys, path, "--samples", "s_*")
+    assert "expected COLUMN=LEVEL" in fails(capsys, path, "--quantiles", "q05")
+    assert "levels that ascend" in fails(capsys, path, "--quantiles", "a=0.5,b=0.4")
+    assert "not both" in fails(capsys, path, "--true", "redshift", "--id", "object_id")
+    floats = frame.assign(object_id=frame["object_id"] + 0.5)
+    assert "expected whole numbers" in fails(capsys, write(floats, tmp_path / "d.parquet"))
+    lost = write(frame.assign(object_id=frame["object_id"].astype("Int64")), tmp_path / "e.parquet")
+    table = pd.read_parquet(lost)
+    table.iloc[:2, table.columns.get_loc("object_id")] = pd.NA
+    assert "2 of 70 rows have no id" in fails(capsys, write(table, tmp_path / "f.parquet"))
+    assert "no table at" in fails(capsys, tmp_path / "none.csv")
+
+
+def test_nothing_to_score_is_said(frame, tmp_path, capsys):
+    table = frame[["redshift", "z_pred"]]
+    assert "there is no galaxy to score" in fails(capsys, write(table[:0], tmp_path / "a.parquet"))
+    empty = write(table.assign(z_pred=np.nan), tmp_path / "b.parquet")
+    assert "all forecasts are missing" in fails(capsys, empty, "--allow-missing", "--plot", "x")
+    absurd = write(table.assign(redshift=-99.0), tmp_path / "c.csv")
+    assert "70 of 70 rows have no true redshift" in fails(capsys, absurd)
+    path = write(table, tmp_path / "d.csv")
+    assert "--plot" in fails(capsys, path, "--plot", path)
+
+
+def test_a_missing_magnitude_is_not_a_bright_one(frame, tmp_path, capsys):
+    faint = frame["i_cmodel_mag"] > 23.0
+    holes = frame.assign(i=frame["i_cmodel_mag"].where(~faint, -99.0))
+    path = write(holes[["redshift", "z_pred", "i"]], tmp_path / "a.csv")
+    found = run(capsys, path, "--magnitude", "i")["scores"]["ranges"]["lsst"]["n"]
+    inside = (frame["redshift"] > 0.3) & (frame["redshift"] < 3.0)
+    assert found == int((inside & ~faint).sum())
+
+
+def test_a_runs_own_forecasts_are_known(tmp_path, capsys):
+    columns = {"config": ["transferz"], "object_id": [1], "seed": [0], "point": [0.5]}
+    path = write(pd.DataFrame(columns), tmp_path / "forecasts.parquet")
+    assert "what `transferz benchmark` wrote" in fails(capsys, path)
+
+
+def test_arrays_in_python(frame):
+    true, point = frame["redshift"].to_numpy(), frame["z_pred"].to_numpy()
+    column = np.ones((len(true), 1))
+    mixture = GaussianMixture(column, point[:, None], 0.05 * column)
+    found = score_forecasts(point, true, distribution=mixture)
+    assert found["ranges"]["all"]["metrics"]["crps"]["mean"] > 0
+    assert set(found["ranges"]) == {"all", "cosmological"}
+    with pytest.raises(InputError, match="one value for each of 70 true redshifts"):
+        score_forecasts(point[:-1], true)
+    with pytest.raises(InputError, match="true: 1 of 70 rows have no true redshift"):
+        score_forecasts(point, np.where(np.arange(70) == 3, np.nan, true))
+    with pytest.raises(InputError, match="i_mag: expected one value"):
+        score_forecasts(point, true, i_mag=np.zeros(5))
+    with pytest.raises(InputError, match="2 seeds with one distribution"):
+        score_forecasts(np.stack([point, point]), true, distribution=mixture)
+
+
+def test_parameter_errors_are_parameter_errors():
+    from transferz.baselines.forecasts.columns import parse_grid
+
+    with pytest.raises(ParameterError, match="FROM:TO:COUNT"):
+        parse_grid("3:0:20")

@@ -1,0 +1,435 @@
+"""Figures and tables of a run: what they show, and that they come all at once or not at all."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from mock_run import write, write_run
+
+from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.paper.figures import CELLS, density, forecasts
+from transferz.baselines.paper.figures_bins import bins
+from transferz.baselines.paper.figures_scores import scores
+from transferz.baselines.paper.figures_style import LOOKS, WIDTH, paper_style, save_figure
+from transferz.baselines.paper.report import FILES, main, report, tabulate, title, write_tables
+from transferz.baselines.paper.report_input import over_seeds, read_evaluations
+from transferz.baselines.paper.report_ratios import (
+    interval_text,
+    ratio_table,
+    ratios,
+    shared_outliers,
+)
+from transferz.baselines.paper.report_scores import noise_table, requirement_table, score_table
+from transferz.baselines.paper.tables_text import TextTable, escape
+from transferz.baselines.scores.bootstrap import Interval
+from transferz.baselines.scores.metrics import in_cosmological_range, rmse
+from transferz.baselines.scores.requirements import LIMITS
+from transferz.releases import find_release
+from transferz.schemas import InputError
+
+NAMED = "TransferZ 1.0.0+mock (mock galaxies)"
+TITLES = ["NN-Base", "NN-TL", "NN-Combo", "NN-Spec"]
+
+
+@pytest.fixture(scope="module")
+def run(small_release, tmp_path_factory):
+    """A mock run, with enough galaxies that most bins are scored."""
+    return write_run(tmp_path_factory.mktemp("run"), small_release, galaxies=400)
+
+
+@pytest.fixture(scope="module")
+def evaluations(run):
+    return read_evaluations(run)
+
+
+@pytest.fixture
+def copied(run, tmp_path):
+    """A run that a test may change."""
+    return shutil.copytree(run, tmp_path / "run")
+
+
+# Figures
+
+
+def drawn_text(figure):
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def overlapping(figure):
+    """Pairs of texts of the figure, as drawn, whose boxes overlap."""
+    from matplotlib.text import Text
+
+    figure.draw_without_rendering()
+    beyond = {text for axes in figure.axes for text in not_drawn(axes)}
+    boxes = [
+        (text.get_text(), text.get_window_extent())
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible() and text not in beyond
+    ]
+    return [
+        (one, other)
+        for k, (one, box) in enumerate(boxes)
+        for other, another in boxes[k + 1 :]
+        if box.overlaps(another)
+    ]
+
+
+def not_drawn(axes):
+    """The labels of ticks that lie beyond the axis, and all of an axes that is off."""
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if not axes.axison or not low <= tick.get_loc() <= high:
+                yield from (tick.label1, tick.label2)
+
+
+@pytest.fixture(scope="module")
+def figures(evaluations):
+    with paper_style():
+        return {
+            "forecasts": forecasts(evaluations, NAMED),
+            "four": forecasts(evaluations, NAMED, methods=tuple(LOOKS)),
+            "scores": scores(evaluations, NAMED),
+            "bins": bins(evaluations, NAMED),
+            "bins_transferz": bins(evaluations, NAMED, "transferz"),
+        }
+
+
+@pytest.mark.parametrize("name", ["forecasts", "four", "scores", "bins", "bins_transferz"])
+def test_a_figure_is_a_column_wide_legible_and_says_that_it_is_mock(figures, name):
+    from matplotlib.text import Text
+
+    figure = figures[name]
+    assert figure.get_figwidth() == WIDTH
+    assert figure.get_suptitle().startswith(NAMED)
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
+    assert min(sizes) >= 6.0  # points, at the size of print
+    with paper_style():
+        assert overlapping(figure) == []
+
+
+def test_forecasts_have_the_papers_three_panels(figures, evaluations):
+    assert [one.get_title() for one in figures["forecasts"].axes[:4]] == [*TITLES[:3], ""]
+    assert [one.get_title() for one in figures["four"].axes[:4]] == TITLES
+    panel, base = figures["forecasts"].axes[0], evaluations[0]
+    assert (panel.get_xlim(), panel.get_ylim()) == ((0.0, 4.0), (0.0, 4.0))
+    assert [line.get_slope() for line in panel.lines] == pytest.approx([1.0, 1.15, 0.85])
+    said = panel.texts[0].get_text()
+    found = base.sets["galaxiesml"].cosmological.metrics
+    assert f"scatter {found['scatter'].mean:.4f}" in said
+    assert f"outliers {100 * found['outlier_rate'].mean:.2f} %" in said
+
+
+def test_forecasts_colour_counts_every_galaxy(figures, evaluations):
+    tested = evaluations[0].forecasts["galaxiesml"]
+    (mesh,) = figures["forecasts"].axes[0].collections
+    assert mesh.get_array().sum() == tested.redshift.size
+    assert {type(mesh.norm).__name__} == {"LogNorm"}
+    cells = density(np.array([0.01, 9.0, 2.0]), np.array([0.01, -1.0, 2.0]))
+    assert cells[0, 0] == cells[0, -1] == cells[CELLS // 2, CELLS // 2] == 1
+    assert cells.sum() == 3
+
+
+def test_scores_are_those_of_every_baseline_on_both_sets(figures, evaluations):
+    panels = dict(zip(("bias", "scatter", "outlier_rate"), figures["scores"].axes, strict=False))
+    for metric, panel in panels.items():
+        scale = 100.0 if metric == "outlier_rate" else 1.0
+        for config, container in zip(("galaxiesml", "transferz"), panel.containers, strict=True):
+            points, _, (bars,) = container.lines
+            found = [one.sets[config].cosmological.metrics[metric] for one in evaluations]
+            assert points.get_xdata() == pytest.approx([scale * one.mean for one in found])
+            spans = [segment[1][0] - segment[0][0] for segment in bars.get_segments()]
+            assert spans == pytest.approx([2 * scale * one.spread for one in found])
+    assert [one.get_text() for one in panels["bias"].get_yticklabels()] == TITLES
+    (band,) = panels["bias"].patches
+    assert (band.get_x(), band.get_width()) == pytest.approx((-LIMITS["bias"], 2 * LIMITS["bias"]))
+    assert panels["outlier_rate"].patches[:] == []  # LSST's is on the 3 sigma rate
+
+
+def test_bins_with_too_few_galaxies_have_no_point(figures, evaluations):
+    found = evaluations[0].sets["galaxiesml"].bins["true_redshift"]
+    scored = [one for one in found if one.metrics is not None]
+    assert 0 < len(scored) < len(found)
+    points = figures["bins"].axes[0].containers[0].lines[0]
+    assert points.get_ydata() == pytest.approx([one.metrics["bias"].mean for one in scored])
+
+
+def test_figures_repeat_byte_for_byte(evaluations, tmp_path):
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        with paper_style():
+            save_figure(scores(evaluations, NAMED), folder, "scores")
+    for name in ("scores.png", "scores.pdf"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+# Tables
+
+
+def test_a_score_table_has_the_scores(evaluations):
+    made = score_table(evaluations, "galaxiesml", NAMED)
+    assert made.header[:3] == ("Baseline", "galaxies", "bias") and NAMED in made.caption
+    assert [row[0] for row in made.rows] == TITLES
+    found = evaluations[1].sets["galaxiesml"].cosmological
+    mean, spread = found.metrics["rmse"].mean, found.metrics["rmse"].spread
+    assert made.rows[1][1] == str(found.n)
+    assert f"{mean:.4f} ± {spread:.4f}" == made.rows[1][5]
+    met = sum(one.met for one in found.requirements.values())
+    assert made.rows[1][-1].startswith(f"{met} of 3")
+
+
+def test_requirements_are_judged_in_both_ranges(evaluations):
+    made = requirement_table(evaluations, "transferz", NAMED)
+    assert [row[1] for row in made.rows] == ["0.3 < z ≤ 1.5"] * 4 + ["0.3 < z < 3, i < 25"] * 4
+    verdict = evaluations[0].sets["transferz"].ranges["lsst"].requirements["scatter"]
+    assert ("missed", "met")[verdict.met] in made.rows[4][4]
+    assert f"{verdict.value:.4f} ± {verdict.error:.4f}" in made.rows[4][4]
+    assert made.rows[4][4].endswith(" (?)") == (not verdict.sure)
+
+
+def test_ratios_are_of_means_over_seeds_in_the_cosmological_range(evaluations):
+    found = ratios(evaluations, "galaxiesml")
+    assert list(found) == ["nn_tl", "nn_combo", "nn_spec"]
+    base, other = (one.forecasts["galaxiesml"] for one in evaluations[:2])
+    rows = in_cosmological_range(base.redshift)
+    roots = [
+        rmse((one.predicted - one.redshift)[:, rows] / (1 + one.redshift[rows])).mean()
+        for one in (base, other)
+    ]
+    assert found["nn_tl"]["rmse"].value == pytest.approx(roots[0] / roots[1])
+    made = ratio_table(evaluations, "galaxiesml", NAMED)
+    assert made.rows[0][2].startswith(f"{roots[0] / roots[1]:.2f} (")
+    assert made.rows[-1][1:] == ("5", "1.5", "1.3", "–")
+    other = ratio_table(evaluations, "transferz", NAMED)
+    assert len(other.rows) == 3 and "opposite" in other.notes
+
+
+def test_shared_outliers_are_those_that_no_baseline_gets_right(evaluations):
+    shared = shared_outliers(evaluations, "galaxiesml")
+    tested = [one.forecasts["galaxiesml"] for one in evaluations]
+    rows = in_cosmological_range(tested[0].redshift)
+    true = tested[0].redshift[rows]
+    errors = [(one.predicted[:, rows] - true) / (1 + true) for one in tested]
+    for galaxy in range(true.size):
+        missed = all(abs(np.median(dz[:, galaxy])) > 0.15 for dz in errors)
+        assert shared[galaxy] == missed
+    roots = [rmse(dz[:, ~shared]).mean() for dz in errors]
+    made = ratio_table(evaluations, "galaxiesml", NAMED)
+    assert made.rows[0][4] == f"{roots[0] / roots[1]:.2f}"
+    squares = np.square(errors[1]).sum(axis=0)
+    held = 100 * squares[shared].sum() / squares.sum()
+    assert f"the {shared.sum()} galaxies" in made.notes
+    assert f"hold {held:.0f} % of NN-TL's" in made.notes
+
+
+def test_ratios_without_a_number_are_said_to_be_none():
+    assert interval_text(Interval(2.0, 0.5, 1.5, 2.5)) == "2.00 (1.50 to 2.50)"
+    unbounded = Interval(float("inf"), float("nan"), 1.5, float("inf"))
+    assert interval_text(unbounded) == "unbounded (1.50 to unbounded)"
+    assert interval_text(Interval(*[float("nan")] * 4)) == "–"
+
+
+def test_there_are_no_ratios_without_nn_base(evaluations):
+    assert ratio_table(evaluations[1:], "galaxiesml", NAMED) is None
+    assert ratio_table(evaluations[:1], "galaxiesml", NAMED) is None
+
+
+def test_label_noise_is_label_less_truth(evaluations):
+    made = noise_table(evaluations, "transferz", NAMED)
+    assert [row[1] for row in made.rows[:5]] == [
+        "bias",
+        "scatter",
+        "outliers (%)",
+        "RMS",
+        "catastrophic (%)",
+    ]
+    scored = evaluations[0].sets["transferz"]
+    label, truth = (
+        one.metrics["scatter"].mean for one in (scored.cosmological, scored.truth["cosmological"])
+    )
+    error = scored.truth["cosmological"].difference["scatter"].error
+    difference = f"{label - truth:+.4f} ± {error:.4f}".replace("-", "−")
+    assert made.rows[1][2:] == (f"{label:.4f}", f"{truth:.4f}", difference)
+
+
+TABLE = TextTable("t", "A 5 % cut_off", ("Name", "a|b"), (("x & y", "−1 ± 2"),), "Notes #1.")
+
+
+def test_a_table_as_markdown():
+    assert TABLE.markdown().splitlines() == [
+        "**A 5 % cut_off**",
+        "",
+        "| Name | a\\|b |",
+        "| --- | ---: |",
+        "| x & y | −1 ± 2 |",
+        "",
+        "Notes #1.",
+    ]
+    assert "Notes" not in TABLE.markdown(notes=False)
+    with pytest.raises(ValueError, match="rows of 1 cells, 2 columns"):
+        TextTable("t", "", ("a", "b"), (("c",),))
+
+
+def test_a_table_as_latex():
+    lines = TABLE.latex().splitlines()
+    assert r"\caption{A 5 \% cut\_off. Notes \#1.}" in lines
+    assert r"x \& y & $-$1 $\pm$ 2 \\" in lines
+    assert r"\begin{tabular}{lr}" in lines
+    assert escape("a\\b{c}~^") == r"a\textbackslash{}b\{c\}\textasciitilde{}\textasciicircum{}"
+
+
+@pytest.fixture(scope="module")
+def written(run, small_release):
+    assert main(["--run", str(run), "--release", str(small_release)]) == 0
+    return run / "figures"
+
+
+def test_latex_compiles_or_is_well_formed(written, tmp_path):
+    texts = {path.name: path.read_text(encoding="utf-8") for path in written.glob("*.tex")}
+    for text in texts.values():
+        begun = re.findall(r"\\begin\{(\w+\*?)\}", text)
+        assert sorted(begun) == sorted(re.findall(r"\\end\{(\w+\*?)\}", text)) and begun
+        assert text.isascii()
+        bare = re.sub(r"\\[&%$#_{}]", "", text.partition("\n")[2])
+        assert bare.count("{") == bare.count("}") and not re.search(r"[%#_]", bare)
+        assert bare.count("$") % 2 == 0
+    if shutil.which("pdflatex") is None:
+        return
+    inputs = "".join(rf"\input{{{written / name}}}" for name in texts)
+    document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{inputs}"
+    (tmp_path / "all.tex").write_text(document + r"\end{document}", encoding="utf-8")
+    subprocess.run(
+        ["pdflatex", "-halt-on-error", "all.tex"], cwd=tmp_path, check=True, capture_output=True
+    )
+
+
+def test_notes_that_all_tables_share_come_once(tmp_path):
+    write_tables([TABLE, TABLE], tmp_path, "t")
+    assert (tmp_path / "t.md").read_text(encoding="utf-8").count("Notes") == 1
+    assert (tmp_path / "t.tex").read_text(encoding="utf-8").count("Notes") == 2
+
+
+# The stage
+
+
+def test_everything_is_written_from_one_command(written, small_release):
+    assert {path.name for path in written.iterdir()} == FILES
+    for name in ("distributions.png", "flow.png"):
+        drawn = small_release / "figures" / name
+        assert (written / name).read_bytes() == drawn.read_bytes()
+    for name in ("scores", "lsst", "ratios", "label_noise"):
+        for ending in ("md", "tex"):
+            assert "mock" in (written / f"{name}.{ending}").read_text(encoding="utf-8")
+    text = (written / "scores.md").read_text(encoding="utf-8")
+    assert text.index("GalaxiesML test split") < text.index("TransferZ test split")
+
+
+def test_a_real_release_is_not_called_a_mock(small_release):
+    from dataclasses import replace
+
+    release = find_release(small_release)
+    assert title(release) == NAMED
+    assert title(replace(release, version="1.0.0", mock=False)) == "TransferZ 1.0.0"
+
+
+def test_seeds_are_counted(evaluations):
+    from dataclasses import replace
+
+    more = [*evaluations, replace(evaluations[0], seeds=9)]
+    assert over_seeds("mean", evaluations) == "mean over 3 seeds"
+    assert over_seeds("mean", more) == "mean over 3 to 9 seeds"
+    assert over_seeds("mean", [replace(evaluations[0], seeds=1)]) == "one seed"
+
+
+def test_fewer_baselines_give_fewer_tables(copied):
+    for method in ("nn_base", "nn_combo", "nn_spec"):
+        shutil.rmtree(copied / "evaluate" / method)
+    assert set(tabulate(read_evaluations(copied), NAMED)) == {"scores", "lsst", "label_noise"}
+
+
+def change_forecasts(run, method, change):
+    path = run / "evaluate" / method / "forecasts.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def ids_plus_one(table):
+    number = table.column_names.index("object_id")
+    moved = pa.array([one + 1 for one in table["object_id"].to_pylist()])
+    return table.set_column(number, "object_id", moved)
+
+
+BAD = {
+    "nothing": (lambda run: shutil.rmtree(run / "evaluate"), "has no folder of a baseline"),
+    "no scores": (
+        lambda run: (run / "evaluate/nn_tl/scores.json").unlink(),
+        "nn_tl/scores.json can't be read",
+    ),
+    "no forecasts": (
+        lambda run: (run / "evaluate/nn_tl/forecasts.parquet").unlink(),
+        "forecasts.parquet can't be read",
+    ),
+    "no parquet": (
+        lambda run: (run / "evaluate/nn_tl/forecasts.parquet").write_bytes(b"no"),
+        "forecasts.parquet can't be read",
+    ),
+    "a set too few": (
+        lambda run: write(
+            run / "evaluate/nn_tl/scores.json",
+            {"method": "nn_tl", "seeds": 3, "sets": {"galaxiesml": empty_set()}},
+        ),
+        "expected 'nn_tl' on galaxiesml, transferz",
+    ),
+    "another's scores": (
+        lambda run: shutil.copy(
+            run / "evaluate/nn_base/scores.json", run / "evaluate/nn_tl/scores.json"
+        ),
+        "found 'nn_base'",
+    ),
+    "a seed too few": (
+        lambda run: change_forecasts(run, "nn_tl", lambda one: one.drop_columns("seed_0")),
+        "forecasts of 2 seeds, scores.json of 3",
+    ),
+    "no ids": (
+        lambda run: change_forecasts(run, "nn_tl", lambda one: one.drop_columns("object_id")),
+        "no column 'object_id'",
+    ),
+    "a galaxy too few": (
+        lambda run: change_forecasts(run, "nn_tl", lambda one: one.slice(1)),
+        "scores.json is of",
+    ),
+    "other galaxies": (
+        lambda run: change_forecasts(run, "nn_tl", ids_plus_one),
+        "were not tested on the same galaxies",
+    ),
+}
+
+
+def empty_set():
+    return {
+        "n": 0,
+        "ranges": {"cosmological": {"n": 0, "metrics": {}, "requirements": {}}},
+        "bins": {},
+    }
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_run_is_refused_and_the_old_figures_stay(copied, small_release, name):
+    damage, said = BAD[name]
+    (copied / "figures").mkdir(exist_ok=True)
+    (copied / "figures" / "old").touch()
+    before = {path.name for path in (copied / "figures").iterdir()}
+    damage(copied)
+    with pytest.raises(InputError, match=re.escape(said)):
+        report(copied, find_release(small_release))
+    assert {path.name for path in (copied / "figures").iterdir()} == before
+
+
+def test_the_methods_all_have_a_look():
+    assert set(LOOKS) == set(METHODS)
+    assert len({(one["color"], one["marker"], one["linestyle"]) for one in LOOKS.values()}) == 4

@@ -1,0 +1,220 @@
+"""Everything that is said of a method's forecasts, against the pieces it is made of."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from transferz.baselines.scores.bootstrap import Draws, replicate
+from transferz.baselines.scores.comparison import compare
+from transferz.baselines.scores.evaluation import FEWEST, Forecasts, evaluate, range_masks
+from transferz.baselines.scores import metrics
+from transferz.baselines.scores.truth import HEADLINES
+from transferz.schemas.survey.magnitudes import MAGNITUDES
+
+DRAWS = Draws(resamples=20)
+
+
+def make_forecasts(seeds=3, size=600, bands=MAGNITUDES, noise=0.03):
+    """Mock forecasts: a truth, labels with noise, and seeds that err by a bias and a spread."""
+    rng = np.random.default_rng(6)
+    truth = rng.gamma(2.0, 0.5, size)
+    label = truth + 0.02 * (1 + truth) * rng.standard_normal(size)
+    predicted = truth + (1 + truth) * (0.01 + noise * rng.standard_t(3.0, (seeds, size)))
+    magnitudes = rng.uniform(19.0, 26.0, (size, len(bands)))
+    return Forecasts(predicted, label, magnitudes, bands, truth)
+
+
+@pytest.fixture(scope="module")
+def forecasts():
+    return make_forecasts()
+
+
+@pytest.fixture(scope="module")
+def found(forecasts):
+    return evaluate(forecasts, DRAWS)
+
+
+def test_the_result_is_json_and_repeats(forecasts, found):
+    text = json.dumps(found, allow_nan=False)
+    assert json.dumps(evaluate(forecasts, DRAWS), allow_nan=False) == text
+    assert list(found) == ["n", "ranges", "truth", "bins"]
+    assert found["n"] == 600
+
+
+def test_ranges_are_of_the_label_and_have_every_metric_with_its_errors(forecasts, found):
+    i = forecasts.magnitudes[:, 2]
+    label = forecasts.redshift
+    kept = {
+        "all": label < np.inf,
+        "cosmological": (label > 0.3) & (label <= 1.5),
+        "lsst": (label > 0.3) & (label < 3.0) & (i < 25.0),
+    }
+    assert list(found["ranges"]) == list(kept)
+    for part, rows in kept.items():
+        made = replicate(forecasts.predicted[:, rows], label[rows], draws=DRAWS)
+        assert found["ranges"][part]["n"] == rows.sum()
+        for name in metrics.METRICS:
+            one = found["ranges"][part]["metrics"][name]
+            assert one["mean"] == pytest.approx(made.scores[name].mean())
+            assert one["spread"] == pytest.approx(made.scores[name].std(ddof=1))
+            assert one["error"] == pytest.approx(made.error(name))
+            assert ("seeds" in one) == (part != "lsst" and name in HEADLINES)
+
+
+def test_requirements_are_judged_in_every_range(found):
+    for part in found["ranges"].values():
+        verdict = part["requirements"]["bias"]
+        assert verdict["value"] == part["metrics"]["bias"]["mean"]
+        assert not verdict["met"]  # the forecasts are off by 0.01
+        assert part["requirements"]["scatter"]["met"] is False
+        assert part["requirements"]["outlier_rate_3sigma"]["met"] is True
+
+
+def test_the_cost_of_label_noise_is_the_difference_on_the_same_galaxies(forecasts, found):
+    rows = metrics.in_cosmological_range(forecasts.redshift)
+    against = metrics.score(forecasts.predicted[:, rows], forecasts.truth[rows])
+    label = found["ranges"]["cosmological"]["metrics"]
+    truth = found["truth"]["cosmological"]
+    assert truth["n"] == found["ranges"]["cosmological"]["n"]
+    for name, values in against.items():
+        assert truth["metrics"][name]["mean"] == pytest.approx(values.mean())
+        difference = truth["difference"][name]["mean"]
+        assert difference == pytest.approx(label[name]["mean"] - values.mean(), abs=1e-12)
+    noise = truth["difference"]["rmse"]
+    assert noise["mean"] > 0.0
+    assert noise["error"] < label["rmse"]["error"]  # paired
+
+
+def test_without_a_truth_nothing_is_said_of_it(forecasts):
+    assert "truth" not in evaluate(dataclasses.replace(forecasts, truth=None), DRAWS)
+
+
+def test_objects_without_a_truth_are_left_out_of_that_comparison_alone(forecasts):
+    truth = np.where(np.arange(len(forecasts.truth)) % 3, forecasts.truth, np.nan)
+    partly = evaluate(dataclasses.replace(forecasts, truth=truth), DRAWS)
+    assert partly["ranges"] == evaluate(forecasts, DRAWS)["ranges"]
+    known = np.isfinite(truth)
+    expected = evaluate(forecasts.take(known), DRAWS)["truth"]
+    assert partly["truth"] == expected
+    assert partly["truth"]["all"]["n"] == known.sum()
+
+
+def test_labels_that_are_the_truth_cost_nothing(forecasts):
+    same = evaluate(dataclasses.replace(forecasts, truth=forecasts.redshift), DRAWS)
+    for part in same["truth"].values():
+        assert all(one == {"mean": 0.0, "error": 0.0} for one in part["difference"].values())
+
+
+def test_bins_hold_each_galaxy_once_and_their_scores_are_their_members(forecasts, found):
+    assert list(found["bins"]) == ["true_redshift", "predicted_redshift", "i", "g-i"]
+    for bins in found["bins"].values():
+        assert sum(one["n"] for one in bins) == pytest.approx(600, abs=len(bins))
+    one = next(b for b in found["bins"]["true_redshift"] if b["from"] == 0.5)
+    rows = (forecasts.redshift > 0.5) & (forecasts.redshift <= 0.7)
+    scores = metrics.score(forecasts.predicted[:, rows], forecasts.redshift[rows], HEADLINES)
+    assert one["n"] == rows.sum()
+    assert one["middle"] == pytest.approx(np.median(forecasts.redshift[rows]))
+    assert set(one["metrics"]) == set(HEADLINES)
+    for name, values in scores.items():
+        assert one["metrics"][name]["mean"] == pytest.approx(values.mean())
+        assert one["metrics"][name]["error"] >= 0.0
+
+
+def test_a_bin_of_predicted_redshift_scores_each_seeds_own_members(forecasts, found):
+    one = next(b for b in found["bins"]["predicted_redshift"] if b["from"] == 0.7)
+    biases, counts = [], []
+    for row in forecasts.predicted:
+        rows = (row > 0.7) & (row <= 0.9)
+        biases.append(np.median(metrics.normalised_error(row[rows], forecasts.redshift[rows])))
+        counts.append(rows.sum())
+    assert one["n"] == round(np.mean(counts))
+    assert one["metrics"]["bias"]["mean"] == pytest.approx(np.mean(biases))
+    assert one["metrics"]["bias"]["spread"] == pytest.approx(np.std(biases, ddof=1))
+
+
+def test_a_bin_of_few_galaxies_is_not_scored(found):
+    few = [one for bins in found["bins"].values() for one in bins if one["n"] < FEWEST]
+    assert few
+    assert all(one["metrics"] is None for one in few)
+
+
+def test_one_seed_has_no_spread_and_other_bands_no_bins_of_their_own():
+    generic = make_forecasts(seeds=1, size=80, bands=("F606W", "F814W"))
+    found = evaluate(generic, DRAWS)
+    assert list(found["ranges"]) == ["all", "cosmological"]
+    assert list(found["bins"]) == ["true_redshift", "predicted_redshift"]
+    bias = found["ranges"]["all"]["metrics"]["bias"]
+    assert bias["spread"] is None
+    assert bias["error"] > 0.0
+    assert found["ranges"]["all"]["requirements"]["bias"]["error"] == bias["error"]
+
+
+def test_an_empty_range_is_none_all_over():
+    whole = make_forecasts(size=200)
+    far = whole.take(whole.redshift > 1.5)
+    found = evaluate(far, DRAWS)
+    json.dumps(found, allow_nan=False)
+    empty = found["ranges"]["cosmological"]
+    assert empty["n"] == 0
+    assert empty["metrics"]["rmse"] == {
+        "mean": None,
+        "spread": None,
+        "error": None,
+        "seeds": [None] * 3,
+    }
+    assert empty["requirements"]["bias"]["met"] is False
+
+
+def test_perfect_forecasts_meet_every_requirement_for_sure():
+    label = np.random.default_rng(1).gamma(2.0, 0.5, 300)
+    perfect = Forecasts(np.tile(label, (2, 1)), label, np.full((300, 5), 22.0), MAGNITUDES)
+    for part in evaluate(perfect, DRAWS)["ranges"].values():
+        for verdict in part["requirements"].values():
+            assert (verdict["value"], verdict["error"]) == (0.0, 0.0)
+            assert verdict["met"]
+            assert verdict["sure"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"redshift": np.zeros(599)},
+        {"magnitudes": np.zeros((600, 4))},
+        {"truth": np.zeros((600, 1))},
+        {"predicted": np.zeros((0, 600))},
+    ],
+)
+def test_forecasts_that_do_not_fit_together_are_refused(forecasts, wrong):
+    with pytest.raises(ValueError, match="expected"):
+        dataclasses.replace(forecasts, **wrong)
+
+
+def test_two_methods_are_compared_on_the_same_galaxies(forecasts):
+    worse = dataclasses.replace(
+        forecasts, predicted=forecasts.redshift + 2 * (forecasts.predicted - forecasts.redshift)
+    )
+    found = compare(worse, forecasts, draws=DRAWS)
+    json.dumps(found, allow_nan=False)
+    assert list(found) == list(range_masks(forecasts))
+    for part in found.values():
+        for name in ("bias", "scatter", "rmse"):  # in proportion, whatever is drawn
+            assert part[name]["value"] == pytest.approx(2.0)
+            assert part[name]["error"] < 1e-12
+        assert part["outlier_rate"]["low"] < part["outlier_rate"]["high"]
+    with pytest.raises(ValueError, match="same galaxies"):
+        compare(forecasts, forecasts.take(forecasts.redshift > 1.0))
+
+
+def test_a_bare_machine_can_evaluate():
+    """Numpy, pyarrow and torch are all that a GPU machine need have."""
+    code = (
+        "import sys\n"
+        "for name in ('pandas', 'scipy', 'astropy', 'matplotlib', 'pydantic', 'yaml'):\n"
+        "    sys.modules[name] = None\n"
+        "import transferz.baselines.scores.comparison, transferz.baselines.scores.evaluation"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,113 @@
+"""params.yaml: read whole, or refused with one sentence that names the parameter."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from transferz.dataset.card import ReleaseParams
+from transferz.dataset.fetch import FetchParams
+from transferz.dataset.match import MatchParams
+from transferz.dataset.mock.params import MockParams
+from transferz.dataset.pipeline.assigning import SplitParams
+from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.select import LabelParams, SelectParams
+from transferz.schemas import ParameterError
+
+ROOT = Path(__file__).parents[3]
+SECTIONS = {
+    "mock": MockParams,
+    "fetch": FetchParams,
+    "select.cosmos2020": LabelParams,
+    "select.hsc": SelectParams,
+    "select.galaxiesml": SelectParams,
+    "select.transferz": SelectParams,
+    "match": MatchParams,
+    "split": SplitParams,
+    "release": ReleaseParams,
+}
+
+
+@pytest.fixture
+def params(tmp_path):
+    """Write the project's parameters with some changed, return the file."""
+
+    def change(section: str, **values: object) -> Path:
+        content = yaml.safe_load((ROOT / "params.yaml").read_text())
+        part = content
+        for name in section.split("."):
+            part = part[name]
+        part.update(values)
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    return change
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_projects_own_parameters_are_valid(section):
+    read_params(section, SECTIONS[section], ROOT / "params.yaml")
+
+
+def test_no_section_is_left_unread():
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    read = {section.split(".")[0] for section in SECTIONS}
+    assert set(content) == read | {"baselines"}  # which their pipelines give to the commands
+    pipelines = (ROOT / "baselines").rglob("dvc.yaml")
+    said = "".join(path.read_text(encoding="utf-8") for path in pipelines)
+    named = set(re.findall(r"\$\{baselines\.([a-z_.]+)\}", said))
+    assert named == set(leaves(content["baselines"]))
+
+
+def leaves(section, path=()):
+    """Dotted names of all numbers in a section."""
+    for name, value in section.items():
+        place = (*path, name)
+        yield from leaves(value, place) if isinstance(value, dict) else [".".join(place)]
+
+
+def test_every_cut_names_its_source():
+    for catalogue in ("cosmos2020", "hsc", "galaxiesml", "transferz"):
+        section = read_params(
+            f"select.{catalogue}", SECTIONS[f"select.{catalogue}"], ROOT / "params.yaml"
+        )
+        assert all(cut.source for cut in section.cuts)
+
+
+CUT = {"name": "a", "keep": "ra > 0", "source": "x"}
+REFUSED = [
+    ("match", {"radius_arcsec": -1.0}, "'match.radius_arcsec': Input should be greater than 0"),
+    ("match", {"radius": 1.0}, "unknown parameter 'match.radius'"),
+    ("match", {"radius_arcsec": "1"}, "'match.radius_arcsec'"),
+    ("match", {"magnitude_edges": [20, 19]}, "edges must ascend"),
+    ("split", {"scheme": "random"}, "'split.scheme'"),
+    ("split", {"salt": ""}, "'split.salt'"),
+    ("release", {"version": "1.0"}, "'release.version'"),
+    ("select.cosmos2020", {"label": "ez_z"}, "'select.cosmos2020.label'"),
+    ("select.hsc", {"cuts": [{"name": "a", "keep": "1"}]}, "'select.hsc.cuts.0.source' is missing"),
+    ("select.hsc", {"cuts": [{"name": "a", "source": "x"}]}, "exactly one of keep"),
+    ("select.hsc", {"cuts": [CUT, CUT]}, "names of cuts must differ"),
+    ("match", {"chance_shift_arcsec": float("inf")}, "finite number"),
+    ("release", {"date": "2026-99-99"}, "'release.date'"),
+]
+
+
+@pytest.mark.parametrize(("section", "change", "message"), REFUSED)
+def test_wrong_parameters_are_refused_by_name(params, section, change, message):
+    with pytest.raises(ParameterError) as error:
+        read_params(section, SECTIONS[section], params(section, **change))
+    assert message in str(error.value)
+
+
+def test_missing_file_section_and_broken_yaml(tmp_path):
+    path = tmp_path / "params.yaml"
+    with pytest.raises(ParameterError, match="is missing; run this from the project's root"):
+        read_params("match", MatchParams, path)
+    path.write_text("match: {")
+    with pytest.raises(ParameterError, match="not valid YAML"):
+        read_params("match", MatchParams, path)
+    path.write_text("other: 1")
+    with pytest.raises(ParameterError, match="section 'match' is missing"):
+        read_params("match", MatchParams, path)

@@ -1,0 +1,167 @@
+"""Tables in chunks: the same as whole, never more than a chunk in memory."""
+
+import gc
+import gzip
+import itertools
+import tempfile
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+
+from transferz.schemas import InputError
+from transferz.tables import reading
+from transferz.tables.cells import as_type, guess_types
+from transferz.tables.reading import open_table, read_whole
+
+NAMES = ["t.csv", "t.csv.gz", "t.tsv", "t.parquet", "t.fits", "t.fits.gz", "t.dat", "t.dat.gz"]
+ROWS = 60_000
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """A table in every format, in parquet as one row group."""
+    folder = tmp_path_factory.mktemp("big")
+    rng = np.random.default_rng(0)
+    columns = {name: rng.uniform(18, 27, ROWS).round(3) for name in "gri"}
+    table = pa.table({"id": np.arange(ROWS) + 2**60, **columns})
+    write_parquet(table, folder / "t.parquet")
+    Table(table.to_pydict()).write(folder / "t.fits")
+    pacsv.write_csv(table, folder / "t.csv")
+    text = (folder / "t.csv").read_bytes().replace(b'"', b"")
+    for name, parting in (("t.tsv", b"\t"), ("t.dat", b" ")):
+        (folder / name).write_bytes(text.replace(b",", parting))
+    for name in ("t.csv", "t.dat", "t.fits"):
+        (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes(), 1))
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chunks_are_the_table_and_no_longer_than_asked_for(name, big):
+    file = open_table(big / name)
+    assert file.names == ("id", "g", "r", "i")
+    expected = pq.read_table(big / "t.parquet")
+    done = 0
+    for chunk in file.chunks(["i", "id"], 7_000):
+        assert chunk.column_names == ["i", "id"]
+        assert chunk.schema.equals(file.schema(["i", "id"]))
+        assert 0 < len(chunk) <= 7_000
+        part = expected.slice(done, len(chunk))
+        assert as_type(chunk["id"], pa.int64()).equals(part["id"])
+        assert as_type(chunk["i"], pa.float64()).equals(part["i"])
+        done += len(chunk)
+    assert done == ROWS
+    assert file.rows in (None, ROWS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_does_not_grow_with_the_table(name, big, tmp_path, monkeypatch):
+    """What Python and Arrow hold while a table is read, against one a quarter as long."""
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 1 << 13)  # Arrow reads 32 ahead
+    quarter = tmp_path / f"quarter_{name}"
+    write_quarter(big / name, quarter)
+    short, long = peak_memory(quarter), peak_memory(big / name)
+    assert short > 100_000  # it is seen at all
+    assert long < 1.3 * short
+
+
+def write_quarter(path, target):
+    kept = ROWS // 4
+    if ".parquet" in path.name:
+        write_parquet(pq.read_table(path).slice(0, kept), target)
+    elif ".fits" in path.name:
+        Table.read(path)[:kept].write(target)
+    else:
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rb") as file, opener(target, "wb") as short:
+            short.writelines(itertools.islice(file, kept + 1))
+
+
+def write_parquet(table, path):
+    """As one row group, of small pages."""
+    pq.write_table(table, path, row_group_size=ROWS, data_page_size=1 << 15, use_dictionary=False)
+
+
+def peak_memory(path):
+    """Bytes that Python and Arrow hold at most."""
+    file, peak = open_table(path), 0
+    gc.collect()
+    tracemalloc.start()
+    before = pa.total_allocated_bytes()
+    for chunk in file.chunks(file.names, 2_000):
+        peak = max(peak, pa.total_allocated_bytes() - before)
+        assert len(chunk) <= 2_000
+    python = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak + python
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whole_tables_are_read_typed(name, big):
+    whole = read_whole(open_table(big / name), ["g", "id"])
+    assert whole.schema.types == [pa.float64(), pa.int64()]
+    assert whole.equals(pq.read_table(big / "t.parquet", columns=["g", "id"]))
+
+
+def test_a_gzipped_fits_is_unpacked_beside_nothing_and_only_while_used(big, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    file = open_table(big / "t.fits.gz")
+    assert len(list(tmp_path.iterdir())) == 1
+    del file
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "-2", " 3 "], pa.int64()),
+        (["1", "NA", "", None], pa.int64()),
+        (["1", "2.5"], pa.float64()),
+        (["nan", "1e-3", "-inf", "+4", ".5"], pa.float64()),
+        (["9007199254740993", "2"], pa.int64()),
+        (["9007199254740993", "2.5"], pa.string()),  # as float64 it would be another number
+        (["18446744073709551615"], pa.string()),
+        (["1", "x"], pa.string()),
+        (["", None], pa.string()),
+        (["true"], pa.string()),
+        (["2020-01-01"], pa.string()),
+    ],
+)
+def test_types_are_the_narrowest_that_hold_every_cell(cells, kind):
+    """Whether the cells come together or one by one."""
+    whole = pa.table({"x": pa.array(cells, pa.string())})
+    parts = [whole.slice(place, 1) for place in range(len(cells))]
+    for chunks in ([whole], parts, parts[::-1]):
+        assert guess_types(chunks, ["x"]) == pa.schema([("x", kind)])
+    assert guess_types([], ["x"]) == pa.schema([("x", pa.string())])
+
+
+def test_numbers_in_text_are_read_exactly():
+    rng = np.random.default_rng(1)
+    values = rng.normal(0, 1, 2000) * 10.0 ** rng.integers(-300, 300, 2000)
+    cells = pa.chunked_array([[repr(value) for value in values.tolist()] + [" NA "]])
+    got = as_type(cells, pa.float64())
+    np.testing.assert_array_equal(got.to_numpy()[:-1], values)
+    assert got[-1].as_py() is None
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_table(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfg,r\r\n1,2\r\n")
+    assert read_whole(open_table(tmp_path / "t.csv"), ["g", "r"]).to_pydict() == {
+        "g": [1],
+        "r": [2],
+    }
+
+
+def test_a_file_of_no_table_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no table at"):
+        open_table(tmp_path)
+    (tmp_path / "t.parquet").write_bytes(Path(__file__).read_bytes())
+    with pytest.raises(InputError, match="can't read"):
+        open_table(tmp_path / "t.parquet")
