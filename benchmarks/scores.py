@@ -179,9 +179,7 @@ def main() -> None:
     on_nodes = furthest(ours_of(data.pdf, data.nodes), qps(data.pdf, data.nodes))
     ours_mb = working_memory(lambda: ours_of(data.pdf, data.between))
     print(f"PIT, CRPS and CDE loss, {size:,} galaxies x {GRID.size} grid points; one thread")
-    print(
-        f"{'ours, transferz.baselines.scores.probability':<42}{ours_s:9.3f} s{ours_mb:10.1f} MB beside"
-    )
+    print(f"{'ours, baselines.scores.probability':<42}{ours_s:9.3f} s{ours_mb:10.1f} MB beside")
     print(f"{'qp, the CDE loss as in RAIL':<42}{reference_s:9.3f} s")
     print(f"{reference_s / ours_s:.1f} times faster; {reference_own_s / own_s:.1f} without CRPS")
     print("largest differences: truths on grid points, then between them")

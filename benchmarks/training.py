@@ -2,7 +2,7 @@
 
 The network of the paper (122,006 weights, batches of 100) on random galaxies. One step of all seeds
 is timed; what an epoch does besides is shuffling and one validation pass. Ours is the step that
-`transferz.baselines.networks.training` takes. The reference is the same network alone, seed after seed, with
+`baselines.networks.training` takes. The reference is the same network alone, seed after seed, with
 resident tensors, fused Adam and the same threads. Printed beside it: the same with batches from a
 DataLoader and, on a GPU, a single network's step as a CUDA graph.
 

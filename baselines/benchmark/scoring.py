@@ -30,8 +30,8 @@ def score_set(forecasts: SetForecasts) -> Plain:
     Returns
     -------
     dict
-        What `transferz.schemas.benchmark.entries.EntryScores` validates. Galaxies that any seed has no
-        forecast for are left out; `completeness` is the share of the others.
+        What `transferz.schemas.benchmark.entries.EntryScores` validates. Galaxies that any seed
+        has no forecast for are left out; `completeness` is the share of the others.
     """
     scored = forecasts.scored
     masks = {name: scored & mask for name, mask in forecasts.ranges().items()}

@@ -29,8 +29,8 @@ def score_forecasts(
     true : array_like, shape (N,)
         True redshifts.
     distribution : Distribution, optional
-        Of the N galaxies, as of `transferz.baselines.scores.probability`; for one row of `predicted`.
-        Where it is missing, the point does not count either.
+        Of the N galaxies, as of `transferz.baselines.scores.probability`; for one row of
+        `predicted`. Where it is missing, the point does not count either.
     i_mag : array_like, shape (N,), optional
         i magnitudes, for LSST's range.
 

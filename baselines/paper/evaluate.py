@@ -1,6 +1,7 @@
 """Forecast both test splits of a release with a trained baseline, and score the forecasts.
 
-A stage of ``baselines/dvc.yaml``: ``python -m transferz.baselines.paper.evaluate --model DIR --out DIR``.
+A stage of ``baselines/dvc.yaml``:
+``python -m transferz.baselines.paper.evaluate --model DIR --out DIR``.
 """
 
 import argparse

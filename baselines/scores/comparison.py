@@ -31,8 +31,8 @@ def compare(
     Returns
     -------
     dict
-        Range (as of `transferz.baselines.scores.evaluation.evaluate`) -> metric -> ``value``, ``error``,
-        ``low`` and ``high`` of `transferz.baselines.scores.bootstrap.ratio`; None where it is no number.
+        Range (as of `evaluate`) -> metric -> ``value``, ``error``, ``low`` and ``high`` of
+        `transferz.baselines.scores.bootstrap.ratio`; None where it is no number.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""The sections of a release's card, each from the manifest; `transferz.dataset.page.card_text` joins."""
+"""The sections of a release's card, each from the manifest; `card_text` joins them."""

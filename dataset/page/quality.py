@@ -78,7 +78,7 @@ def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     -------
     list of dict
         Per bin ``from`` and ``to`` (AB mag, null where open), ``rows``, and with at least
-        `FEWEST` rows ``bias``, ``scatter`` and ``outliers`` (`transferz.dataset.page.spread.Spread`)
+        `FEWEST` rows ``bias``, ``scatter`` and ``outliers`` (`page.spread.Spread`)
         and, where intervals are given, ``covered`` (share of references within them).
     """
     i = pairs[magnitude_name("i")].astype("float64")

@@ -1,4 +1,4 @@
-"""All checks of a release's data and pages, in their order; `transferz.dataset.verify.verifying` reports."""
+"""All checks of a release's data and pages, in their order; `verify.verifying` reports."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

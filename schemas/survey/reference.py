@@ -19,7 +19,7 @@ PAGE = """\
 Every column of every table, as the project declares it: what the files are checked against, and
 what units, UCDs and descriptions elsewhere are made from.
 
-<!-- Made from schemas/ by `python -m transferz.schemas.survey.reference docs/columns.md`: do not edit. -->
+<!-- Made by `python -m transferz.schemas.survey.reference docs/columns.md`: do not edit. -->
 
 Units are spelt as astropy spells them. In VOTable and FITS `mag(AB)` is `mag`, because neither has
 the former; the description says "AB system" there. UCDs are the IVOA's names of quantities

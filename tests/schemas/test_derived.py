@@ -58,7 +58,8 @@ def test_the_column_table_tells_bounds_categories_and_uniqueness():
 def test_the_documented_columns_are_in_step_with_the_declarations():
     found = (ROOT / "docs" / "columns.md").read_text(encoding="utf-8")
     assert found == reference(), (
-        "docs/columns.md is out of step: python -m transferz.schemas.survey.reference docs/columns.md"
+        "docs/columns.md is out of step: "
+        "python -m transferz.schemas.survey.reference docs/columns.md"
     )
 
 

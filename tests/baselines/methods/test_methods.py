@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 
 from transferz.baselines.methods.nearest import Nearest, weighted_mean  # noqa: E402
-from transferz.baselines.methods import trees# noqa: E402
+from transferz.baselines.methods import trees  # noqa: E402
 from transferz.baselines.methods.trees import BoostedTrees, QuantileTrees  # noqa: E402
 
 METHODS = (TrainingMedian, Nearest, BoostedTrees, QuantileTrees)

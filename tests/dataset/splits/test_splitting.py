@@ -247,7 +247,8 @@ def test_splits_are_made_where_only_numpy_and_pyarrow_are(bare_site):
     program = (
         "import pyarrow as pa\n"
         "from transferz.dataset.splits.hashing import hash_ids\n"
-        "from transferz.dataset.splits.splitting import drop_conflicts, object_keys, split_by_hash\n"
+        "from transferz.dataset.splits.splitting import drop_conflicts\n"
+        "from transferz.dataset.splits.splitting import object_keys, split_by_hash\n"
         "keys = object_keys(pa.table({'z': [0.5, 0.25, 0.5]}))\n"
         "hashes = hash_ids(keys, 'test')\n"
         "split = split_by_hash(hashes, {'train': 0.5, 'test': 0.5})\n"
