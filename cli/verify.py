@@ -55,8 +55,8 @@ def diff(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from transferz.dataset.versions.compare_text import check_rows_path, write_rows
     from transferz.dataset.versions import versions_text
+    from transferz.dataset.versions.compare_text import check_rows_path, write_rows
     from transferz.dataset.versions.versions import compare, read_snapshot, refusal
 
     if arguments.rows:

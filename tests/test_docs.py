@@ -31,6 +31,7 @@ from transferz.baselines.forecasts import write_qp
 from transferz.baselines.leaderboard import comparing, entries
 from transferz.baselines.leaderboard.comparison import CONFIDENCE, SIGNIFICANCE
 from transferz.baselines.methods import conformal
+from transferz.baselines.scores import evaluation
 from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS, Draws
 from transferz.baselines.scores.metrics import METRICS
 from transferz.baselines.scores.probability import PER_GALAXY, PROBABILITY_METRICS, GridPDF
@@ -38,7 +39,6 @@ from transferz.baselines.scores.probability.quantiles import FEWEST_LEVELS
 from transferz.baselines.scores.probability.samples import THINNED
 from transferz.baselines.scores.probability.uniformity import BINS
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.baselines.scores import evaluation
 from transferz.cli import main
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")

@@ -8,12 +8,12 @@ import pandas as pd
 import pyarrow as pa
 
 from transferz.dataset.page.manifest import read_split, table_content
-from transferz.dataset.verify.files import check_configs
-from transferz.dataset.verify.footer import check_footer
-from transferz.dataset.verify.report import Broken, safely, unreadable
 from transferz.dataset.verify import pages as verify_pages
 from transferz.dataset.verify import rows as verify_rows
 from transferz.dataset.verify import tables as verify_tables
+from transferz.dataset.verify.files import check_configs
+from transferz.dataset.verify.footer import check_footer
+from transferz.dataset.verify.report import Broken, safely, unreadable
 from transferz.schemas import CONFIGS, INDEX, RELEASE, Table
 from transferz.schemas.survey.files import (
     CARD_FILE,

@@ -316,7 +316,9 @@ def test_what_cannot_be_written_is_refused(tmp_path, name, forecasts, given, sai
 
 
 def test_importing_needs_neither_qp_nor_h5py():
-    code = "import sys, transferz.baselines.forecasts"
-        "; print({'qp', 'h5py', 'scipy'} & set(sys.modules))"
+    code = (
+        "import sys, transferz.baselines.forecasts\n"
+        "print({'qp', 'h5py', 'scipy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

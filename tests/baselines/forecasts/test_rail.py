@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from transferz.baselines.forecasts import is_qp, read_qp
-from transferz.baselines.scores.probability import GaussianMixture, per_galaxy, score_probability
 from transferz.baselines.scores import metrics
+from transferz.baselines.scores.probability import GaussianMixture, per_galaxy, score_probability
 from transferz.cli import main
 from transferz.releases import read_release
 from transferz.rows import tables

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.baselines.benchmark.tables import band_columns, photometry
+from transferz.baselines.methods import conformal
 from transferz.baselines.methods.conformal import (
     LEVELS,
     SHARES,
@@ -15,7 +16,6 @@ from transferz.baselines.methods.conformal import (
     conformal_quantile,
     merge_sparse,
 )
-from transferz.baselines.methods import conformal
 from transferz.baselines.scores.probability import Prediction, per_galaxy, score_probability
 from transferz.schemas.errors import InputError
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from transferz.baselines.benchmark.tables import band_columns, photometry
+from transferz.baselines.methods import common
 from transferz.baselines.methods.common import Deterministic
 from transferz.baselines.methods.median import TrainingMedian
-from transferz.baselines.methods import common
 from transferz.baselines.scores.metrics import loss, normalised_error
 from transferz.baselines.scores.probability import per_galaxy, score_probability
 from transferz.schemas.errors import InputError
@@ -22,8 +22,8 @@ from sklearn.neighbors import KNeighborsRegressor  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 
-from transferz.baselines.methods.nearest import Nearest, weighted_mean  # noqa: E402
 from transferz.baselines.methods import trees  # noqa: E402
+from transferz.baselines.methods.nearest import Nearest, weighted_mean  # noqa: E402
 from transferz.baselines.methods.trees import BoostedTrees, QuantileTrees  # noqa: E402
 
 METHODS = (TrainingMedian, Nearest, BoostedTrees, QuantileTrees)

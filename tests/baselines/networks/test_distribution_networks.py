@@ -9,6 +9,8 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_diver
 from torch.nn.functional import softplus
 
 from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.networks import bayesian as bayesian_networks
+from transferz.baselines.networks import run, steps
 from transferz.baselines.networks.bayesian import BayesianNetworks
 from transferz.baselines.networks.mixture import (
     COMPONENTS,
@@ -17,9 +19,7 @@ from transferz.baselines.networks.mixture import (
     components,
     log_likelihood,
 )
-from transferz.baselines.networks import run, steps
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks import bayesian as bayesian_networks
 from transferz.baselines.networks.schedule import Schedule
 from transferz.baselines.networks.training import train
 

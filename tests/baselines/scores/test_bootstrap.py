@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from transferz.baselines.scores import metrics, residuals
 from transferz.baselines.scores.bootstrap import (
     Draws,
     Replicates,
@@ -11,7 +12,6 @@ from transferz.baselines.scores.bootstrap import (
     ratio,
     replicate,
 )
-from transferz.baselines.scores import metrics, residuals
 
 MANY = Draws(resamples=1500)
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transferz.cli import main
+from transferz.dataset.publish import plan as publish_plan
 from transferz.dataset.publish.hub_errors import REPEAT, Unreachable, clean, talking
 from transferz.dataset.publish.hub_settings import prepare
 from transferz.dataset.publish.plan import Local, make_plan, require_fitting_name
-from transferz.dataset.publish import plan as publish_plan
 from transferz.dataset.publish.remote import Content, Repository, State, listed_in
 from transferz.dataset.verify.report import some
 from transferz.schemas import ParameterError, ReleaseError

@@ -5,6 +5,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transferz.dataset.sky import zones
 from transferz.dataset.sky.crossmatch import (
     Positions,
     chance_match_rate,
@@ -15,7 +16,6 @@ from transferz.dataset.sky.crossmatch import (
     pairs_within,
     shift,
 )
-from transferz.dataset.sky import zones
 from transferz.dataset.sky.positions import angular_separation
 from transferz.schemas.errors import InputError, ParameterError
 

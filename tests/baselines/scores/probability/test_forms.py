@@ -10,8 +10,13 @@ from hypothesis.extra.numpy import arrays
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from transferz.baselines.scores.probability import GaussianMixture, GridPDF, Quantiles, Samples
-from transferz.baselines.scores.probability import distribution
+from transferz.baselines.scores.probability import (
+    GaussianMixture,
+    GridPDF,
+    Quantiles,
+    Samples,
+    distribution,
+)
 
 properties = settings(max_examples=50, deadline=None)
 LEVELS = np.array([0.05, 0.16, 0.3, 0.5, 0.7, 0.84, 0.95])

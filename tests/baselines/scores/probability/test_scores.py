@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from transferz.baselines.scores import metrics, probability
 from transferz.baselines.scores.probability import (
     PER_GALAXY,
     PROBABILITY_METRICS,
@@ -16,7 +17,6 @@ from transferz.baselines.scores.probability import (
     score_probability,
 )
 from transferz.baselines.scores.probability.scores import DENSITY_FLOOR
-from transferz.baselines.scores import metrics, probability
 
 
 def gaussians(sigma=0.1, size=300, seed=4):
