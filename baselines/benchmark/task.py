@@ -24,7 +24,6 @@ from transferz.baselines.benchmark.training_file import (
 )
 from transferz.baselines.leaks.leaks import refuse_leaks
 from transferz.baselines.leaks.objects import read_objects
-from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.schemas import RELEASE
 from transferz.schemas.benchmark.entries import EntryTraining, FileFacts, TableData
@@ -32,6 +31,7 @@ from transferz.schemas.benchmark.results import Data
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.schemas.survey.manifest import read_manifest
 
 TESTED = ("transferz", "galaxiesml")
 """Configs on whose test splits every method is scored."""

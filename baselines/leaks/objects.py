@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.schemas.errors import ParameterError, ReleaseError
+from transferz.schemas.survey.manifest import read_manifest
 from transferz.schemas.survey.release import CONFIGS
 
 RADIUS_ARCSEC = 1.0
