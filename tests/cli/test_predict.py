@@ -16,9 +16,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
 from transferz.baselines.networks.weights import MODEL_FILE, save_ensemble
 from transferz.cli.predict_command import main
 from transferz.schemas import InputError, ParameterError, TransferZError

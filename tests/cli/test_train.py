@@ -19,7 +19,7 @@ from transferz.baselines.benchmark.experiment import (
 )
 from transferz.baselines.benchmark.samples import read_sample
 from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.networks import output
+from transferz.baselines.networks import weights as output
 from transferz.baselines.networks.weights import load_ensemble
 from transferz.baselines.scores import metrics
 from transferz.cli.train_command import main

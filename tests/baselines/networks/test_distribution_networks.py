@@ -9,19 +9,19 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_diver
 from torch.nn.functional import softplus
 
 from transferz.baselines.benchmark.samples import Sample
-from transferz.baselines.networks import bayesian as bayesian_networks
-from transferz.baselines.networks import run, steps
-from transferz.baselines.networks.bayesian import BayesianNetworks
-from transferz.baselines.networks.mixture import (
+from transferz.baselines.networks import probabilistic as bayesian_networks
+from transferz.baselines.networks import steps
+from transferz.baselines.networks import training as run
+from transferz.baselines.networks.network import LAYERS, StackedNetworks
+from transferz.baselines.networks.probabilistic import (
     COMPONENTS,
+    BayesianNetworks,
     GaussianNetworks,
     MixtureNetworks,
     components,
     log_likelihood,
 )
-from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.schedule import Schedule
-from transferz.baselines.networks.training import train
+from transferz.baselines.networks.training import Schedule, train
 
 STOPPING = Schedule(learning_rate=3e-3, batch_size=40, max_epochs=8, patience=2)
 MAKERS = {

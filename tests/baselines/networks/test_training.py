@@ -9,13 +9,12 @@ from training_reference import train_alone
 
 from transferz.baselines.benchmark.samples import Sample
 from transferz.baselines.networks import ensemble as ensembles
-from transferz.baselines.networks import run, steps
+from transferz.baselines.networks import steps
+from transferz.baselines.networks import training as run
+from transferz.baselines.networks.ensemble import Scaler
 from transferz.baselines.networks.hardware import find_device
-from transferz.baselines.networks.losses import tanaka_loss
-from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
-from transferz.baselines.networks.schedule import Schedule
-from transferz.baselines.networks.training import train
+from transferz.baselines.networks.network import StackedNetworks, tanaka_loss
+from transferz.baselines.networks.training import Schedule, train
 from transferz.baselines.scores import metrics
 from transferz.schemas import InputError, ParameterError
 

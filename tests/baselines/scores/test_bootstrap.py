@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from transferz.baselines.scores import metrics, residuals
+from transferz.baselines.scores import metrics
+from transferz.baselines.scores import metrics as residuals
 from transferz.baselines.scores.bootstrap import (
     Draws,
     Replicates,

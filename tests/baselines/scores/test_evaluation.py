@@ -11,8 +11,13 @@ import pytest
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.bootstrap import Draws, replicate
 from transferz.baselines.scores.comparison import compare
-from transferz.baselines.scores.evaluation import FEWEST, Forecasts, evaluate, range_masks
-from transferz.baselines.scores.truth import HEADLINES
+from transferz.baselines.scores.evaluation import (
+    FEWEST,
+    HEADLINES,
+    Forecasts,
+    evaluate,
+    range_masks,
+)
 from transferz.schemas.survey.magnitudes import MAGNITUDES
 
 DRAWS = Draws(resamples=20)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from transferz.baselines.scores import metrics, residuals
+from transferz.baselines.scores import metrics
+from transferz.baselines.scores import metrics as residuals
 
 redshifts = arrays(np.float64, st.integers(1, 40), elements=st.floats(0.0, 6.0))
 DYADIC = st.integers(-(2**20), 2**20).map(lambda n: n / 2**21)  # scaled by powers of 2 exactly
