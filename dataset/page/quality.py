@@ -79,7 +79,8 @@ def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     list of dict
         Per bin ``from`` and ``to`` (AB mag, null where open), ``rows``, and with at least
         `FEWEST` rows ``bias``, ``scatter`` and ``outliers`` (see
-        `transferz.photometry.redshift_error.RedshiftError`) and, where intervals are given, ``covered`` (share of references within them).
+        `transferz.photometry.redshift_error.RedshiftError`) and, where
+        intervals are given, ``covered`` (share of references within them).
     """
     i = pairs[magnitude_name("i")].astype("float64")
     bins = itertools.pairwise(MAGNITUDE_EDGES)
