@@ -14,6 +14,7 @@ from transferz.dataset.mock.build import (
     HSC_FILE,
     TRUTH_FILE,
 )
+from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas import BANDS, MAGNITUDES, InputError
 
 Floats = npt.NDArray[np.float64]
@@ -29,7 +30,6 @@ PUBLISHED_QUALITY = {
 COLOUR_LIMIT = 23.5  # i magnitude down to which colours are compared
 COLOUR_EDGES = (0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.45)
 COLOURS = (("g", "r"), ("r", "i"), ("i", "z"))
-OUTLIER = 0.15
 LEAST_ROWS = 10  # per bin; fewer say nothing
 
 
@@ -179,17 +179,6 @@ def read_real(path: Path) -> pd.DataFrame:
     return real[((real[names[1:]] > 0) & (real[names[1:]] < 50)).all(axis=1)]
 
 
-def normalised_errors(cosmos: pd.DataFrame) -> Floats:
-    """Return (lp_zPDF - true) / (1 + true) of each row."""
-    truth = cosmos["redshift_true"].to_numpy(np.float64)
-    return np.asarray((cosmos["lp_zPDF"].to_numpy() - truth) / (1.0 + truth))
-
-
-def scatter(errors: Floats) -> float:
-    """Return the normalised median absolute deviation, 1.4826 x MAD."""
-    return float(1.4826 * np.median(np.abs(errors - np.median(errors))))
-
-
 def fitted_galaxies(mock: RawMock) -> pd.DataFrame:
     """Return the COSMOS2020 rows that label quality is measured on: galaxies outside masks."""
     cosmos = mock.cosmos
@@ -221,13 +210,11 @@ def _quality(rows: pd.DataFrame) -> dict[str, float]:
         return {"count": len(rows)} | dict.fromkeys(
             ("bias", "scatter", "outliers", "coverage"), np.nan
         )
-    errors = normalised_errors(rows)
     truth = rows["redshift_true"]
+    error = redshift_error(rows["lp_zPDF"].to_numpy(), truth.to_numpy(np.float64))
     covered = (truth >= rows["lp_zPDF_l68"]) & (truth <= rows["lp_zPDF_u68"])
     return {
         "count": len(rows),
-        "bias": float(np.median(errors)),
-        "scatter": scatter(errors),
-        "outliers": float(np.mean(np.abs(errors) > OUTLIER)),
+        **error._asdict(),
         "coverage": float(covered.mean()),
     }

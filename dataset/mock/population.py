@@ -136,20 +136,21 @@ class PopulationParams(Params):
     calzetti_fraction: float = Field(ge=0.0, le=1.0)
 
 
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """A dataclass whose fields are arrays with one row per object."""
+    """Arrays with one row per object: the fields of the classes made of it."""
 
     def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
+        return len(getattr(self, fields(self)[0].name))
 
     def take(self, rows: npt.NDArray[Any]) -> Self:
         """Return the rows that an index or mask picks."""
-        return type(self)(*(getattr(self, one.name)[rows] for one in fields(self)))  # type: ignore[arg-type]
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Return the rows of several, one after the other."""
-        names = [one.name for one in fields(cls)]  # type: ignore[arg-type]
+        names = [field.name for field in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
