@@ -20,8 +20,7 @@ from transferz.baselines.benchmark.training_file import (
     read_training_file,
     refuse_shared,
 )
-from transferz.baselines.leaks.leaks import refuse_leaks
-from transferz.baselines.leaks.objects import read_objects
+from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
 from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.rows import read_rows
