@@ -13,7 +13,7 @@ import numpy as np
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
-from transferz.baselines.leaderboard.comparing import read_run
+from transferz.baselines.leaderboard.comparisons import read_run
 from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
 from transferz.releases import Release
 from transferz.rows import read_rows
