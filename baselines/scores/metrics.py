@@ -18,11 +18,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from transferz.photometry.redshift_error import MAD_TO_SIGMA as MAD_TO_SIGMA
+from transferz.photometry.redshift_error import OUTLIER_LIMIT as OUTLIER_LIMIT
+
 Array = npt.NDArray[np.float64]
 Errors: TypeAlias = "Array | Residuals"
-
-OUTLIER_LIMIT = 0.15
-"""abs(dz) beyond which a forecast is an outlier."""
 
 LOSS_WIDTH = 0.15
 """abs(dz) at which Tanaka et al. 2018's loss is 1/2; the networks' own training loss states it anew
@@ -32,7 +32,6 @@ CATASTROPHIC_LIMIT = 1.0
 COSMOLOGICAL_RANGE = (0.3, 1.5)
 """True redshifts in which LSST's requirements are applied: open below, closed above."""
 
-MAD_TO_SIGMA = 1.4826
 BIWEIGHT_LOCATION_WIDTH = 6.0
 BIWEIGHT_VARIANCE_WIDTH = 9.0
 
