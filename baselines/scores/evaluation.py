@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.benchmark.samples import Sample
 from transferz.baselines.scores.binning import Bin, binnings, find_band
 from transferz.baselines.scores.bootstrap import (
     DRAWS,
@@ -19,6 +18,9 @@ from transferz.baselines.scores.bootstrap import (
 )
 from transferz.baselines.scores.metrics import Array, in_cosmological_range, score
 from transferz.baselines.scores.requirements import in_lsst_range, verdicts
+
+if TYPE_CHECKING:
+    from transferz.baselines.networks.training import Galaxies  # takes torch
 
 FEWEST = 20
 """Galaxies below which a bin, for any seed, is not scored (our choice)."""
@@ -204,15 +206,15 @@ def finite(value: float | None) -> float | None:
     return float(value) if value is not None and np.isfinite(value) else None
 
 
-def score_samples(predict: Callable[[Array], Array], samples: Mapping[str, Sample]) -> Scores:
+def score_samples(predict: Callable[[Array], Array], samples: "Mapping[str, Galaxies]") -> Scores:
     """Score all seeds' forecasts for every sample.
 
     Parameters
     ----------
     predict : callable
         Magnitudes, shape (N, B), -> redshifts, shape (S, N), one row per seed.
-    samples : mapping of str to Sample
-        What to score on.
+    samples : mapping of str to Galaxies
+        What to score on: magnitudes and redshifts.
 
     Returns
     -------

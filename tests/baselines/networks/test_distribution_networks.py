@@ -121,7 +121,7 @@ def test_noise_in_the_units_is_noise_in_the_weights():
     many = scaled.expand(2, 20_000, 3)
     networks.renew(generators([0, 1]), 20_000)
     with torch.no_grad():
-        noisy = networks._layer(0, many, networks._noise[:, :, :200])  # (2, 20000, 200)
+        noisy = networks._noisy_layer(0, many, networks._noise[:, :, :200])  # (2, 20000, 200)
         drawn = []
         for chance in range(2000):
             one = networks.draw(generators([chance, chance + 5000]))

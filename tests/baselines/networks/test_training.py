@@ -178,7 +178,7 @@ def test_seeds_kept_in_the_batch_after_their_end_do_not_change(monkeypatch):
     """As on a GPU, where a few finished seeds are carried along."""
     sets = noise(120, 0), noise(60, 1)
     plain = train(*sets, seeds=range(5), schedule=STOPPING, dtype=torch.float64)
-    monkeypatch.setattr(run.Run, "_least_finished", lambda self: 3)
+    monkeypatch.setattr(run.TrainingRun, "_least_finished", lambda self: 3)
     carried = train(*sets, seeds=range(5), schedule=STOPPING, dtype=torch.float64)
     assert carried.fits == plain.fits
     for ours, others in zip(carried.networks.weights, plain.networks.weights, strict=True):
