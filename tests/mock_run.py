@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
 from transferz.baselines.networks.weights import save_ensemble
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.evaluation import Forecasts, evaluate
