@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.releases import Release
+from transferz.rows import read_rows
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.magnitudes import MAGNITUDES
 from transferz.tables.cells import Floats, as_floats, is_missing
 from transferz.tables.reading import (
-    one_clear_error,
     open_table,
     read_whole,
     require_columns,
@@ -58,13 +57,9 @@ def read_split(release: Release, config: str, split: str) -> Sample:
     Raises
     ------
     ReleaseError
-        Where the release has no such config or split.
-    InputError
-        Where a file can't be read.
+        Where the release has no such config or split, or a file is missing or damaged.
     """
-    files = release.require(config, [split])[split]
-    names = [*MAGNITUDES, "redshift"]
-    table = pa.concat_tables([_read_parquet(path, names) for path in files])
+    table = read_rows(release, config, split, [*MAGNITUDES, "redshift"])
     return _sample(table, MAGNITUDES, "redshift", None, drop=False, path=release.path / config)
 
 
@@ -134,8 +129,3 @@ def _sample(
     magnitudes = np.column_stack([columns[name][kept] for name in bands])
     identifiers = table[identifier].to_numpy()[kept] if identifier else None
     return Sample(magnitudes, columns[redshift][kept], identifiers, int(np.count_nonzero(~kept)))
-
-
-def _read_parquet(path: Path, names: Sequence[str]) -> pa.Table:
-    with one_clear_error(path):
-        return pq.read_table(path, columns=names)
