@@ -84,7 +84,7 @@ class FitsTable(TableFile):
         """As `TableFile.schema`: TSCAL and TZERO applied, unsigned integers as such."""
         with sound_fits(self.path):
             fields = [self._field(name) for name in columns]
-            arrays = [self._decode(field, np.empty(0, field.stored)) for field in fields]
+            arrays = [self._decode(field, _empty(field, 0)) for field in fields]
         return pa.schema(zip(columns, (array.type for array in arrays), strict=True))
 
     def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
@@ -140,10 +140,7 @@ class FitsTable(TableFile):
         step = rows if RAW in columns else max(1, BUFFER_BYTES // width)
         for start in range(0, total, rows):
             size = min(rows, total - start)
-            kept = {
-                name: np.empty((size, *field.stored.shape), field.stored.base.newbyteorder("="))
-                for name, field in fields.items()
-            }
+            kept = {name: _empty(field, size) for name, field in fields.items()}
             for first in range(0, size, step):
                 buffer = bytearray(min(step, size - first) * width)
                 hdu.read(memoryview(buffer))
@@ -193,6 +190,11 @@ class FitsTable(TableFile):
                 "printable ASCII; fetch the file again or write it anew"
             )
         return texts
+
+
+def _empty(field: TableColumn, rows: int) -> Array:
+    """Room for stored values, in this machine's byte order."""
+    return np.empty((rows, *field.stored.shape), field.stored.base.newbyteorder("="))
 
 
 def _raw_rows(data: bytes | bytearray, width: int) -> pa.Array:

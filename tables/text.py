@@ -225,7 +225,7 @@ def _delimiter(line: str, below: str = "") -> str:
         parted = agreeing or parted
     if parted:
         return max(parted, key=lambda mark: parted[mark])
-    return BLANKS if len(line.split()) > 1 or len(below.split()) > 1 else ","
+    return BLANKS if len(line.split()) > 1 else ","
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -280,15 +280,18 @@ class _Feed:
         self.lines = self.quotes = 0
         self._table, self._source = table, _utf8(stream)
         self._ended, self._line_ended, self._tail = False, True, b""
-        rest, left = self._source.read(PREAMBLE_BYTES).removeprefix(_BOM), table.skipped
-        while rest:  # pass over comments, blank lines, and those of names and units
-            line, _, after = rest.partition(b"\n")
+        start, left = self._source.read(limits.BLOCK_BYTES).removeprefix(_BOM), table.skipped
+        while start:  # pass over comments, blank lines, and those of names and units
+            line, end, rest = start.partition(b"\n")
+            if not end and (more := self._source.read(limits.BLOCK_BYTES)):
+                start += more
+                continue
             is_comment = line.lstrip().startswith(b"#")
-            if line.strip() and not left and not (is_comment and table.skipped == 0):
+            if line.strip() and not is_comment and not left:
                 break
             left -= bool(line.strip()) and not is_comment
-            rest = after
-        self._ready = self._prepared(rest)
+            start = rest
+        self._ready = self._prepared(start)
 
     def rows_follow(self) -> bool:
         """Whether anything but blanks is left."""

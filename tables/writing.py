@@ -15,7 +15,7 @@ from transferz.tables.cells import TEXT, guess_types, typed
 from transferz.tables.fits import RAW, FitsCopy, FitsTable, FitsWriter, text_widths
 from transferz.tables.table import TableFile, require_package
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".fits")
+SUFFIXES = (".csv", ".parquet", ".fits", ".csv.gz")
 
 DECLARATIONS = (b"IVOA.VOTable-Parquet", b"huggingface")
 """How the keys of a parquet footer begin that list its columns: untrue once there are more."""

@@ -145,9 +145,7 @@ def test_truncated_gzip(tmp_path, cut):
     path.write_bytes(content)
     assert sum(map(len, read_any(path, SKY))) == 20_000
     path.write_bytes(content[: int(cut * len(content))])
-    with pytest.raises(
-        InputError, match=r"it is no sound CSV file \(gzip data damaged or"
-    ):
+    with pytest.raises(InputError, match=r"it is no sound CSV file \(gzip data damaged or"):
         list(read_any(path, SKY))
     path.write_bytes(content[:-6] + b"\0\0" + content[-4:])
     with pytest.raises(InputError, match="CRC check failed"):
