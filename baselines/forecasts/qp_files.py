@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.forecasts.qp_forms import Arrays, QpArrays, from_qp, to_qp
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import Distribution, Prediction
-from transferz.baselines.scores.residuals import Array
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_file
 
