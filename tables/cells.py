@@ -54,7 +54,7 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def as_floats(table: pa.Table, name: str, path: Path) -> Floats:
-    """Take a column as numbers.
+    """Take a column as an array of numbers.
 
     Parameters
     ----------
@@ -75,10 +75,14 @@ def as_floats(table: pa.Table, name: str, path: Path) -> Floats:
     InputError
         Where it holds something else.
     """
+    return np.asarray(as_numbers(table, name, path).to_numpy(), dtype=np.float64)
+
+
+def as_numbers(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
+    """Take a column as float64, null where a cell is null or empty; else as `as_floats`."""
     column = table[name]
     try:
-        numbers = as_type(column, FLOAT)
-        return np.asarray(numbers.to_numpy(), dtype=np.float64)
+        return as_type(column, FLOAT)
     except pa.ArrowInvalid as error:
         raise InputError(
             f"{path}: column '{name}' holds something other than numbers: {error}"
