@@ -5,6 +5,7 @@ import io
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CODE = ("baselines", "dataset", "photometry", "schemas", "surveys")
+CODE = ("baselines", "cli", "dataset", "photometry", "schemas", "surveys", "tables")
 FILES = ("dvc.yaml", "params.yaml", "CITATION.cff", ".dvcignore")
 NOT_COPIED = ("__pycache__", "dvc.lock", "hashes.json")
 SMALL = {"area_deg2": 0.015, "galaxiesml.rows": 2500, "galaxiesml.shared.rows": 150}
@@ -45,6 +46,17 @@ class Workspace:
             raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
         return done
 
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
     def stage(self, name: str, *arguments: str) -> tuple[int, str]:
         """Run ``python -m transferz.dataset.<name>`` in this process: exit status and stderr."""
         said = io.StringIO()
@@ -58,13 +70,33 @@ class Workspace:
             runpy.run_module(f"transferz.dataset.{name}", run_name="__main__")
         return int(stop.value.code or 0), said.getvalue()
 
+    def run_killed(self, where: tuple[str, str, str], *command: str) -> None:
+        """Run a command that is killed, with all that it started, when one of them gets there.
+
+        Parameters
+        ----------
+        where : (str, str, str)
+            A word of the command line of the process that is watched, the audit event of Python
+            that ends it (docs.python.org/3/library/audit_events.html), and the end or a part of
+            the path that the event is about. A file that is being opened is left half there.
+        command : str
+            What to run.
+        """
+        folder = self.root.parent / "killing"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(Path(__file__).with_name("killed_at.py"), folder / "sitecustomize.py")
+        watched = {"PYTHONPATH": str(folder), "KILLED_AT": "|".join(where)}
+        with self.start(*command, **watched) as done:
+            pass
+        assert done.returncode == -signal.SIGKILL, f"{command} never came to {where}"
+
     def run_after_kill(self, *command: str, lock: str) -> None:
         """Run again as a user does: DVC's own lock, cut short by the kill, comes back from git."""
         (self.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
         path = self.root / lock
         committed = path.with_suffix(".committed")
         done = self.run(*command, check=False)
-        if "validation failed" in done.stderr or "unable to read" in done.stderr:
+        if any(one in done.stderr for one in ("validation failed", "unable to read", "is invalid")):
             path.unlink()
             if committed.exists():
                 shutil.copy(committed, path)

@@ -29,8 +29,8 @@ RETRIES = Retries(
     attempts=3,
     backoff_seconds=0.002,
     backoff_max_seconds=0.02,
-    connect_timeout_seconds=5.0,
-    read_timeout_seconds=5.0,
+    connect_timeout_seconds=60.0,
+    read_timeout_seconds=60.0,
 )
 
 
@@ -251,8 +251,8 @@ def test_backoff_doubles_to_its_maximum(place, fault, monkeypatch):
         attempts=6,
         backoff_seconds=1.0,
         backoff_max_seconds=5.0,
-        connect_timeout_seconds=5.0,
-        read_timeout_seconds=5.0,
+        connect_timeout_seconds=60.0,
+        read_timeout_seconds=60.0,
     )
     place.upstream.faults[KEY] = fault(status=503)
     with pytest.raises(Unavailable, match=r"503 Service Unavailable \(6 attempts\)"):
@@ -459,19 +459,18 @@ from pathlib import Path
 from transferz.dataset.fetching.download import Expected, download
 from transferz.dataset.fetching.transport import Retries, Web
 retries = Retries(attempts=1, backoff_seconds=0.0, backoff_max_seconds=0.0,
-                  connect_timeout_seconds=5.0, read_timeout_seconds=5.0)
+                  connect_timeout_seconds=60.0, read_timeout_seconds=60.0)
 download([sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]), Expected(), Web(retries))
 """
 
 
 def test_killed_and_run_again_it_goes_on(tmp_path, upstream, fault):
     place = Place(tmp_path, upstream, size=3_000_000)
-    upstream.faults[KEY] = fault(pause=0.01)
+    upstream.faults[KEY] = fault(hold_after=1_000_000)
     arguments = (URL, str(place.target), str(place.folder))
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments])
-    deadline = time.monotonic() + 20
-    while not (place.part.exists() and place.part.stat().st_size > 300_000):
-        assert time.monotonic() < deadline and process.poll() is None
+    while not (place.part.exists() and place.part.stat().st_size):  # the server holds the rest back
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()

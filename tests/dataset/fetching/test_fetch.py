@@ -36,8 +36,8 @@ RETRIES = {
     "attempts": 2,
     "backoff_seconds": 0.0,
     "backoff_max_seconds": 0.0,
-    "connect_timeout_seconds": 5.0,
-    "read_timeout_seconds": 5.0,
+    "connect_timeout_seconds": 60.0,
+    "read_timeout_seconds": 60.0,
 }
 
 
@@ -642,13 +642,12 @@ def test_killed_midway_and_run_again(project, upstream, fault):
     """Files that were complete stay; the one under way is continued."""
     big = b"hsc_id,z\n" + os.urandom(1_000_000).hex().encode()
     (upstream.record(RECORD) / "transferz_VALIDATION.csv").write_bytes(big)
-    upstream.faults[file_of("transferz_VALIDATION.csv")] = fault(pause=0.01)
+    upstream.faults[file_of("transferz_VALIDATION.csv")] = fault(hold_after=1_000_000)
     command = [sys.executable, "-m", "transferz.dataset.fetch", "transferz", "--survey", "authors"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     part = Path("data/authors/partial/transferz_VALIDATION.csv.part")
-    deadline = time.monotonic() + 20
-    while not (part.exists() and part.stat().st_size > 300_000):
-        assert time.monotonic() < deadline and process.poll() is None
+    while not (part.exists() and part.stat().st_size):  # the server holds the rest back
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
