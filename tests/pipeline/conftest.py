@@ -1,6 +1,7 @@
 """A small mock survey, built once by `dvc repro` in a folder of its own."""
 
 import contextlib
+import fcntl
 import io
 import os
 import runpy
@@ -126,9 +127,28 @@ class Workspace:
         entry = f"[{version}] - {date}\n\n### Changed\n\n- What a test changes.\n"
         path.write_text("\n## ".join([head, entry, *kept]), encoding="utf-8")
 
-    def copy(self, to: Path) -> "Workspace":
-        shutil.copytree(self.root, to, symlinks=True)
+    def copy(self, to: Path, *, code: bool = True) -> "Workspace":
+        """Copy it for a test that changes it; without code `stage` runs, but DVC does not.
+
+        What lies in DVC's cache is never written to, so that links to it do.
+        """
+        left_out = shutil.ignore_patterns("*.py", *(() if code else (".dvc",)))
+        shutil.copytree(
+            self.root,
+            to,
+            symlinks=True,
+            ignore=None if code else left_out,
+            copy_function=link_cached,
+        )
         return Workspace(to)
+
+
+def link_cached(source: str, copy: str) -> str:
+    """Copy a file, or link it where it lies in DVC's cache."""
+    if "/.dvc/cache/" in source:
+        os.link(source, copy)
+        return copy
+    return shutil.copy2(source, copy)
 
 
 def make_workspace(root: Path) -> Workspace:
@@ -151,11 +171,20 @@ def make_workspace(root: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The small mock, built; read it, do not change it."""
-    space = make_workspace(tmp_path_factory.mktemp("built") / "transferz-project")
-    space.run("dvc", "repro")
-    return space
+def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Workspace:
+    """The small mock, built once for all workers; read it, do not change it, run no DVC in it."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # this run's, where each worker has a folder of its own
+    done = Workspace(folder / "built/transferz-project")
+    with (folder / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.root.exists():
+            space = make_workspace(tmp_path_factory.mktemp("building") / "transferz-project")
+            space.run("dvc", "repro")
+            done.root.parent.mkdir()
+            space.root.rename(done.root)
+    return done
 
 
 @pytest.fixture
@@ -166,5 +195,11 @@ def fresh(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def workspace(built: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the built workspace that the test may change."""
+    """A copy of the built workspace that the test may change, and run DVC in."""
     return built.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def stages(built: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the built workspace's data, parameters and texts: stages run, DVC does not."""
+    return built.copy(tmp_path / "project", code=False)

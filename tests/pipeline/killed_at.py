@@ -8,6 +8,7 @@ fast or busy.
 import os
 import signal
 import sys
+from pathlib import Path
 
 WORD, EVENT, PATH = os.environ["KILLED_AT"].split("|")
 
@@ -19,8 +20,9 @@ def kill_there(event, arguments):
     if event == "open":
         if not set("wax+") & set(str(arguments[1])):
             return  # it is read
-        if os.path.exists(arguments[0]):
-            os.truncate(arguments[0], os.path.getsize(arguments[0]) // 2)
+        file = Path(arguments[0])
+        if file.exists():
+            os.truncate(file, file.stat().st_size // 2)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

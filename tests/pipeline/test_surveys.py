@@ -204,14 +204,25 @@ def test_killed_while_fetching_and_while_reading(built, fresh, server):
 
 @pytest.fixture(scope="module")
 def derived(built, tmp_path_factory):
-    """The survey `cosmos2020`, first without the HSC file, then with it."""
+    """The survey `cosmos2020`: by DVC without the HSC file, then by its stages with it."""
     with servers.UpstreamServer(tmp_path_factory.mktemp("archives")) as server:
         upstream.place_cosmos2020(built, server)
         space = online(make_space(tmp_path_factory.mktemp("derived") / "project"), server)
         without = repro(space, "cosmos2020", check=False)
         upstream.put_hsc(built, space)
-        repro(space, "cosmos2020")
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in server.environment.items():
+                patch.setenv(name, value)
+            for stage, catalogues in STAGES.items():
+                for catalogue in catalogues:
+                    status, said = space.stage(stage, *catalogue, "--survey", "cosmos2020")
+                    assert status == 0, said
         yield space, without
+
+
+THREE = (("cosmos2020",), ("hsc",), ("galaxiesml",))
+STAGES = dict.fromkeys(("fetch", "ingest", "select"), THREE)
+STAGES |= dict.fromkeys(("match", "split", "release", "card"), ((),))
 
 
 def make_space(root):
