@@ -14,7 +14,7 @@ from transferz import hub
 from transferz.dataset.publish.remote import Content, Repository, State
 from transferz.dataset.verify.report import some
 from transferz.dataset.verify.verifying import require_sound
-from transferz.dataset.versions.versions import compare, read_snapshot, require_step
+from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import CARD_FILE, HIDDEN_CARD, MANIFEST_FILE, json_text
 from transferz.schemas.survey.versions import MOCK, Version
@@ -233,6 +233,6 @@ def _changes(local: Local, there: Repository, state: State) -> str:
     with tempfile.TemporaryDirectory() as folder:  # the user's own copies stay as they are
         old = read_snapshot(hub.fetch(there.name, newest, cache=Path(folder)).path)
         new = read_snapshot(local.path)
-        changes = compare(old, new)
+        changes = diff(old, new)
     require_step(replace(old, path=Path(there.name)), new, changes)
     return f"since {newest}: {changes} ({changes.step.upper()})"

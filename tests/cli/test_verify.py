@@ -9,8 +9,8 @@ from tampering import copy, edit_json
 
 from transferz import cli, hub
 from transferz.dataset import card
-from transferz.dataset.versions import versions_text
-from transferz.dataset.versions.versions import compare, read_snapshot
+from transferz.dataset.versions import printed
+from transferz.dataset.versions.diff import diff, read_snapshot
 from transferz.schemas import CONFIGS
 
 
@@ -149,8 +149,8 @@ def test_two_releases_that_are_kept_in_one_place_are_not_compared(
 
 def test_what_a_release_is_called_moves_no_cursor(small_release):
     snapshot = read_snapshot(small_release)
-    report = versions_text.report(snapshot, snapshot, compare(snapshot, snapshot), "")
+    report = printed.diff_report(snapshot, snapshot, diff(snapshot, snapshot), "")
     hostile = report | {"columns_added": ["odd\x1b[2J\x9b2J\n"]}
-    text = versions_text.as_text(hostile)
+    text = printed.diff_text(hostile)
     assert "odd" in text and all(line.isprintable() for line in text.split("\n"))
-    assert versions_text.as_json(hostile).isascii()
+    assert printed.as_json(hostile).isascii()
