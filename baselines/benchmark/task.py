@@ -21,7 +21,6 @@ from transferz.baselines.benchmark.training_file import (
     refuse_shared,
 )
 from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
-from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas import RELEASE
@@ -30,6 +29,7 @@ from transferz.schemas.benchmark.results import Data
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.schemas.survey.manifest import read_manifest
 
 TESTED = ("transferz", "galaxiesml")
 """Configs on whose test splits every method is scored."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transferz.manifest import SURVEYS, read_manifest
 from transferz.releases import Release, find_release, seek_release
 from transferz.schemas.benchmark.entries import ENTRY_FILE, Entry, read_entry
 from transferz.schemas.benchmark.results import Data
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
+from transferz.schemas.survey.manifest import SURVEYS, read_manifest
 from transferz.schemas.survey.versions import Version
 
 ENTRIES = Path(__file__).parent / "entries"

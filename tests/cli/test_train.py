@@ -23,9 +23,9 @@ from transferz.baselines.networks import weights as output
 from transferz.baselines.networks.weights import load_ensemble
 from transferz.baselines.scores import metrics
 from transferz.cli.train_command import main
-from transferz.manifest import read_manifest
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES, InputError, ParameterError, ReleaseError
+from transferz.schemas.survey.manifest import read_manifest
 
 QUICK = ("--seeds", "2", "--epochs", "12", "--learning-rate", "3e-3", "--batch-size", "25")
 COLUMNS = ("--bands", "g,r,i", "--redshift", "zs")
