@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from transferz.baselines.leaks.objects import Held, Ints
+from transferz.dataset.sky.crossmatch import iterate_pairs
 from transferz.dataset.sky.positions import Positions
-from transferz.dataset.sky.zones import iterate_pairs
 from transferz.schemas.errors import InputError
 
 Mask = npt.NDArray[np.bool_]
