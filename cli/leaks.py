@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.leaks.leaks import SHOWN, first_ids
-from transferz.baselines.leaks.objects import read_objects
+from transferz.baselines.leaks.leaks import SHOWN, first_ids, read_objects
 from transferz.baselines.leaks.table import (
     OPTIONS,
     Checked,

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from transferz.dataset.pipeline.params import read_params
-from transferz.dataset.pipeline.params import ReleaseParams
+from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.splits.hashing import hash_rows

@@ -20,9 +20,7 @@ from transferz.baselines.benchmark.training_file import (
     read_training_file,
     refuse_shared,
 )
-from transferz.baselines.leaks.leaks import refuse_leaks
-from transferz.baselines.leaks.objects import read_objects
-from transferz.manifest import read_manifest
+from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas import RELEASE
@@ -31,6 +29,7 @@ from transferz.schemas.benchmark.results import Data
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.schemas.survey.manifest import read_manifest
 
 TESTED = ("transferz", "galaxiesml")
 """Configs on whose test splits every method is scored."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.survey.versions import Version
+from transferz.tables.hub import parse_reference
 
 PARAMS_FILE = Path("params.yaml")
 MAX_RADIUS_ARCSEC = 60.0
@@ -195,8 +196,6 @@ def _is_directory(text: str) -> bool:
 
 def _names_a_version(text: str) -> bool:
     """Whether a text is ``org/name@x.y.z``; the newest version is another one on another day."""
-    from transferz.hub import parse_reference
-
     try:
         return parse_reference(text).version is not None
     except TransferZError:
