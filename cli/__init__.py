@@ -32,7 +32,7 @@ class Command:
 COMMANDS = {
     "info": Command("transferz.cli.data", "info", "what the release in use is and holds"),
     "compare": Command(
-        "transferz.cli.compare",
+        "transferz.cli.verify",
         "compare",
         "two releases: rows in one only and what removed them, labels, magnitudes",
     ),

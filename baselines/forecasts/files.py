@@ -15,8 +15,9 @@ from transferz.baselines.forecasts.qp_files import TRUE_REDSHIFTS, first_known, 
 from transferz.baselines.networks.forecasting import PREDICTED, SEED
 from transferz.baselines.scores.probability import Distribution, GridPDF, Quantiles, Samples
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.tables.cells import as_floats
-from transferz.tables.reading import open_table, read_whole, require_columns
+from transferz.tables.cells import as_floats, as_ids
+from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import require_columns
 
 POINTS = frozenset(
     f"{PREDICTED} z_pred zpred z_phot zphot photoz photo_z z_photo zmode z_mode zmedian zmean "
@@ -262,11 +263,11 @@ def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
 
 
 def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
-    column = table[name]
+    column = as_ids(table, name, path)
     if not pa.types.is_integer(column.type):
         raise InputError(
-            f"{path}: column '{name}' is {column.type}, expected whole numbers: ids of 17 digits "
-            "do not survive as decimal numbers"
+            f"{path}: column '{name}' is {column.type}, expected whole numbers, as a release's ids "
+            "are"
         )
     if column.null_count:
         raise InputError(
