@@ -61,7 +61,7 @@ COMMANDS = {
         "build",
     ),
     "export": Command(
-        "transferz.cli.export",
+        "transferz.cli.data",
         "export",
         "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
         "astropy",
