@@ -19,7 +19,7 @@ from huggingface_hub.utils.sha import git_hash
 from transferz.dataset.publish.repository import Repository, State
 from transferz.dataset.verify.report import some
 from transferz.dataset.verify.verifying import require_sound
-from transferz.dataset.versions.versions import compare, read_snapshot, require_step
+from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, json_text
 from transferz.schemas.survey.manifest import added_files
@@ -275,7 +275,7 @@ def _changes(local: Local, repo: str, newest: Version) -> str:
     with tempfile.TemporaryDirectory() as folder:  # the user's own copies stay as they are
         old = read_snapshot(fetch(Reference(repo, newest), cache=Path(folder)).path)
         new = read_snapshot(local.path)
-        changes = compare(old, new)
+        changes = diff(old, new)
     require_step(replace(old, path=Path(repo)), new, changes)
     return f"since {newest}: {changes} ({changes.step.upper()})"
 
