@@ -26,7 +26,7 @@ from transferz.dataset.page.front_matter import (
 from transferz.dataset.sources.registry import load_registry
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.schemas import RELEASE, SPLITS, Table
-from transferz.schemas.survey.reference import column_table
+from transferz.schemas.survey.derived import column_table
 from transferz.schemas.survey.versions import Version
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from transferz.dataset.match import join, join_published
 from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
-from transferz.schemas.survey.checks import check
+from transferz.schemas.survey.frames import check
 
 
 def labels(ids):
