@@ -53,8 +53,7 @@ class Fault:
     md5 : str
         What the API says the md5 is.
     hold_after : int or None
-        Send so many bytes of a body, at least, and no more until `resume` is set; `held` is set
-        when it comes to that.
+        Once so many bytes of a body have been sent, set `held` and wait for `release`.
     """
 
     drop_after: int | None = None
@@ -73,7 +72,7 @@ class Fault:
     md5: str = ""
     hold_after: int | None = None
     held: threading.Event = field(default_factory=threading.Event)
-    resume: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -142,7 +141,7 @@ class UpstreamServer:
 
     def __exit__(self, *error: object) -> None:
         for fault in self.faults.values():
-            fault.resume.set()
+            fault.release.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -265,7 +264,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 if fault.hold_after is not None and self.note.sent >= fault.hold_after:
                     self.wfile.flush()
                     fault.held.set()
-                    fault.resume.wait()
+                    fault.release.wait()
         if left is not None:
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)

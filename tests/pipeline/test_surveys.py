@@ -186,7 +186,7 @@ def test_killed_while_fetching_and_while_reading(built, fresh, server):
         while not held.held.wait(0.1):  # until half of the file has been sent
             assert running.poll() is None
         os.killpg(running.pid, signal.SIGKILL)
-    held.resume.set()
+    held.release.set()
     server.faults.clear()
     assert not list(fetched.glob("*")) and not output.exists()
     (space.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)

@@ -21,12 +21,15 @@ from transferz.dataset.sources import galaxiesml as galaxiesml_source
 from transferz.dataset.sources import hsc as hsc_source
 from transferz.photometry.flux import AB_ZEROPOINT_UJY
 from transferz.schemas import BANDS, COSMOS2020, GALAXIESML, HSC, MAGNITUDES, TRUTH
-from transferz.schemas.survey.checks import check
-from transferz.schemas.survey.frames import to_frame
+from transferz.schemas.survey.frames import check, to_frame
 
 
 def native(values):
     return np.asarray(values).astype(values.dtype.newbyteorder("="))
+
+
+def published(tiny, split):
+    return tiny / f"galaxiesml/5x127x127_{split}_with_morphology.csv"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def hsc(tiny):
 
 @pytest.fixture(scope="module")
 def spectra(tiny):
-    parts = [pd.read_csv(tiny / galaxiesml.file_name(s)) for s in galaxiesml.PUBLISHED_ROWS]
+    parts = [pd.read_csv(published(tiny, s)) for s in galaxiesml.PUBLISHED_ROWS]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -235,7 +238,7 @@ def test_galaxiesml_rows_for_each_cut(spectra):
 
 
 def test_published_splits_keep_their_proportions(tiny):
-    rows = [len(pd.read_csv(tiny / galaxiesml.file_name(s))) for s in galaxiesml.PUBLISHED_ROWS]
+    rows = [len(pd.read_csv(published(tiny, s))) for s in galaxiesml.PUBLISHED_ROWS]
     shares = np.array(list(galaxiesml.PUBLISHED_ROWS.values())) / sum(
         galaxiesml.PUBLISHED_ROWS.values()
     )
