@@ -55,6 +55,10 @@ class Fault:
         What the API says the md5 is.
     pause : float
         Seconds to wait between chunks of 16 kB.
+    hold_after : int or None
+        Wait for `release` once so many bytes of a body have been sent.
+    release : threading.Event
+        Set by the test to let a held body go on.
     """
 
     drop_after: int | None = None
@@ -72,6 +76,8 @@ class Fault:
     redirect: str = ""
     md5: str = ""
     pause: float = 0.0
+    hold_after: int | None = None
+    release: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -259,6 +265,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.note.sent += len(data)
                 left = None if left is None else left - len(data)
                 time.sleep(fault.pause)
+                if fault.hold_after is not None and self.note.sent >= fault.hold_after:
+                    fault.release.wait(60)
         if left is not None:
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
