@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,9 @@ from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import Distribution, Prediction
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_file
+from transferz.tables.reading import HDF5
+from transferz.tables.streams import one_clear_error
+from transferz.tables.table import require_package
 
 if TYPE_CHECKING:
     import h5py
@@ -34,9 +36,6 @@ TRUE_REDSHIFTS = (
 )
 POINTS = ("point", "zmode", "z_mode", "zmedian", "z_median", "zmean", "z_mean", "z_phot", "zphot")
 """Names of columns that are looked for, the first that is there; letters' case is ignored."""
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-"""What every HDF5 file begins with."""
 
 EXACT = 2**53
 LARGEST = 2**63
@@ -164,7 +163,7 @@ def write_qp(
         arrays = to_qp(forecasts)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
-    _require_h5py(path)
+    require_package(path, "h5py", "HDF5")
     import h5py
 
     meta = {"pdf_name": np.array(arrays.form.encode()), "pdf_version": np.array(arrays.version)}
@@ -264,26 +263,17 @@ def _is_hdf5(path: Path) -> bool:
     if not path.is_file():
         raise InputError(f"no file at {path}")
     with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) == SIGNATURE
-
-
-def _require_h5py(path: Path) -> None:
-    if find_spec("h5py") is None:
-        raise InputError(f"{path}: HDF5 needs the package 'h5py': pip install h5py")
+        return file.read(len(HDF5)) == HDF5
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open for reading; what goes wrong becomes one clear error."""
-    _require_h5py(path)
+    require_package(path, "h5py", "HDF5")
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError, MemoryError) as error:
-        said = " ".join(str(error).split())
-        raise InputError(f"can't read {path}: {said}; is it whole? Write it again") from None
+    with one_clear_error(path, "HDF5"), h5py.File(path, "r") as file:
+        yield file
 
 
 def _has_form(file: h5py.File) -> bool:

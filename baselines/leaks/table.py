@@ -15,7 +15,7 @@ from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.files import replace_file
 from transferz.tables.reading import read_whole
 from transferz.tables.table import CHUNK_ROWS, TableFile, require_columns
-from transferz.tables.writing import check_place, open_writer
+from transferz.tables.writing import open_writer
 
 OPTIONS = {"object_id": "--id", "group_id": "--group", "ra": "--ra", "dec": "--dec"}
 """What tells objects, and the option that names a table's column of it."""
@@ -76,23 +76,23 @@ def choose_columns(table: TableFile, named: Mapping[str, str | None]) -> dict[st
     by_case = {name.lower(): name for name in reversed(table.names)}
     guessed = {what: by_case.get(what) for what in OPTIONS}
     said = {what: name for what, name in named.items() if name is not None}
-    found = {what: name for what, name in (guessed | said).items() if name}
-    half = [what for what in PLACE if what in found]
+    columns = {what: name for what, name in (guessed | said).items() if name}
+    half = [what for what in PLACE if what in columns]
     if len(half) == 1:
         (other,) = set(PLACE) - set(half)
-        if named.get(half[0]) or len(found) == 1:
+        if named.get(half[0]) or len(columns) == 1:
             raise InputError(
-                f"{table.path} has no column '{other}' to go with '{found[half[0]]}'; name it with "
-                f"{OPTIONS[other]}; it has: {', '.join(table.names)}"
+                f"{table.path} has no column '{other}' to go with '{columns[half[0]]}'; name it "
+                f"with {OPTIONS[other]}; it has: {', '.join(table.names)}"
             )
-        del found[half[0]]
-    if not found:
+        del columns[half[0]]
+    if not columns:
         raise InputError(
             f"{table.path} has no column that tells which objects it holds (object_id, or ra and "
             "dec in degrees); name them with --id, or --ra and --dec; it has: "
             f"{', '.join(table.names)}"
         )
-    return found
+    return columns
 
 
 def write_clean(out: Path, table: TableFile, leaks: Leaks) -> int:
@@ -118,17 +118,6 @@ def write_clean(out: Path, table: TableFile, leaks: Leaks) -> int:
             write(chunk.filter(rows), nothing.empty_table())
             start += len(chunk)
     return int(np.count_nonzero(kept))
-
-
-def require_place(out: Path, table: Path) -> None:
-    """Refuse a place where the other rows can't go, before anything is read.
-
-    Raises
-    ------
-    InputError
-        As `transferz.tables.writing.check_place` does.
-    """
-    check_place(out, table, "--write-clean")
 
 
 def _whole_numbers(table: pa.Table, name: str, path: Path) -> "pd.Series[Any]":

@@ -16,9 +16,8 @@ from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
 from transferz.dataset.verify.report import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
-from transferz.schemas.survey.checks import check
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
-from transferz.schemas.survey.frames import arrow_schema, to_frame
+from transferz.schemas.survey.frames import arrow_schema, check, to_frame
 from transferz.schemas.survey.votable import (
     CONTENT_KEY,
     DATATYPES,

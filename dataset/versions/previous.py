@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from transferz.dataset.pipeline.manifest import columns
-from transferz.dataset.versions.versions import (
+from transferz.dataset.versions.diff import (
     Snapshot,
-    compare,
     compared_columns,
+    diff,
     read_indices,
     read_snapshot,
     require_step,
@@ -51,34 +51,26 @@ def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot 
     """
     if previous is None:
         return None
-    if _is_of_other_kind(previous, mock):
-        _say_not_compared(previous, "one is a mock, the other is not")
-        return None
+    if not Path(previous).expanduser().is_dir():
+        version = parse_reference(previous).version
+        if version is not None and version.mock != mock:
+            return _not_compared(previous, "one is a mock, the other is not")
     try:
-        found = locate(previous)
+        path = locate(previous)
     except Unreachable as reason:
-        _say_not_compared(previous, str(reason))
-        return None
-    if found.resolve().is_relative_to(built.resolve()):
+        return _not_compared(previous, str(reason))
+    if path.resolve().is_relative_to(built.resolve()):
         raise ParameterError(
             f"parameter 'release.previous': {previous} lies in {built}, which this build replaces; "
             "name a copy elsewhere"
         )
-    return read_snapshot(found)
+    return read_snapshot(path)
 
 
-def _say_not_compared(previous: str, reason: str) -> None:
+def _not_compared(previous: str, reason: str) -> None:
     sys.stderr.write(
         f"not compared with {previous}: {reason}; `transferz publish` compares again\n"
     )
-
-
-def _is_of_other_kind(previous: str, mock: bool) -> bool:
-    """Whether a release on the Hub is a mock's where the new one is none, or the other way."""
-    if Path(previous).expanduser().is_dir():
-        return False
-    version = parse_reference(previous).version
-    return version is not None and version.mock != mock
 
 
 def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock: bool) -> None:
@@ -104,6 +96,6 @@ def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock
         return
     number = replace(Version.parse(version), mock=mock)
     new = Snapshot(configs, number, compared_columns(columns()), read_indices(configs))
-    changes = compare(old, new)
+    changes = diff(old, new)
     require_step(old, new, changes)
     sys.stderr.write(f"follows {old.version}: {changes}\n")

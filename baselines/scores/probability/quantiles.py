@@ -78,11 +78,11 @@ class Quantiles(Form):
         """Return some of the galaxies."""
         return unchecked(type(self), levels=self.levels, values=self.values[rows])
 
-    def _at(
+    def _by_block(
         self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
     ) -> Array:
         if not self._few:
-            return super()._at(redshift, width, compute)
+            return super()._by_block(redshift, width, compute)
         per_row(redshift, len(self))  # its shape is checked all the same
         return np.full(len(self), np.nan)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import h5py
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -63,12 +64,16 @@ def write(frame, path):
         frame.to_csv(path, index=False, sep=" ")
     elif path.suffix == ".parquet":
         frame.to_parquet(path)
+    elif path.suffix == ".hdf5":
+        with h5py.File(path, "w") as file:
+            for name in frame.columns:
+                file[name] = frame[name].to_numpy()
     else:
         Table.from_pandas(frame).write(path)
     return path
 
 
-@pytest.mark.parametrize("name", ["f.csv", "f.txt", "f.parquet", "f.fits"])
+@pytest.mark.parametrize("name", ["f.csv", "f.txt", "f.parquet", "f.fits", "f.hdf5"])
 @pytest.mark.parametrize("by", ["id", "truth"])
 def test_every_format_gives_the_metrics(frame, tmp_path, capsys, name, by):
     columns = ["object_id", "z_pred"] if by == "id" else ["redshift", "z_pred", "i_cmodel_mag"]
