@@ -26,7 +26,7 @@ FAR = 0.5
 
 
 @dataclass(slots=True)
-class Tally:
+class RowCounts:
     """Counts of a table's rows.
 
     Attributes
@@ -176,7 +176,7 @@ def predict_table(
     drop_missing: bool,
     rows: int,
     progress: Callable[[int], None] | None = None,
-) -> Tally:
+) -> RowCounts:
     """Write a table with forecasts beside its columns, and count its rows.
 
     Parameters
@@ -200,7 +200,7 @@ def predict_table(
         Where magnitudes are missing and `drop_missing` is false, no row is left, or something
         can't be read or written. Nothing is written then.
     """
-    tally = Tally()
+    tally = RowCounts()
     bands = forecaster.bands
     with (
         replace_file(out) as beside,
