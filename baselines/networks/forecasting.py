@@ -164,8 +164,9 @@ class Forecaster:
 def trained_on_mock(provenance: Mapping[str, Any]) -> bool:
     """Say whether a model, or the one that it started from, was trained on a mock."""
     source, start = provenance.get("source") or {}, provenance.get("start")
-    mock = bool((source.get("release") or {}).get("mock"))
-    return mock or (bool(start) and trained_on_mock(start))
+    if (source.get("release") or {}).get("mock"):
+        return True
+    return trained_on_mock(start) if start else False
 
 
 def predict_table(
