@@ -141,10 +141,12 @@ class FitsTable(TableFile):
         for start in range(0, total, rows):
             size = min(rows, total - start)
             kept = {name: _empty(field, size) for name, field in fields.items()}
+            if RAW in columns or not start:
+                buffer = bytearray(min(step, size) * width)
             for first in range(0, size, step):
-                buffer = bytearray(min(step, size - first) * width)
-                hdu.read(memoryview(buffer))
-                block = np.frombuffer(buffer, layout)
+                filled = memoryview(buffer)[: min(step, size - first) * width]
+                hdu.read(filled)
+                block = np.frombuffer(filled, layout)
                 for name, values in kept.items():
                     values[first : first + len(block)] = block[name]
             arrays = [

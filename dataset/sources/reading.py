@@ -12,7 +12,7 @@ from transferz.dataset.sources.values import declared_values
 from transferz.schemas import InputError, Table
 from transferz.tables.reading import open_table
 
-CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
+CHUNK_ROWS = 1 << 16  # bounds the memory that reading takes
 
 FITS = (".fits", ".fit", ".fits.gz", ".fit.gz")
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
