@@ -275,7 +275,7 @@ class _Feed:
                 start += more
                 continue
             is_comment = line.lstrip().startswith(b"#")
-            if line.strip() and not is_comment and not left:
+            if line.strip() and not left and (table.skipped or not is_comment):
                 break
             left -= bool(line.strip()) and not is_comment
             start = rest
