@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transferz.baselines.benchmark.benchmarking import SEEDS
-from transferz.baselines.benchmark.experiment import FRACTIONS
-from transferz.baselines.benchmark.training_file import TRAINING_SETS
+from transferz.baselines.benchmark.own_tables import FRACTIONS
+from transferz.baselines.benchmark.tables import TRAINING_SETS
 from transferz.cli.argument_types import column_names, positive
 from transferz.cli.train_arguments import fractions
 from transferz.schemas.benchmark.entries import method_key

@@ -6,15 +6,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from transferz.baselines.benchmark.benchmarking import benchmark
-from transferz.baselines.benchmark.experiment import FRACTIONS
 from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
-from transferz.baselines.benchmark.output_folder import check_folder
-from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
+from transferz.baselines.benchmark.outcome import check_folder
+from transferz.baselines.benchmark.own_tables import FRACTIONS, OwnTable, from_own_tables
 from transferz.baselines.benchmark.printing import outcome_text
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.cli.benchmark_arguments import parse_arguments
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import ENTRY_FILE, FORECASTS_FILE
 from transferz.schemas.errors import TransferZError
 
 
@@ -42,7 +40,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     if args.list:
         return _list()
     if args.out:
-        check_folder(args.out, (ENTRY_FILE, FORECASTS_FILE), "run", replace=args.replace)
+        check_folder(args.out, replace=args.replace)
     method = load_method(args.method)
     outcome = benchmark(
         method,
@@ -56,7 +54,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     sys.stdout.write(outcome_text(outcome.entry))
     if args.out:
         outcome.write(args.out)
-        sys.stdout.write(f"{args.out}: {ENTRY_FILE}, {FORECASTS_FILE}\n")
+        sys.stdout.write(f"{args.out}: {', '.join(outcome.files)}\n")
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from transferz.baselines.benchmark.experiment import FRACTIONS
+from transferz.baselines.benchmark.own_tables import FRACTIONS
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.hardware import default_threads
 from transferz.cli.argument_types import column_names, positive
@@ -148,7 +148,10 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         help="let a GPU round the factors of matrix products to TF32 (default: full float32)",
     )
     group.add_argument(
-        "--out", type=Path, metavar="DIR", help="write weights and results.json to a directory"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write model.safetensors, entry.yaml and forecasts.parquet to a directory",
     )
     group.add_argument(
         "--replace", action="store_true", help="replace an older model in --out when done"

@@ -1,34 +1,39 @@
-"""``transferz train``: train a baseline with several seeds at once and say how good it is.
+"""``transferz train``: train a network of the paper's with several seeds at once, and score it.
 
-Runs on a bare training machine too, with numpy, pyarrow and torch alone:
+It is ``transferz benchmark`` with the networks' own options. Runs on a training machine too, with
+numpy, pandas, pyarrow, pydantic, PyYAML and torch alone:
 ``python -m transferz.cli.train_command nn_base --release DIR``.
 """
 
 import shlex
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from transferz.baselines.benchmark.experiment import (
+from transferz.baselines.benchmark.loading import Method, MethodError
+from transferz.baselines.benchmark.outcome import check_folder, make_outcome
+from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
-    Columns,
-    Experiment,
+    OwnTable,
     add_test_table,
-    from_release,
-    from_table,
+    from_own_tables,
 )
+from transferz.baselines.benchmark.printing import outcome_text, samples_text
 from transferz.baselines.benchmark.run_command import run_command
+from transferz.baselines.benchmark.running import Ran, run_method
+from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.methods.paper import METHODS
 from transferz.cli.train_arguments import parse_arguments
-from transferz.releases import find_release
-from transferz.schemas.errors import ParameterError
+from transferz.manifest import read_manifest
+from transferz.releases import Release, find_release
+from transferz.schemas.benchmark.entries import TableFacts
+from transferz.schemas.errors import ParameterError, TransferZError
+from transferz.tables.files import replace_directory
 
 if TYPE_CHECKING:
-    from transferz.baselines.networks.ensemble import Ensemble
     from transferz.baselines.networks.schedule import Schedule
+    from transferz.baselines.networks.weights import Model
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -52,189 +57,160 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         Where the input is not what it should be.
     """
     args = parse_arguments(argv, prog)
-    experiment = _experiment(args)
-
-    from transferz.baselines.networks.output import check_output, write_model
-    from transferz.baselines.scores.truth import (
-        truth as scores,  # takes torch, seconds: the arguments are fine by now
-    )
-
     if args.out:
-        check_output(args.out, replace=args.replace)
-    started = time.monotonic()
-    ensemble, provenance = _train(args, experiment)
-    duration = time.monotonic() - started
-    scored = scores.score_samples(ensemble.predict, experiment.samples)
-    sys.stdout.write(f"{_headline(args, experiment)}\n{scores.format_scores(scored)}\n")
+        check_folder(args.out, replace=args.replace)
+    release = None if args.table else find_release(args.release)
+    if release:
+        release.announce()
+    method, start = _method(args)
+    task = _task(args, method, release, start)
+    if start:
+        _require_bands(args, task, start)
+    ran = _run(method, task, args.seeds)
+    sys.stdout.write(f"{_headline(args, task)}\n{samples_text(_samples(task, ran))}\n")
+    if not task.tests:  # nothing that an entry could be about
+        kept = method.keep(ran.fitted, task.columns, task.source)
+        if args.out and kept:
+            with replace_directory(args.out) as beside:
+                kept.write(beside)
+        return 0
+    command = shlex.join(["transferz", "train", *(sys.argv[1:] if argv is None else argv)])
+    outcome = make_outcome(method, task, ran, command)
+    sys.stdout.write(f"\n{outcome_text(outcome.entry)}")
     if args.out:
-        record = provenance | _record(args, experiment, ensemble, duration, argv)
-        write_model(args.out, ensemble, experiment.bands, provenance, record | {"scores": scored})
+        outcome.write(args.out)
     return 0
 
 
-def _experiment(args: Namespace) -> Experiment:
-    if args.table:
-        columns = Columns(args.bands, args.redshift, args.id, args.columns)
-        shares = args.fractions or FRACTIONS
-        experiment = from_table(args.table, columns, shares, drop_missing=args.drop_missing)
-    else:
-        release = find_release(args.release)
-        release.announce()
-        experiment = from_release(release, args.method)
-    if args.test_table:
-        tested = Columns(args.test_bands or args.bands, args.test_redshift or args.redshift)
-        experiment = add_test_table(
-            experiment, args.test_table, tested, drop_missing=args.drop_missing
-        )
-    return experiment
-
-
-def _train(args: Namespace, experiment: Experiment) -> "tuple[Ensemble, dict[str, Any]]":
-    """The trained networks, and what they were made of: the same for the same networks."""
-    import torch
-
+def _method(args: Namespace) -> "tuple[Method, Model | None]":
+    """The method with its options, and the model that it starts from."""
+    from transferz.baselines.methods.networks import PHOTOMETRY  # takes seconds: torch
     from transferz.baselines.networks.hardware import find_device
+    from transferz.baselines.networks.progress import progress_line
+    from transferz.baselines.networks.weights import load_ensemble
 
-    torch.set_num_threads(args.threads)
-    torch.set_float32_matmul_precision("high" if args.tf32 else "highest")
-    device, schedule = find_device(args.device), _schedule(args)
-    start, origin = _start(args, experiment, device)
-    ensemble = _fit(args, experiment, args.method, schedule, device, start)
-    return ensemble, {
-        "method": args.method,
-        "source": _without_version(experiment.source),
-        "schedule": asdict(schedule),
-        "start": origin,
+    find_device(args.device)
+    options: dict[str, Any] = {
+        "schedule": _schedule(args),
+        "device": args.device,
+        "threads": args.threads,
         "tf32": args.tf32,
+        "show": lambda title: progress_line(title, quiet=args.quiet),
     }
-
-
-def _without_version(source: dict[str, Any]) -> dict[str, Any]:
-    """What a release holds decides what is learned from it, and not what it is called."""
-    if "release" not in source:
-        return source
-    facts = {name: value for name, value in source["release"].items() if name != "version"}
-    return source | {"release": facts}
-
-
-def _fit(
-    args: Namespace,
-    experiment: Experiment,
-    method: str,
-    schedule: "Schedule",
-    device: Any,
-    start: "Ensemble | None" = None,
-) -> "Ensemble":
-    from transferz.baselines.networks.progress import clear_line, progress_line
-    from transferz.baselines.networks.training import train
-
-    ensemble = train(
-        experiment.samples["train"],
-        experiment.samples["validation"],
-        seeds=range(args.seeds),
-        schedule=schedule,
-        start=start,
-        device=device,
-        progress=progress_line(METHODS[method].title, quiet=args.quiet),
-    )
-    if not args.quiet:
-        clear_line()
-    return ensemble
-
-
-def _start(
-    args: Namespace, experiment: Experiment, device: Any
-) -> "tuple[Ensemble | None, dict[str, Any] | None]":
-    """The networks that are fine-tuned, and what they are: read, or trained here first."""
-    method = METHODS[args.method].start
-    if not method:
-        return None, None
-    if args.start:
-        return _read_start(args, experiment, method)
-    from transferz.baselines.networks.schedule import Schedule
-
-    sys.stderr.write(f"no --start: {METHODS[method].title} is trained first, with as many seeds\n")
-    first = from_release(find_release(args.release), method)
-    schedule = Schedule(**_given(args))
-    return _fit(args, first, method, schedule, device), {
-        "method": method,
-        "config": first.source["config"],
-        "schedule": asdict(schedule),
-    }
-
-
-def _read_start(
-    args: Namespace, experiment: Experiment, method: str
-) -> "tuple[Ensemble, dict[str, Any]]":
-    from transferz.baselines.networks.weights import load_ensemble, require_order
-
-    model = load_ensemble(args.start)
-    found = model.provenance.get("method")
-    if found != method:
-        raise ParameterError(
-            f"--start {args.start} is '{found}'; {args.method} fine-tunes '{method}': train that "
-            "with --out, and name its directory"
-        )
-    if len(model.bands) != len(experiment.bands):
-        raise ParameterError(
-            f"--start {args.start} takes {len(model.bands)} bands ({', '.join(model.bands)}), "
-            f"found {len(experiment.bands)} ({', '.join(experiment.bands)}); give as many"
-        )
-    require_order(experiment.bands, model.bands, "--bands")
-    return model.ensemble, model.provenance
-
-
-def _given(args: Namespace) -> dict[str, Any]:
-    given = {"batch_size": args.batch_size, "max_epochs": args.epochs, "patience": args.patience}
-    return {name: value for name, value in given.items() if value is not None}
+    start = load_ensemble(args.start) if args.start else None
+    if first := METHODS[args.method].start:
+        options["start"] = start
+        if not start:
+            sys.stderr.write(
+                f"no --start: {METHODS[first].title} is trained first, with as many seeds\n"
+            )
+    return Method(PHOTOMETRY[args.method], args.method, options), start
 
 
 def _schedule(args: Namespace) -> "Schedule":
     from transferz.baselines.networks.schedule import PAPER, Schedule
 
+    given = {"batch_size": args.batch_size, "max_epochs": args.epochs, "patience": args.patience}
     method = METHODS[args.method]
-    rate = args.learning_rate or method.learning_rate or PAPER.learning_rate
-    frozen = method.frozen if args.frozen is None else args.frozen
-    return Schedule(**_given(args), learning_rate=rate, frozen=frozen)
+    return Schedule(
+        learning_rate=args.learning_rate or method.learning_rate or PAPER.learning_rate,
+        frozen=method.frozen if args.frozen is None else args.frozen,
+        **{name: value for name, value in given.items() if value is not None},
+    )
 
 
-def _headline(args: Namespace, experiment: Experiment) -> str:
-    counts = ", ".join(f"{len(sample)} {name}" for name, sample in experiment.samples.items())
-    origins = [
-        f"{table['file']}: {table['dropped']} rows without all of "
-        f"{', '.join(table['bands'])} and {table['redshift']} dropped"
-        for table in (experiment.source.get(name) for name in ("table", "test_table"))
-        if table and table["dropped"]
-    ]
-    return "\n".join([f"{args.method}, {args.seeds} seed(s); galaxies: {counts}", *origins])
+def _task(args: Namespace, method: Method, release: Release | None, start: "Model | None") -> Task:
+    further = None
+    if args.test_table:
+        bands, redshift = args.test_bands or args.bands, args.test_redshift or args.redshift
+        further = OwnTable(args.test_table, bands, redshift)
+    if release is None:
+        table = OwnTable(
+            args.table, args.bands, args.redshift, identifier=args.id, names=args.columns
+        )
+        shares = args.fractions or FRACTIONS
+        return from_own_tables(
+            table, further, shares, drop_missing=args.drop_missing, require_test=False
+        )
+    training = method.train
+    if start and not _is_of(start, release):
+        training = METHODS[args.method].config  # what it learned from is no part of this release
+    task = from_release(release, training, require_test=False)
+    if further:
+        task = add_test_table(task, further, drop_missing=args.drop_missing)
+    return task
 
 
-def _record(
-    args: Namespace,
-    experiment: Experiment,
-    ensemble: "Ensemble",
-    duration: float,
-    argv: Sequence[str] | None,
-) -> dict[str, Any]:
-    """What else there is to say of a run, as JSON: it differs between machines and days."""
-    import numpy as np
-    import torch
+def _is_of(model: "Model", release: Release) -> bool:
+    """Whether a model learned from a release's galaxies as they are now."""
+    held = read_manifest(release.path).get("content", {})
+    learned = model.provenance.get("source", {}).get("release", {}).get("content", {})
+    return bool(learned) and all(
+        held.get(config, {}).get(split, {}).get("content") == digest
+        for config, splits in learned.items()
+        for split, digest in splits.items()
+    )
 
-    from transferz.baselines.networks.hardware import describe_hardware
 
-    device = str(ensemble.networks.weights[0].device)
-    return {
-        "source": experiment.source,
-        "bands": list(experiment.bands),
-        "galaxies": {name: len(sample) for name, sample in experiment.samples.items()},
-        "device": device,
-        "hardware": describe_hardware(device),
-        "threads": args.threads,
-        "packages": {"numpy": np.__version__, "torch": str(torch.__version__)},
-        "command": shlex.join(["transferz", "train", *(sys.argv[1:] if argv is None else argv)]),
-        "training": [asdict(fit) for fit in ensemble.fits],
-        "duration_s": round(duration, 1),
+def _require_bands(args: Namespace, task: Task, start: "Model") -> None:
+    """Refuse a start that is another method's, has other bands, or too few seeds."""
+    from transferz.baselines.networks.weights import require_order
+
+    method, found = METHODS[args.method].start, start.provenance.get("method")
+    if found != method:
+        raise ParameterError(
+            f"--start {args.start} is '{found}'; {args.method} fine-tunes '{method}': train that "
+            "with --out, and name its directory"
+        )
+    if len(start.bands) != len(task.columns):
+        raise ParameterError(
+            f"--start {args.start} takes {len(start.bands)} bands ({', '.join(start.bands)}), "
+            f"found {len(task.columns)} ({', '.join(task.columns)}); give as many"
+        )
+    require_order(task.columns, start.bands, "--bands")
+
+
+def _run(method: Method, task: Task, seeds: int) -> Ran:
+    """Train and forecast; what the networks' code says of the arguments needs no more words."""
+    from transferz.baselines.networks.progress import clear_line
+
+    try:
+        return run_method(method, task, range(seeds))
+    except MethodError as error:
+        if isinstance(error.__cause__, TransferZError):
+            raise error.__cause__ from None
+        raise
+    finally:
+        clear_line()
+
+
+def _samples(task: Task, ran: Ran) -> dict[str, Any]:
+    """What is forecast of all that was learned from and tested on, and what is true."""
+    ensemble, bands = ran.fitted[0].whole, list(task.bands)
+    learned = {"train": task.training, "validation": task.validation}
+    samples = {
+        name: (
+            ensemble.predict(table[bands].to_numpy("float64")),
+            table["redshift"].to_numpy("float64"),
+        )
+        for name, table in learned.items()
     }
+    tested = ran.forecasts.items()
+    return samples | {name: (one.point, one.redshift.astype("float64")) for name, one in tested}
+
+
+def _headline(args: Namespace, task: Task) -> str:
+    sizes = {"train": len(task.training), "validation": len(task.validation)}
+    sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
+    counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
+    tables: list[TableFacts | None] = [getattr(task.data, "table", None), task.data.test_table]
+    dropped = [
+        f"{table.file}: {table.dropped} rows without all of {', '.join(table.bands)} and "
+        f"{table.redshift} dropped"
+        for table in tables
+        if table and table.dropped
+    ]
+    return "\n".join([f"{args.method}, {args.seeds} seed(s); galaxies: {counts}", *dropped])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from transferz.dataset.pipeline.release_params import ReleaseParams
 from transferz.dataset.pipeline.stage import Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table
 from transferz.schemas import RELEASE
-from transferz.schemas.benchmark.results import REMEDY
+from transferz.schemas.benchmark.entries import REMEDY
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,

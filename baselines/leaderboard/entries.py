@@ -7,8 +7,7 @@ from pathlib import Path
 
 from transferz.manifest import SURVEYS, read_manifest
 from transferz.releases import Release, find_release, seek_release
-from transferz.schemas.benchmark.entries import ENTRY_FILE, Entry, read_entry
-from transferz.schemas.benchmark.results import Data
+from transferz.schemas.benchmark.entries import ENTRY_FILE, Data, Entry, read_entry
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
 from transferz.schemas.survey.versions import Version
 

@@ -9,7 +9,7 @@ from transferz.baselines.leaderboard.figures import requirement
 from transferz.baselines.leaderboard.geometry import Scale, limits, path
 from transferz.baselines.leaderboard.words import PER_CENT, metric_title
 from transferz.schemas.benchmark.entries import EntryBin
-from transferz.schemas.benchmark.score_text import minus
+from transferz.schemas.benchmark.scores import minus
 
 BINNED = ("bias", "scatter", "outlier_rate")
 BINNING = "true_redshift"

@@ -9,9 +9,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from transferz.baselines.leaderboard.comparison import holm
-from transferz.schemas.benchmark.entries import EntryMetric, Hexadecimal, TestedSet
+from transferz.schemas.benchmark.entries import EntryMetric, Hexadecimal, MethodName, TestedSet
 from transferz.schemas.benchmark.records import Record, read_record
-from transferz.schemas.benchmark.results import MethodName
 from transferz.schemas.benchmark.scores import Count, Range
 
 COMPARISONS_FILE = "comparisons.json"

@@ -29,7 +29,7 @@ FINISHED_SHARE = 1 / 8
 
 
 class Galaxies(Protocol):
-    """What training needs of a sample; `transferz.baselines.benchmark.samples.Sample` is one."""
+    """What training needs of a sample; `transferz.baselines.benchmark.own_tables.Sample` is one."""
 
     @property
     def magnitudes(self) -> Floats:

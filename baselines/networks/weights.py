@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.ensemble import Ensemble, Fit
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
 from transferz.baselines.networks.scaling import Scaler
@@ -14,10 +15,6 @@ from transferz.schemas.errors import InputError, ParameterError
 FORMAT = "transferz photometry networks 1"
 NOTES = "transferz"
 """The one entry of the file's metadata: several would come in another order each time."""
-
-MODEL_FILE = "model.safetensors"
-RECORD_FILE = "results.json"
-"""Beside the weights: how they were made, and their scores."""
 
 _DAMAGED = (KeyError, TypeError, ValueError, RuntimeError)  # what odd contents raise
 
@@ -55,21 +52,17 @@ def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None
         )
 
 
-def save_ensemble(
-    path: Path, ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]
-) -> None:
-    """Write a model with all that a forecast needs.
+def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]) -> bytes:
+    """Return the safetensors file of a model, with all that a forecast needs.
 
     Parameters
     ----------
-    path : Path
-        File to write, ``.safetensors``.
     ensemble : Ensemble
-        What to write.
+        The networks.
     bands : sequence of str
-        What its inputs are, in order.
+        What their inputs are, in order.
     provenance : dict
-        How it was made, as JSON.
+        How they were made, as JSON.
     """
     import torch
     from safetensors.torch import save
@@ -86,7 +79,14 @@ def save_ensemble(
         "fits": [asdict(fit) for fit in ensemble.fits],
         "provenance": provenance,
     }
-    path.write_bytes(save(tensors, metadata={NOTES: json.dumps(notes)}))
+    return save(tensors, metadata={NOTES: json.dumps(notes)})
+
+
+def save_ensemble(
+    path: Path, ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]
+) -> None:
+    """Write a model to a file, ``.safetensors``; takes what `ensemble_bytes` does."""
+    path.write_bytes(ensemble_bytes(ensemble, bands, provenance))
 
 
 def load_ensemble(path: Path) -> Model:

@@ -9,8 +9,7 @@ import numpy.typing as npt
 from transferz.baselines.paper.figures_style import WIDTH
 from transferz.baselines.paper.report_input import Evaluation, over_seeds
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT
-from transferz.schemas.benchmark.score_text import SETS, number_text
-from transferz.schemas.benchmark.scores import Config, Metric
+from transferz.schemas.benchmark.scores import SETS, Config, Metric, number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,7 @@ from transferz.baselines.paper.figures_style import GREY, LOOKS, WIDTH
 from transferz.baselines.paper.report_input import Evaluation
 from transferz.baselines.scores.binning import REDSHIFT_EDGES
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.score_text import SETS, minus
-from transferz.schemas.benchmark.scores import Bin, Binning, Config, Metric
+from transferz.schemas.benchmark.scores import SETS, Bin, Binning, Config, Metric, minus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from transferz.baselines.paper.figures_style import GREY, WIDTH
 from transferz.baselines.paper.report_input import SPREAD, Evaluation, over_seeds
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.score_text import PERCENT, SETS
-from transferz.schemas.benchmark.scores import TESTED, Config, Metric
+from transferz.schemas.benchmark.scores import PERCENT, SETS, TESTED, Config, Metric
 from transferz.tables.pictures import COLOURS
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from transferz.baselines.scores.metrics import (
     rmse,
 )
 from transferz.baselines.scores.residuals import Array
-from transferz.schemas.benchmark.score_text import NONE, SETS
-from transferz.schemas.benchmark.scores import Config, Metric
+from transferz.schemas.benchmark.scores import NONE, SETS, Config, Metric
 
 REFERENCE, SHOWN = "nn_base", "nn_tl"
 Mask = npt.NDArray[np.bool_]

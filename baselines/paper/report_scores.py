@@ -7,15 +7,19 @@ from transferz.baselines.paper.report_input import SPREAD, Evaluation, over_seed
 from transferz.baselines.paper.tables_text import TextTable
 from transferz.baselines.scores.metrics import CATASTROPHIC_LIMIT, MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.score_text import NONE, SETS, TITLES, number_text, summary_text
 from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
+    NONE,
+    SETS,
+    TITLES,
     Config,
     Metric,
     Range,
     RangeScores,
     Requirement,
     Verdict,
+    number_text,
+    summary_text,
 )
 
 RANGES: MappingProxyType[Range, str] = MappingProxyType(

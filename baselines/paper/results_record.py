@@ -12,8 +12,8 @@ from transferz.baselines.paper.evaluate import SCORES_FILE, SPLIT, TESTED
 from transferz.baselines.paper.report_input import EVALUATED
 from transferz.manifest import read_manifest
 from transferz.releases import Release
+from transferz.schemas.benchmark.entries import Result, Span, Training
 from transferz.schemas.benchmark.records import parse_record
-from transferz.schemas.benchmark.results import Result, Span, Training
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import RELEASE_NAME, json_text
 from transferz.tables.files import read_json

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from transferz.baselines.benchmark.own_tables import Sample, read_split
 from transferz.baselines.benchmark.run_command import run_command
-from transferz.baselines.benchmark.samples import Sample, read_split
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.ensemble import Ensemble
 from transferz.baselines.networks.hardware import default_threads, find_device

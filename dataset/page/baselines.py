@@ -7,9 +7,8 @@ from typing import Any
 from transferz.dataset.page.spread import MAD_TO_SIGMA, OUTLIER
 from transferz.dataset.page.words import table
 from transferz.schemas import InputError
-from transferz.schemas.benchmark.results import REMEDY, Result, read_results
-from transferz.schemas.benchmark.score_text import SETS, TITLES, number_text
-from transferz.schemas.benchmark.scores import TESTED, SetScores
+from transferz.schemas.benchmark.entries import REMEDY, Result, read_results
+from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, SetScores, number_text
 
 FIGURES = {name: f"figures/{name}.png" for name in ("forecasts", "scores")}
 """Those of the results that the card shows, and where it shows them from."""

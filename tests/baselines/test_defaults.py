@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from transferz.baselines.benchmark.experiment import FRACTIONS, SALT
+from transferz.baselines.benchmark.own_tables import FRACTIONS, SALT
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.schedule import PAPER
 from transferz.cli.train_arguments import parse_arguments

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.benchmark.experiment import (
+from transferz.baselines.benchmark.own_tables import (
     Columns,
     add_test_table,
     from_release,
     from_table,
+    read_sample,
 )
-from transferz.baselines.benchmark.samples import read_sample
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks import output
 from transferz.baselines.networks.weights import load_ensemble

@@ -11,8 +11,7 @@ from transferz.baselines.paper.results_record import record_text
 from transferz.baselines.scores.metrics import METRICS
 from transferz.releases import find_release
 from transferz.schemas import CONFIGS, SPLITS, InputError
-from transferz.schemas.benchmark.records import parse_record, read_record
-from transferz.schemas.benchmark.results import (
+from transferz.schemas.benchmark.entries import (
     ORDER,
     Result,
     Span,
@@ -21,8 +20,8 @@ from transferz.schemas.benchmark.results import (
     read_result,
     read_results,
 )
-from transferz.schemas.benchmark.score_text import PERCENT, TITLES, number_text
-from transferz.schemas.benchmark.scores import Config, Metric, Scores
+from transferz.schemas.benchmark.records import parse_record, read_record
+from transferz.schemas.benchmark.scores import PERCENT, TITLES, Config, Metric, Scores, number_text
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from transferz.baselines.benchmark import Prediction, magnitudes
 from transferz.baselines.benchmark.benchmarking import benchmark
-from transferz.baselines.benchmark.errors import MethodError
 from transferz.baselines.benchmark.forecasts import read_forecasts
+from transferz.baselines.benchmark.loading import MethodError
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.scores.metrics import score
 from transferz.schemas import ERRORS, MAGNITUDES, InputError, ParameterError

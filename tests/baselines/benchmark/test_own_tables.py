@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from transferz.baselines.benchmark.benchmarking import benchmark
-from transferz.baselines.benchmark.experiment import Columns, from_table
-from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
+from transferz.baselines.benchmark.own_tables import Columns, OwnTable, from_own_tables, from_table
 from transferz.schemas import InputError, ParameterError
 
 BANDS, ERRORS = ("g", "r", "i"), ("gerr", "rerr", "ierr")

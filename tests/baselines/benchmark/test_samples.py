@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from transferz.baselines.benchmark.samples import Sample, read_sample, read_split
+from transferz.baselines.benchmark.own_tables import Sample, read_sample, read_split
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES, InputError, ReleaseError
 

@@ -13,7 +13,7 @@ from transferz.baselines.paper.results import main, write_results
 from transferz.baselines.paper.results_record import rounded
 from transferz.releases import find_release
 from transferz.schemas import InputError
-from transferz.schemas.benchmark.results import read_result, read_results
+from transferz.schemas.benchmark.entries import read_result, read_results
 
 
 @pytest.fixture(scope="module")
