@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transferz.dataset.ingest import ingest
-from transferz.dataset.mock.build import write_mock
-from transferz.dataset.mock.params import MockParams
+from transferz.dataset.mock.build import MockParams, write_mock
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.pipeline.stage import TABLE, Layout
 from transferz.schemas import COSMOS2020

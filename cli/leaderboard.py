@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from transferz.cli.options import add_release_option
+
 if TYPE_CHECKING:
     from transferz.baselines.leaderboard.board import Board
 
@@ -66,7 +68,7 @@ def _show_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_folder(parser, "a folder of entries or of runs (default: the project's own)")
-    _add_release(parser)
+    add_release_option(parser)
     parser.add_argument(
         "--config", metavar="NAME", help="test set (default: galaxiesml, or what is)"
     )
@@ -95,7 +97,7 @@ def _add(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="transferz leaderboard add", description=ADD)
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="what transferz benchmark wrote")
     _add_folder(parser, "the folder with a folder of entries per survey (default: the project's)")
-    _add_release(parser)
+    add_release_option(parser)
     parser.add_argument("--url", metavar="URL", help="where the forecasts can be had: https://...")
     parser.add_argument("--replace", action="store_true", help="replace an older entry of its key")
     arguments = parser.parse_args(argv)
@@ -124,7 +126,7 @@ def _compare(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from transferz.baselines.leaderboard.comparing import write_comparisons
+    from transferz.baselines.leaderboard.comparisons import write_comparisons
 
     path, found = write_comparisons(arguments.runs, arguments.out)
     sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.families_text}\n")
@@ -133,9 +135,3 @@ def _compare(argv: Sequence[str]) -> int:
 
 def _add_folder(parser: argparse.ArgumentParser, said: str) -> None:
     parser.add_argument("--entries", type=Path, metavar="DIR", help=said)
-
-
-def _add_release(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--release", type=Path, metavar="DIR", help="a release directory (default: the one found)"
-    )

@@ -1,10 +1,153 @@
-"""The command that looks for test galaxies in a training table."""
+"""``transferz check-leak``: whether a training table holds objects that methods are tested on."""
 
+import argparse
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transferz.baselines.leaks.leaks import SHOWN, first_ids, read_objects
+from transferz.baselines.leaks.table import (
+    OPTIONS,
+    Checked,
+    check_table,
+    require_place,
+    write_clean,
+)
+from transferz.cli.options import add_columns_option, add_release_option, column_names
+from transferz.releases import find_release
+from transferz.schemas.survey.files import json_text
+from transferz.tables.reading import open_table
+
+DESCRIPTION = """\
+Look through a table that a method is to learn from for a release's test galaxies: by id, by group,
+and by position within the release's match radius. The exit status is 1 where there are any.
+"""
+
+LEAKING = 1
 
 
 def check_leak(argv: Sequence[str]) -> int:
-    """Look for test galaxies in a table."""
-    from transferz.cli.leak_command import main
+    """Look for test galaxies in a table.
 
-    return main(argv, prog="transferz check-leak")
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments after the command's name.
+
+    Returns
+    -------
+    int
+        0, or 1 where the table holds test objects.
+
+    Raises
+    ------
+    TransferZError
+        Where the input is not what it should be; nothing is written then.
+    """
+    args = _parser().parse_args(argv)
+    if args.write_clean:
+        require_place(args.write_clean, args.table)
+    table = open_table(args.table, args.columns)
+    held = read_objects(find_release(args.release), splits=args.splits)
+    checked = check_table(table, {what: getattr(args, what) for what in OPTIONS}, held)
+    facts = describe(args.table, checked)
+    if args.write_clean:
+        rows = write_clean(args.write_clean, table, checked.leaks)
+        facts["clean"] = {"file": str(args.write_clean), "rows": rows}
+    sys.stdout.write(json_text(facts) if args.json else report(facts, checked))
+    return LEAKING if checked.leaks else 0
+
+
+def describe(path: Path, checked: Checked) -> dict[str, Any]:
+    """Say in plain data what was checked, and found."""
+    leaks, held = checked.leaks, checked.leaks.held
+    return {
+        "table": str(path),
+        "rows": len(leaks.rows),
+        "columns": checked.columns,
+        "release": {
+            "version": held.release.version,
+            "survey": held.release.survey,
+            "mock": held.release.mock,
+        },
+        "splits": list(held.splits),
+        "configs": list(held.configs),
+        "test_objects": len(held),
+        "radius_arcsec": held.radius_arcsec,
+        "leaking": bool(leaks),
+        "leaking_rows": int(np.count_nonzero(leaks.rows)),
+        "leaking_objects": len(leaks.objects),
+        "rows_by_way": leaks.counts,
+        "first_objects": leaks.objects[:SHOWN].tolist(),
+        "unchecked": list(leaks.unchecked),
+        "clean": None,
+    }
+
+
+def report(facts: dict[str, Any], checked: Checked) -> str:
+    """Lay out what `describe` says."""
+    held, columns = checked.leaks.held, checked.columns
+    told = {
+        "id": columns.get("object_id"),
+        "group": columns.get("group_id"),
+        "position": f'{columns.get("ra")}, {columns.get("dec")}: within {held.radius_arcsec:g}"',
+    }
+    lines = [
+        f"{facts['table']}: {facts['rows']:,} rows",
+        f"looked for {len(held):,} {held}, of {', '.join(held.configs)}",
+        *(f"  {way:<8}  {n:>9,} rows  ({told[way]})" for way, n in facts["rows_by_way"].items()),
+        *(f"  not checked {note}" for note in facts["unchecked"]),
+        _verdict(facts, checked),
+    ]
+    if clean := facts["clean"]:
+        lines.append(f"{clean['file']}: the other {clean['rows']:,} rows")
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(facts: dict[str, Any], checked: Checked) -> str:
+    if not facts["leaking"]:
+        return "no leak found"
+    remedy = "" if facts["clean"] else "; --write-clean FILE writes the other rows"
+    return (
+        f"LEAK: {facts['leaking_rows']:,} rows hold {facts['leaking_objects']:,} of them "
+        f"(object_id {first_ids(checked.leaks.objects)}){remedy}"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="transferz check-leak", description=DESCRIPTION)
+    parser.add_argument(
+        "table", type=Path, metavar="TABLE", help="a csv, parquet, FITS or text table"
+    )
+    columns = (
+        ("--id", "object_id", "the release's object_id"),
+        ("--ra", "ra", "right ascension, degrees"),
+        ("--dec", "dec", "declination, degrees"),
+        ("--group", "group_id", "the release's group_id"),
+    )
+    for option, what, said in columns:
+        parser.add_argument(
+            option,
+            dest=what,
+            metavar="COLUMN",
+            help=f"its column of {said} (default: {what}, where there is one; '' for none)",
+        )
+    add_columns_option(parser)
+    add_release_option(parser)
+    parser.add_argument(
+        "--splits",
+        type=column_names,
+        default=("test",),
+        help="whose objects to look for (default: test)",
+    )
+    parser.add_argument(
+        "--write-clean",
+        type=Path,
+        metavar="FILE",
+        help="write the rows without those objects: .csv, .parquet or .fits",
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    return parser

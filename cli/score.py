@@ -1,10 +1,171 @@
-"""The command that scores forecasts."""
+"""``transferz score``: score forecasts that somebody already has."""
 
+import argparse
+import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.printing import scores_text
+from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.forecasts.arrays import as_forecasts, require_truth
+from transferz.baselines.forecasts.columns import Form, parse_grid, parse_quantiles
+from transferz.baselines.forecasts.files import Asked, Given, read_predictions
+from transferz.baselines.forecasts.labels import find_config, join_labels
+from transferz.cli.options import column_names
+from transferz.releases import find_release
+from transferz.schemas.benchmark.entries import EntryScores, rounded
+from transferz.schemas.benchmark.scores import TESTED
+from transferz.schemas.errors import InputError, ParameterError
+
+DESCRIPTION = """\
+Score forecasts in a table (csv, text, parquet, FITS) or a qp file, with error bars.
+
+By id, against a release:   transferz score forecasts.csv --id object_id
+Truth in the file:          transferz score forecasts.csv --true z_spec --pred z_phot
+With widths:                transferz score f.parquet --quantiles q05=0.05,q50=0.5,q95=0.95
+                            transferz score f.parquet --samples 's_*'
+                            transferz score f.parquet --pdf 'p_*' --grid 0:6:601
+"""
 
 
 def score(argv: Sequence[str]) -> int:
-    """Score forecasts in a file."""
-    from transferz.cli.score_command import main
+    """Score the forecasts in a file.
 
-    return main(argv, prog="transferz score")
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments after the command's name.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    TransferZError
+        Where the file or the arguments are not what they should be.
+    """
+    args = _parser().parse_args(argv)
+    given = read_predictions(args.predictions, _asked(args))
+    name, facts, forecasts = _forecasts(args, given)
+    if not forecasts.scored.any():
+        raise InputError(f"{args.predictions}: all forecasts are missing (NaN or a sentinel)")
+    if args.plot:
+        make_folder(args.plot)
+    found = score_set(forecasts)
+    if args.plot:
+        from transferz.baselines.forecasts.plots import draw  # takes matplotlib
+
+        mock = "; MOCK galaxies, not real ones" if facts.get("mock") else ""
+        drawn = draw(forecasts, args.plot, f"{args.predictions.name}{mock}")
+        sys.stderr.write(f"{args.plot}: {', '.join(drawn)}\n")
+    if args.json:
+        sys.stdout.write(json.dumps(facts | {"scores": found}, allow_nan=False) + "\n")
+        return 0
+    scores = EntryScores.model_validate_json(json.dumps(rounded(found)))
+    sys.stdout.write(f"{_headline(facts)}\n\n{scores_text({name: scores})}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="transferz score",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="the file")
+    group = parser.add_argument_group("its columns (those with well-known names are found)")
+    group.add_argument(
+        "--pred", type=column_names, metavar="COLUMN", help="forecasts; several are seeds"
+    )
+    group.add_argument("--true", metavar="COLUMN", help="true redshifts")
+    group.add_argument("--id", metavar="COLUMN", help="ids of a release's galaxies")
+    group.add_argument("--magnitude", metavar="COLUMN", help="i magnitudes, for LSST's range")
+    group.add_argument("--columns", type=column_names, help="all columns, for text without them")
+    group = parser.add_argument_group("distributions, in columns or in one column of lists")
+    form = group.add_mutually_exclusive_group()
+    form.add_argument("--samples", metavar="PATTERN", help="samples, such as 's_*'")
+    form.add_argument("--quantiles", metavar="COLUMN=LEVEL,...", help="quantiles")
+    form.add_argument("--pdf", metavar="PATTERN", help="values of a PDF on --grid")
+    group.add_argument("--grid", metavar="FROM:TO:COUNT", help="redshifts of --pdf")
+    group = parser.add_argument_group("the truth, by id")
+    group.add_argument("--release", type=Path, metavar="DIR", help="(default: the one found)")
+    group.add_argument("--config", choices=TESTED, help="(default: the one with those galaxies)")
+    parser.add_argument("--allow-missing", action="store_true", help="score those that are there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and no table")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw figures there")
+    return parser
+
+
+def _asked(args: argparse.Namespace) -> Asked:
+    if bool(args.pdf) != bool(args.grid):
+        raise ParameterError("--pdf and --grid go together")
+    if args.true and args.id:
+        raise ParameterError("--true and --id: the truth is in the file or in a release, not both")
+    form = Form(
+        args.samples,
+        parse_quantiles(args.quantiles) if args.quantiles else None,
+        args.pdf,
+        parse_grid(args.grid) if args.grid else None,
+    )
+    return Asked(args.true, args.pred, args.id, args.magnitude, form, args.columns)
+
+
+def _forecasts(args: argparse.Namespace, given: Given) -> tuple[Any, dict[str, Any], SetForecasts]:
+    """Name of the test set, what there is to say of it, and the forecasts for it."""
+    facts = {"file": str(args.predictions), "seeds": len(given.point)}
+    if given.identifiers is None:
+        return "table", facts | {"truth": "the file"}, _from_file(args, given)
+    if args.magnitude:
+        raise ParameterError("--magnitude: the release has it; give it where the truth is --true")
+    release = find_release(args.release)
+    config = args.config or find_config(given, release)
+    facts |= {"truth": str(release), "config": config, "mock": release.mock}
+    missing = args.allow_missing
+    return (
+        config,
+        facts,
+        join_labels(given, release, config, args.predictions, allow_missing=missing),
+    )
+
+
+def _from_file(args: argparse.Namespace, given: Given) -> SetForecasts:
+    assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
+    require_truth(given.true, str(args.predictions))
+    found = as_forecasts(
+        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
+    )
+    if (missing := np.count_nonzero(~found.scored)) and not args.allow_missing:
+        raise InputError(
+            f"{args.predictions}: {missing:,} of {given.true.size:,} rows have no forecast (NaN, "
+            "or a sentinel such as -99); forecast all, or give --allow-missing"
+        )
+    return found
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder for figures, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        Where that can't be.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--plot {path} can't be made: {error.strerror}") from None
+
+
+def _headline(facts: dict[str, Any]) -> str:
+    mock = ", MOCK galaxies, not real ones" if facts.get("mock") else ""
+    where = f"{facts['config']}'s test split of " if "config" in facts else ""
+    return f"{facts['file']}: {facts['seeds']} seed(s); truth: {where}{facts['truth']}".replace(
+        " (MOCK galaxies, not real ones)", mock
+    )

@@ -9,7 +9,13 @@ from pathlib import Path
 from transferz.baselines.benchmark.own_tables import FRACTIONS
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.hardware import default_threads
-from transferz.cli.argument_types import column_names, positive
+from transferz.cli.options import (
+    add_columns_option,
+    add_release_option,
+    column_names,
+    fractions,
+    positive,
+)
 from transferz.schemas.errors import ParameterError
 
 DESCRIPTION = """\
@@ -60,9 +66,7 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to learn from")
     source = group.add_mutually_exclusive_group()
-    source.add_argument(
-        "--release", type=Path, metavar="DIR", help="a release directory (default: the one found)"
-    )
+    add_release_option(source)
     source.add_argument(
         "--table", type=Path, metavar="FILE", help="a csv, parquet, FITS or text table"
     )
@@ -71,9 +75,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--id", metavar="COLUMN", help="its id column, which decides the splits (default: none)"
     )
-    group.add_argument(
-        "--columns", type=column_names, help="all its columns' names, for a text table without them"
-    )
+    add_columns_option(group)
     group.add_argument(
         "--fractions",
         type=fractions,
@@ -192,17 +194,6 @@ def _check_start(args: argparse.Namespace) -> None:
         )
     if args.replace and not args.out:
         raise ParameterError("--replace is about --out, and none is given")
-
-
-def fractions(text: str) -> tuple[float, ...]:
-    """Read the parts of a table: four numbers."""
-    try:
-        parts = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        parts = ()
-    if len(parts) != len(FRACTIONS):
-        raise argparse.ArgumentTypeError(f"expected four numbers parted by commas, found '{text}'")
-    return parts
 
 
 def _layers(text: str) -> tuple[int, ...]:

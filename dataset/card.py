@@ -15,8 +15,8 @@ from transferz.dataset.page.figures import distributions
 from transferz.dataset.page.flow import flow_chart
 from transferz.dataset.page.front_matter import pretty_name
 from transferz.dataset.page.history import history_of
-from transferz.dataset.page.manifest import describe, seal
 from transferz.dataset.page.quality import quality
+from transferz.dataset.pipeline.manifest import describe, seal
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.pipeline.release_params import ReleaseParams
 from transferz.dataset.pipeline.stage import Layout, run_stage
@@ -73,7 +73,7 @@ def draw_figures(
     tables : dict of str to pandas.DataFrame
         Released rows of every config, all splits.
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     results : Path
         The survey's results of baselines.
     """
@@ -95,7 +95,7 @@ def complete(release: Path, manifest: dict[str, Any], citation: Path, results: P
     release : Path
         The release directory, with its configs and nothing else.
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it, with ``history``; ``quality`` is
+        As `transferz.dataset.pipeline.manifest.describe` makes it, with ``history``; ``quality`` is
         measured here, ``baselines`` are read from `results`, where there are any.
     citation : Path
         The project's CITATION.cff.

@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-from transferz.dataset.mock.build import write_mock
-from transferz.dataset.mock.params import MockParams
+from transferz.dataset.mock.build import MockParams, write_mock
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
 from transferz.schemas import ParameterError

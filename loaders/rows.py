@@ -73,7 +73,11 @@ def tables(
         given for data that has none.
     """
     if isinstance(data, Release | str | os.PathLike):
-        return _read(data, columns, config, split)
+        release = release_at(data)
+        files = _checked_files(release, config or CONFIGS[0], [split] if split else [])
+        release.announce()
+        wanted = [split] if split else files
+        return {name: _read_files(files[name], columns) for name in wanted}
     if config is not None:
         raise ParameterError("config= is for a release directory; a loaded dataset is one config")
     parts = _parts(data, split)
@@ -159,19 +163,44 @@ def require_columns(there: Iterable[str], wanted: Iterable[str]) -> None:
             raise ParameterError(f"there is no column '{name}'; there are: {', '.join(there)}")
 
 
-def _read(
-    place: Release | str | os.PathLike[str],
-    columns: Sequence[str] | None,
-    config: str | None,
-    split: str | None,
-) -> dict[str, pa.Table]:
-    release = release_at(place)
+def read_rows(
+    release: Release, config: str, split: str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read the rows of one split of a release from its files.
+
+    Every read of a release goes through here: the config must hold the files that the manifest
+    names and no others, and every page must agree with its checksum.
+
+    Parameters
+    ----------
+    release : Release
+        The release.
+    config, split : str
+        Whose rows.
+    columns : sequence of str, optional
+        The columns to return, in this order; by default all.
+
+    Raises
+    ------
+    ReleaseError
+        Where the release has no such config or split, or a file is missing or damaged.
+    ParameterError
+        Where a column is not there.
+
+    Examples
+    --------
+    >>> table = read_rows(find_release(), "combo", "test", ["object_id", "redshift"])
+    """
+    return _read_files(_checked_files(release, config, [split])[split], columns)
+
+
+def _checked_files(release: Release, config: str, splits: Sequence[str]) -> dict[str, list[Path]]:
+    """Find the files of a config, split by split, and check them against the manifest."""
     manifest = read_manifest(release.path)
     require_units(manifest, str(release.path))
-    files = release.require(config or CONFIGS[0], [split] if split else [])
-    require_listed(release.path, manifest, config or CONFIGS[0])
-    release.announce()
-    return {name: _read_files(files[name], columns) for name in ([split] if split else files)}
+    files = release.require(config, splits)
+    require_listed(release.path, manifest, config)
+    return files
 
 
 def _read_files(paths: Sequence[Path], columns: Sequence[str] | None) -> pa.Table:

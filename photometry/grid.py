@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from transferz.photometry.absorption import DUST_LAWS, attenuate, reddening_curve
 from transferz.photometry.bands import Band, pivot_wavelength
-from transferz.photometry.cosmology import dimming
-from transferz.photometry.dust import DUST_LAWS, attenuate, reddening_curve
 from transferz.photometry.flux import to_magnitude
-from transferz.photometry.synthesis import fluxes_by_redshift
+from transferz.photometry.synthesis import dimming, fluxes_by_redshift
 from transferz.photometry.templates import GalaxyTemplates, galaxy_basis
 
 Array = npt.NDArray[np.float64]
@@ -193,7 +192,7 @@ class BasisGrid:
         ebv : array_like, shape (N,) or scalar
             E(B-V) of the extra dust, from -0.2 to 0.6.
         law : array_like of int, shape (N,) or scalar
-            Index into `transferz.photometry.dust.DUST_LAWS`: 0 Calzetti, 1 SMC-like.
+            Index into `transferz.photometry.absorption.DUST_LAWS`: 0 Calzetti, 1 SMC-like.
         line_strength : array_like, shape (N,) or scalar
             Factor on all emission lines.
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from transferz.photometry.absorption import DustLaw, attenuate
 from transferz.photometry.bands import Band
-from transferz.photometry.cosmology import dimming
-from transferz.photometry.dust import DustLaw, attenuate
-from transferz.photometry.synthesis import fluxes_by_redshift
+from transferz.photometry.synthesis import dimming, fluxes_by_redshift
 from transferz.photometry.templates import fit_coefficients, galaxy_basis
 
 Array = npt.NDArray[np.float64]

@@ -1,18 +1,23 @@
-"""Synthetic AB photometry of redshifted spectra, as sparse weights over wavelength."""
+"""Synthetic AB photometry of redshifted spectra, as sparse weights over wavelength; distances."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.interpolate import CubicSpline
 
+from transferz.photometry.absorption import igm_transmission
 from transferz.photometry.bands import Band, transmission
 from transferz.photometry.flux import SPEED_OF_LIGHT, UJY_PER_CGS
-from transferz.photometry.igm import igm_transmission
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+HUBBLE_CONSTANT, MATTER_DENSITY = 70.0, 0.3  # km/s/Mpc; flat
+TEN_PARSEC_IN_MPC = 1e-5
+REDSHIFT_MAX, NODES = 12.0, 1201  # of the spline of distances
 LOG_STEP_TOLERANCE = 1e-3
 """Relative departure from a uniform step in ln(wavelength) that single precision explains."""
 
@@ -131,3 +136,33 @@ def fluxes_by_redshift(
     for flux, redshift in zip(fluxes, redshifts, strict=True):
         flux[:] = (flux_weights(wavelength, bands, float(redshift)) @ columns).T
     return fluxes
+
+
+@lru_cache(maxsize=1)
+def _comoving_distance() -> CubicSpline:
+    """Comoving distance in Mpc as a spline in ln(1 + z): astropy, once per node."""
+    from astropy.cosmology import FlatLambdaCDM
+
+    log_stretch = np.linspace(0.0, np.log1p(REDSHIFT_MAX), NODES)
+    cosmology = FlatLambdaCDM(H0=HUBBLE_CONSTANT, Om0=MATTER_DENSITY)
+    return CubicSpline(log_stretch, cosmology.comoving_distance(np.expm1(log_stretch)).value)
+
+
+def luminosity_distance(redshift: npt.ArrayLike) -> Array:
+    """Luminosity distance in Mpc, to a relative 1e-8, for redshifts from 0 to 12.
+
+    Raises
+    ------
+    ValueError
+        If a redshift is outside 0 to 12.
+    """
+    redshift = np.asarray(redshift, float)
+    if not np.all((redshift >= 0) & (redshift <= REDSHIFT_MAX)):
+        raise ValueError(f"redshifts must lie between 0 and {REDSHIFT_MAX:g}")
+    return np.asarray((1.0 + redshift) * _comoving_distance()(np.log1p(redshift)))
+
+
+def dimming(redshift: npt.ArrayLike) -> Array:
+    """Flux at a redshift relative to the flux at 10 pc: ``(10 pc / d_L)^2``; infinite at z = 0."""
+    with np.errstate(divide="ignore"):
+        return np.square(TEN_PARSEC_IN_MPC / luminosity_distance(redshift))

@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from transferz.dataset.card import card, complete
-from transferz.dataset.page.manifest import columns, content
+from transferz.dataset.pipeline.manifest import columns, content
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.release import release, write_config

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.page.manifest import content, seal
+from transferz.dataset.pipeline.manifest import content, seal
 from transferz.dataset.pipeline.tables import write_parquet, write_table
 from transferz.dataset.splits.hashing import hash_rows
 from transferz.schemas import INDEX

@@ -1,18 +1,16 @@
 """Labels of a release, for forecasts that name its galaxies by id."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.forecasts.arrays import as_forecasts
 from transferz.baselines.forecasts.files import Given
 from transferz.baselines.leaks.leaks import first_ids
 from transferz.releases import Release
+from transferz.rows import read_rows
 from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.magnitudes import magnitude_name
@@ -100,8 +98,8 @@ def _refuse_others(found: Ints, ids: Ints, release: Release, path: Path) -> None
     if not others.size:
         return
     for config, splits in release.files().items():
-        for split, files in splits.items():
-            known = _column(files, "object_id")
+        for split in splits:
+            known = read_rows(release, config, split, ["object_id"])["object_id"].to_numpy()
             shared = np.intersect1d(others, known)
             if split != TEST:
                 what = f"are of {config}'s {split} split, and not to be scored"
@@ -113,18 +111,9 @@ def _refuse_others(found: Ints, ids: Ints, release: Release, path: Path) -> None
 def _test_split(
     release: Release, config: str
 ) -> tuple[Ints, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    files = release.require(config, [TEST])[TEST]
-    names = ("object_id", "redshift", magnitude_name("i"))
-    ids, label, i_mag = (_column(files, name) for name in names)
+    names = ["object_id", "redshift", magnitude_name("i")]
+    ids, label, i_mag = (column.to_numpy() for column in read_rows(release, config, TEST, names))
     return ids.astype(np.int64), label.astype(np.float32), i_mag.astype(np.float32)
-
-
-def _column(files: Sequence[Path], name: str) -> npt.NDArray[np.generic]:
-    try:
-        tables = [pq.read_table(file, columns=[name]) for file in files]
-    except (OSError, ValueError) as error:
-        raise InputError(f"can't read {files[0]}: {error}; build the release again") from None
-    return np.asarray(pa.concat_tables(tables)[name].to_numpy())
 
 
 def find_config(given: Given, release: Release) -> str:

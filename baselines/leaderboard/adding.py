@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
-from transferz.baselines.leaderboard.comparing import read_run
+from transferz.baselines.leaderboard.comparisons import read_run
 from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
 from transferz.releases import Release
+from transferz.rows import read_rows
 from transferz.schemas.benchmark.entries import (
     Entry,
     EntryBin,
@@ -127,8 +126,7 @@ def _require_release(entry: Entry, release: Release, folder: Path) -> None:
 def _require_galaxies(config: str, forecasts: SetForecasts, release: Release, folder: Path) -> None:
     """Check that ids, labels and i magnitudes are those of the release's test split."""
     names = {"object_id": "object_id", "redshift": "redshift", "i_mag": magnitude_name("i")}
-    files = release.require(config, [SPLIT])[SPLIT]
-    table = pa.concat_tables(pq.read_table(path, columns=list(names.values())) for path in files)
+    table = read_rows(release, config, SPLIT, list(names.values()))
     for ours, theirs in names.items():
         found, expected = getattr(forecasts, ours), table[theirs].to_numpy()
         if ours == "i_mag" and np.isnan(found).all():

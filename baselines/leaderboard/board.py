@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transferz.baselines.leaderboard.comparison import SIGNIFICANCE, UNRANKED, distance
+from transferz.baselines.leaderboard.comparisons import Comparisons, Pair, read_comparisons
 from transferz.baselines.leaderboard.entries import (
     Current,
     data_name,
     find_current,
     read_entries,
 )
-from transferz.baselines.leaderboard.record import Comparisons, Pair, read_comparisons
+from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance
 from transferz.releases import Release
 from transferz.schemas.benchmark.entries import Entry, EntryRange, EntryScores
 from transferz.schemas.benchmark.scores import TESTED, Summary

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard.board import Board, Row
-from transferz.baselines.leaderboard.comparison import TARGETS, distance
 from transferz.baselines.leaderboard.words import training_title
+from transferz.baselines.scores.paired import TARGETS, distance
 from transferz.schemas.benchmark.scores import COSMOLOGICAL
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.files import replace_directory

@@ -14,19 +14,19 @@ from typing import Any
 
 from transferz.baselines.leaderboard import figures, figures_lines
 from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row, status
-from transferz.baselines.leaderboard.comparison import (
-    CONFIDENCE,
-    SIGNIFICANCE,
-    TARGETS,
-    UNRANKED,
-    distance,
-)
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
     set_title,
     training_title,
     value_parts,
+)
+from transferz.baselines.scores.paired import (
+    CONFIDENCE,
+    SIGNIFICANCE,
+    TARGETS,
+    UNRANKED,
+    distance,
 )
 from transferz.schemas.benchmark.entries import EntryRange
 from transferz.schemas.benchmark.scores import NONE

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row, status
-from transferz.baselines.leaderboard.comparison import SIGNIFICANCE, UNRANKED
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
@@ -12,6 +11,7 @@ from transferz.baselines.leaderboard.words import (
     training_title,
     value_text,
 )
+from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED
 
 GREY, PLAIN = "\x1b[90m", "\x1b[0m"
 

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from transferz.baselines.leaks.leaks import Leaks, look_for
-from transferz.baselines.leaks.objects import Held
-from transferz.baselines.leaks.ways import Mask
+from transferz.baselines.leaks.leaks import HeldObjects, Leaks, Mask, look_for
 from transferz.schemas.errors import InputError
 from transferz.tables.cells import INTEGER, as_floats, as_type
 from transferz.tables.files import replace_file
@@ -48,7 +46,7 @@ class Checked:
     leaks: Leaks
 
 
-def check_table(table: TableFile, named: Mapping[str, str | None], held: Held) -> Checked:
+def check_table(table: TableFile, named: Mapping[str, str | None], held: HeldObjects) -> Checked:
     """Look through a table.
 
     Parameters
@@ -58,7 +56,7 @@ def check_table(table: TableFile, named: Mapping[str, str | None], held: Held) -
     named : mapping of str to str or None
         One of `OPTIONS` -> the table's column of it; empty for none. None where it is not said:
         the column of that name then, whatever its case, if there is one.
-    held : Held
+    held : HeldObjects
         The objects to look for.
 
     Raises

@@ -16,10 +16,9 @@ import pandas as pd
 from transferz.baselines.scores.metrics import bias, normalised_error, outlier_rate, scatter
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, SUPRIME_INTERMEDIATE, Band
-from transferz.photometry.fit import fit_templates
+from transferz.photometry.fit import fit_offsets, fit_templates
 from transferz.photometry.flux import cgs_to_ujy, mjy_to_ujy
 from transferz.photometry.models import ModelGrid, model_grid
-from transferz.photometry.offsets import fit_offsets
 from transferz.schemas.errors import InputError
 
 Floats = npt.NDArray[np.float64]

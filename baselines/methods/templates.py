@@ -15,11 +15,10 @@ from transferz.baselines.methods.common import (
 )
 from transferz.baselines.scores.probability import Prediction
 from transferz.photometry.bands import HSC_BANDS
-from transferz.photometry.fit import CHUNK, chi2_by_redshift
+from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets
 from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, to_flux
 from transferz.photometry.measurements import DEFAULT_ERRORS, Weighted
 from transferz.photometry.models import model_grid
-from transferz.photometry.offsets import fit_offsets
 from transferz.photometry.pdf import interval
 from transferz.schemas.survey.magnitudes import ERRORS, MAGNITUDES
 

@@ -25,7 +25,6 @@ from transferz.baselines.networks.progress import clear_line, progress_line
 from transferz.baselines.networks.schedule import Schedule
 from transferz.baselines.networks.training import train
 from transferz.baselines.scores.metrics import in_cosmological_range, score
-from transferz.cli.argument_types import positive
 from transferz.releases import Release, find_release
 
 FROZEN = ((), (1, 2), (2, 3, 4), (1, 2, 3, 4))
@@ -148,9 +147,9 @@ def _cell(values: Any) -> str:
 
 def several(text: str) -> int:
     """Read a number of seeds that have a spread."""
-    if (seeds := positive(text)) < 2:
+    if not text.isdecimal() or int(text) < 2:
         raise argparse.ArgumentTypeError("expected 2 or more: one seed has no spread")
-    return seeds
+    return int(text)
 
 
 def main() -> int:

@@ -29,15 +29,12 @@ from transferz.baselines.scores.probability import per_galaxy as per_galaxy
 from transferz.baselines.scores.probability import pit_histogram as pit_histogram
 from transferz.baselines.scores.probability import score_probability as score_probability
 from transferz.baselines.scores.residuals import Array, Residuals, Scratch, row_blocks, share
-
-OUTLIER_LIMIT = 0.15
-"""abs(dz) beyond which a forecast is an outlier; also the loss's width."""
+from transferz.photometry.redshift_error import MAD_TO_SIGMA as MAD_TO_SIGMA
+from transferz.photometry.redshift_error import OUTLIER_LIMIT as OUTLIER_LIMIT
 
 CATASTROPHIC_LIMIT = 1.0
 COSMOLOGICAL_RANGE = (0.3, 1.5)
 """True redshifts in which LSST's requirements are applied: open below, closed above."""
-
-MAD_TO_SIGMA = 1.4826
 
 Errors = Array | Residuals
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.benchmark.own_tables import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.baselines.scores.residuals import Array
 

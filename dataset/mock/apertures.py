@@ -6,11 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from transferz.dataset.mock.noise import factors, heavy_tailed, one_sigma
-from transferz.dataset.mock.randomness import generator
+from transferz.dataset.mock.noise import factors, generator, heavy_tailed, one_sigma
 from transferz.dataset.mock.sky import MaskFlags
 from transferz.dataset.mock.sources import Sources
-from transferz.dataset.mock.templates import TemplateParams
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import Band, band
 from transferz.photometry.fit import ErrorModel
@@ -27,6 +25,21 @@ AUTO_FRACTION = 0.96  # of the light in a Kron-like aperture
 TOTAL_OFFSET_SCATTER = 0.02  # mag
 RADIUS_SCATTER = 0.03  # of ln radius, for bright sources
 PIXEL_ARCSEC = 0.15  # of COSMOS2020's mosaics
+
+
+class TemplateParams(Params):
+    """Section ``mock.cosmos2020.fit.templates``.
+
+    Attributes
+    ----------
+    count : int
+        Number of spectra; fewer leave a larger mismatch between galaxies and templates.
+    ebv : list of float
+        Calzetti colour excesses that each is tried with, mag.
+    """
+
+    count: int = Field(ge=1, le=100)
+    ebv: list[float] = Field(min_length=1)
 
 
 class TemplateFitParams(Params):

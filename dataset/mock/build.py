@@ -5,21 +5,42 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from transferz.dataset.mock import apertures, cosmos2020, galaxiesml, hsc, spectroscopy
+from transferz.dataset.mock.apertures import Cosmos2020Params
 from transferz.dataset.mock.defects import spoil
-from transferz.dataset.mock.hsc import HscField
-from transferz.dataset.mock.params import MockParams
-from transferz.dataset.mock.population import subgrid
-from transferz.dataset.mock.randomness import generator
-from transferz.dataset.mock.sky import BrightStars, bright_stars, mask_flags
-from transferz.dataset.mock.sources import FieldModel, Sources, blend, merge, observe_field
-from transferz.dataset.mock.templates import typical_mixtures
-from transferz.dataset.mock.writing import write_csv, write_truth
-from transferz.photometry.bands import HSC_BANDS, Band
+from transferz.dataset.mock.galaxiesml import GalaxiesMLParams
+from transferz.dataset.mock.hsc import HscField, HscParams
+from transferz.dataset.mock.noise import generator
+from transferz.dataset.mock.population import PopulationParams, subgrid
+from transferz.dataset.mock.quasars import QuasarParams
+from transferz.dataset.mock.sky import (
+    BrightStars,
+    SkyParams,
+    Window,
+    bright_stars,
+    cosmos_window,
+    mask_flags,
+)
+from transferz.dataset.mock.sources import (
+    FieldModel,
+    SizeParams,
+    Sources,
+    StarParams,
+    blend,
+    merge,
+    observe_field,
+)
+from transferz.dataset.pipeline.params import Params
+from transferz.photometry.bands import BY_NAME, HSC_BANDS, Band
 from transferz.photometry.flux import to_magnitude
 from transferz.photometry.grid import BasisGrid, basis_grid
+from transferz.schemas import TRUTH
+from transferz.schemas.survey.frames import to_arrow
 
 COSMOS2020_FILE = "cosmos2020/COSMOS2020_CLASSIC_R1_v2.2_p3.fits"
 HSC_FILE = "hsc/hsc_pdr2_cosmos.csv"
@@ -29,6 +50,75 @@ COSMOS_TRACT = 9813  # HSC's tract at the centre of COSMOS
 COSMOS_EBV, EBV_CONTRAST = 0.017, 0.2  # of the Milky Way's dust towards COSMOS
 KINDS = ("galaxy", "star", "active")
 """Names of the kinds of sources in the answer sheet, by their codes."""
+
+
+class MockParams(Params):
+    """Section ``mock``.
+
+    Attributes
+    ----------
+    seed : int
+        Of every random number.
+    area_deg2 : float
+        Of the COSMOS window.
+    i_limit : float
+        Faintest true HSC i magnitude in it.
+    blend_arcsec : float
+        Sources nearer than this to a brighter one are lost in it, in every catalogue.
+    population, quasars, stars, sizes, sky
+        What there is and where.
+    cosmos2020, hsc, galaxiesml
+        How each catalogue sees it.
+    """
+
+    seed: int = Field(ge=0, lt=2**32)
+    area_deg2: float = Field(gt=0.0, le=1.5)
+    i_limit: float = Field(ge=20.0, le=27.5)
+    blend_arcsec: float = Field(ge=0.0, le=3.0)
+    population: PopulationParams
+    quasars: QuasarParams
+    stars: StarParams
+    sizes: SizeParams
+    sky: SkyParams
+    cosmos2020: Cosmos2020Params
+    hsc: HscParams
+    galaxiesml: GalaxiesMLParams
+
+    @property
+    def window(self) -> Window:
+        """The patch of the COSMOS field that is simulated."""
+        return cosmos_window(self.sky.centre, self.area_deg2)
+
+    @field_validator("cosmos2020")
+    @classmethod
+    def _bands_known(cls, value: Cosmos2020Params, info: ValidationInfo) -> Cosmos2020Params:
+        unknown = [name for name in value.depths if name not in BY_NAME]
+        if unknown:
+            raise ValueError(f"no filter curve for {', '.join(unknown)}; see photometry/bands.py")
+        lacking = [one.name for one in HSC_BANDS.values() if one.name not in value.depths]
+        if lacking:
+            raise ValueError(f"depths need the HSC bands too; missing {', '.join(lacking)}")
+        return value
+
+    @model_validator(mode="after")
+    def _window_in_cosmos(self) -> "MockParams":
+        _ = self.window  # raises ValueError where it leaves the field
+        return self
+
+    def scaled(self, factor: float) -> "MockParams":
+        """Return a mock of `factor` times the size: the window, and GalaxiesML's rows.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If the window then leaves the COSMOS field or too few rows remain.
+        """
+        values = self.model_dump()
+        values["area_deg2"] *= factor
+        spectra = values["galaxiesml"]
+        spectra["rows"] = round(spectra["rows"] * factor)
+        spectra["shared"]["rows"] = round(spectra["shared"]["rows"] * factor)
+        return MockParams.model_validate(values)
 
 
 def write_mock(params: MockParams, directory: Path) -> dict[str, int]:
@@ -65,8 +155,12 @@ def write_mock(params: MockParams, directory: Path) -> dict[str, int]:
     write_csv(directory / HSC_FILE, field.table)
     spectra = _spectroscopic_rows(params, field, resolved, model)
     rng = generator(params.seed, "galaxiesml", "splits")
-    counts |= {HSC_FILE: len(field.table)} | galaxiesml.write(directory, spectra, rng)
-    return counts | {TRUTH_FILE: _write_truth(directory / TRUTH_FILE, field, resolved, spectra)}
+    counts[HSC_FILE] = len(field.table)
+    for name, part in galaxiesml.published_files(spectra, rng).items():
+        write_csv(directory / name, part)
+        counts[name] = len(part)
+    counts[TRUTH_FILE] = _write_truth(directory / TRUTH_FILE, field, resolved, spectra)
+    return counts
 
 
 def _field_model(params: MockParams) -> FieldModel:
@@ -98,7 +192,7 @@ def _write_cosmos2020(
     sources = sources.take(rng.random(len(sources)) >= params.cosmos2020.missing_fraction)
     flags = mask_flags(sources.ra, sources.dec, params.window, stars, params.sky.masks)
     photometry = apertures.measure(sources, flags, params.cosmos2020, params.seed)
-    templates = typical_mixtures(
+    templates = cosmos2020.typical_mixtures(
         params.population, params.cosmos2020.fit.templates.count, params.seed
     )
     result = cosmos2020.fit(photometry, sources.ebv, params.cosmos2020, templates)
@@ -141,10 +235,46 @@ def _spectroscopic_rows(
 
 
 def _write_truth(path: Path, field: HscField, sources: Sources, spectra: pd.DataFrame) -> int:
-    real = field.source >= 0
-    redshift = pd.Series(sources.redshift[field.source]).where(real)
-    return write_truth(
-        path,
-        pd.concat([field.table["object_id"], spectra["object_id"]], ignore_index=True),
-        pd.concat([redshift, spectra["redshift_true"]], ignore_index=True),
+    """Write the true redshifts, a row per object, sorted by id; return the number of rows."""
+    detected = pd.Series(sources.redshift[field.source]).where(field.source >= 0)
+    frame = pd.DataFrame(
+        {
+            "object_id": pd.concat(
+                [field.table["object_id"], spectra["object_id"]], ignore_index=True
+            ),
+            "redshift_true": pd.concat(
+                [detected, spectra["redshift_true"]], ignore_index=True
+            ).round(5),
+        }
     )
+    frame = frame.dropna().drop_duplicates("object_id")  # stars have no redshift; ids repeat
+    frame = frame.sort_values("object_id", ignore_index=True)
+    frame["redshift_true"] = frame["redshift_true"].astype("float32")
+    pq.write_table(to_arrow(frame, TRUTH), path, compression="zstd", store_schema=False)
+    return len(frame)
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a CSV file as the archives do: ``True`` and ``False``, ``nan`` where a value lacks.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    frame : pandas.DataFrame
+        Floats already rounded: each is written in the fewest digits that give it back.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    arrays = [_spelt(column) for column in table.columns]
+    options = pacsv.WriteOptions(include_header=False, quoting_style="none")
+    with path.open("wb") as file:
+        file.write((",".join(table.column_names) + "\n").encode())
+        pacsv.write_csv(pa.table(arrays, names=table.column_names), file, options)
+
+
+def _spelt(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_boolean(column.type):
+        return pc.if_else(column, "True", "False")
+    if pa.types.is_floating(column.type):
+        return pc.fill_null(column, float("nan"))
+    return column

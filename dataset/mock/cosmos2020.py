@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
+from scipy.cluster.vq import kmeans2
 
 from transferz.dataset.mock.apertures import (
     FLUX_DECIMALS,
@@ -13,19 +14,23 @@ from transferz.dataset.mock.apertures import (
     Cosmos2020Params,
     Photometry,
 )
-from transferz.dataset.mock.noise import dim, extinction_coefficients
-from transferz.dataset.mock.randomness import generator
+from transferz.dataset.mock.noise import dim, extinction_coefficients, generator
+from transferz.dataset.mock.population import PopulationParams, sample_galaxies
 from transferz.dataset.mock.sky import ARCSEC, MaskFlags
 from transferz.dataset.mock.sources import Sources
 from transferz.photometry.fit import PhotoZ, fit_stars, fit_templates
 from transferz.photometry.flux import magnitude_error, to_magnitude
 from transferz.photometry.models import DustGrid, model_grid
+from transferz.photometry.templates import galaxy_basis
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 NO_MAGNITUDE = -99.0  # where a flux is not positive, as upstream
 NO_REDSHIFT = 99.0  # lp_zBEST in masked areas, as in some upstream versions
+SAMPLE_AREA, SAMPLE_LIMIT = 0.02, 25.0  # deg2 and mag: some 4,000 galaxies for k-means
+SHAPE_EDGES = np.geomspace(1200.0, 20_000.0, 25)  # angstrom; the bins that compare spectra
+ITERATIONS = 40
 COMPACT_PIXELS = 3.2  # FLUX_RADIUS below which a source may be a star
 
 
@@ -45,6 +50,46 @@ class TemplateFit:
     chi2_star: Floats
 
 
+def typical_mixtures(population: PopulationParams, count: int, seed: int) -> Floats:
+    """Choose the template spectra of the fit: typical galaxies of the mock's own population.
+
+    LePhare's templates were chosen and calibrated on COSMOS. Ours stand to the mock as those stand
+    to COSMOS: a few spectra found by k-means, so that most galaxies fall between templates (our
+    choice).
+
+    Parameters
+    ----------
+    population : PopulationParams
+        The galaxies.
+    count : int
+        How many to choose; fewer come back where clusters run empty.
+    seed : int
+        The mock's seed.
+
+    Returns
+    -------
+    (count, 5) ndarray
+        Shares of the kcorrect templates: the galaxy nearest to each centre of k-means, in the
+        logarithm of the dust-free spectra's shape.
+    """
+    sample = sample_galaxies(population, SAMPLE_AREA, SAMPLE_LIMIT, seed, "templates").fractions
+    shape = np.log(sample @ _binned_basis().T)
+    shape -= shape.mean(axis=1, keepdims=True)
+    rng = generator(seed, "templates", "k-means")
+    centres, label = kmeans2(shape, count, iter=ITERATIONS, minit="++", seed=rng)
+    distance = np.square(shape - centres[label]).sum(axis=1)
+    members = [np.flatnonzero(label == k) for k in range(count)]
+    return np.array([sample[rows[np.argmin(distance[rows])]] for rows in members if len(rows)])
+
+
+def _binned_basis() -> Floats:
+    """Mean light of the basis templates in each bin of `SHAPE_EDGES`: shape (bins, 5)."""
+    basis = galaxy_basis()
+    bins = np.digitize(basis.wavelength, SHAPE_EDGES) - 1
+    light = basis.total * basis.wavelength
+    return np.array([light[:, bins == k].mean(axis=1) for k in range(len(SHAPE_EDGES) - 1)])
+
+
 def fit(
     photometry: Photometry, ebv: Floats, params: Cosmos2020Params, mixtures: Floats
 ) -> TemplateFit:
@@ -59,7 +104,7 @@ def fit(
     params : Cosmos2020Params
         Bands and error model.
     mixtures : (T, 5) ndarray
-        Template spectra, from `transferz.dataset.mock.templates.typical_mixtures`.
+        Template spectra, from `typical_mixtures`.
     """
     flux, error = photometry.total("APER2")
     coefficients = -extinction_coefficients(params.bands)  # a minus: undo the dimming

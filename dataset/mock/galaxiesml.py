@@ -1,21 +1,17 @@
 """The mock's GalaxiesML: HSC photometry and spectroscopic redshifts over several fields."""
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
 from transferz.dataset.mock.defects import DefectParams
-from transferz.dataset.mock.hsc import HscField, HscParams, measure, zero_points
-from transferz.dataset.mock.identifiers import object_ids
+from transferz.dataset.mock.hsc import HscField, HscParams, measure, object_ids, zero_points
 from transferz.dataset.mock.noise import dim, dust_map, extinction_coefficients
 from transferz.dataset.mock.population import COSMOLOGY
 from transferz.dataset.mock.sky import ARCSEC, ClusteringParams, Window, clustered_positions
 from transferz.dataset.mock.sources import STAR, Sources
 from transferz.dataset.mock.spectroscopy import SpectroscopicSurvey, Targets, measure_redshifts
-from transferz.dataset.mock.writing import write_csv
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.flux import to_magnitude
@@ -255,27 +251,18 @@ def _reidentify(rows: pd.DataFrame, fraction: float, rng: np.random.Generator) -
     )
 
 
-def published_parts(rows: pd.DataFrame, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
-    """Deal the rows out at random, in the proportions of the published splits."""
-    shuffled = rows.iloc[rng.permutation(len(rows))]
+def published_files(rows: pd.DataFrame, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Deal the rows out at random, in the proportions of the published splits.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        The upstream columns by upstream file name.
+    """
+    shuffled = rows.iloc[rng.permutation(len(rows))][NAMES]
     share = np.cumsum(list(PUBLISHED_ROWS.values())) / sum(PUBLISHED_ROWS.values())
     ends = np.round(share * len(rows)).astype(int)
-    starts = [0, *ends[:-1]]
     return {
-        split: shuffled.iloc[start:end]
-        for split, start, end in zip(PUBLISHED_ROWS, starts, ends, strict=True)
+        f"galaxiesml/5x127x127_{split}_with_morphology.csv": shuffled.iloc[start:end]
+        for split, start, end in zip(PUBLISHED_ROWS, [0, *ends[:-1]], ends, strict=True)
     }
-
-
-def file_name(split: str) -> str:
-    """Return the upstream name of a split's table."""
-    return f"galaxiesml/5x127x127_{split}_with_morphology.csv"
-
-
-def write(directory: Path, rows: pd.DataFrame, rng: np.random.Generator) -> dict[str, int]:
-    """Write the three tables; return their row counts by file name."""
-    counts = {}
-    for split, part in published_parts(rows, rng).items():
-        write_csv(directory / file_name(split), part[NAMES])
-        counts[file_name(split)] = len(part)
-    return counts

@@ -7,9 +7,13 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
-from transferz.dataset.mock.identifiers import object_ids
-from transferz.dataset.mock.noise import extinction_coefficients, factors, heavy_tailed, one_sigma
-from transferz.dataset.mock.randomness import generator
+from transferz.dataset.mock.noise import (
+    extinction_coefficients,
+    factors,
+    generator,
+    heavy_tailed,
+    one_sigma,
+)
 from transferz.dataset.mock.sky import ARCSEC, BrightStars, Window
 from transferz.dataset.mock.sources import STAR, Sources
 from transferz.dataset.pipeline.params import Params
@@ -24,6 +28,8 @@ Bools = npt.NDArray[np.bool_]
 I_BAND = BANDS.index("i")
 MAGNITUDE_DECIMALS = 4
 POSITION_DECIMALS = 7
+TRACT_SHIFT, PATCH_SHIFT = 42, 32  # of an object id: tract, patch and running number
+PATCHES = 9  # a tract has 9 x 9 patches
 
 
 class HscParams(Params):
@@ -212,6 +218,37 @@ def observe(
     extinctions = [f"a_{band}" for band in BANDS]
     names = [column.upstream[0] for column in HSC]
     return HscField(rows[[*names, *extinctions]], rows["source"].to_numpy(np.intp))
+
+
+def object_ids(
+    tract: int | npt.NDArray[np.int64],
+    ra: npt.NDArray[np.float64],
+    dec: npt.NDArray[np.float64],
+    window: Window,
+) -> npt.NDArray[np.int64]:
+    """Return an id (N,) for each object, packed as HSC packs them; they differ within a tract.
+
+    Parameters
+    ----------
+    tract : int or (N,) ndarray
+        Tract number.
+    ra, dec : (N,) ndarray
+        Positions in the window, degrees.
+    window : Window
+        The patch of sky that the tract's patches divide.
+    """
+    across = (ra - window.ra_min) / (window.ra_max - window.ra_min)
+    along = (dec - window.dec_min) / (window.dec_max - window.dec_min)
+    cells = [np.clip((PATCHES * x).astype(np.int64), 0, PATCHES - 1) for x in (across, along)]
+    high = (np.asarray(tract, np.int64) << TRACT_SHIFT) + (
+        (cells[0] * PATCHES + cells[1]) << PATCH_SHIFT
+    )
+    order = np.lexsort([ra, dec, high])
+    starts = np.flatnonzero(np.diff(high[order], prepend=-1))
+    counts = np.diff(np.append(starts, len(order)))
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order)) - np.repeat(starts, counts)
+    return np.asarray(high + number + 1)
 
 
 def _astrometry(

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Self
 
 import astropy.units as u
 import numpy as np
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from astropy.cosmology import FlatLambdaCDM
 from pydantic import Field, model_validator
 
-from transferz.dataset.mock.randomness import generator, global_seed
+from transferz.dataset.mock.noise import generator, global_seed
 from transferz.dataset.pipeline.params import Params
+from transferz.photometry.absorption import DUST_LAWS
 from transferz.photometry.bands import Band
-from transferz.photometry.cosmology import HUBBLE_CONSTANT, MATTER_DENSITY
-from transferz.photometry.dust import DUST_LAWS
 from transferz.photometry.grid import BasisGrid
+from transferz.photometry.synthesis import HUBBLE_CONSTANT, MATTER_DENSITY
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -24,6 +24,7 @@ Bools = npt.NDArray[np.bool_]
 COSMOLOGY = FlatLambdaCDM(H0=HUBBLE_CONSTANT, Om0=MATTER_DENSITY)
 REDSHIFT_STEP = 0.05  # of the grid on which SkyPy integrates the luminosity function
 TEMPLATES = 5  # of the kcorrect basis
+LIMIT_MARGIN = 1.5  # mag; SkyPy's limit lies so much fainter than ours: it knows no K-correction
 
 
 class LuminosityFunction(Params):
@@ -136,7 +137,25 @@ class PopulationParams(Params):
 
 
 @dataclass(frozen=True, slots=True)
-class Galaxies:
+class Rows:
+    """Arrays with one row per object: the fields of the classes made of it."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def take(self, rows: npt.NDArray[Any]) -> Self:
+        """Return the rows that an index or mask picks."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of several, one after the other."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Galaxies(Rows):
     """Galaxies and what their spectra are made of.
 
     Attributes
@@ -164,13 +183,6 @@ class Galaxies:
     ebv: Floats
     calzetti: Bools
     lines: Floats
-
-    def __len__(self) -> int:
-        return len(self.redshift)
-
-    def take(self, rows: npt.NDArray[Any]) -> "Galaxies":
-        """Return the rows that an index or mask picks."""
-        return Galaxies(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def sample_galaxies(
@@ -210,9 +222,7 @@ def sample_galaxies(
         _sample_type(params, kind, name, grid, area_deg2, magnitude_limit, seed, purpose)
         for name, kind in (("blue", params.blue), ("red", params.red))
     ]
-    return Galaxies(
-        *(np.concatenate([getattr(one, field.name) for one in drawn]) for field in fields(Galaxies))
-    )
+    return Galaxies.joined(drawn)
 
 
 def _sample_type(

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from transferz.dataset.pipeline.params import Params
+from transferz.photometry.absorption import attenuate
 from transferz.photometry.bands import HSC_BANDS, Band
-from transferz.photometry.dust import attenuate
 from transferz.photometry.flux import to_flux
 from transferz.photometry.synthesis import band_fluxes
 

@@ -1,242 +1,48 @@
-"""How real the mock is: counts, colours and label quality, as tables and figures.
+"""The report on the mock, as tables and figures: one column wide, legible without colour.
 
 Run ``python -m transferz.dataset.mock.report --raw DIR --out docs/mock``.
 """
 
 import argparse
 import sys
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+from matplotlib.figure import Figure
 
-from transferz.dataset.mock.build import (
-    COSMOS2020_FILE,
-    COSMOS_TRUTH_FILE,
-    HSC_FILE,
-    TRUTH_FILE,
+from transferz.dataset.mock.measures import (
+    COLOUR_LIMIT,
+    COLOURS,
+    RawMock,
+    colour_table,
+    count_table,
+    fitted_galaxies,
+    lsst_counts,
+    lsst_median_redshift,
+    quality_table,
+    read_raw,
+    read_real,
 )
-from transferz.schemas import BANDS, MAGNITUDES, InputError, TransferZError
-
-Floats = npt.NDArray[np.float64]
+from transferz.schemas import TransferZError
 
 RAW, OUT = Path("data/mock/raw"), Path("docs/mock")
-COUNT_LIMITS = (21.0, 22.5, 24.0, 25.0)
-MAGNITUDE_BINS = (17.0, 22.5, 24.0, 25.0, 27.0)
-PUBLISHED_QUALITY = {
-    (17.0, 22.5): "about 1 %",
-    (25.0, 27.0): "4–5 %; outliers 20 % or more",
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#7F7F7F"  # Okabe & Ito: safe for colour-blind eyes
+WIDTH = 4.2  # inches
+STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.direction": "out",
+    "lines.linewidth": 1.4,
 }
-"""Template-fit quality of COSMOS2020 by i magnitude (Weaver et al. 2022)."""
-
-COLOUR_LIMIT = 23.5  # i magnitude down to which colours are compared
-COLOUR_EDGES = (0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.45)
-COLOURS = (("g", "r"), ("r", "i"), ("i", "z"))
-OUTLIER = 0.15
-LEAST_ROWS = 10  # per bin; fewer say nothing
-
-
-@dataclass(frozen=True, slots=True)
-class RawMock:
-    """A built mock, as far as the report needs it.
-
-    Attributes
-    ----------
-    cosmos : pandas.DataFrame
-        COSMOS2020: ``masked``, ``i_mag``, ``lp_zPDF``, ``lp_zPDF_l68``, ``lp_zPDF_u68`` and from
-        the answer sheet ``kind``, ``redshift_true``, ``i_mag_true``.
-    hsc : pandas.DataFrame
-        HSC galaxies: ``redshift`` (true) and grizy magnitudes ``g`` to ``y``, corrected for the
-        Milky Way's dust.
-    area_arcmin2 : float
-        Simulated area.
-    """
-
-    cosmos: pd.DataFrame
-    hsc: pd.DataFrame
-    area_arcmin2: float
-
-
-def read_raw(directory: Path) -> RawMock:
-    """Read what the report needs from a directory that `write_mock` filled.
-
-    Raises
-    ------
-    InputError
-        If a file is missing.
-    """
-    for name in (COSMOS2020_FILE, COSMOS_TRUTH_FILE, HSC_FILE, TRUTH_FILE):
-        if not (directory / name).is_file():
-            raise InputError(
-                f"{directory / name} is missing; build the mock with `dvc repro` first"
-            )
-    cosmos, area = _read_cosmos(directory)
-    return RawMock(cosmos, _read_hsc(directory), area)
-
-
-def _read_cosmos(directory: Path) -> tuple[pd.DataFrame, float]:
-    from astropy.io import fits
-
-    names = ["HSC_i_MAG_AUTO", "lp_zPDF", "lp_zPDF_l68", "lp_zPDF_u68"]
-    with fits.open(directory / COSMOS2020_FILE) as hdus:
-        rows, area = hdus[1].data, float(hdus[1].header["MOCKAREA"])
-        frame = pd.DataFrame({name: np.asarray(rows[name], np.float64) for name in names})
-        frame["masked"] = np.asarray(rows["FLAG_COMBINED"]) != 0
-    truth = pd.read_parquet(directory / COSMOS_TRUTH_FILE)
-    frame = frame.rename(columns={"HSC_i_MAG_AUTO": "i_mag"}).join(truth)
-    return frame, area * 3600.0
-
-
-def _read_hsc(directory: Path) -> pd.DataFrame:
-    extinctions = [f"a_{band}" for band in BANDS]
-    columns = ["object_id", "isprimary", *MAGNITUDES, *extinctions]
-    table = pd.read_csv(directory / HSC_FILE, usecols=columns)
-    truth = pd.read_parquet(directory / TRUTH_FILE).set_index("object_id")["redshift_true"]
-    dereddened = table[list(MAGNITUDES)].to_numpy() - table[extinctions].to_numpy()
-    frame = pd.DataFrame(dereddened, columns=list(BANDS))
-    frame["redshift"] = table["object_id"].map(truth)
-    return frame[table["isprimary"]].dropna().reset_index(drop=True)
-
-
-def lsst_counts(limit: npt.ArrayLike) -> Floats:
-    """Galaxies per arcmin2 brighter than i (LSST Science Book 2009, section 3.7.2)."""
-    return 46.0 * 10.0 ** (0.31 * (np.asarray(limit, float) - 25.0))
-
-
-def lsst_median_redshift(limit: npt.ArrayLike) -> Floats:
-    """Median redshift of galaxies brighter than i (the same source).
-
-    Their density is ``p(z) = z^2 / (2 z0^3) exp(-z / z0)``, z0 = 0.0417 i - 0.744, whose median is
-    2.674 z0.
-    """
-    return 2.674 * (0.0417 * np.asarray(limit, float) - 0.744)
-
-
-def count_table(mock: RawMock, limits: tuple[float, ...] = COUNT_LIMITS) -> pd.DataFrame:
-    """Count galaxies and take their median redshift, cumulatively in true i magnitude.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``i_limit``, ``per_arcmin2``, ``lsst_per_arcmin2``, ``median_redshift``,
-        ``lsst_median_redshift``.
-    """
-    galaxies = mock.cosmos[mock.cosmos["kind"] != "star"]
-    brighter = [galaxies[galaxies["i_mag_true"] < limit] for limit in limits]
-    return pd.DataFrame(
-        {
-            "i_limit": limits,
-            "per_arcmin2": [len(rows) / mock.area_arcmin2 for rows in brighter],
-            "lsst_per_arcmin2": lsst_counts(limits),
-            "median_redshift": [rows["redshift_true"].median() for rows in brighter],
-            "lsst_median_redshift": lsst_median_redshift(limits),
-        }
-    )
-
-
-def colour_table(galaxies: pd.DataFrame, limit: float = COLOUR_LIMIT) -> pd.DataFrame:
-    """Take the 16th, 50th and 84th percentile of the colours in bins of redshift.
-
-    Parameters
-    ----------
-    galaxies : pandas.DataFrame
-        ``redshift`` and magnitudes named by band.
-    limit : float
-        Faintest i magnitude.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``redshift`` (bin centre), ``count`` and per colour ``g-r_16``, ``g-r_50``, ``g-r_84``...;
-        NaN where a bin has fewer than `LEAST_ROWS` rows.
-    """
-    bright = galaxies[galaxies["i"] < limit]
-    rows = []
-    for low, high in pairwise(COLOUR_EDGES):
-        inside = bright[(bright["redshift"] >= low) & (bright["redshift"] < high)]
-        row = {"redshift": (low + high) / 2, "count": len(inside)}
-        for blue, red in COLOURS:
-            colour = (inside[blue] - inside[red]).to_numpy()
-            enough = len(colour) >= LEAST_ROWS
-            levels = np.percentile(colour, (16, 50, 84)) if enough else np.full(3, np.nan)
-            row |= {f"{blue}-{red}_{p}": v for p, v in zip((16, 50, 84), levels, strict=True)}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def read_real(path: Path) -> pd.DataFrame:
-    """Read a table of real galaxies: ``redshift`` and griz magnitudes, 99 or -99 where missing.
-
-    Raises
-    ------
-    InputError
-        If the file or a column is missing.
-    """
-    if not path.is_file():
-        raise InputError(f"{path} is missing; give the path of a table with redshift,g,r,i,z")
-    table = pd.read_csv(path)
-    names = ["redshift", "g", "r", "i", "z"]
-    if missing := [name for name in names if name not in table]:
-        raise InputError(f"{path}: expected columns {', '.join(names)}; missing {missing}")
-    real = table[names]
-    return real[((real[names[1:]] > 0) & (real[names[1:]] < 50)).all(axis=1)]
-
-
-def normalised_errors(cosmos: pd.DataFrame) -> Floats:
-    """Return (lp_zPDF - true) / (1 + true) of each row."""
-    truth = cosmos["redshift_true"].to_numpy(np.float64)
-    return np.asarray((cosmos["lp_zPDF"].to_numpy() - truth) / (1.0 + truth))
-
-
-def scatter(errors: Floats) -> float:
-    """Return the normalised median absolute deviation, 1.4826 x MAD."""
-    return float(1.4826 * np.median(np.abs(errors - np.median(errors))))
-
-
-def fitted_galaxies(mock: RawMock) -> pd.DataFrame:
-    """Return the COSMOS2020 rows that label quality is measured on: galaxies outside masks."""
-    cosmos = mock.cosmos
-    real = (cosmos["kind"] == "galaxy") & ~cosmos["masked"] & cosmos["lp_zPDF"].notna()
-    return cosmos[real]
-
-
-def quality_table(mock: RawMock, edges: tuple[float, ...] = MAGNITUDE_BINS) -> pd.DataFrame:
-    """Measure the photo-z label against the truth per i magnitude (MAG_AUTO, before any cut).
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``low``, ``high``, ``count``, ``bias`` (median), ``scatter`` (NMAD), ``outliers`` (share
-        beyond 0.15), ``coverage`` (share of truths in the 68 % interval), ``published``.
-    """
-    galaxies = fitted_galaxies(mock)
-    rows = []
-    for low, high in pairwise(edges):
-        inside = galaxies[(galaxies["i_mag"] >= low) & (galaxies["i_mag"] < high)]
-        rows.append({"low": low, "high": high, **_quality(inside)})
-    table = pd.DataFrame(rows)
-    keys = zip(table["low"], table["high"], strict=True)
-    return table.assign(published=[PUBLISHED_QUALITY.get(key, "") for key in keys])
-
-
-def _quality(rows: pd.DataFrame) -> dict[str, float]:
-    if len(rows) < LEAST_ROWS:
-        return {"count": len(rows)} | dict.fromkeys(
-            ("bias", "scatter", "outliers", "coverage"), np.nan
-        )
-    errors = normalised_errors(rows)
-    truth = rows["redshift_true"]
-    covered = (truth >= rows["lp_zPDF_l68"]) & (truth <= rows["lp_zPDF_u68"])
-    return {
-        "count": len(rows),
-        "bias": float(np.median(errors)),
-        "scatter": scatter(errors),
-        "outliers": float(np.mean(np.abs(errors) > OUTLIER)),
-        "coverage": float(covered.mean()),
-    }
+RESOLUTION = 200  # dots per inch
+FINE_BINS = tuple(np.arange(20.0, 27.01, 0.5))
 
 
 def markdown(mock: RawMock, real: pd.DataFrame | None) -> str:
@@ -296,6 +102,119 @@ def _colour_lines(mock: pd.DataFrame, real: pd.DataFrame | None) -> list[str]:
     return lines
 
 
+def draw_all(mock: RawMock, real: pd.DataFrame | None, directory: Path) -> list[Path]:
+    """Draw every figure of the report.
+
+    Parameters
+    ----------
+    mock : RawMock
+        From `read_raw`.
+    real : pandas.DataFrame or None
+        Real galaxies for the colours.
+    directory : Path
+        Where the PNG files go.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    with mpl.rc_context(STYLE):
+        figures = {
+            "counts.png": draw_counts(mock),
+            "colours.png": draw_colours(mock.hsc, real),
+            "labels.png": draw_labels(mock),
+        }
+        for name, figure in figures.items():
+            figure.savefig(directory / name, dpi=RESOLUTION, metadata={"Software": None})
+    return [directory / name for name in figures]
+
+
+def draw_counts(mock: RawMock) -> Figure:
+    """Galaxy counts and median redshift against magnitude, with the LSST Science Book's."""
+    limits = tuple(np.arange(20.5, 26.01, 0.25))
+    table = count_table(mock, limits)
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    book = np.linspace(20.5, 25.5, 50)
+    for axes, name, formula in (
+        (upper, "per_arcmin2", lsst_counts),
+        (lower, "median_redshift", lsst_median_redshift),
+    ):
+        axes.plot(book, formula(book), color=ORANGE, ls="--", label="LSST Science Book")
+        axes.plot(table["i_limit"], table[name], "o", ms=3.5, color=BLUE, label="mock")
+    upper.set_yscale("log")
+    upper.set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
+    upper.set_ylabel("galaxies per arcmin²")
+    upper.legend(loc="upper left")
+    lower.set_ylabel("median redshift")
+    lower.set_xlabel("limiting true i magnitude (AB)")
+    return figure
+
+
+def draw_colours(galaxies: pd.DataFrame, real: pd.DataFrame | None) -> Figure:
+    """Colours against redshift: median and central 68 %, real galaxies laid over if given."""
+    figure = Figure(figsize=(WIDTH, 6.0), layout="constrained")
+    panels = figure.subplots(len(COLOURS), 1, sharex=True)
+    mock_colours = colour_table(galaxies)
+    real_colours = None if real is None else colour_table(real)
+    for axes, (blue, red) in zip(panels, COLOURS, strict=True):
+        name, z = f"{blue}-{red}", mock_colours["redshift"]
+        band = mock_colours[f"{name}_16"], mock_colours[f"{name}_84"]
+        axes.fill_between(z, *band, color=BLUE, alpha=0.2, lw=0, label="mock, 68 %")
+        axes.plot(z, mock_colours[f"{name}_50"], color=BLUE, label="mock")
+        if real_colours is not None:
+            median = real_colours[f"{name}_50"]
+            spread = [median - real_colours[f"{name}_16"], real_colours[f"{name}_84"] - median]
+            style = {"fmt": "s", "ms": 3.5, "lw": 0.9, "color": ORANGE}
+            axes.errorbar(z, median, spread, label="real", **style)
+        axes.set_ylabel(f"{blue} − {red} (mag)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    title = f"i < {COLOUR_LIMIT:g}, median and central 68 %"
+    figure.legend(handles, labels, ncols=3, loc="outside upper center", title=title)
+    panels[-1].set_xlabel("redshift")
+    return figure
+
+
+def draw_labels(mock: RawMock) -> Figure:
+    """The label against the truth, and its scatter and outlier rate per magnitude."""
+    figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=[1.7, 1.0])
+    _draw_density(figure, upper, fitted_galaxies(mock))
+    _draw_quality(lower, quality_table(mock, FINE_BINS))
+    return figure
+
+
+def _draw_density(figure: Figure, axes: Any, galaxies: pd.DataFrame) -> None:
+    shown = galaxies[galaxies["i_mag"] < 25.0]
+    edges = np.linspace(0.0, 4.0, 161)
+    counts, _, _ = np.histogram2d(shown["redshift_true"], shown["lp_zPDF"], bins=(edges, edges))
+    norm = mpl.colors.LogNorm(1, max(counts.max(), 10))
+    image = axes.pcolormesh(edges, edges, counts.T, cmap="viridis_r", norm=norm, rasterized=True)
+    axes.axline((0, 0), slope=1, color="black", lw=0.6)
+    for sign in (-1, 1):
+        axes.axline((0, sign * 0.15), slope=1 + sign * 0.15, color="black", lw=0.6, ls=":")
+    axes.set(xlim=(0, 4), ylim=(0, 4), aspect="equal")
+    axes.set(xlabel="true redshift", ylabel="label: median of the PDF", title="i < 25")
+    scale = axes.inset_axes((0.06, 0.9, 0.4, 0.035))
+    figure.colorbar(image, cax=scale, orientation="horizontal", label="galaxies per cell")
+
+
+def _draw_quality(axes: Any, table: pd.DataFrame) -> None:
+    middle = (table["low"] + table["high"]) / 2
+    axes.plot(middle, 100 * table["scatter"], "o-", ms=3.5, color=BLUE, label="scatter (NMAD)")
+    outliers = (100 * table["outliers"]).where(table["outliers"] > 0)
+    axes.plot(middle, outliers, "s--", ms=3.5, color=ORANGE, label="outliers")
+    axes.plot([20.0, 22.5], [1.0, 1.0], color=GREY, lw=4, alpha=0.6, label="published scatter")
+    axes.fill_between([25.0, 27.0], 4.0, 5.0, color=GREY, alpha=0.6, lw=0)
+    axes.plot([25.0, 27.0], [20.0, 20.0], color=GREY, ls=":", label="published outliers, at least")
+    axes.set_yscale("log")
+    axes.set_ylim(0.1, 300)
+    axes.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    axes.set(xlabel="i magnitude (AB)", ylabel="per cent")
+    axes.legend(loc="upper left", ncols=2)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the tables and figures; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -304,13 +223,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--real", type=Path, help="CSV of real galaxies to lay over the colours")
     options = parser.parse_args(arguments)
     try:
-        from transferz.dataset.mock import figures
-
         mock = read_raw(options.raw)
         real = None if options.real is None else read_real(options.real)
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "tables.md").write_text(markdown(mock, real), encoding="utf-8")
-        figures.draw_all(mock, real, options.out)
+        draw_all(mock, real, options.out)
     except TransferZError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -1,23 +1,23 @@
 """All sources of the mock COSMOS field, as the telescope would see them without noise."""
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 from scipy.spatial import cKDTree
 
-from transferz.dataset.mock.noise import dim, dust_map, extinction_coefficients
+from transferz.dataset.mock.noise import dim, dust_map, extinction_coefficients, generator
 from transferz.dataset.mock.population import (
     COSMOLOGY,
+    LIMIT_MARGIN,
     Galaxies,
     PopulationParams,
+    Rows,
     galaxy_fluxes,
     sample_galaxies,
 )
 from transferz.dataset.mock.quasars import QuasarParams, draw_redshifts, quasar_grid
-from transferz.dataset.mock.randomness import generator
 from transferz.dataset.mock.sky import (
     ARCSEC,
     SkyParams,
@@ -88,7 +88,7 @@ class SizeParams(Params):
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Rows):
     """Sources on the sky.
 
     Attributes
@@ -117,18 +117,6 @@ class Sources:
     radius: Floats
     ebv: Floats
     flux: Floats
-
-    def __len__(self) -> int:
-        return len(self.ra)
-
-    def take(self, rows: npt.NDArray[Any]) -> "Sources":
-        """Return the rows that an index or mask picks."""
-        return Sources(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-
-def _joined(parts: list[Sources]) -> Sources:
-    names = [field.name for field in fields(Sources)]
-    return Sources(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +161,6 @@ class FieldModel:
         return self.bands.index(HSC_BANDS["i"])
 
 
-MARGIN = 1.5
-"""SkyPy's limit lies this much fainter than ours, because it knows no K-correction, mag."""
-
-
 def observe_field(model: FieldModel, window: Window) -> Sources:
     """Make every source of a field down to the limiting magnitude, ordered by declination.
 
@@ -193,7 +177,7 @@ def observe_field(model: FieldModel, window: Window) -> Sources:
         Galaxies, active galaxies, quasars and stars; none is blended yet.
     """
     parts = [_galaxies(model, window), _quasars(model, window), _stars(model, window)]
-    sources = _joined(parts)
+    sources = Sources.joined(parts)
     bright = to_magnitude(sources.flux[:, model.i_band]) < model.i_limit
     sources = sources.take(bright)
     ebv = dust_map(sources.ra, sources.dec, model.ebv, model.ebv_contrast)
@@ -202,7 +186,7 @@ def observe_field(model: FieldModel, window: Window) -> Sources:
 
 
 def _galaxies(model: FieldModel, window: Window) -> Sources:
-    limit = model.i_limit + MARGIN
+    limit = model.i_limit + LIMIT_MARGIN
     drawn = sample_galaxies(
         model.population, window.area_deg2, limit, model.seed, "cosmos", "galaxies"
     )

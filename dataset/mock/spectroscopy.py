@@ -1,21 +1,23 @@
 """Spectroscopic surveys: which galaxies they target, and the redshifts they measure."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
+from transferz.dataset.mock.noise import generator
 from transferz.dataset.mock.population import (
+    LIMIT_MARGIN,
     Galaxies,
     PopulationParams,
+    Rows,
     galaxy_fluxes,
     sample_galaxies,
 )
 from transferz.dataset.mock.quasars import QuasarParams, draw_redshifts, quasar_grid
-from transferz.dataset.mock.randomness import generator
 from transferz.dataset.mock.sky import power_law_magnitudes
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.flux import to_magnitude
@@ -25,7 +27,6 @@ from transferz.schemas import BANDS
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
-MARGIN = 1.5  # mag; SkyPy's limit knows no K-correction
 OVERSAMPLING = 2.5  # candidates per row wanted: the redshift distribution chooses among them
 REDSHIFT_DECIMALS = 5
 
@@ -64,7 +65,7 @@ class SpectroscopicSurvey(Params):
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(Rows):
     """Galaxies and quasars that a survey may observe.
 
     Attributes
@@ -80,13 +81,6 @@ class Targets:
     survey: Integers
     redshift: Floats
     flux: Floats
-
-    def __len__(self) -> int:
-        return len(self.redshift)
-
-    def take(self, rows: npt.NDArray[Any]) -> "Targets":
-        """Return the rows that an index or mask picks."""
-        return Targets(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def draw_targets(
@@ -123,8 +117,7 @@ def draw_targets(
         wanted = generator(seed, "targets", name).permutation(len(redshift))[:count]
         survey_index = np.full(len(wanted), index, np.intp)
         parts.append(Targets(survey_index, redshift[wanted], flux[wanted]))
-    names = [field.name for field in fields(Targets)]
-    return Targets(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return Targets.joined(parts)
 
 
 def _galaxy_targets(
@@ -139,7 +132,7 @@ def _galaxy_targets(
     drawn = sample_galaxies(
         population,
         count / survey.density_deg2,
-        survey.magnitude_range[1] + MARGIN,
+        survey.magnitude_range[1] + LIMIT_MARGIN,
         seed,
         "spectroscopy",
         name,

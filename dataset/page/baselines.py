@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transferz.dataset.page.spread import MAD_TO_SIGMA, OUTLIER
 from transferz.dataset.page.words import table
+from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.schemas import InputError
 from transferz.schemas.benchmark.entries import REMEDY, Result, read_results
 from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, SetScores, number_text
@@ -27,7 +27,7 @@ method does on the sky."""
 DEFINED = f"""\
 With dz = (predicted − label) / (1 + label): bias is the median of dz, scatter
 {MAD_TO_SIGMA:g} times its median absolute deviation, outliers the share with
-abs(dz) > {OUTLIER:g}, RMS the root mean square of dz, catastrophic the share with
+abs(dz) > {OUTLIER_LIMIT:g}, RMS the root mean square of dz, catastrophic the share with
 abs(predicted − label) > 1. LSST: how many of its three requirements the means meet."""
 
 OTHER_DATA = """\
@@ -135,7 +135,7 @@ def baselines(manifest: Mapping[str, Any]) -> list[str]:
     Parameters
     ----------
     manifest : mapping
-        As `transferz.dataset.page.manifest.describe` makes it, with the ``baselines`` that
+        As `transferz.dataset.pipeline.manifest.describe` makes it, with the ``baselines`` that
         `read_baselines` reads.
     """
     found = manifest.get("baselines", [])

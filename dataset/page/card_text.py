@@ -19,7 +19,7 @@ def card_text(manifest: dict[str, Any], citation: dict[str, Any], figures: dict[
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it, with ``quality``, ``history``
+        As `transferz.dataset.pipeline.manifest.describe` makes it, with ``quality``, ``history``
         and, where there are results of baselines, ``baselines``.
     citation : dict
         The release's, as `transferz.dataset.page.citation.release_citation` makes it.

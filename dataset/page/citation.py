@@ -62,7 +62,7 @@ def release_citation(project: dict[str, Any], manifest: dict[str, Any]) -> dict[
     project : dict
         The project's own, as `read_citation` reads it: who made the release, and the paper.
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
 
     Returns
     -------

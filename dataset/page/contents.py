@@ -36,7 +36,7 @@ def configs(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     """
     return f"""\
 ## Configs and splits

@@ -90,7 +90,7 @@ def croissant(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     release : Path
         The release directory, with its configs and its CITATION.cff.
 

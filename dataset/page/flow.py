@@ -89,7 +89,7 @@ def read_chart(manifest: dict[str, Any]) -> Chart:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it; all numbers are its ``counts``.
+        As `transferz.dataset.pipeline.manifest.describe` makes it; all numbers are its ``counts``.
     """
     counts = manifest["counts"]
     names = sorted(manifest["sources"], key="galaxiesml".__eq__)
@@ -151,7 +151,7 @@ def flow_chart(manifest: dict[str, Any]) -> "Figure":
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
 
     Returns
     -------

@@ -42,7 +42,7 @@ def licence(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def licence_url(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     """
     if licence(manifest) == "other":
         record = load_registry()[manifest["sources"]["transferz"]].zenodo
@@ -83,7 +83,7 @@ def card_data(manifest: dict[str, Any], eprint: str) -> dict[str, Any]:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     eprint : str
         The arXiv identifier of the paper, to which the Hub links the data set by a tag.
     """

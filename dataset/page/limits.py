@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from transferz.dataset.page.spread import MAD_TO_SIGMA, OUTLIER
 from transferz.dataset.page.words import is_published, table
+from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 
 PUBLISHED_NOISE = """\
 **Label noise.** The label of config `transferz` is itself a photometric redshift. Published for
@@ -20,7 +20,7 @@ are brighter and easier than most:""",
 DEFINED = f"""\
 With dz = (label − reference) / (1 + reference): bias is the median of dz, scatter
 {MAD_TO_SIGMA:g} times its median absolute deviation, outliers the share with
-abs(dz) > {OUTLIER:g}."""
+abs(dz) > {OUTLIER_LIMIT:g}."""
 
 SELECTION = """\
 **Selection.** The cuts keep galaxies whose template fit is sure of itself: the sample is complete
@@ -81,7 +81,7 @@ def limits(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it, with the ``quality`` that
+        As `transferz.dataset.pipeline.manifest.describe` makes it, with the ``quality`` that
         `transferz.dataset.page.quality.quality` measures.
     """
     published = is_published(manifest)

@@ -42,7 +42,7 @@ def how_made(manifest: dict[str, Any], figure: str) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     figure : str
         Path of the flow chart, relative to the card.
     """

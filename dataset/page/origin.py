@@ -26,7 +26,7 @@ def sources(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     """
     own = OTHER_LICENCE if licence(manifest) == "other" else OWN_LICENCE
     parts = [
@@ -76,7 +76,7 @@ def versions(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it, with the ``history`` that
+        As `transferz.dataset.pipeline.manifest.describe` makes it, with the ``history`` that
         `transferz.dataset.page.history.history_of` reads.
     """
     entries = [_version(one) for one in manifest["history"]]

@@ -19,7 +19,8 @@ def derived_from(manifest: Facts) -> list[dict[str, Any]]:
     Parameters
     ----------
     manifest : mapping
-        As `transferz.dataset.page.manifest.describe` makes it: ``sources``, ``upstream``, ``mock``.
+        As `transferz.dataset.pipeline.manifest.describe` makes it: ``sources``, ``upstream`` and
+        ``mock``.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def generated_by(manifest: Facts) -> dict[str, Any]:
     Parameters
     ----------
     manifest : mapping
-        As `transferz.dataset.page.manifest.describe` makes it: ``survey``, ``parameters``,
+        As `transferz.dataset.pipeline.manifest.describe` makes it: ``survey``, ``parameters``,
         ``packages``.
 
     Returns

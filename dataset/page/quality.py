@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.page.spread import spread
+from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas import RELEASE, magnitude_name
 
 MAGNITUDE_EDGES = (-np.inf, 22.5, 24.0, 25.0, np.inf)
@@ -78,8 +78,9 @@ def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     -------
     list of dict
         Per bin ``from`` and ``to`` (AB mag, null where open), ``rows``, and with at least
-        `FEWEST` rows ``bias``, ``scatter`` and ``outliers`` (`page.spread.Spread`)
-        and, where intervals are given, ``covered`` (share of references within them).
+        `FEWEST` rows ``bias``, ``scatter`` and ``outliers`` (see
+        `transferz.photometry.redshift_error.RedshiftError`) and, where
+        intervals are given, ``covered`` (share of references within them).
     """
     i = pairs[magnitude_name("i")].astype("float64")
     bins = itertools.pairwise(MAGNITUDE_EDGES)
@@ -97,7 +98,7 @@ def _finite(edge: float) -> float | None:
 
 def _scores(pairs: pd.DataFrame) -> dict[str, float]:
     redshifts = (pairs[name].to_numpy("float64") for name in ("redshift", "reference"))
-    scores = spread(*redshifts)._asdict() | _coverage(pairs)
+    scores = redshift_error(*redshifts)._asdict() | _coverage(pairs)
     return {name: round(float(value), 4) for name, value in scores.items()}
 
 

@@ -45,7 +45,7 @@ def loading(manifest: dict[str, Any]) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it.
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
     """
     repository = "ORG/transferz-mock" if manifest["mock"] else "ORG/transferz"
     stock = STOCK.format(repository=repository, tag=Version.parse(manifest["version"]).tag)

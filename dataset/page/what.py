@@ -59,7 +59,7 @@ def opening(manifest: dict[str, Any], figure: str, eprint: str) -> str:
     Parameters
     ----------
     manifest : dict
-        As `transferz.dataset.page.manifest.describe` makes it, with the ``quality`` that
+        As `transferz.dataset.pipeline.manifest.describe` makes it, with the ``quality`` that
         `transferz.dataset.page.quality.quality` measures.
     figure : str
         Path of the figure of the distributions, relative to the card.

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 import pandas as pd
 import pyarrow as pa
 
-from transferz.dataset.page.manifest import read_split, table_content
+from transferz.dataset.pipeline.manifest import read_split, table_content
 from transferz.dataset.verify import pages as verify_pages
 from transferz.dataset.verify import rows as verify_rows
 from transferz.dataset.verify import tables as verify_tables

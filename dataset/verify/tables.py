@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.page.manifest import columns
+from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
 from transferz.dataset.verify.parquet_pages import columns_without_checksum

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from transferz.dataset.page.spread import OUTLIER
 from transferz.dataset.versions.trace import MEANINGS
+from transferz.photometry.redshift_error import OUTLIER_LIMIT
 from transferz.schemas import SPLITS, ParameterError
 from transferz.tables.files import replace_file
 
@@ -73,7 +73,7 @@ def _labels(labels: Report) -> list[str]:
             ["equal labels", f"{labels['equal']:,}"],
             ["median", f"{labels['median']:.6f}"],
             ["1.4826 MAD", f"{labels['scatter']:.6f}"],
-            [f"|dz| > {OUTLIER}", f"{labels['outliers']:.4%}"],
+            [f"|dz| > {OUTLIER_LIMIT}", f"{labels['outliers']:.4%}"],
         ]
     )
 

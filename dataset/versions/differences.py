@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.page.spread import spread
+from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas import BANDS, MAGNITUDES, SPLITS
 
 WHERE = ("both", "only_a", "only_b")
@@ -27,8 +27,8 @@ class LabelSpread:
     rows, equal : int
         Rows in both, and those of them whose labels are the same number.
     median, scatter, outliers : float or None
-        As `transferz.dataset.page.spread.Spread` has them, the median being its bias. None without
-        rows.
+        As `transferz.photometry.redshift_error.RedshiftError` has them, the median being its
+        bias. None without rows.
     """
 
     rows: int
@@ -89,7 +89,7 @@ def label_spread(both: pd.DataFrame) -> LabelSpread:
     equal = int((a == b).sum())
     if not len(both):
         return LabelSpread(0, 0, None, None, None)
-    return LabelSpread(len(both), equal, *(round(value, 6) for value in spread(a, b)))
+    return LabelSpread(len(both), equal, *(round(value, 6) for value in redshift_error(a, b)))
 
 
 def magnitude_differences(both: pd.DataFrame) -> dict[str, dict[str, float | None]]:

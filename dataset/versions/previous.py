@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from transferz.dataset.page.manifest import columns
+from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.versions.versions import (
     Snapshot,
     compare,

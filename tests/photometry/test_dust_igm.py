@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.photometry.dust import CALZETTI_RV, DUST_LAWS, attenuate, reddening_curve
-from transferz.photometry.igm import _photoelectric, igm_transmission
+from transferz.photometry.absorption import (
+    CALZETTI_RV,
+    DUST_LAWS,
+    _photoelectric,
+    attenuate,
+    igm_transmission,
+    reddening_curve,
+)
 
 
 def test_calzetti_law_is_equation_4_of_the_paper():

@@ -5,12 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transferz.photometry.absorption import DUST_LAWS, attenuate
 from transferz.photometry.bands import Band
-from transferz.photometry.cosmology import dimming
-from transferz.photometry.dust import DUST_LAWS, attenuate
 from transferz.photometry.flux import to_magnitude
 from transferz.photometry.grid import EBV_NODES, basis_grid, lagrange_weights
-from transferz.photometry.synthesis import band_fluxes
+from transferz.photometry.synthesis import band_fluxes, dimming
 from transferz.photometry.templates import galaxy_basis
 
 REDSHIFT_MAX = 4.0

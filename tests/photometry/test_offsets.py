@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transferz.photometry.offsets import LEAST_GALAXIES, fit_offsets
+from transferz.photometry.fit import LEAST_GALAXIES, fit_offsets
 
 
 def measured(models, count, seed):

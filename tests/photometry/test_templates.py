@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from transferz.photometry.bands import Band, band
-from transferz.photometry.cosmology import dimming, luminosity_distance
 from transferz.photometry.flux import to_magnitude
 from transferz.photometry.stars import TEMPERATURES, WAVELENGTH, stellar_fluxes, stellar_templates
-from transferz.photometry.synthesis import band_fluxes
+from transferz.photometry.synthesis import band_fluxes, dimming, luminosity_distance
 from transferz.photometry.templates import fit_coefficients, galaxy_basis
 
 STRONG_LINES = {"[OII]": 3728.5, "[OIII]": 5008.2, "Halpha": 6564.6}  # vacuum, angstrom

@@ -102,7 +102,7 @@ def imports(module, seen):
 # Shape no number.
 AROUND = {"arguments", "command", "hardware", "output", "output_folder", "progress"}
 SCORING = {"scores", "metrics", "residuals"}  # of the record that DVC does not track
-READING = {"argument_types", "cells", "reading", "reading_fits"}  # tables that are no release
+READING = {"cells", "reading", "reading_fits"}  # tables that are no release
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from transferz.cli import benchmark_command as command
+from transferz.cli import benchmark as command
 from transferz.cli import main
-from transferz.cli.argument_types import positive
+from transferz.cli.options import positive
 from transferz.schemas import ParameterError
 from transferz.schemas.benchmark.entries import read_entry
 

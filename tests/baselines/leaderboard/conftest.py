@@ -12,7 +12,7 @@ import pytest
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
 from transferz.baselines.leaderboard.board import read_board
-from transferz.baselines.leaderboard.comparing import write_comparisons
+from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.probability import PER_GALAXY, GaussianMixture, per_galaxy
 from transferz.manifest import read_manifest

@@ -10,7 +10,7 @@ import pytest
 from transferz.baselines.leaderboard import board as boards
 from transferz.baselines.leaderboard.adding import add_run
 from transferz.baselines.leaderboard.board import BEST, EQUAL, UNKNOWN, read_board
-from transferz.baselines.leaderboard.comparing import write_comparisons
+from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.leaderboard.entries import find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page

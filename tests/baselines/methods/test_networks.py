@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.baselines.benchmark.own_tables import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.methods import bayesian, mixture_density, networks
 from transferz.baselines.networks import training
 from transferz.baselines.networks.schedule import Schedule

@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_reference import train_alone
 
-from transferz.baselines.benchmark.own_tables import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks import ensemble as ensembles
 from transferz.baselines.networks import run, steps
 from transferz.baselines.networks.hardware import find_device

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from transferz.baselines.benchmark.own_tables import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.truth import format_scores, score_samples, summary
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from transferz.dataset.mock.build import write_mock
-from transferz.dataset.mock.params import MockParams
+from transferz.dataset.mock.build import MockParams, write_mock
 
 PARAMS_FILE = Path(__file__).parents[3] / "params.yaml"
 SCALE = 0.04

@@ -29,6 +29,10 @@ def native(values):
     return np.asarray(values).astype(values.dtype.newbyteorder("="))
 
 
+def published(tiny, split):
+    return tiny / f"galaxiesml/5x127x127_{split}_with_morphology.csv"
+
+
 @pytest.fixture(scope="module")
 def cosmos(tiny):
     with fits.open(tiny / COSMOS2020_FILE) as hdus:
@@ -47,7 +51,7 @@ def hsc(tiny):
 
 @pytest.fixture(scope="module")
 def spectra(tiny):
-    parts = [pd.read_csv(tiny / galaxiesml.file_name(s)) for s in galaxiesml.PUBLISHED_ROWS]
+    parts = [pd.read_csv(published(tiny, s)) for s in galaxiesml.PUBLISHED_ROWS]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -235,7 +239,7 @@ def test_galaxiesml_rows_for_each_cut(spectra):
 
 
 def test_published_splits_keep_their_proportions(tiny):
-    rows = [len(pd.read_csv(tiny / galaxiesml.file_name(s))) for s in galaxiesml.PUBLISHED_ROWS]
+    rows = [len(pd.read_csv(published(tiny, s))) for s in galaxiesml.PUBLISHED_ROWS]
     shares = np.array(list(galaxiesml.PUBLISHED_ROWS.values())) / sum(
         galaxiesml.PUBLISHED_ROWS.values()
     )

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from transferz.dataset.mock.params import MockParams
+from transferz.dataset.mock.build import MockParams
 from transferz.dataset.pipeline.params import read_params
 from transferz.schemas import ParameterError
 

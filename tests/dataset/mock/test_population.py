@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from transferz.dataset.mock import noise, spectroscopy
+from transferz.dataset.mock.cosmos2020 import typical_mixtures
+from transferz.dataset.mock.noise import generator
 from transferz.dataset.mock.population import galaxy_fluxes, sample_galaxies, subgrid
 from transferz.dataset.mock.quasars import QuasarGrid
-from transferz.dataset.mock.randomness import generator
 from transferz.dataset.mock.sky import ARCSEC, Window
 from transferz.dataset.mock.sources import GALAXY, Sources, blend, merge
-from transferz.dataset.mock.templates import typical_mixtures
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.flux import to_magnitude
 from transferz.photometry.grid import basis_grid

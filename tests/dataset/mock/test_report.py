@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.dataset.mock import report
+from transferz.dataset.mock import measures, report
 
 
-def made_up(errors: np.ndarray, half_width: float) -> report.RawMock:
+def made_up(errors: np.ndarray, half_width: float) -> measures.RawMock:
     """Galaxies at redshift 1 and i = 23 whose labels are off by `errors` times 1 + z."""
     count = len(errors)
     label = 1.0 + 2.0 * errors
@@ -23,13 +23,13 @@ def made_up(errors: np.ndarray, half_width: float) -> report.RawMock:
             "i_mag_true": np.linspace(20.0, 25.0, count),
         }
     )
-    return report.RawMock(cosmos, pd.DataFrame(), area_arcmin2=10.0)
+    return measures.RawMock(cosmos, pd.DataFrame(), area_arcmin2=10.0)
 
 
 def test_quality_of_known_errors():
     errors = np.random.default_rng(1).normal(0.01, 0.02, 20_000)
     errors[:1000] = 0.5
-    table = report.quality_table(made_up(errors, 0.04)).set_index("low")
+    table = measures.quality_table(made_up(errors, 0.04)).set_index("low")
     row = table.loc[22.5]
     assert row["count"] == 20_000
     assert row["outliers"] == pytest.approx(0.05, abs=0.002)
@@ -44,22 +44,22 @@ def test_masked_rows_and_stars_do_not_count_for_quality():
     mock = made_up(np.zeros(100), 0.1)
     mock.cosmos.loc[:29, "masked"] = True
     mock.cosmos.loc[30:49, "kind"] = "star"
-    assert len(report.fitted_galaxies(mock)) == 50
+    assert len(measures.fitted_galaxies(mock)) == 50
 
 
 def test_counts_are_cumulative_per_area():
-    table = report.count_table(made_up(np.zeros(1001), 0.1), (21.0, 25.5))
+    table = measures.count_table(made_up(np.zeros(1001), 0.1), (21.0, 25.5))
     assert table["per_arcmin2"].tolist() == pytest.approx([20.0, 100.1])
     assert table["median_redshift"].tolist() == [1.0, 1.0]
 
 
 def test_lsst_formulae():
-    assert report.lsst_counts(25.0) == pytest.approx(46.0)
+    assert measures.lsst_counts(25.0) == pytest.approx(46.0)
     z0 = 0.0417 * 24.0 - 0.744
     grid = np.linspace(0.0, 20.0, 400_001)
     density = grid**2 * np.exp(-grid / z0)
     median = grid[np.searchsorted(np.cumsum(density), density.sum() / 2)]
-    assert report.lsst_median_redshift(24.0) == pytest.approx(median, rel=1e-3)
+    assert measures.lsst_median_redshift(24.0) == pytest.approx(median, rel=1e-3)
 
 
 def test_colours_of_known_galaxies():
@@ -67,10 +67,10 @@ def test_colours_of_known_galaxies():
     galaxies = pd.DataFrame({"redshift": rng.uniform(0.1, 1.45, 5000), "i": 22.0, "z": 21.8})
     galaxies["r"] = 22.0 + galaxies["redshift"]
     galaxies["g"] = galaxies["r"] + 0.5
-    table = report.colour_table(galaxies)
+    table = measures.colour_table(galaxies)
     np.testing.assert_allclose(table["g-r_50"], 0.5)
     np.testing.assert_allclose(table["r-i_50"], table["redshift"], atol=0.02)
-    assert report.colour_table(galaxies.assign(i=24.0))["g-r_50"].isna().all()
+    assert measures.colour_table(galaxies.assign(i=24.0))["g-r_50"].isna().all()
 
 
 def test_command_writes_tables_and_figures(tiny, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from transferz.dataset.mock.identifiers import object_ids
+from transferz.dataset.mock.hsc import object_ids
 from transferz.dataset.mock.population import COSMOLOGY
 from transferz.dataset.mock.sky import (
     ARCSEC,

@@ -9,7 +9,7 @@ import yaml
 from transferz.dataset.card import ReleaseParams
 from transferz.dataset.fetch import FetchParams
 from transferz.dataset.match import MatchParams
-from transferz.dataset.mock.params import MockParams
+from transferz.dataset.mock.build import MockParams
 from transferz.dataset.pipeline.assigning import SplitParams
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.select import LabelParams, SelectParams

@@ -24,7 +24,7 @@ from tampering import (
 )
 
 from transferz.dataset import card
-from transferz.dataset.page.manifest import seal
+from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.tables import write_parquet
 from transferz.dataset.verify.footer import check_footer
 from transferz.dataset.verify.verifying import PROMISES, inspect, require_sound, verify
@@ -509,7 +509,7 @@ def test_a_unit_in_the_manifest(release, fact, value):
 
 def test_a_better_description_is_no_broken_promise(release, monkeypatch):
     """The package moves on; a release that was sound stays so."""
-    from transferz.dataset.page import manifest
+    from transferz.dataset.pipeline import manifest
     from transferz.dataset.verify import tables as verify_tables
 
     ours = {name: one | {"description": "Better."} for name, one in manifest.columns().items()}
@@ -521,7 +521,7 @@ def test_a_better_description_is_no_broken_promise(release, monkeypatch):
 
 def test_a_release_of_other_declarations_says_so_once(release, monkeypatch):
     """As an older package's would look to this one."""
-    from transferz.dataset.page import manifest
+    from transferz.dataset.pipeline import manifest
     from transferz.dataset.verify import tables as verify_tables
 
     ours = manifest.columns()

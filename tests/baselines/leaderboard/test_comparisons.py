@@ -9,15 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from transferz.baselines.benchmark.forecasts import read_forecasts
-from transferz.baselines.leaderboard.comparing import (
+from transferz.baselines.leaderboard.comparisons import (
     compare_runs,
+    comparisons_text,
+    read_comparisons,
     read_run,
     read_runs,
     write_comparisons,
 )
-from transferz.baselines.leaderboard.comparison import COMPARED
-from transferz.baselines.leaderboard.record import comparisons_text, read_comparisons
 from transferz.baselines.scores.bootstrap import Draws
+from transferz.baselines.scores.paired import COMPARED
 from transferz.schemas.benchmark.entries import read_entry, write_entry
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import file_digest

@@ -1,7 +1,8 @@
-"""Whether one method is better than another, or only luckier with galaxies and seeds.
+"""Paired tests: whether one method is better than another, or only luckier.
 
-A metric is compared as its loss: how far its mean over seeds is from the best that it can be. The
-error of the difference of two methods' losses adds, in quadrature,
+Two methods are scored on the same galaxies and compared by their losses: how far a metric's mean
+over seeds is from the best that it can be. The error of the difference of two losses adds, in
+quadrature,
 
 - what other galaxies would change: the bootstrap over galaxies (Efron 1979), both methods on the
   same resamples, so that the ups and downs they have in common cancel;
@@ -64,7 +65,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LossDifference:
     """How much larger the loss of a first method is than that of a second.
 
     Attributes
@@ -106,7 +107,7 @@ def distance(metric: str, value: float) -> float:
     return abs(value - TARGETS[metric]) if metric in TARGETS else value
 
 
-def loss(metric: str, found: Replicates) -> Loss:
+def loss(metric: str, replicates: Replicates) -> Loss:
     """Turn a metric into a loss.
 
     Which side of its target a metric lies on is taken from its mean over all seeds: where that is
@@ -116,10 +117,10 @@ def loss(metric: str, found: Replicates) -> Loss:
     ----------
     metric : str
         One of `COMPARED`.
-    found : Replicates
+    replicates : Replicates
         Of one method.
     """
-    scores, resampled = found.scores[metric], found.resampled[metric].mean(axis=1)
+    scores, resampled = replicates.scores[metric], replicates.resampled[metric].mean(axis=1)
     target = TARGETS.get(metric, 0.0)
     side = -1.0 if metric in TARGETS and scores.mean() < target else 1.0
     seeds = scores.size
@@ -128,8 +129,8 @@ def loss(metric: str, found: Replicates) -> Loss:
     return Loss(value, side * (resampled - target), variance, seeds)
 
 
-def compare(first: Loss, second: Loss) -> Comparison:
-    """Compare two methods by a metric.
+def paired_difference(first: Loss, second: Loss) -> LossDifference:
+    """Return how far the losses of two methods by a metric are apart, with the error of that.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ def compare(first: Loss, second: Loss) -> Comparison:
 
     Returns
     -------
-    Comparison
+    LossDifference
         NaN where either has no such score for some seed.
 
     Raises
@@ -149,17 +150,15 @@ def compare(first: Loss, second: Loss) -> Comparison:
     if first.resampled.shape != second.resampled.shape:
         raise ValueError(f"{first.resampled.size} and {second.resampled.size} resamples differ")
     galaxies = float(np.var(first.resampled - second.resampled, ddof=1))
-    seeds = first.seed_variance + second.seed_variance
-    error = float(np.sqrt(galaxies + seeds))
-    return Comparison(first.value - second.value, error, _degrees(error, first, second))
-
-
-def _degrees(error: float, first: Loss, second: Loss) -> float:
-    """Welch and Satterthwaite's degrees of freedom; the bootstrap's term has no end of them."""
+    error = float(np.sqrt(galaxies + first.seed_variance + second.seed_variance))
+    # Welch and Satterthwaite's degrees of freedom; the galaxies' term has no end of them.
     below = sum(
-        one.seed_variance**2 / (one.seeds - 1) for one in (first, second) if one.seed_variance > 0
+        method.seed_variance**2 / (method.seeds - 1)
+        for method in (first, second)
+        if method.seed_variance > 0
     )
-    return error**4 / below if below > 0 else float("inf")
+    degrees = error**4 / below if below > 0 else float("inf")
+    return LossDifference(first.value - second.value, error, degrees)
 
 
 def holm(p: npt.ArrayLike) -> Array:

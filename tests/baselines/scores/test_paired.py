@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from transferz.baselines.leaderboard.comparison import (
+from transferz.baselines.scores.bootstrap import Draws, Replicates, replicate
+from transferz.baselines.scores.paired import (
     COMPARED,
     SIGNIFICANCE,
-    Comparison,
-    compare,
+    LossDifference,
     distance,
     holm,
     loss,
+    paired_difference,
 )
-from transferz.baselines.scores.bootstrap import Draws, Replicates, replicate
 
 NAMES = ("bias", "scatter", "rmse")
 GALAXIES, SEEDS, METHODS, TRIALS = 300, 4, 4, 150
@@ -38,7 +38,7 @@ def differences(trial, widths, names=NAMES):
     found = [replicate(one, true, names, draws=Draws(60, trial)) for one in made]
     pairs = [(a, b) for a in range(len(made)) for b in range(a + 1, len(made))]
     return {
-        name: [compare(loss(name, found[a]), loss(name, found[b])) for a, b in pairs]
+        name: [paired_difference(loss(name, found[a]), loss(name, found[b])) for a, b in pairs]
         for name in names
     }
 
@@ -87,7 +87,7 @@ def test_common_noise_cancels():
     first = true + rng.normal(0, 0.1, 400) * (1 + true)
     second = first + 0.002 * rng.normal(0, 1, 400) + 0.002 * (1 + true)
     one, two = (replicate(made[None], true, ("bias",)) for made in (first, second))
-    error = compare(loss("bias", one), loss("bias", two)).error
+    error = paired_difference(loss("bias", one), loss("bias", two)).error
     assert error < 0.2 * np.hypot(one.error("bias"), two.error("bias"))
 
 
@@ -101,7 +101,7 @@ def test_bias_counts_by_its_size():
     assert low.value == pytest.approx(0.03)
     assert low.resampled == pytest.approx([0.03, 0.05])
     assert low.seed_variance == pytest.approx(0.02**2 / 2 / 2)
-    assert compare(low, high).difference == pytest.approx(0.0)
+    assert paired_difference(low, high).difference == pytest.approx(0.0)
 
 
 def test_coverage_counts_by_its_distance_from_nominal():
@@ -109,7 +109,7 @@ def test_coverage_counts_by_its_distance_from_nominal():
     under = loss("coverage_90", made([0.80], [[0.80], [0.79]], "coverage_90"))
     assert over.value == pytest.approx(0.05)
     assert under.resampled == pytest.approx([0.10, 0.11])
-    assert compare(over, under).difference == pytest.approx(-0.05)
+    assert paired_difference(over, under).difference == pytest.approx(-0.05)
     assert distance("coverage_68", 0.60) == pytest.approx(0.08)
     assert distance("scatter", 0.03) == 0.03
 
@@ -117,7 +117,7 @@ def test_coverage_counts_by_its_distance_from_nominal():
 def test_errors_of_galaxies_and_seeds_add_and_few_seeds_are_told():
     first = loss("rmse", made([0.1, 0.3], [[0.2, 0.2], [0.4, 0.4]], "rmse"))
     second = loss("rmse", made([0.1], [[0.1], [0.1]], "rmse"))
-    found = compare(first, second)
+    found = paired_difference(first, second)
     galaxies, seeds = 0.02, 0.01  # variances: of 0.1 and 0.3; 0.02 over 2
     assert found.error == pytest.approx(np.sqrt(galaxies + seeds))
     assert found.degrees == pytest.approx((galaxies + seeds) ** 2 / seeds**2)
@@ -128,20 +128,20 @@ def test_errors_of_galaxies_and_seeds_add_and_few_seeds_are_told():
 def test_the_p_value_is_students():
     from scipy.stats import t
 
-    assert Comparison(0.3, 0.1, 5.0).p == pytest.approx(2 * t.sf(3.0, 5.0))
-    assert Comparison(-1.96, 1.0, float("inf")).p == pytest.approx(0.05, abs=1e-4)
+    assert LossDifference(0.3, 0.1, 5.0).p == pytest.approx(2 * t.sf(3.0, 5.0))
+    assert LossDifference(-1.96, 1.0, float("inf")).p == pytest.approx(0.05, abs=1e-4)
 
 
 def test_what_is_the_same_is_the_same_and_what_is_unknown_is_unknown():
-    assert Comparison(0.0, 0.0, float("inf")).p == 1.0
-    assert np.isnan(Comparison(0.1, 0.0, float("inf")).p)
-    assert np.isnan(Comparison(float("nan"), 0.1, 3.0).p)
+    assert LossDifference(0.0, 0.0, float("inf")).p == 1.0
+    assert np.isnan(LossDifference(0.1, 0.0, float("inf")).p)
+    assert np.isnan(LossDifference(float("nan"), 0.1, 3.0).p)
 
 
 def test_resamples_must_be_the_same():
     short, long = (loss("bias", made([0.0], np.zeros((n, 1)))) for n in (2, 3))
     with pytest.raises(ValueError, match="2 and 3 resamples"):
-        compare(short, long)
+        paired_difference(short, long)
 
 
 def test_holm_by_hand():

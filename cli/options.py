@@ -1,0 +1,64 @@
+"""Options that several commands have, and how their values are read."""
+
+import argparse
+from pathlib import Path
+
+PARTS = 4  # train, validation, calibration and test
+
+
+def column_names(text: str) -> tuple[str, ...]:
+    """Read names separated by commas.
+
+    Raises
+    ------
+    ArgumentTypeError
+        Where a name is empty.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"expected column names parted by commas, found '{text}'")
+    return names
+
+
+def positive(text: str) -> int:
+    """Read a whole number above 0.
+
+    Raises
+    ------
+    ArgumentTypeError
+        Where it is something else.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found '{text}'")
+    return int(text)
+
+
+def fractions(text: str) -> tuple[float, ...]:
+    """Read the parts into which a table is split: four numbers separated by commas.
+
+    Raises
+    ------
+    ArgumentTypeError
+        Where it is something else.
+    """
+    try:
+        parts = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        parts = ()
+    if len(parts) != PARTS:
+        raise argparse.ArgumentTypeError(f"expected four numbers parted by commas, found '{text}'")
+    return parts
+
+
+def add_release_option(parser: argparse._ActionsContainer) -> None:
+    """Add ``--release``, the directory of the release to use, to a parser or a group of one."""
+    parser.add_argument(
+        "--release", type=Path, metavar="DIR", help="a release directory (default: the one found)"
+    )
+
+
+def add_columns_option(parser: argparse._ActionsContainer) -> None:
+    """Add ``--columns``, the names of a text table's columns, to a parser or a group of one."""
+    parser.add_argument(
+        "--columns", type=column_names, help="all its columns' names, for a text table without them"
+    )
