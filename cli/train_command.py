@@ -32,7 +32,7 @@ from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.tables.files import replace_directory
 
 if TYPE_CHECKING:
-    from transferz.baselines.networks.schedule import Schedule
+    from transferz.baselines.networks.training import Schedule
     from transferz.baselines.networks.weights import Model
 
 
@@ -86,7 +86,7 @@ def _method(args: Namespace) -> "tuple[Method, Model | None]":
     """The method with its options, and the model that it starts from."""
     from transferz.baselines.methods.networks import PHOTOMETRY  # takes seconds: torch
     from transferz.baselines.networks.hardware import find_device
-    from transferz.baselines.networks.progress import progress_line
+    from transferz.baselines.networks.progress import epoch_line
     from transferz.baselines.networks.weights import load_ensemble
 
     find_device(args.device)
@@ -95,7 +95,7 @@ def _method(args: Namespace) -> "tuple[Method, Model | None]":
         "device": args.device,
         "threads": args.threads,
         "tf32": args.tf32,
-        "show": lambda title: progress_line(title, quiet=args.quiet),
+        "show": lambda title: epoch_line(title, quiet=args.quiet),
     }
     start = load_ensemble(args.start) if args.start else None
     if first := METHODS[args.method].start:
@@ -108,7 +108,7 @@ def _method(args: Namespace) -> "tuple[Method, Model | None]":
 
 
 def _schedule(args: Namespace) -> "Schedule":
-    from transferz.baselines.networks.schedule import PAPER, Schedule
+    from transferz.baselines.networks.training import PAPER, Schedule
 
     given = {"batch_size": args.batch_size, "max_epochs": args.epochs, "patience": args.patience}
     method = METHODS[args.method]
@@ -172,16 +172,12 @@ def _require_bands(args: Namespace, task: Task, start: "Model") -> None:
 
 def _run(method: Method, task: Task, seeds: int) -> Ran:
     """Train and forecast; what the networks' code says of the arguments needs no more words."""
-    from transferz.baselines.networks.progress import clear_line
-
     try:
         return run_method(method, task, range(seeds))
     except MethodError as error:
         if isinstance(error.__cause__, TransferZError):
             raise error.__cause__ from None
         raise
-    finally:
-        clear_line()
 
 
 def _samples(task: Task, ran: Ran) -> dict[str, Any]:

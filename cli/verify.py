@@ -35,8 +35,8 @@ def verify(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
 
     from transferz.dataset.verify.verifying import inspect
-    from transferz.hub import locate
     from transferz.releases import find_release
+    from transferz.tables.hub import locate
 
     path = locate(arguments.release) if arguments.release else find_release().path
     report = inspect(path)
@@ -58,10 +58,11 @@ def diff(argv: Sequence[str]) -> int:
     from transferz.dataset.versions import versions_text
     from transferz.dataset.versions.compare_text import check_rows_path, write_rows
     from transferz.dataset.versions.versions import compare, read_snapshot, refusal
+    from transferz.tables.hub import locate
 
     if arguments.rows:
         check_rows_path(arguments.rows)
-    old, new = (read_snapshot(path) for path in _both(arguments.old, arguments.new))
+    old, new = (read_snapshot(locate(name)) for name in (arguments.old, arguments.new))
     changes = compare(old, new)
     if arguments.rows:
         write_rows(versions_text.changed_rows(changes), arguments.rows)
@@ -70,24 +71,3 @@ def diff(argv: Sequence[str]) -> int:
     text = versions_text.as_json if arguments.json else versions_text.as_text
     sys.stdout.write(text(found))
     return int(bool(contradiction))
-
-
-def _both(old: str, new: str) -> tuple[Path, Path]:
-    """Find two releases; fetching the second may not have put it in the first one's place."""
-    from transferz.hub import locate
-    from transferz.schemas import ReleaseError
-
-    paths = locate(old), locate(new)
-    if paths[0].resolve() == paths[1].resolve() and _repository(old) != _repository(new):
-        raise ReleaseError(
-            f"{old} and {new} are both kept in {paths[0]}, one in the other's place; fetch one "
-            "with another TRANSFERZ_CACHE and name its directory"
-        )
-    return paths
-
-
-def _repository(reference: str) -> str:
-    """The repository that a release is fetched from; empty for a directory."""
-    from transferz.hub import parse_reference
-
-    return "" if Path(reference).expanduser().is_dir() else parse_reference(reference).repo

@@ -108,7 +108,7 @@ def warm_up() -> None:
 
     import transferz.cli
     import transferz.dataset.publish.publishing
-    import transferz.hub  # noqa: F401
+    import transferz.tables.hub  # noqa: F401
     from transferz.schemas import INDEX
     from transferz.schemas.survey.checks import check
     from transferz.schemas.survey.frames import arrow_schema, to_frame

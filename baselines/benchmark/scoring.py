@@ -9,7 +9,7 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.scores.binning import (
     COLOUR_EDGES,
-    MAGNITUDE_EDGES,
+    I_MAGNITUDE_EDGES,
     REDSHIFT_EDGES,
     Bin,
     cut,
@@ -63,7 +63,7 @@ def coverage_by_magnitude(forecasts: SetForecasts) -> list[Plain] | None:
         return None
     known = forecasts.take(forecasts.scored)
     found = []
-    for one in cut(known.i_mag, MAGNITUDE_EDGES):
+    for one in cut(known.i_mag, I_MAGNITUDE_EDGES):
         metrics = None
         if (count := int(one.members.sum())) >= FEWEST:
             metrics = _summaries(known.take(one.members).replicate(), COVERAGES)
@@ -151,7 +151,7 @@ def _bins(known: SetForecasts) -> Plain:
         "predicted_redshift": cut(known.point, REDSHIFT_EDGES),
     }
     if not np.isnan(known.i_mag).all():
-        kinds["i"] = cut(known.i_mag, MAGNITUDE_EDGES)
+        kinds["i"] = cut(known.i_mag, I_MAGNITUDE_EDGES)
         if known.g_mag is not None and not np.isnan(known.g_mag).all():
             colour = known.g_mag.astype(np.float64) - known.i_mag
             kinds["g-i"] = cut(colour, COLOUR_EDGES)

@@ -27,7 +27,6 @@ from transferz.baselines.benchmark.tables import (
     refuse_shared,
 )
 from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
-from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas import RELEASE
@@ -36,6 +35,7 @@ from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.schemas.survey.manifest import read_manifest
 
 FILE_VALIDATION = "combo"
 """Whose validation split goes with a training set from a file (our choice)."""

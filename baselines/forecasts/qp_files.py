@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from transferz.baselines.forecasts.qp_forms import from_qp, to_qp
 from transferz.baselines.forecasts.qp_hdf5 import Arrays, QpArrays, read_arrays, write_arrays
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import Distribution, Prediction
-from transferz.baselines.scores.residuals import Array
 from transferz.schemas.errors import InputError
 
 IDS = ("object_id", "objectid", "galaxy_id", "id", "ids")

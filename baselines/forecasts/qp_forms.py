@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.forecasts.qp_hdf5 import Arrays, QpArrays
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import (
     Distribution,
     GaussianMixture,
@@ -32,7 +33,6 @@ from transferz.baselines.scores.probability import (
     Quantiles,
     Samples,
 )
-from transferz.baselines.scores.residuals import Array
 
 GRID_END, GRID_STEPS = 6.0, 1200
 """Other forms are evaluated from redshift 0 to 6, every 0.005 (our choice)."""

@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from transferz.dataset.sky.positions import Positions
 from transferz.dataset.sky.zones import iterate_pairs
-from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.manifest import read_manifest
 from transferz.schemas.survey.release import CONFIGS
 
 COLUMNS = ("object_id", "group_id", "ra", "dec")

@@ -23,7 +23,7 @@ import pandas as pd
 
 from transferz.baselines.benchmark.tables import I_BANDS, band_columns, photometry
 from transferz.baselines.methods.common import Floats, labels, scale
-from transferz.baselines.scores.binning import MAGNITUDE_EDGES
+from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES
 from transferz.baselines.scores.probability import Prediction
 from transferz.baselines.scores.probability.scores import INTERVALS
 from transferz.schemas.errors import InputError
@@ -143,7 +143,7 @@ class SplitConformalByMagnitude(SplitConformal):
 
     def calibrate(self, calibration: pd.DataFrame) -> None:
         """Find the bins, and how far the intervals reach in each; as `SplitConformal`'s."""
-        edges = np.array(MAGNITUDE_EDGES)
+        edges = np.array(I_MAGNITUDE_EDGES)
         found = np.searchsorted(edges, i_magnitudes(calibration))
         self.edges = merge_sparse(edges, np.bincount(found, minlength=edges.size + 1), FEWEST)
         super().calibrate(calibration)

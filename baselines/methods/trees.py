@@ -18,6 +18,7 @@ from transferz.baselines.methods.common import (
     scale,
     validation_loss,
 )
+from transferz.baselines.methods.conformal import SplitConformal, SplitConformalByMagnitude
 from transferz.baselines.scores.probability import Prediction, Quantiles, pit_ks
 
 MAX_TREES, RATE = 1000, 0.05
@@ -149,3 +150,19 @@ def _quantile_trees(
     return Boosted(train, loss="quantile", quantile=level, max_iter=MAX_TREES).choose(
         inputs, lambda predicted: float(mean_pinball_loss(true, predicted, alpha=level))
     )
+
+
+class ConformalTrees(SplitConformal):
+    """Gradient-boosted trees with intervals from the calibration split."""
+
+    around = BoostedTrees
+    name = "Gradient-boosted trees, conformal"
+    description = "Intervals z_pred ± q (1 + z_pred) from the calibration split"
+
+
+class ConformalTreesByMagnitude(SplitConformalByMagnitude):
+    """Gradient-boosted trees with intervals from calibration galaxies of like i magnitude."""
+
+    around = BoostedTrees
+    name = "Gradient-boosted trees, conformal by magnitude"
+    description = "Intervals z_pred ± q (1 + z_pred), calibrated in bins of i magnitude"

@@ -1,4 +1,7 @@
-"""A trained model as one safetensors file: all seeds' weights, scaler, bands, provenance."""
+"""Keep a trained model as files: safetensors for the weights, JSON for how they were made.
+
+One file holds all seeds' weights, the scaler, the bands and the provenance.
+"""
 
 import json
 from collections.abc import Sequence
@@ -7,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.networks import MODEL_FILE
-from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
 from transferz.schemas.errors import InputError, ParameterError
 
 FORMAT = "transferz photometry networks 1"
@@ -36,20 +38,6 @@ class Model:
     ensemble: Ensemble
     bands: tuple[str, ...]
     provenance: dict[str, Any]
-
-
-def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
-    """Refuse a model's own bands in another order than it takes them.
-
-    Raises
-    ------
-    ParameterError
-        Saying in which.
-    """
-    if set(given) == set(bands) and tuple(given) != tuple(bands):
-        raise ParameterError(
-            f"{what}: expected the model's order {','.join(bands)}, found {','.join(given)}"
-        )
 
 
 def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]) -> bytes:
@@ -134,3 +122,17 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
         raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
     ensemble = Ensemble(networks, Scaler(low, high), fits)
     return Model(ensemble, bands, metadata["provenance"])
+
+
+def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
+    """Refuse a model's own bands in another order than it takes them.
+
+    Raises
+    ------
+    ParameterError
+        Saying in which.
+    """
+    if set(given) == set(bands) and tuple(given) != tuple(bands):
+        raise ParameterError(
+            f"{what}: expected the model's order {','.join(bands)}, found {','.join(given)}"
+        )

@@ -13,11 +13,11 @@ from transferz.baselines.paper.tables import TextTable
 from transferz.baselines.scores.bootstrap import DRAWS, Interval, Replicates, ratio
 from transferz.baselines.scores.metrics import (
     OUTLIER_LIMIT,
+    Array,
     in_cosmological_range,
     normalised_error,
     rmse,
 )
-from transferz.baselines.scores.residuals import Array
 from transferz.schemas.benchmark.scores import NONE, SETS, Config, Metric
 
 REFERENCE, SHOWN = "nn_base", "nn_tl"

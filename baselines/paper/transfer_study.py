@@ -19,8 +19,8 @@ from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.methods.networks import NNTL, NetworkMethod, NNBase
 from transferz.baselines.networks.hardware import default_threads
-from transferz.baselines.networks.progress import clear_line, progress_line
-from transferz.baselines.networks.schedule import Schedule
+from transferz.baselines.networks.progress import epoch_line
+from transferz.baselines.networks.training import Schedule
 from transferz.baselines.networks.weights import Model
 from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.releases import Release, find_release
@@ -65,7 +65,6 @@ def study(release: Release, seeds: int, **options: Any) -> list[Row]:
         schedule = Schedule(learning_rate=rate, frozen=frozen)
         method = NNTL(start=start, schedule=schedule, **options)
         tuned = method.fit_seeds(task.training, task.validation, seeds=range(seeds))[0]
-        clear_line()
         rows.append(_row(tuned, task))
         sys.stderr.write(f"{' | '.join(_cells(rows[-1], bold=False))}\n")
     return rows
@@ -146,7 +145,7 @@ def main() -> int:
     args = parser.parse_args()
     release = find_release(args.release)
     release.announce()
-    options = {"device": args.device, "threads": args.threads, "show": progress_line}
+    options = {"device": args.device, "threads": args.threads, "show": epoch_line}
     rows = study(release, args.seeds, **options)
     what = f"{NNTL.name} on {'mock ' if release.mock else ''}validation splits"
     sys.stdout.write(f"{what}, {args.seeds} seeds\n\n{markdown(rows, choose(rows[1:]))}\n")

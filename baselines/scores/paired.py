@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.bootstrap import Replicates
-from transferz.baselines.scores.metrics import METRICS
+from transferz.baselines.scores.metrics import METRICS, Array
 from transferz.baselines.scores.probability import PROBABILITY_METRICS
-from transferz.baselines.scores.residuals import Array
 
 TARGETS: MappingProxyType[str, float] = MappingProxyType(
     {"bias": 0.0, "bias_biweight": 0.0, "coverage_68": 0.68, "coverage_90": 0.90}

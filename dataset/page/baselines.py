@@ -1,101 +1,81 @@
-"""The card's section on the reference baselines, from their checked results."""
+"""The card's section on the reference baselines, from their checked entries of the benchmark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transferz.dataset.page.words import table
-from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.schemas import InputError
-from transferz.schemas.benchmark.entries import REMEDY, Result, read_results
-from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, SetScores, number_text
+from transferz.schemas.benchmark.entries import ORDER, Data, Entry, EntryScores, read_entry
+from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, number_text
+from transferz.tables.files import read_json
+
+REMEDY = "write it again with `make baselines`"
+MADE_OF = "made_of.json"
+"""Beside the figures: the sha256 of the forecasts that they show, by method."""
 
 FIGURES = {name: f"figures/{name}.png" for name in ("forecasts", "scores")}
-"""Those of the results that the card shows, and where it shows them from."""
-
-HEADER = ("Baseline", "Learns from", "galaxies", *TITLES.values(), "LSST")
-
-INTRODUCTION = """\
-The network of the paper, magnitudes in and redshift out, from {seeds} random initialisation{plural}
-for each way of training, scored on the test splits at 0.3 < z ≤ 1.5: mean ± spread over the
-initialisations."""
-
-MOCK = """\
-**Galaxies, labels and scores are a mock's**: they show that the code works, not how well any
-method does on the sky."""
-
-DEFINED = f"""\
-With dz = (predicted − label) / (1 + label): bias is the median of dz, scatter
-{MAD_TO_SIGMA:g} times its median absolute deviation, outliers the share with
-abs(dz) > {OUTLIER_LIMIT:g}, RMS the root mean square of dz, catastrophic the share with
-abs(predicted − label) > 1. LSST: how many of its three requirements the means meet."""
-
-OTHER_DATA = """\
-† Made on other data than this release's, {versions}; their figures are not shown."""
-
-SHOWN = """\
-![Predicted against true redshift of GalaxiesML's test split, a panel per baseline]({forecasts})
-
-*Predicted redshift, mean over the initialisations, against the label of GalaxiesML's test split;
-dotted: the limits of outliers.*
-
-![Bias, scatter, outlier rates and RMS of every baseline on both test splits]({scores})
-
-*Scores at 0.3 < z ≤ 1.5 on both test splits, with the spread over the initialisations; grey: where
-LSST's requirements are met.*"""
+"""Those of the baselines' figures that the card shows, and where it shows them from."""
 
 MARK = " †"
+"""After the title of a baseline on other data."""
 
 
-def read_baselines(folder: Path, survey: str) -> list[dict[str, Any]]:
-    """Read what a release says of the baselines, from their checked results.
+def read_baselines(entries: Path, figures: Path, survey: str) -> list[dict[str, Any]]:
+    """Read what a release says of the baselines, from their checked entries.
 
     Parameters
     ----------
-    folder : Path
-        The survey's results; it need not exist.
+    entries : Path
+        The folder of the survey's entries, ``<method>.yaml``; it need not exist.
+    figures : Path
+        The folder of the figures, which says in `MADE_OF` of which forecasts they are.
     survey : str
         The release's.
 
     Returns
     -------
     list of dict
-        Per baseline, in the order of tables: ``method``, ``title``, ``config`` that it learned
-        from, ``seeds``, ``version`` and ``content`` (config -> split -> hash) of the data, and
-        ``scores``: config -> ``n``, ``metrics``, and of LSST's requirements how many are ``met``
-        ``of`` how many, on its test split at 0.3 < z <= 1.5.
+        Per baseline, in the order of tables: ``method``, ``title``, ``training``, the configs that
+        it learned from, ``seeds``, ``version`` and ``content`` (config -> split -> hash) of the
+        data, whether the figures have ``drawn`` it, and ``scores``: config -> ``n``, ``metrics``,
+        and of LSST's requirements how many are ``met`` ``of`` how many, on its test split at
+        0.3 < z <= 1.5.
 
     Raises
     ------
     InputError
-        If a result can't be used or is another survey's.
+        If an entry can't be used or is another survey's.
     """
-    results = read_results(folder)
-    for one in results:
-        if one.data.survey != survey:
-            raise InputError(
-                f"{folder / one.method}.json is of survey '{one.data.survey}', expected "
-                f"'{survey}'; {REMEDY} --out {folder}"
-            )
-    return [_facts(one) for one in results]
+    made_of = read_json(figures / MADE_OF) if (figures / MADE_OF).is_file() else {}
+    found = []
+    for path in (entries / f"{method}.yaml" for method in ORDER):
+        if path.is_file():
+            entry = read_entry(path)
+            if not isinstance(entry.data, Data) or entry.survey != survey:
+                raise InputError(
+                    f"{path} is of survey '{entry.survey}', expected '{survey}'; {REMEDY}"
+                )
+            drawn = made_of.get(entry.method.key) == entry.forecasts.sha256
+            found.append(_facts(entry, entry.data) | {"drawn": drawn})
+    return found
 
 
-def _facts(result: Result) -> dict[str, Any]:
+def _facts(entry: Entry, data: Data) -> dict[str, Any]:
     return {
-        "method": result.method,
-        "title": result.title,
-        "config": result.config,
-        "seeds": result.seeds,
-        "version": result.data.version,
+        "method": entry.method.key,
+        "title": entry.method.name,
+        "training": entry.training.set.split("+"),
+        "seeds": entry.seeds,
+        "version": data.version,
         "content": {
             config: {split: one.hash for split, one in splits.items()}
-            for config, splits in result.data.content.items()
+            for config, splits in data.content.items()
         },
-        "scores": {name: _score_facts(one) for name, one in result.scores.items()},
+        "scores": {name: _score_facts(entry.scores[name]) for name in TESTED},
     }
 
 
-def _score_facts(scores: SetScores) -> dict[str, Any]:
+def _score_facts(scores: EntryScores) -> dict[str, Any]:
     found = scores.cosmological
     metrics = {
         name: {"mean": found.metrics[name].mean, "spread": found.metrics[name].spread}
@@ -123,74 +103,61 @@ def is_of(one: Mapping[str, Any], content: Mapping[str, Any]) -> bool:
 
 
 def shown_figures(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the figures of the section, by name: none where any result is of other data."""
-    found = manifest.get("baselines", [])
-    shown = bool(found) and all(is_of(one, manifest["content"]) for one in found)
+    """Return the figures of the section, by name: none where they show other runs or data."""
+    stated = manifest.get("baselines", [])
+    shown = bool(stated) and all(one["drawn"] and is_of(one, manifest["content"]) for one in stated)
     return FIGURES if shown else {}
 
 
-def baselines(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the section on the baselines; none where there is no result.
+def baselines(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the card's section on the baselines says; None where there is no entry.
 
     Parameters
     ----------
     manifest : mapping
         As `transferz.dataset.pipeline.manifest.describe` makes it, with the ``baselines`` that
         `read_baselines` reads.
+
+    Returns
+    -------
+    dict or None
+        Numbers of ``seeds``, least and greatest; titles of ``metrics``; ``test_sets``, each with
+        ``title`` and ``rows``; ``other_data``, the versions that results of other data are of;
+        ``figures`` that are shown, by name.
     """
-    found = manifest.get("baselines", [])
-    if not found:
-        return []
-    figures = shown_figures(manifest)
-    parts = [
-        "## Reference baselines",
-        INTRODUCTION.format(**_seeds(found)),
-        *([MOCK] if manifest["mock"] else []),
-        *score_tables(manifest),
-        DEFINED,
-        *_other_data(manifest),
-        *([SHOWN.format(**figures)] if figures else []),
-    ]
-    return ["\n\n".join(parts)]
+    stated = manifest.get("baselines", [])
+    if not stated:
+        return None
+    counts = [one["seeds"] for one in stated]
+    return {
+        "seeds": sorted({min(counts), max(counts)}),
+        "metrics": list(TITLES.values()),
+        "test_sets": [
+            {"title": SETS[name], "rows": [_row(one, name, manifest) for one in stated]}
+            for name in TESTED
+        ],
+        "other_data": _other_data(manifest),
+        "figures": shown_figures(manifest),
+    }
 
 
-def _seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    counts = sorted({one["seeds"] for one in found})
-    ends = sorted({counts[0], counts[-1]})
-    return {"seeds": " to ".join(map(str, ends)), "plural": "s" * (counts[-1] > 1)}
+def _row(one: Mapping[str, Any], config: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    scores, metrics = one["scores"][config], one["scores"][config]["metrics"]
+    return {
+        "title": one["title"] + ("" if is_of(one, manifest["content"]) else MARK),
+        "learned": ", then ".join(f"`{name}`" for name in one["training"]),
+        "galaxies": scores["n"],
+        "scores": [
+            number_text(name, metrics[name]["mean"], metrics[name]["spread"]) for name in TITLES
+        ],
+        "met": scores["met"],
+        "of": scores["of"],
+    }
 
 
-def score_tables(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the scores on each test split, a title and a Markdown table each."""
-    return [
-        f"On {SETS[config]}'s test split:\n\n"
-        + table(HEADER, [_row(one, config, manifest) for one in manifest["baselines"]], 7)
-        for config in TESTED
-    ]
-
-
-def _row(one: Mapping[str, Any], config: str, manifest: Mapping[str, Any]) -> list[str]:
-    scores = one["scores"][config]
-    mark = "" if is_of(one, manifest["content"]) else MARK
-    cells = [
-        number_text(name, scores["metrics"][name]["mean"], scores["metrics"][name]["spread"])
-        for name in TITLES
-    ]
-    met = f"{scores['met']} of {scores['of']}"
-    return [one["title"] + mark, _learned(one), f"{scores['n']:,}", *cells, met]
-
-
-def _learned(one: Mapping[str, Any]) -> str:
-    """The configs that it learned from, the one that it was fine-tuned on last."""
-    before = [name for name, splits in one["content"].items() if "train" in splits]
-    configs = [*(name for name in before if name != one["config"]), one["config"]]
-    return ", then ".join(f"`{name}`" for name in configs)
-
-
-def _other_data(manifest: Mapping[str, Any]) -> list[str]:
-    """Nothing where all results are of this release's data."""
+def _other_data(manifest: Mapping[str, Any]) -> str:
+    """The versions of the data that results of other data are of; empty where none is."""
     others = [one for one in manifest["baselines"] if not is_of(one, manifest["content"])]
     versions = dict.fromkeys(f"TransferZ {one['version']}" for one in others)
     again = any(one["version"] == manifest["version"] for one in others)
-    said = " and ".join(versions) + (" as it was built then" if again else "")
-    return [OTHER_DATA.format(versions=said)] if others else []
+    return " and ".join(versions) + (" as it was built then" if again else "")

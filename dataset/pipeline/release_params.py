@@ -8,6 +8,7 @@ from pydantic import field_validator
 from transferz.dataset.pipeline.params import Params
 from transferz.schemas import TransferZError
 from transferz.schemas.survey.versions import Version
+from transferz.tables.hub import parse_reference
 
 
 class ReleaseParams(Params):
@@ -61,8 +62,6 @@ def _is_directory(text: str) -> bool:
 
 def _names_a_version(text: str) -> bool:
     """Whether a text is ``org/name@x.y.z``; the newest version is another one on another day."""
-    from transferz.hub import parse_reference
-
     try:
         return parse_reference(text).version is not None
     except TransferZError:

@@ -10,7 +10,6 @@ from typing import Any
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from transferz import hub
 from transferz.dataset.publish.remote import Content, Repository, State
 from transferz.dataset.verify.report import some
 from transferz.dataset.verify.verifying import require_sound
@@ -19,6 +18,7 @@ from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import CARD_FILE, HIDDEN_CARD, MANIFEST_FILE, json_text
 from transferz.schemas.survey.versions import MOCK, Version
 from transferz.tables.files import read_json
+from transferz.tables.hub import Reference, fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _changes(local: Local, there: Repository, state: State) -> str:
             "params.yaml)"
         )
     with tempfile.TemporaryDirectory() as folder:  # the user's own copies stay as they are
-        old = read_snapshot(hub.fetch(there.name, newest, cache=Path(folder)).path)
+        old = read_snapshot(fetch(Reference(there.name, newest), cache=Path(folder)).path)
         new = read_snapshot(local.path)
         changes = compare(old, new)
     require_step(replace(old, path=Path(there.name)), new, changes)

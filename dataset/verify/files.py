@@ -87,6 +87,7 @@ class ManifestShape(_Entry):
     counts: dict[str, Any]
     sources: dict[str, str]
     parameters: _Parameters
+    template: str = ""
     files: dict[str, _File]
     sha256: str
 

@@ -19,6 +19,8 @@ from transferz.dataset.versions.versions import (
 )
 from transferz.schemas import ParameterError
 from transferz.schemas.survey.versions import Version
+from transferz.tables.hub import locate, parse_reference
+from transferz.tables.hub_client import Unreachable
 
 
 def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:
@@ -49,8 +51,6 @@ def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot 
     """
     if previous is None:
         return None
-    from transferz.hub import Unreachable, locate
-
     if _is_of_other_kind(previous, mock):
         _say_not_compared(previous, "one is a mock, the other is not")
         return None
@@ -75,8 +75,6 @@ def _say_not_compared(previous: str, reason: str) -> None:
 
 def _is_of_other_kind(previous: str, mock: bool) -> bool:
     """Whether a release on the Hub is a mock's where the new one is none, or the other way."""
-    from transferz.hub import parse_reference
-
     if Path(previous).expanduser().is_dir():
         return False
     version = parse_reference(previous).version

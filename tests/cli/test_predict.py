@@ -16,9 +16,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
 from transferz.baselines.networks.weights import MODEL_FILE, save_ensemble
 from transferz.cli.predict_command import main
 from transferz.schemas import InputError, ParameterError, TransferZError
@@ -470,10 +469,9 @@ def test_progress_is_one_line_on_a_terminal(model, tmp_path, monkeypatch, capsys
     table = write(tmp_path / "t.parquet", rows())
     predict(model, table, tmp_path / "o.csv", "--chunk-rows", "20")
     shown = capsys.readouterr().err
-    assert "\r20 of 60 rows  " in shown
-    assert "\r60 of 60 rows  " in shown
+    assert "/60.0 [" in shown
     assert "rows/s" in shown
-    assert shown.endswith("\r\033[K")
+    assert shown.rsplit("\r", 2)[1].strip() == ""  # wiped
     assert "\n" not in shown
     predict(model, table, tmp_path / "o.csv", "--quiet")
     assert capsys.readouterr().err == ""

@@ -8,8 +8,15 @@ import pytest
 from astropy.table import Table
 
 from transferz.baselines.forecasts import score_forecasts, write_qp
-from transferz.baselines.scores.metrics import per_galaxy, score, score_probability
-from transferz.baselines.scores.probability import GaussianMixture, GridPDF, Quantiles, Samples
+from transferz.baselines.scores.metrics import score
+from transferz.baselines.scores.probability import (
+    GaussianMixture,
+    GridPDF,
+    Quantiles,
+    Samples,
+    per_galaxy,
+    score_probability,
+)
 from transferz.cli import main
 from transferz.releases import find_release
 from transferz.schemas import InputError, ParameterError

@@ -11,20 +11,23 @@ import pytest
 from mock_run import write, write_run
 
 from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.paper.figures import CELLS, density, forecasts
-from transferz.baselines.paper.figures import bins
-from transferz.baselines.paper.figures import scores
+from transferz.baselines.paper.figures import CELLS, bins, density, forecasts, scores
 from transferz.baselines.paper.figures_style import LOOKS, WIDTH, paper_style, save_figure
-from transferz.baselines.paper.report import FILES, main, report, tabulate, title, write_tables
-from transferz.baselines.paper.report_input import over_seeds, read_evaluations
 from transferz.baselines.paper.ratios import (
     interval_text,
     ratio_table,
     ratios,
     shared_outliers,
 )
-from transferz.baselines.paper.tables import noise_table, requirement_table, score_table
-from transferz.baselines.paper.tables import TextTable, escape
+from transferz.baselines.paper.report import FILES, main, report, tabulate, title, write_tables
+from transferz.baselines.paper.report_input import over_seeds, read_evaluations
+from transferz.baselines.paper.tables import (
+    TextTable,
+    escape,
+    noise_table,
+    requirement_table,
+    score_table,
+)
 from transferz.baselines.scores.bootstrap import Interval
 from transferz.baselines.scores.metrics import in_cosmological_range, rmse
 from transferz.baselines.scores.requirements import LIMITS

@@ -10,21 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz import hub as hub_module
-from transferz.cache import cache_folder
-from transferz.hub import Reference, locate, parse_reference
-from transferz.manifest import listed_files
 from transferz.schemas import ParameterError, ReleaseError
 from transferz.schemas.survey.files import json_text, self_digest
+from transferz.schemas.survey.manifest import listed_files
 from transferz.schemas.survey.versions import Version
+from transferz.tables import hub as hub_module
+from transferz.tables.hub import Reference, cache_folder, locate, parse_reference
 
 REPO = "org/transferz"
-FETCH = "from transferz.hub import *; print(fetch('org/transferz'))"
+FETCH = "from transferz.tables.hub import *; print(fetch(Reference('org/transferz')))"
 TRY = """
-from transferz.hub import *
-from transferz.schemas import ReleaseError
+from transferz.tables.hub import *
 try:
-    print(fetch({!r}))
+    print(fetch(parse_reference({!r})))
 except ReleaseError as error:
     print("refused:", error)
 """
@@ -53,33 +51,28 @@ def test_the_newest_version_and_another_lie_side_by_side(hub, client, real_relea
     hub.add_release(REPO, next_release, "v1.10.0")
     hub.add(REPO, {"notes.txt": b"x"}, "latest")
     code = """
-    from transferz.hub import *
+    from transferz.tables.hub import *
     print(*published_versions("org/transferz"))
-    print(fetch_release("org/transferz"))
+    print(locate("org/transferz"))
     print(locate("org/transferz@1.0.0"))
     """
     (versions, newest, first), said = client.run(code)
     assert versions == "1.0.0 1.10.0"  # by number, not by letter
-    assert newest == str(client.cache / "1.10.0/transferz")
-    assert first == str(client.cache / "1.0.0/transferz")
+    assert newest == str(client.kept("1.10.0"))
+    assert first == str(client.kept("1.0.0"))
     assert contents(Path(newest)) == contents(next_release)
     assert contents(Path(first)) == contents(real_release)
-    source = json.loads((client.cache / "1.0.0/source.json").read_text())
-    assert source == {
-        "repo": REPO,
-        "tag": "v1.0.0",
-        "commit": hub.repos[REPO].tags["v1.0.0"][0],
-    }
+    assert Path(first).resolve().name == hub.repos[REPO].tags["v1.0.0"][0]  # the commit
     assert "org/transferz@v1.10.0 on the Hub (fetched)" in said
 
     hub.kinds.clear()
     (again, pinned), _ = client.run(
-        "from transferz.hub import *; v = Version.parse('1.0.0')\n"
-        "print(fetch('org/transferz')); print(fetch('org/transferz', v))"
+        "from transferz.tables.hub import *\n"
+        "for name in ('org/transferz', 'org/transferz@1.0.0'): print(fetch(parse_reference(name)))"
     )
     assert "v1.10.0 on the Hub (from cache)" in again
     assert "v1.0.0 on the Hub (from cache)" in pinned
-    assert hub.kinds == ["refs", "info"]  # the newest is asked for, a numbered one is not
+    assert hub.kinds == ["refs"]  # the newest is asked for, a numbered one is not
 
 
 def test_a_damaged_file_on_the_hub_is_named_and_nothing_is_kept(
@@ -92,7 +85,7 @@ def test_a_damaged_file_on_the_hub_is_named_and_nothing_is_kept(
     hub.add_release(REPO, spoiled, "v1.0.0")
     (line,), _ = client.run(TRY.format(REPO))
     assert line.startswith(f"refused: {SPOILED} of {REPO}@v1.0.0 is damaged")
-    assert client.files() == []
+    assert client.releases() == []
 
 
 @pytest.mark.parametrize(
@@ -151,7 +144,7 @@ def test_a_manifest_changed_after_it_was_sealed_is_refused(hub, client, real_rel
     hub.add_release(REPO, place, "v1.0.0")
     (line,), _ = client.run(TRY.format(REPO))
     assert "MANIFEST.json of org/transferz@v1.0.0 does not match its own sha256" in line
-    assert client.files() == []
+    assert client.releases() == []
 
 
 @settings(deadline=None, max_examples=200)
@@ -175,11 +168,11 @@ def test_a_connection_cut_midway_leaves_nothing_and_a_second_try_works(hub, clie
     cut.release.set()  # hangs up at once
     (line,), _ = client.run(TRY.format(REPO))
     assert line.startswith(f"refused: fetching {REPO}@v1.0.0 broke off:")
-    assert client.files() == []
+    assert client.releases() == []
     hub.faults.clear()
     (line,), _ = client.run(TRY.format(REPO))
     assert line.startswith(f"{REPO}@v1.0.0 on the Hub (fetched)")
-    assert contents(client.cache / "1.0.0/transferz") == contents(real_release)
+    assert contents(client.kept()) == contents(real_release)
 
 
 def test_a_killed_download_does_not_count_and_the_next_goes_on(hub, client, real_release):
@@ -191,16 +184,15 @@ def test_a_killed_download_does_not_count_and_the_next_goes_on(hub, client, real
     process.communicate()
     hub.faults.clear()
     held.release.set()
-    assert not (client.cache / "1.0.0/transferz").exists()
-    (partial,) = (client.cache / "1.0.0").glob(".*.partial")
-    here = set(contents(partial)) & set(contents(real_release))
+    assert client.releases() == []
+    (snapshot,) = client.cache.glob("hub/*/snapshots/*")
+    here = set(contents(snapshot)) & set(contents(real_release)) - {"MANIFEST.json"}
     hub.requests.clear()
     (line,), _ = client.run(FETCH)
     assert "(fetched)" in line
     assert here and not {path.split("/", 6)[6] for path in got(hub)} & here
-    assert contents(client.cache / "1.0.0/transferz") == contents(real_release)
-    entries = {path.name for path in (client.cache / "1.0.0").iterdir()}
-    assert entries == {"transferz", "source.json", ".lock"}
+    assert contents(client.kept()) == contents(real_release)
+    assert [path.name for path in client.kept().parent.iterdir()] == ["transferz"]
 
 
 def got(hub):
@@ -211,15 +203,14 @@ def test_offline_the_cache_serves_and_says_so(hub, client, real_release, next_re
     hub.add_release(REPO, real_release, "v1.0.0")
     hub.add_release(REPO, next_release, "v1.10.0")
     client.run(
-        "from transferz.hub import *; locate('org/transferz@1.0.0'); locate('org/transferz')"
+        "from transferz.tables.hub import *\nlocate('org/transferz@1.0.0'); locate('org/transferz')"
     )
     code = (
         TRY.format(REPO)
         + """
-from transferz.hub import Version
 for version in ("1.0.0", "1.1.0"):
     try:
-        print(fetch("org/transferz", Version.parse(version)))
+        print(fetch(parse_reference(f"org/transferz@{version}")))
     except ReleaseError as error:
         print("refused:", error)
 """
@@ -232,7 +223,7 @@ for version in ("1.0.0", "1.1.0"):
         assert "no version 1.1.0 of org/transferz is in" in absent
     hub.fault("refs", times=10_000, status=503)
     (line,), _ = client.run(TRY.format(REPO))
-    assert "(the newest in the cache: the Hub answered with status 503)" in line
+    assert "(the newest in the cache: the Hub answered with status 503 (" in line
     (line,), _ = client.run(TRY.format("org/other"), HF_HUB_OFFLINE="1")
     assert "or name a release directory on this machine instead" in line
     assert line.startswith("refused: the Hub is not asked, because HF_HUB_OFFLINE is set")
@@ -259,21 +250,21 @@ def test_two_repositories_with_one_version_do_not_mix(
     hub.add_release(REPO, real_release, "v1.0.0")
     hub.add_release("org/fork", other, "v1.0.0")
     code = """
-    from transferz.hub import *
-    print(fetch("org/transferz"))
-    print(fetch("org/fork", Version.parse("1.0.0")))
+    from transferz.tables.hub import *
+    print(fetch(parse_reference("org/fork")))
+    print(fetch(parse_reference("org/transferz@1.0.0")))
     """
-    (_, line), _ = client.run(code)
-    assert line.startswith("org/fork@v1.0.0 on the Hub (fetched, replacing org/transferz@v1.0.0)")
-    assert contents(client.cache / "1.0.0/transferz") == contents(other)
-    (line,), _ = client.run(TRY.format(REPO), HF_HUB_OFFLINE="1")
-    assert line.startswith("refused:")  # the fork's copy is not served for it
+    client.run(code)
+    assert contents(client.kept()) == contents(real_release)
+    assert contents(client.kept(repo="org/fork")) == contents(other)
+    (line,), _ = client.run(TRY.format("org/third"), HF_HUB_OFFLINE="1")
+    assert line.startswith("refused:")  # nobody else's copy is served for it
 
 
 def test_a_copy_cut_short_in_the_cache_is_fetched_again(hub, client, real_release):
     hub.add_release(REPO, real_release, "v1.0.0")
     client.run(FETCH)
-    kept = client.cache / "1.0.0/transferz"
+    kept = client.kept()
     os.truncate(kept / SPOILED, 100)
     (line,), _ = client.run(TRY.format(REPO))
     assert "(fetched)" in line
@@ -284,8 +275,8 @@ def test_two_processes_at_once_fetch_it_once(hub, client, real_release):
     hub.add_release(REPO, real_release, "v1.0.0")
     processes = [client.start(FETCH) for _ in range(2)]
     said = [process.communicate(timeout=60)[0] for process in processes]
-    assert sorted("(fetched)" in line for line in said) == [False, True]
-    assert sorted("(from cache)" in line for line in said) == [False, True]
+    assert all(line.startswith(f"{REPO}@v1.0.0 on the Hub") for line in said)
+    assert contents(client.kept()) == contents(real_release)
     assert sum(path.endswith(SPOILED) for path in got(hub)) == 1
 
 
@@ -327,7 +318,7 @@ def test_a_reference_to_no_version_is_refused():
 def test_a_directory_is_located_before_the_hub(real_release, monkeypatch):
     with pytest.raises(ReleaseError, match="'' is neither"):
         locate("")
-    monkeypatch.setattr(hub_module, "fetch_release", None)
+    monkeypatch.setattr(hub_module, "fetch", None)
     assert locate(str(real_release)) == real_release
 
 

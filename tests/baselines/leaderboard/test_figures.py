@@ -2,7 +2,7 @@
 
 import pytest
 
-from transferz.baselines.leaderboard.geometry import FAR, Scale, limits, path
+from transferz.baselines.leaderboard.figures import FAR, Scale, limits
 
 
 def test_a_scale_draws_its_ends_at_its_ends_and_nothing_beyond():
@@ -43,7 +43,3 @@ def test_any_values_have_a_scale_with_ticks(values):
     low, high = limits(values, [0.0])
     assert low < high
     assert Scale(low, high, 0.0, 1.0).ticks()
-
-
-def test_a_path_is_pairs_of_numbers():
-    assert path([(1.0, 2.5), (3.25, 4.0)]) == "1,2.5 3.25,4"
