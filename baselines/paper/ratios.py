@@ -10,7 +10,7 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.leaderboard.comparisons import BenchmarkRun
 from transferz.baselines.paper.tables import TextTable
-from transferz.baselines.scores.bootstrap import DRAWS, Interval, Replicates, ratio
+from transferz.baselines.scores.bootstrap import Interval, Replicates, ratio
 from transferz.baselines.scores.metrics import (
     OUTLIER_LIMIT,
     Array,
@@ -141,7 +141,7 @@ def _errors(run: BenchmarkRun, config: Config) -> Array:
 
 
 def _replicate(run: BenchmarkRun, config: Config) -> Replicates:
-    return _tested(run, config).replicate_points(tuple(COMPARED), draws=DRAWS)
+    return _tested(run, config).replicate_points(tuple(COMPARED))
 
 
 def _tested(run: BenchmarkRun, config: Config) -> SetForecasts:
