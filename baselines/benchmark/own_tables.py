@@ -221,7 +221,7 @@ def split_sample(
         Where the fractions are wrong.
     """
     shares = dict(zip(SPLITS, fractions, strict=True))
-    split = split_by_hash(hash_ids(_keys(sample, len(table.bands)), SALT), shares)
+    split = split_by_hash(hash_ids(_keys(sample, table.bands), SALT), shares)
     parts = {name: sample.take(split == name) for name in SPLITS if np.any(split == name)}
     if missing := {"train", "validation"} - set(parts):
         raise InputError(
@@ -232,10 +232,11 @@ def split_sample(
     return parts
 
 
-def _keys(sample: Sample, bands: int) -> npt.NDArray[np.uint64]:
+def _keys(sample: Sample, bands: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Return what is hashed: the ids, else the magnitudes without their errors."""
     if sample.identifiers is None:
-        return object_keys(pa.table({str(k): sample.magnitudes[:, k] for k in range(bands)}))
+        magnitudes = {name: sample.magnitudes[:, k] for k, name in enumerate(bands)}
+        return object_keys(pa.table(magnitudes))
     ids = pa.table({"id": sample.identifiers})
     whole = np.issubdtype(sample.identifiers.dtype, np.integer)
     return object_keys(ids, "id") if whole else object_keys(ids)
