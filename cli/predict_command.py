@@ -12,7 +12,8 @@ from pathlib import Path
 from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.networks.hardware import default_threads
 from transferz.cli.options import column_names, positive
-from transferz.tables.reading import CHUNK_ROWS, open_table
+from transferz.tables.reading import open_table
+from transferz.tables.table import CHUNK_ROWS
 from transferz.tables.writing import SUFFIXES, check_place
 
 DESCRIPTION = """\

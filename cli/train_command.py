@@ -25,10 +25,10 @@ from transferz.baselines.benchmark.running import Ran, run_method
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.methods.paper import METHODS
 from transferz.cli.train_arguments import parse_arguments
-from transferz.schemas.survey.manifest import read_manifest
 from transferz.releases import Release, find_release
 from transferz.schemas.benchmark.entries import TableFacts
 from transferz.schemas.errors import ParameterError, TransferZError
+from transferz.schemas.survey.manifest import read_manifest
 from transferz.tables.files import replace_directory
 
 if TYPE_CHECKING:

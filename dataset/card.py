@@ -17,8 +17,7 @@ from transferz.dataset.page.front_matter import pretty_name
 from transferz.dataset.page.history import history_of
 from transferz.dataset.page.quality import quality
 from transferz.dataset.pipeline.manifest import describe, seal
-from transferz.dataset.pipeline.params import read_params
-from transferz.dataset.pipeline.release_params import ReleaseParams
+from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table
 from transferz.schemas import RELEASE

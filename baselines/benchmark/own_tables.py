@@ -26,8 +26,9 @@ from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.files import file_digest
-from transferz.tables.cells import as_floats, is_missing
-from transferz.tables.reading import open_table, read_whole, require_columns
+from transferz.tables.cells import as_floats, as_ids, is_missing
+from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import require_columns
 
 SALT = "transferz-1"
 """Salt of the splits of a table: the one that the project's releases use."""
@@ -294,8 +295,19 @@ def read_sample(
     if not kept.any():
         raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
     magnitudes = np.column_stack([columns[name][kept] for name in bands])
-    identifiers = table[identifier].to_numpy()[kept] if identifier else None
+    identifiers = _ids(table.filter(pa.array(kept)), identifier, path) if identifier else None
     return Sample(magnitudes, columns[redshift][kept], identifiers, int(np.count_nonzero(~kept)))
+
+
+def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[Any]:
+    """Return the ids of rows that are used; each must have one, for it decides the row's split."""
+    ids = as_ids(table, name, path)
+    if ids.null_count:
+        raise InputError(
+            f"{path}: {ids.null_count:,} of {len(ids):,} rows have no id in column '{name}'; leave "
+            "them out, or name no column of ids"
+        )
+    return np.asarray(ids.to_numpy())
 
 
 def _require_errors(table: OwnTable, expected: int) -> None:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from transferz.dataset.sky.crossmatch import iterate_pairs
 from transferz.dataset.sky.positions import Positions
-from transferz.dataset.sky.zones import iterate_pairs
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.errors import InputError, ParameterError

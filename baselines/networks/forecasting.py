@@ -15,7 +15,7 @@ from transferz.baselines.networks.weights import Model, require_order
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import Floats, as_floats, is_missing
 from transferz.tables.files import replace_file
-from transferz.tables.reading import TableFile, require_columns
+from transferz.tables.table import TableFile, require_columns
 from transferz.tables.writing import open_writer
 
 PREDICTED = "redshift_pred"

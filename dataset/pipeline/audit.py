@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transferz.dataset.sources.fields import origin
 from transferz.schemas import Column, SchemaError, Table
 from transferz.schemas.survey.checks import SHOWN, check
 from transferz.schemas.survey.frames import to_frame
-from transferz.tables.columns import origin
 
 ENOUGH_ROWS = 1000  # of a table over the whole sky, to tell its unit from its positions
 RADIANS, HOURS = 2 * math.pi, 24.0  # a full turn of right ascension

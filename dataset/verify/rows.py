@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.pipeline.assigning import SplitParams
+from transferz.dataset.pipeline.params import SplitParams
+from transferz.dataset.sky.conflicts import group_ids, pairs_within
 from transferz.dataset.sky.positions import Positions
-from transferz.dataset.sky.zones import pairs_within
-from transferz.dataset.split import groups
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block
 from transferz.dataset.verify.report import Broken, some
@@ -131,9 +130,8 @@ def check_groups(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
     """
     together = pd.concat(rows.values(), ignore_index=True)
     places = together.drop_duplicates(["object_id", "ra", "dec"])
-    group = groups(places, parameters["match"]["radius_arcsec"]).set_axis(places["object_id"])
-    located = places["ra"].notna().to_numpy()
-    group = pd.concat([group[located], group[~located]])  # a row without a place has no say
+    ids, ra, dec = (places[name].to_numpy() for name in ("object_id", "ra", "dec"))
+    group = pd.Series(group_ids(ids, ra, dec, parameters["match"]["radius_arcsec"]), index=ids)
     wanted = group[~group.index.duplicated()].reindex(together["object_id"]).to_numpy()
     wrong = together["group_id"].to_numpy() != wanted
     yield from _per_file(together, wrong, "groups", "with another group_id than their positions'")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from transferz.dataset.pipeline.manifest import columns
-from transferz.dataset.versions.versions import (
+from transferz.dataset.versions.diff import (
     Snapshot,
-    compare,
     compared_columns,
+    diff,
     read_indices,
     read_snapshot,
     require_step,
@@ -104,6 +104,6 @@ def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock
         return
     number = replace(Version.parse(version), mock=mock)
     new = Snapshot(configs, number, compared_columns(columns()), read_indices(configs))
-    changes = compare(old, new)
+    changes = diff(old, new)
     require_step(old, new, changes)
     sys.stderr.write(f"follows {old.version}: {changes}\n")

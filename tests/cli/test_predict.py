@@ -507,8 +507,9 @@ def test_odd_rows_late_in_a_table_are_found(model, tmp_path):
 
 
 def child(code, *arguments, **options):
-    start = "import sys, torch; torch.set_num_threads(1); from transferz.baselines import predict\n"
-    command = [sys.executable, "-c", start + code, *map(str, arguments)]
+    start = "import sys, torch; torch.set_num_threads(1)\n"
+    ours = "from transferz.cli import predict_command as predict\n"
+    command = [sys.executable, "-c", start + ours + code, *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -571,7 +572,7 @@ def test_it_runs_on_a_bare_machine(model, bare_site, tmp_path):
     (site / "transferz").mkdir()
     for module in (root / "loaders").iterdir():
         (site / "transferz" / module.name).symlink_to(module)
-    for room in ("schemas", "photometry", "dataset", "baselines"):
+    for room in ("schemas", "photometry", "tables", "dataset", "baselines", "cli"):
         (site / "transferz" / room).symlink_to(root / room)
     table, out = write(tmp_path / "t.csv", rows()), tmp_path / "o.csv"
     done = run_bare(site, "--model", model, table, "--out", out)

@@ -467,6 +467,9 @@ def test_it_runs_on_a_bare_training_machine(tiny_release, bare_site, tmp_path):
 def link_package(target, root):
     """The package as an install lays it out: loaders' modules, rooms below."""
     target.mkdir()
+    metadata = target.parent / "transferz-0.1.0.dist-info"
+    metadata.mkdir(exist_ok=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: transferz\nVersion: 0.1.0\n")
     for module in (root / "loaders").iterdir():
         (target / module.name).symlink_to(module)
     for room in ("schemas", "photometry", "tables", "dataset", "baselines", "cli"):

@@ -9,8 +9,8 @@ from tampering import copy, edit_json
 
 from transferz import cli
 from transferz.dataset import card
-from transferz.dataset.versions import versions_text
-from transferz.dataset.versions.versions import compare, read_snapshot
+from transferz.dataset.versions import printed
+from transferz.dataset.versions.diff import diff, read_snapshot
 from transferz.schemas import CONFIGS
 
 
@@ -136,8 +136,8 @@ def test_what_cannot_be_compared_is_a_users_error(small_release, tmp_path, capsy
 
 def test_what_a_release_is_called_moves_no_cursor(small_release):
     snapshot = read_snapshot(small_release)
-    report = versions_text.report(snapshot, snapshot, compare(snapshot, snapshot), "")
+    report = printed.diff_report(snapshot, snapshot, diff(snapshot, snapshot), "")
     hostile = report | {"columns_added": ["odd\x1b[2J\x9b2J\n"]}
-    text = versions_text.as_text(hostile)
+    text = printed.diff_text(hostile)
     assert "odd" in text and all(line.isprintable() for line in text.split("\n"))
-    assert versions_text.as_json(hostile).isascii()
+    assert printed.as_json(hostile).isascii()

@@ -10,8 +10,7 @@ import pytest
 from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.units import arcsec, deg
 
-from transferz.dataset.match import MatchParams
-from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.verify.verifying import PROMISES, inspect
 from transferz.schemas import RELEASE, SPLITS
 from transferz.schemas.survey.checks import check

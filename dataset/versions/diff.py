@@ -1,14 +1,8 @@
-"""What changed between two versions of a release, and the version number that this asks for.
+"""Two versions of one release: what changed, and whether the version number says so."""
 
-Croissant's rule (https://docs.mlcommons.org/croissant/docs/croissant-spec.html, "Versioning"):
-PATCH for the same data, MINOR for additions, MAJOR where rows are changed, dropped or moved to
-another split, or columns are dropped or change their type or unit.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +10,7 @@ import pyarrow.parquet as pq
 
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.versions.changes import STEPS, Changes, Ids, Step, compare_rows
+from transferz.dataset.versions.changes import STEPS, Changes, actual_step, diff_rows, next_version
 from transferz.schemas import CONFIGS, INDEX, InputError, ReleaseError, SchemaError, TransferZError
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, data_files
 from transferz.schemas.survey.versions import Version
@@ -80,17 +74,13 @@ def read_snapshot(release: Path) -> Snapshot:
 def compared_columns(stated: Declared) -> Declared:
     """Return of a manifest's ``columns`` what makes another column: ``dtype`` and ``unit``."""
     return {
-        name: {fact: str(one[fact]) for fact in ("dtype", "unit")} for name, one in stated.items()
+        name: {fact: str(column[fact]) for fact in ("dtype", "unit")}
+        for name, column in stated.items()
     }
 
 
 def read_indices(release: Path) -> dict[str, pd.DataFrame]:
     """Read the index of every config.
-
-    Parameters
-    ----------
-    release : Path
-        A directory with configs.
 
     Returns
     -------
@@ -108,7 +98,7 @@ def read_indices(release: Path) -> dict[str, pd.DataFrame]:
     }
 
 
-def compare(old: Snapshot, new: Snapshot) -> Changes:
+def diff(old: Snapshot, new: Snapshot) -> Changes:
     """Find what differs between two versions of a release.
 
     Parameters
@@ -133,36 +123,30 @@ def compare(old: Snapshot, new: Snapshot) -> Changes:
             "compare mocks with mocks and real releases with real ones"
         )
     same = [name for name in old.columns if old.columns[name] == new.columns.get(name)]
-    indices = old.index, new.index
+    old_index, new_index = old.index, new.index
     if not set(old.columns) == set(new.columns) == set(same):
-        indices = _rehashed(old, same), _rehashed(new, same)
-    configs = _ordered([name for name in old.index if name in new.index])
+        old_index, new_index = _rehashed(old, same), _rehashed(new, same)
+    both = _only(old.index, _only(old.index, new.index))
     return Changes(
-        rows={name: compare_rows(indices[0][name], indices[1][name]) for name in configs},
+        rows={name: diff_rows(old_index[name], new_index[name]) for name in both},
         configs_added=_only(new.index, old.index),
         configs_removed=_only(old.index, new.index),
         columns_added=_only(new.columns, old.columns),
         columns_removed=_only(old.columns, new.columns),
-        columns_changed=_changed_columns(old.columns, new.columns),
+        columns_changed={
+            name: f"{_spelt(old.columns[name])} -> {_spelt(new.columns[name])}"
+            for name in old.columns
+            if name in new.columns and name not in same
+        },
         pages="" not in (old.digest, new.digest) and old.digest != new.digest,
     )
 
 
-def _only(names: Mapping[str, Any], others: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(_ordered([name for name in names if name not in others]))
-
-
-def _ordered(configs: Sequence[str]) -> list[str]:
-    """Configs in the card's order, other names behind them in their own."""
-    return sorted(configs, key=lambda name: CONFIGS.index(name) if name in CONFIGS else 99)
-
-
-def _changed_columns(old: Declared, new: Declared) -> dict[str, str]:
-    return {
-        name: f"{_spelt(old[name])} -> {_spelt(new[name])}"
-        for name in old
-        if name in new and old[name] != new[name]
-    }
+def _only(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    """Names that are not among others: configs in the card's order, then the rest in their own."""
+    rank = {name: position for position, name in enumerate(CONFIGS)}
+    alone = [name for name in names if name not in others]
+    return tuple(sorted(alone, key=lambda name: rank.get(name, len(rank))))
 
 
 def _spelt(column: Mapping[str, str]) -> str:
@@ -170,30 +154,22 @@ def _spelt(column: Mapping[str, str]) -> str:
 
 
 def _rehashed(snapshot: Snapshot, columns: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Indices whose row hashes are of some columns alone."""
-    return {
-        config: index.assign(row_hash=_hashes(snapshot.path, config, columns, index["object_id"]))
-        for config, index in snapshot.index.items()
-    }
+    """Indices whose row hashes are of some columns alone, computed from the data."""
+    indices = {}
+    for config, index in snapshot.index.items():
+        splits = data_files(snapshot.path)[config].values()
+        hashes = pd.concat(_row_hashes(path, columns) for paths in splits for path in paths)
+        ids = index["object_id"]
+        if not hashes.index.sort_values().equals(pd.Index(ids)):
+            raise ReleaseError(
+                f"{snapshot.path / config / INDEX_FILE}: expected the ids of the rows, found "
+                "others; get the release anew"
+            )
+        indices[config] = index.assign(row_hash=hashes.loc[ids].to_numpy())
+    return indices
 
 
-def _hashes(release: Path, config: str, columns: Sequence[str], ids: pd.Series) -> Ids:
-    """Hashes of the rows of a config, in the order of `ids`."""
-    found = [
-        _read_hashes(path, columns)
-        for paths in data_files(release)[config].values()
-        for path in paths
-    ]
-    hashes = pd.concat(found)
-    if not hashes.index.sort_values().equals(pd.Index(ids)):
-        raise ReleaseError(
-            f"{release / config / INDEX_FILE}: expected the ids of the rows, found others; get the "
-            "release anew"
-        )
-    return hashes.loc[ids].to_numpy()
-
-
-def _read_hashes(path: Path, columns: Sequence[str]) -> pd.Series:
+def _row_hashes(path: Path, columns: Sequence[str]) -> pd.Series:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read(columns=list({"object_id", *columns}))
@@ -201,26 +177,6 @@ def _read_hashes(path: Path, columns: Sequence[str]) -> pd.Series:
         return pd.Series(values, index=table["object_id"].to_numpy())
     except (OSError, ValueError, KeyError, pa.ArrowException, InputError, SchemaError) as error:
         raise ReleaseError(f"can't read {path}: {error}; get the release anew") from error
-
-
-def actual_step(old: Version, new: Version) -> Step | None:
-    """Return which part of the version number was raised; None if the new one is older."""
-    if new < old:
-        return None
-    if old.major != new.major:
-        return "major"
-    if old.minor != new.minor:
-        return "minor"
-    return "none" if old.patch == new.patch else "patch"
-
-
-def next_version(old: Version, step: Step) -> Version:
-    """Return the version that follows by a step."""
-    if step == "major":
-        return Version(old.major + 1, 0, 0, old.mock)
-    if step == "minor":
-        return Version(old.major, old.minor + 1, 0, old.mock)
-    return Version(old.major, old.minor, old.patch + (step == "patch"), old.mock)
 
 
 def refusal(old: Snapshot, new: Snapshot, changes: Changes) -> str:
@@ -231,7 +187,7 @@ def refusal(old: Snapshot, new: Snapshot, changes: Changes) -> str:
     old, new : Snapshot
         The versions.
     changes : Changes
-        As `compare` finds them.
+        As `diff` finds them.
 
     Returns
     -------
@@ -254,13 +210,6 @@ def refusal(old: Snapshot, new: Snapshot, changes: Changes) -> str:
 
 def require_step(old: Snapshot, new: Snapshot, changes: Changes) -> None:
     """Check that the new version's number says what changed; see `refusal`.
-
-    Parameters
-    ----------
-    old, new : Snapshot
-        The versions.
-    changes : Changes
-        As `compare` finds them.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.pipeline.joining import join, join_published
+from transferz.dataset.match import join, join_published
 from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
 from transferz.schemas.survey.checks import check
 
@@ -61,3 +61,17 @@ def test_the_published_table_may_share_nothing():
     assert joined["galaxiesml_id"].isna().all()
     assert set(joined) == set(MATCHED.names)
     assert HSC["object_id"].name in joined
+
+
+HUGE = 43158322433012345  # of an HSC id: a float can't tell it from the next
+
+
+def test_pandas_looks_ids_of_64_bits_up_exactly_missing_ones_too():
+    """What `split` and `release` rely on: pandas before version 3 went through floats."""
+    for dtype in ("string[pyarrow]", "Int64"):
+        values = pd.Series([1, 2], index=[HUGE, HUGE + 1]).astype(dtype)
+        wanted = pd.Series([HUGE + 1, None, HUGE + 2, HUGE], index=[5, 4, 3, 9], dtype="Int64")
+        found = wanted.map(values)
+        assert (found.dtype, found.index.tolist()) == (dtype, [5, 4, 3, 9])
+        assert found.isna().tolist() == [False, True, True, False]
+        assert found.dropna().tolist() == values.iloc[::-1].tolist()
