@@ -1,7 +1,7 @@
 """``transferz train``: train a network of the paper's with several seeds at once, and score it.
 
 It is ``transferz benchmark`` with the networks' own options. Runs on a training machine too, with
-numpy, pandas, pyarrow, pydantic, PyYAML and torch alone:
+numpy, pandas, pyarrow, pydantic, PyYAML, scipy and torch alone:
 ``python -m transferz.cli.train_command nn_base --release DIR``.
 """
 

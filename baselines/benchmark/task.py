@@ -56,8 +56,10 @@ class TestSet:
         Ids, magnitudes and their errors of N galaxies.
     redshift : ndarray of float32, shape (N,)
         Their labels.
-    i_mag, g_mag : ndarray of float32, shape (N,)
-        i and g magnitudes; NaN where there is no such band.
+    i_mag : ndarray of float32, shape (N,)
+        i magnitudes; NaN where there is no such band.
+    g_mag : ndarray of float32, shape (N,), or None
+        g magnitudes, likewise.
     truth : ndarray of float32, shape (N,), or None
         True redshifts, which only a mock has; NaN where an object is no galaxy.
     """
@@ -65,7 +67,7 @@ class TestSet:
     table: pd.DataFrame
     redshift: Column
     i_mag: Column
-    g_mag: Column
+    g_mag: Column | None = None
     truth: Column | None = None
 
     @classmethod
@@ -117,7 +119,7 @@ class Task:
     tests: dict[str, TestSet]
     learned: EntryTraining
     data: Data | TableData
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
     @property
     def source(self) -> dict[str, Any]:

@@ -82,11 +82,12 @@ class NetworkMethod:
         device: str = "auto",
         threads: int | None = None,
         tf32: bool = False,
-        show: Callable[[str], AbstractContextManager[Progress | None]] = nullcontext,
+        show: Callable[[str], AbstractContextManager[Progress | None]] | None = None,
     ) -> None:
         if schedule:
             self.schedule = schedule
-        self.device, self.threads, self.tf32, self.show = device, threads, tf32, show
+        self.device, self.threads, self.tf32 = device, threads, tf32
+        self.show = show or (lambda title: nullcontext())
 
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Train one seed's network."""

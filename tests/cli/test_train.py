@@ -449,7 +449,7 @@ def test_it_runs_on_a_bare_training_machine(tiny_release, bare_site, tmp_path):
     """With what a benchmark needs, and none of what the making of a dataset does."""
     import transferz
 
-    site = bare_site("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "torch")
+    site = bare_site("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "scipy", "torch")
     package = Path(transferz.__file__).parents[1]
     link_package(site / "transferz", package)
     command = [sys.executable, "-S", "-m", "transferz.cli.train_command", "nn_base"]
