@@ -28,7 +28,7 @@ RETRIES = Retries(
     attempts=3,
     backoff_seconds=0.002,
     backoff_max_seconds=0.02,
-    connect_timeout_seconds=5.0,
+    connect_timeout_seconds=60.0,
     read_timeout_seconds=60.0,
 )
 
@@ -248,7 +248,7 @@ def test_backoff_doubles_to_its_maximum(place, fault, monkeypatch):
         attempts=6,
         backoff_seconds=1.0,
         backoff_max_seconds=5.0,
-        connect_timeout_seconds=5.0,
+        connect_timeout_seconds=60.0,
         read_timeout_seconds=60.0,
     )
     place.upstream.faults[KEY] = fault(status=503)
@@ -457,7 +457,7 @@ from transferz.dataset.fetching.download import download
 from transferz.dataset.fetching.part import Expected
 from transferz.dataset.fetching.web import Retries, Web
 retries = Retries(attempts=1, backoff_seconds=0.0, backoff_max_seconds=0.0,
-                  connect_timeout_seconds=5.0, read_timeout_seconds=60.0)
+                  connect_timeout_seconds=60.0, read_timeout_seconds=60.0)
 download([sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]), Expected(), Web(retries))
 """
 

@@ -36,7 +36,7 @@ RETRIES = {
     "attempts": 2,
     "backoff_seconds": 0.0,
     "backoff_max_seconds": 0.0,
-    "connect_timeout_seconds": 5.0,
+    "connect_timeout_seconds": 60.0,
     "read_timeout_seconds": 60.0,
 }
 
