@@ -96,7 +96,7 @@ def test_all_at_once_is_each_alone_in_float64(kind, frozen):
     assert min(stops) < schedule.max_epochs
     sets = [tensors(one, together.scaler, dtype) for one in (training, validation)]
     for position, fit in enumerate(together.fits):
-        network = start.network(fit.seed).to(dtype) if frozen else None
+        network = start.networks.network(fit.seed).to(dtype) if frozen else None
         for layer in (network.layers[one - 1] for one in frozen):
             layer.requires_grad_(False)
         alone, losses = train_alone(*sets, fit.seed, schedule, network, adam_of_the_unfrozen)
