@@ -252,7 +252,7 @@ def read_rows(
 
     Examples
     --------
-    >>> table = read_rows(find_release(), "combo", "test", ["object_id", "redshift"])
+    >>> read_rows(release, "combo", "test", ["object_id", "redshift"])  # doctest: +SKIP
     """
     return _read_files(_checked_files(release, config, [split])[split], columns)
 

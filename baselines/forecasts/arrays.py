@@ -44,6 +44,14 @@ def score_forecasts(
     ------
     InputError
         Where shapes differ, a true redshift is missing, or all forecasts are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> true = np.linspace(0.1, 2.0, 50)
+    >>> scores = score_forecasts(true + 0.01 * (1.0 + true), true)
+    >>> round(scores["ranges"]["all"]["metrics"]["bias"]["mean"], 4)
+    0.01
     """
     return score_set(as_forecasts(predicted, true, distribution=distribution, i_mag=i_mag))
 

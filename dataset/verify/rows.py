@@ -27,9 +27,9 @@ KINDS = {"transferz": "photometric", "galaxiesml": "spectroscopic", "truth": "tr
 
 def check_unique(rows: Rows, _: Parameters) -> Iterator[Broken]:
     """Check that an object occurs once in a config."""
-    for config, one in rows.items():
-        repeated = one["object_id"].duplicated(keep=False)
-        for file, part in one.loc[repeated].groupby("file", observed=True):
+    for config, table in rows.items():
+        repeated = table["object_id"].duplicated(keep=False)
+        for file, part in table.loc[repeated].groupby("file", observed=True):
             ids = part["object_id"].unique()
             found = f"{len(ids):,} objects more than once in config '{config}': {some(ids)}"
             yield Broken(str(file), "unique_ids", found)
@@ -51,10 +51,10 @@ def check_own_split(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
         found = "split.scheme 'published' in a release that is not the authors' own table"
         yield Broken(MANIFEST_FILE, "own_split", found, "hash or sky_block, which can be checked")
         return
-    for config, one in rows.items():
-        wanted = _own_split(one, rows["galaxiesml"], params)
-        wrong = one["split"].to_numpy(dtype=object) != wanted
-        yield from _per_file(one, wrong, "own_split", f"of config '{config}' in another split")
+    for config, table in rows.items():
+        wanted = _own_split(table, rows["galaxiesml"], params)
+        wrong = table["split"].to_numpy(dtype=object) != wanted
+        yield from _per_file(table, wrong, "own_split", f"of config '{config}' in another split")
 
 
 def _own_split(rows: pd.DataFrame, spectroscopic: pd.DataFrame, params: SplitParams) -> Any:

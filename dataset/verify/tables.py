@@ -47,17 +47,16 @@ def check_declaration(stated: Declared) -> Iterator[Broken]:
     """
     ours = columns()
     if list(stated) != list(ours):
-        lacking, beyond = [n for n in ours if n not in stated], [n for n in stated if n not in ours]
-        found = f"columns without {some(lacking) or 'none'}, with {some(beyond) or 'none'} more"
-        yield Broken(MANIFEST_FILE, "declaration", f"{found}, or in another order", _ADVICE)
+        lacking = some(name for name in ours if name not in stated) or "none"
+        beyond = some(name for name in stated if name not in ours) or "none"
+        found = f"columns without {lacking}, with {beyond} more, or in another order"
+        advice = "those of this package; a release of another version is checked by that version"
+        yield Broken(MANIFEST_FILE, "declaration", found, advice)
     for name in (name for name in ours if name in stated):
         for fact in (fact for fact in FACTS if fact in stated[name]):
             if stated[name][fact] != ours[name][fact]:
                 found = f"{fact} '{stated[name][fact]}' of column '{name}'"
                 yield Broken(MANIFEST_FILE, "declaration", found, f"'{ours[name][fact]}'")
-
-
-_ADVICE = "those of this package; a release of another version is checked by that version"
 
 
 def declared_table(stated: Declared) -> Table:
@@ -73,13 +72,10 @@ def declared_table(stated: Declared) -> Table:
     Table
         With our bounds, where the column is ours.
     """
-    return replace(RELEASE, columns=tuple(_declared(name, one) for name, one in stated.items()))
-
-
-def _declared(name: str, stated: Mapping[str, str]) -> Column:
-    if name not in RELEASE.names:
-        return Column(name, **{"description": "", **stated})  # type: ignore[arg-type]
-    return replace(RELEASE[name], **stated)  # type: ignore[arg-type]
+    ours = {name: RELEASE[name] for name in RELEASE.names}
+    empty = Column("", dtype="string", unit="", description="")
+    columns = (replace(ours.get(name, empty), name=name, **one) for name, one in stated.items())
+    return replace(RELEASE, columns=tuple(columns))
 
 
 def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
@@ -94,20 +90,20 @@ def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
     table : Table
         The declaration.
     """
-    found = [(field.name, str(field.type)) for field in pq.read_schema(path)]
-    wanted = [(field.name, str(field.type)) for field in arrow_schema(table)]
-    if found == wanted:
-        return
-    here, there = dict(found), dict(wanted)
-    for one in there:
-        if one not in here:
-            yield Broken(name, "columns", f"no column '{one}'", f"{there[one]}")
-        elif here[one] != there[one]:
-            yield Broken(name, "columns", f"column '{one}' of type {here[one]}", there[one])
-    if more := [one for one in here if one not in there]:
+    fields, declared = (
+        [(field.name, str(field.type)) for field in schema]
+        for schema in (pq.read_schema(path), arrow_schema(table))
+    )
+    types, wanted = dict(fields), dict(declared)
+    for column, kind in wanted.items():
+        if column not in types:
+            yield Broken(name, "columns", f"no column '{column}'", kind)
+        elif types[column] != kind:
+            yield Broken(name, "columns", f"column '{column}' of type {types[column]}", kind)
+    if more := [column for column in types if column not in wanted]:
         yield Broken(name, "columns", f"undeclared columns {some(more)}")
-    if sorted(here.items()) == sorted(there.items()):
-        yield Broken(name, "columns", "the columns in another order, or one twice", some(there))
+    if types == wanted and fields != declared:
+        yield Broken(name, "columns", "the columns in another order, or one twice", some(wanted))
 
 
 def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
@@ -195,20 +191,20 @@ def _together(tables: Iterable[pa.Table]) -> pa.Table:
 
 
 def check_content(
-    found: Mapping[str, Any], name: str, stated: Mapping[str, Any]
+    size: Mapping[str, Any], name: str, stated: Mapping[str, Any]
 ) -> Iterator[Broken]:
     """Check what a split holds against what the manifest states of it.
 
     Parameters
     ----------
-    found : mapping
+    size : mapping
         ``rows``, ``bytes`` and ``content`` of the rows.
     name : str
         What reports call their file.
     stated : mapping
         The same in the manifest.
     """
-    for fact, value in found.items():
+    for fact, value in size.items():
         if value != stated[fact]:
             yield Broken(name, "content", f"{fact} {value}", f"{stated[fact]}, by {MANIFEST_FILE}")
 
@@ -253,8 +249,8 @@ def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Brok
         yield Broken(name, "index", found, "the same in both")
     common = index.index.intersection(data.index)
     for column in ("split", "row_hash"):
-        here, there = (one.loc[common, column].to_numpy(dtype=object) for one in (index, data))
-        if (differs := common[here != there]).size:
+        stated, values = (one.loc[common, column].to_numpy(dtype=object) for one in (index, data))
+        if (differs := common[stated != values]).size:
             found = f"another {column} than the data's for {differs.size:,} objects: "
             yield Broken(name, "index", found + some(differs))
 
