@@ -63,8 +63,8 @@ def test_each_beats_the_median_and_a_seed_repeats(kind, short):
     unseen = table(200, 20)
     points = [one.predict(unseen[BANDS]).point for one in (first, second, alone)]
     assert not np.array_equal(points[0], points[1])
-    # With eight seeds each the ratio was 0.04 for point networks, 0.07 to 0.20 for mixtures and 0.06
-    # to 0.15 for Bayesian networks.
+    # Over eight seeds each: 0.04 for point networks, 0.07 to 0.20 for mixtures, 0.06 to 0.15 for
+    # Bayesian networks.
     trivial = score(np.full(200, np.median(train["redshift"])), unseen["redshift"])["rmse"]
     assert score(points[1], unseen["redshift"])["rmse"] < 0.4 * trivial
     again = kind().fit(train, validation, seed=1).predict(unseen[BANDS])
