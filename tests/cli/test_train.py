@@ -417,7 +417,7 @@ def link_package(target, root):
 def test_real_egs_galaxies_come_near_the_scatter_of_the_prototype(tmp_path):
     """grizy of about 3,900 EGS galaxies; a prototype on griz reached 0.032 and 2.7 % outliers.
 
-    Six seeds give scatters of 0.036 ± 0.005, outliers of 0.037 ± 0.007 and biases of -0.002 ± 0.007:
+    Six seeds give a scatter of 0.036 ± 0.005, outliers of 0.037 ± 0.007, a bias of -0.002 ± 0.007:
     the limits are five times that away.
     """
     table = Path(os.environ["TRANSFERZ_REAL_DATA"]) / "egs_ugrizy_redshift.csv.gz"
