@@ -26,7 +26,7 @@ FAR = 0.5
 
 
 @dataclass(slots=True)
-class Tally:
+class RowCounts:
     """Counts of a table's rows.
 
     Attributes
@@ -164,8 +164,9 @@ class Forecaster:
 def trained_on_mock(provenance: Mapping[str, Any]) -> bool:
     """Say whether a model, or the one that it started from, was trained on a mock."""
     source, start = provenance.get("source") or {}, provenance.get("start")
-    mock = bool((source.get("release") or {}).get("mock"))
-    return mock or (bool(start) and trained_on_mock(start))
+    if (source.get("release") or {}).get("mock"):
+        return True
+    return trained_on_mock(start) if start else False
 
 
 def predict_table(
@@ -176,7 +177,7 @@ def predict_table(
     drop_missing: bool,
     rows: int,
     progress: Callable[[int], None] | None = None,
-) -> Tally:
+) -> RowCounts:
     """Write a table with forecasts beside its columns, and count its rows.
 
     Parameters
@@ -200,7 +201,7 @@ def predict_table(
         Where magnitudes are missing and `drop_missing` is false, no row is left, or something
         can't be read or written. Nothing is written then.
     """
-    tally = Tally()
+    tally = RowCounts()
     bands = forecaster.bands
     with (
         replace_file(out) as beside,

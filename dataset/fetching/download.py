@@ -1,8 +1,8 @@
 """Download one large file: streamed beside, resumed where it broke off, checked, then renamed.
 
-pooch was tried for this and left: it begins every download anew and keeps nothing of one that broke
-off, knows one hash where archives state sizes and other hashes, and follows redirects to plain
-http. What it does besides, to check a hash and then rename, is the smaller part of what follows.
+pooch (1.9) does not serve here: it begins each attempt anew and deletes what had come when the
+connection broke, takes an early end of the connection for the file's, and follows redirects to
+plain http. What is left of it, one hash checked before the renaming, is a few lines below.
 """
 
 import re

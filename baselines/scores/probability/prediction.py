@@ -79,9 +79,7 @@ class Prediction:
                 raise ValueError(
                     "point: expected finite redshifts, NaN where there is none; found infinity"
                 )
-            if not isinstance(mixture, GaussianMixture | None):
-                kind = type(mixture).__name__
-                raise ValueError(f"mixture: expected a GaussianMixture; found {kind}")
+            _require_mixture(mixture)
             forms = [
                 None if samples is None else Samples(np.asarray(samples)),
                 _pair(Quantiles, levels=levels, quantiles=quantiles),
@@ -105,6 +103,12 @@ class Prediction:
 
     def __len__(self) -> int:
         return int(self.point.size)
+
+
+def _require_mixture(mixture: object) -> None:
+    if not isinstance(mixture, GaussianMixture | None):
+        kind = type(mixture).__name__
+        raise ValueError(f"mixture: expected a GaussianMixture; found {kind}")
 
 
 def _as_ids(object_id: npt.ArrayLike | None, size: int) -> npt.NDArray[np.int64] | None:

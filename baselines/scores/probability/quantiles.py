@@ -66,7 +66,7 @@ class Quantiles(Form):
             raise ValueError(f"levels: expected increasing probabilities, found {levels}")
         values = as_table(self.values, "quantiles", levels.size)
         require_finite(values, "quantiles")
-        crossing = which_rows(values, lambda block: (np.diff(block, axis=1) < 0.0).any(axis=1))
+        crossing = which_rows(values, lambda v: np.asarray((np.diff(v, axis=1) < 0.0).any(axis=1)))
         refuse(crossing, "quantiles", "decreases with level; sort its values")
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "values", values)
