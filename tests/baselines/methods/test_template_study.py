@@ -137,8 +137,11 @@ def test_the_order_of_rows_does_not_matter(grid, galaxies, tmp_path):
     assert evaluate(written(tmp_path, table)) == evaluate(written(tmp_path, shuffled))
 
 
-def test_gzipped_tables_are_read(grid, galaxies, tmp_path):
-    path = written(tmp_path, frame(grid, galaxies, CIGALE), "extract.csv.gz")
+def test_gzipped_and_other_tables_are_read(grid, galaxies, tmp_path):
+    table = frame(grid, galaxies, CIGALE)
+    table.to_parquet(tmp_path / "extract.parquet")
+    assert len(read_extract(tmp_path / "extract.parquet").redshift) == 120
+    path = written(tmp_path, table, "extract.csv.gz")
     with gzip.open(path, "rt") as file:
         assert file.readline().startswith("id,redshift")
     assert len(read_extract(path).redshift) == 120
