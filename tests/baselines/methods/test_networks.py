@@ -1,5 +1,7 @@
 """The networks as plug-ins: a seed is the network that training alone gives."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,8 +38,11 @@ def table(count, seed, config="combo"):
 
 @pytest.fixture
 def short(monkeypatch):
+    """Short trainings; a Bayesian network's end anywhere unless its steps are small."""
     for kind in METHODS:
         monkeypatch.setattr(kind, "schedule", SHORT)
+    small = dataclasses.replace(SHORT, learning_rate=1e-3)
+    monkeypatch.setattr(bayesian.BayesianNetwork, "schedule", small)
     monkeypatch.setattr(networks, "PAPER", SHORT)
 
 
@@ -58,20 +63,38 @@ def test_each_beats_the_median_and_a_seed_repeats(kind, short):
     unseen = table(200, 20)
     points = [one.predict(unseen[BANDS]).point for one in (first, second, alone)]
     assert not np.array_equal(points[0], points[1])
+    # Over eight seeds each: 0.04 for point networks, 0.07 to 0.20 for mixtures, 0.06 to 0.15 for
+    # Bayesian networks.
     trivial = score(np.full(200, np.median(train["redshift"])), unseen["redshift"])["rmse"]
     assert score(points[1], unseen["redshift"])["rmse"] < 0.4 * trivial
     again = kind().fit(train, validation, seed=1).predict(unseen[BANDS])
     assert np.array_equal(again.point, points[2])
 
 
+NOISE = 0.2
+
+
+def noisy(count, seed):
+    """Redshifts with noise that no method can foresee: it is wider than what training leaves."""
+    rows = table(count, seed)
+    noise = np.random.default_rng(seed + 100).normal(0, NOISE, count)
+    return rows.assign(redshift=0.5 + rows["redshift"] + noise)
+
+
 @pytest.mark.parametrize("kind", METHODS[4:])
-def test_widths_are_about_right(kind, short):
-    unseen = table(2000, 30)
-    forecast = kind().fit(table(1000, 0), table(150, 1), seed=0).predict(unseen[BANDS])
-    found = per_galaxy(forecast.distribution, unseen["redshift"].to_numpy())
-    inside = (found["low_68"] <= unseen["redshift"]) & (unseen["redshift"] <= found["high_68"])
-    assert 0.5 < inside.mean() < 0.97  # so short a training leaves the widths too large
-    assert np.isfinite(found["crps"]).all()
+def test_widths_are_those_of_the_labels_noise(kind, short):
+    """The mean of three seeds, whose coverage scatters by 0.04 and CRPS by 2 %."""
+    unseen = noisy(2000, 30)
+    redshift = unseen["redshift"].to_numpy()
+    coverage, crps = [], []
+    for fitted in kind().fit_seeds(noisy(600, 0), noisy(150, 1), seeds=range(3)):
+        forecast = fitted.predict(unseen[BANDS])
+        scores = per_galaxy(forecast.distribution, redshift)
+        coverage.append(np.mean((scores["low_68"] <= redshift) & (redshift <= scores["high_68"])))
+        crps.append(np.mean(scores["crps"]))
+    assert np.mean(coverage) == pytest.approx(0.68, abs=0.15)
+    least = NOISE / np.sqrt(np.pi)  # of a forecast that knows all but the noise
+    assert 0.95 * least < np.mean(crps) < 1.15 * least
 
 
 def test_a_networks_seed_is_transferz_trains(short):
