@@ -27,7 +27,7 @@ Fine-tuning:     transferz train nn_tl --start DIR_OF_NN_BASE --out DIR
 """
 
 
-def parse_arguments(argv: Sequence[str] | None, prog: str | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line.
 
     Raises
@@ -37,14 +37,16 @@ def parse_arguments(argv: Sequence[str] | None, prog: str | None) -> argparse.Na
     SystemExit
         Where an argument is wrong by itself, or help is asked for.
     """
-    args = _parser(prog).parse_args(argv)
+    args = _parser().parse_args(argv)
     _check(args)
     return args
 
 
-def _parser(prog: str | None) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=prog, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="transferz train",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     configs = ", ".join(f"{name} ({method.config})" for name, method in METHODS.items())
     parser.add_argument(

@@ -110,8 +110,7 @@ def warm_up() -> None:
     import transferz.dataset.publish.publishing
     import transferz.tables.hub  # noqa: F401
     from transferz.schemas import INDEX
-    from transferz.schemas.survey.checks import check
-    from transferz.schemas.survey.frames import arrow_schema, to_frame
+    from transferz.schemas.survey.frames import arrow_schema, check, to_frame
 
     check(to_frame(pa.Table.from_batches([], arrow_schema(INDEX)), INDEX), INDEX)
 

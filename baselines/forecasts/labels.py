@@ -80,7 +80,7 @@ def join_labels(
     label, i_mag = (split[name].to_numpy().astype(np.float32) for name in names[1:])
     values, counts = np.unique(given.object_id, return_counts=True)
     _refuse(given, values[counts > 1], "are there more than once", "keep one row of each")
-    _refuse_others(given, ids, release)
+    _refuse_others(given, np.setdiff1d(given.object_id, ids), release)
 
     # The row of the file for each galaxy of the split that has one.
     order = np.argsort(given.object_id)
@@ -138,9 +138,8 @@ def _split_ids(release: Release, config: str, split: str) -> npt.NDArray[np.int6
     return ids
 
 
-def _refuse_others(given: FileForecasts, ids: npt.NDArray[np.int64], release: Release) -> None:
+def _refuse_others(given: FileForecasts, others: npt.NDArray[np.int64], release: Release) -> None:
     """Refuse ids that are not of a test split; those of the other config's are left out."""
-    others = np.setdiff1d(given.object_id, ids)
     for config, splits in release.files().items() if others.size else ():
         for split in splits:
             known = _split_ids(release, config, split)

@@ -7,8 +7,8 @@ code of a method's is ever imported or run here.
 
 from transferz.baselines.leaderboard.board import Board, Row, read_board
 from transferz.baselines.leaderboard.comparisons import (
-    BenchmarkRun,
     Comparisons,
+    Run,
     compare_runs,
     read_comparisons,
     read_run,
@@ -17,10 +17,10 @@ from transferz.baselines.leaderboard.comparisons import (
 )
 
 __all__ = [
-    "BenchmarkRun",
     "Board",
     "Comparisons",
     "Row",
+    "Run",
     "compare_runs",
     "read_board",
     "read_comparisons",

@@ -209,7 +209,7 @@ def comparisons_text(comparisons: Comparisons) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class BenchmarkRun:
+class Run:
     """A run of the benchmark: its entry with its forecasts, by test set."""
 
     entry: Entry
@@ -221,7 +221,7 @@ class BenchmarkRun:
         return self.entry.method.key
 
 
-def read_run(folder: Path) -> BenchmarkRun:
+def read_run(folder: Path) -> Run:
     """Read a run of the benchmark, and check that its forecasts are those of its entry.
 
     Parameters
@@ -250,10 +250,10 @@ def read_run(folder: Path) -> BenchmarkRun:
             f"{path} is of {', '.join(forecasts)}, but {ENTRY_FILE} has scores of "
             f"{', '.join(entry.scores)}; run `transferz benchmark` again with --out {folder}"
         )
-    return BenchmarkRun(entry, forecasts)
+    return Run(entry, forecasts)
 
 
-def read_runs(folder: Path) -> list[BenchmarkRun]:
+def read_runs(folder: Path) -> list[Run]:
     """Read all runs in a folder, which must be of the same test galaxies.
 
     Raises
@@ -285,12 +285,12 @@ def read_runs(folder: Path) -> list[BenchmarkRun]:
 # --- comparing them
 
 
-def compare_runs(runs: Sequence[BenchmarkRun], draws: Draws = DRAWS) -> Comparisons:
+def compare_runs(runs: Sequence[Run], draws: Draws = DRAWS) -> Comparisons:
     """Compare all pairs by all metrics in all ranges, on the galaxies that both have scored.
 
     Parameters
     ----------
-    runs : sequence of BenchmarkRun
+    runs : sequence of Run
         Of the same test galaxies.
     draws : Draws
         Resamples of galaxies.
@@ -311,8 +311,8 @@ def compare_runs(runs: Sequence[BenchmarkRun], draws: Draws = DRAWS) -> Comparis
 
 def _compare_set(
     config: str,
-    runs: Sequence[BenchmarkRun],
-    pairs: Sequence[tuple[BenchmarkRun, BenchmarkRun]],
+    runs: Sequence[Run],
+    pairs: Sequence[tuple[Run, Run]],
     draws: Draws,
 ) -> dict[str, Any]:
     """Compare all pairs on one test set, in each of its ranges."""

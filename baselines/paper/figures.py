@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.leaderboard.comparisons import BenchmarkRun
+from transferz.baselines.leaderboard.comparisons import Run
 from transferz.baselines.paper.figures_style import GREY, LOOKS, WIDTH
 from transferz.baselines.paper.tables import SPREAD, over_seeds
 from transferz.baselines.scores.binning import REDSHIFT_EDGES
@@ -59,7 +59,7 @@ _LINES = ("predicted = true", f"|Δz| = {OUTLIER_LIMIT:g} (1 + z)")
 
 
 def forecasts(
-    runs: Sequence[BenchmarkRun],
+    runs: Sequence[Run],
     title: str,
     config: Config = "galaxiesml",
     methods: Sequence[str] = PANELS,
@@ -68,7 +68,7 @@ def forecasts(
 
     Parameters
     ----------
-    runs : sequence of BenchmarkRun
+    runs : sequence of Run
         What was forecast; the mean over seeds is drawn.
     title : str
         Says which release this is, and that a mock is one.
@@ -118,7 +118,7 @@ def density(true: Floats, predicted: Floats) -> npt.NDArray[np.float64]:
 
 
 def _draw_forecast_panels(
-    axes: npt.NDArray[np.object_], drawn: Sequence[BenchmarkRun], config: Config
+    axes: npt.NDArray[np.object_], drawn: Sequence[Run], config: Config
 ) -> "list[QuadMesh]":
     """All panels on one scale of colours."""
     from matplotlib.colors import LogNorm
@@ -157,7 +157,7 @@ def _draw_lines(panel: "Axes") -> None:
     panel.set(xlim=ends, ylim=ends, aspect="equal", xticks=ticks, yticks=ticks)
 
 
-def _annotate(panel: "Axes", run: BenchmarkRun, config: Config) -> None:
+def _annotate(panel: "Axes", run: Run, config: Config) -> None:
     """Name the baseline, and its scores, where few galaxies are."""
     metrics = run.entry.scores[config].cosmological.metrics
     lines = [
@@ -224,12 +224,12 @@ SCORE_ROW_HEIGHT, SCORE_REST_HEIGHT = 0.16, 0.47
 """Inches of a panel: per baseline, and besides."""
 
 
-def scores(runs: Sequence[BenchmarkRun], title: str) -> "Figure":
+def scores(runs: Sequence[Run], title: str) -> "Figure":
     """Draw the scores at 0.3 < z <= 1.5 (Soriano et al. 2024, figure 3).
 
     Parameters
     ----------
-    runs : sequence of BenchmarkRun
+    runs : sequence of Run
         The baselines, from the top down.
     title : str
         Says which release this is, and that a mock is one.
@@ -255,7 +255,7 @@ def scores(runs: Sequence[BenchmarkRun], title: str) -> "Figure":
     return figure
 
 
-def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[BenchmarkRun]) -> None:
+def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[Run]) -> None:
     scale = 100.0 if metric in PERCENT else 1.0
     for config in TESTED:
         _draw_score_set(panel, metric, config, runs, scale)
@@ -275,7 +275,7 @@ def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[BenchmarkRun
 
 
 def _draw_score_set(
-    panel: "Axes", metric: Metric, config: Config, runs: Sequence[BenchmarkRun], scale: float
+    panel: "Axes", metric: Metric, config: Config, runs: Sequence[Run], scale: float
 ) -> None:
     summaries = [run.entry.scores[config].cosmological.metrics[metric] for run in runs]
     shift = SHIFT * (-1.0 if config == TESTED[0] else 1.0)
@@ -318,12 +318,12 @@ BIAS_TICKS = (-0.1, -0.01, 0.0, 0.01, 0.1)
 SCATTER_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-def bins(runs: Sequence[BenchmarkRun], title: str, config: Config = "galaxiesml") -> "Figure":
+def bins(runs: Sequence[Run], title: str, config: Config = "galaxiesml") -> "Figure":
     """Draw bias and scatter in bins of redshift.
 
     Parameters
     ----------
-    runs : sequence of BenchmarkRun
+    runs : sequence of Run
         The baselines.
     title : str
         Says which release this is, and that a mock is one.
@@ -353,7 +353,7 @@ def bins(runs: Sequence[BenchmarkRun], title: str, config: Config = "galaxiesml"
 
 
 def _draw_bin_panel(
-    panel: "Axes", runs: Sequence[BenchmarkRun], config: Config, metric: Metric, by: Binning
+    panel: "Axes", runs: Sequence[Run], config: Config, metric: Metric, by: Binning
 ) -> None:
     limit = LIMITS[metric]
     low = -limit if metric == "bias" else 0.0

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.leaderboard.comparisons import BenchmarkRun
+from transferz.baselines.leaderboard.comparisons import Run
 from transferz.baselines.paper.tables import TextTable
 from transferz.baselines.scores.bootstrap import Interval, Replicates, ratio
 from transferz.baselines.scores.metrics import (
@@ -48,12 +48,12 @@ SHARED_NOTES = (
 OPPOSITE = "The paper finds the opposite here, without a number: both have worse RMS and bias."
 
 
-def ratio_table(runs: Sequence[BenchmarkRun], config: Config, release: str) -> TextTable | None:
+def ratio_table(runs: Sequence[Run], config: Config, release: str) -> TextTable | None:
     """Tabulate NN-Base's errors at 0.3 < z <= 1.5 over those of the others.
 
     Parameters
     ----------
-    runs : sequence of BenchmarkRun
+    runs : sequence of Run
         The baselines.
     config : str
         Whose test split.
@@ -92,7 +92,7 @@ def ratio_table(runs: Sequence[BenchmarkRun], config: Config, release: str) -> T
     )
 
 
-def ratios(runs: Sequence[BenchmarkRun], config: Config) -> dict[str, dict[Metric, Interval]]:
+def ratios(runs: Sequence[Run], config: Config) -> dict[str, dict[Metric, Interval]]:
     """Compare every baseline with NN-Base, galaxy by galaxy.
 
     Returns
@@ -110,7 +110,7 @@ def ratios(runs: Sequence[BenchmarkRun], config: Config) -> dict[str, dict[Metri
     }
 
 
-def shared_outliers(runs: Sequence[BenchmarkRun], config: Config) -> Mask:
+def shared_outliers(runs: Sequence[Run], config: Config) -> Mask:
     """Find the galaxies at 0.3 < z <= 1.5 that no baseline gets right.
 
     Returns
@@ -122,29 +122,29 @@ def shared_outliers(runs: Sequence[BenchmarkRun], config: Config) -> Mask:
     return np.logical_and.reduce([np.abs(dz) > OUTLIER_LIMIT for dz in found])
 
 
-def rms_ratios(runs: Sequence[BenchmarkRun], config: Config, rows: Mask) -> dict[str, str]:
+def rms_ratios(runs: Sequence[Run], config: Config, rows: Mask) -> dict[str, str]:
     """Write NN-Base's RMS over every baseline's, means over seeds, of some galaxies."""
     values = {run.key: rmse(_errors(run, config)[:, rows]).mean() for run in runs}
     return {method: f"{values[REFERENCE] / value:.2f}" for method, value in values.items()}
 
 
-def share(runs: Sequence[BenchmarkRun], config: Config, rows: Mask) -> float:
+def share(runs: Sequence[Run], config: Config, rows: Mask) -> float:
     """Share of NN-TL's (or the last baseline's) sum of dz² that some galaxies hold."""
     named = {run.key: run for run in runs}
     square = np.square(_errors(named.get(SHOWN, runs[-1]), config)).sum(axis=0)
     return float(square[rows].sum() / square.sum())
 
 
-def _errors(run: BenchmarkRun, config: Config) -> Array:
+def _errors(run: Run, config: Config) -> Array:
     tested = _tested(run, config)
     return normalised_error(tested.point, tested.redshift)
 
 
-def _replicate(run: BenchmarkRun, config: Config) -> Replicates:
+def _replicate(run: Run, config: Config) -> Replicates:
     return _tested(run, config).replicate_points(tuple(COMPARED))
 
 
-def _tested(run: BenchmarkRun, config: Config) -> SetForecasts:
+def _tested(run: Run, config: Config) -> SetForecasts:
     """Return the forecasts at 0.3 < z <= 1.5."""
     tested = run.forecasts[config]
     return tested.take(in_cosmological_range(tested.redshift))

@@ -14,7 +14,7 @@ import numpy as np
 
 from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.benchmark.scoring import BINNED
-from transferz.baselines.leaderboard.comparisons import BenchmarkRun, read_run
+from transferz.baselines.leaderboard.comparisons import Run, read_run
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.paper.figures import bins, forecasts, scores
 from transferz.baselines.paper.figures_style import paper_style, save_figure
@@ -83,7 +83,7 @@ def report(runs_folder: Path, release: Release, out: Path) -> None:
         write_numbers(runs, folder)
 
 
-def read_baselines(folder: Path) -> list[BenchmarkRun]:
+def read_baselines(folder: Path) -> list[Run]:
     """Read the runs of the paper's networks, in the order of tables.
 
     Parameters
@@ -122,12 +122,12 @@ def title(release: Release) -> str:
     return f"TransferZ {release.version}" + (" (mock galaxies)" if release.mock else "")
 
 
-def draw(runs: Sequence[BenchmarkRun], named: str, folder: Path) -> None:
+def draw(runs: Sequence[Run], named: str, folder: Path) -> None:
     """Draw the figures that are about forecasts into a folder, each as PNG and PDF.
 
     Parameters
     ----------
-    runs : sequence of BenchmarkRun
+    runs : sequence of Run
         The networks.
     named : str
         What the figures' titles say of the release.
@@ -141,7 +141,7 @@ def draw(runs: Sequence[BenchmarkRun], named: str, folder: Path) -> None:
         save_figure(bins(runs, named, "transferz"), folder, "bins_transferz")
 
 
-def tabulate(runs: Sequence[BenchmarkRun], named: str) -> dict[str, list[TextTable]]:
+def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[TextTable]]:
     """Return the tables of each file, by its name without ending, one per test split."""
     makers = (score_table, requirement_table, ratio_table, noise_table)
     made = {
@@ -166,7 +166,7 @@ def write_tables(tables: Iterable[TextTable], folder: Path, name: str) -> None:
         (folder / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_numbers(runs: Sequence[BenchmarkRun], folder: Path) -> None:
+def write_numbers(runs: Sequence[Run], folder: Path) -> None:
     """Write what `dvc metrics` and `dvc plots` show, and the scores in all bins, from entries."""
     compact = {
         run.key: {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from transferz.baselines.leaderboard.comparisons import BenchmarkRun
+from transferz.baselines.leaderboard.comparisons import Run
 from transferz.baselines.scores.metrics import CATASTROPHIC_LIMIT, MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.schemas.benchmark.entries import EntryRange
@@ -166,7 +166,7 @@ NOISE_NOTE = (
 )
 
 
-def over_seeds(what: str, runs: Sequence[BenchmarkRun]) -> str:
+def over_seeds(what: str, runs: Sequence[Run]) -> str:
     """Say that something is over so many seeds; of one seed, only that it is one."""
     counts = {run.entry.seeds for run in runs}
     if counts == {1}:
@@ -174,12 +174,12 @@ def over_seeds(what: str, runs: Sequence[BenchmarkRun]) -> str:
     return f"{what} over {' to '.join(map(str, sorted({min(counts), max(counts)})))} seeds"
 
 
-def score_table(runs: Sequence[BenchmarkRun], config: Config, release: str) -> TextTable:
+def score_table(runs: Sequence[Run], config: Config, release: str) -> TextTable:
     """Tabulate the scores at 0.3 < z <= 1.5 on a test split.
 
     Parameters
     ----------
-    runs : sequence of BenchmarkRun
+    runs : sequence of Run
         The rows.
     config : str
         Whose test split.
@@ -201,7 +201,7 @@ def score_table(runs: Sequence[BenchmarkRun], config: Config, release: str) -> T
     )
 
 
-def _score_row(run: BenchmarkRun, scores: EntryRange) -> tuple[str, ...]:
+def _score_row(run: Run, scores: EntryRange) -> tuple[str, ...]:
     cells = (summary_text(metric, scores.metrics[metric]) for metric in TITLES)
     verdicts = scores.requirements.values()
     met = sum(verdict.met for verdict in verdicts)
@@ -209,7 +209,7 @@ def _score_row(run: BenchmarkRun, scores: EntryRange) -> tuple[str, ...]:
     return (run.entry.method.name, f"{scores.n:,}", *cells, f"{met} of {len(verdicts)}{unsure}")
 
 
-def requirement_table(runs: Sequence[BenchmarkRun], config: Config, release: str) -> TextTable:
+def requirement_table(runs: Sequence[Run], config: Config, release: str) -> TextTable:
     """Tabulate whether LSST's requirements are met; takes what `score_table` does."""
     names = [name for name in RANGES if name in runs[0].entry.scores[config].ranges]
     return TextTable(
@@ -226,7 +226,7 @@ def requirement_table(runs: Sequence[BenchmarkRun], config: Config, release: str
     )
 
 
-def _requirement_row(run: BenchmarkRun, name: Range, scores: EntryRange) -> tuple[str, ...]:
+def _requirement_row(run: Run, name: Range, scores: EntryRange) -> tuple[str, ...]:
     cells = (_verdict_text(metric, scores.requirements[metric]) for metric in REQUIREMENTS)
     return (run.entry.method.name, RANGES[name], f"{scores.n:,}", *cells)
 
@@ -240,7 +240,7 @@ def _verdict_text(metric: Metric, verdict: Verdict) -> str:
     return f"{number}{unit}, {said}{'' if verdict.sure else ' (?)'}"
 
 
-def noise_table(runs: Sequence[BenchmarkRun], config: Config, release: str) -> TextTable | None:
+def noise_table(runs: Sequence[Run], config: Config, release: str) -> TextTable | None:
     """Tabulate what label noise costs at 0.3 < z <= 1.5; None where no truth is known.
 
     Takes what `score_table` does.
@@ -259,7 +259,7 @@ def noise_table(runs: Sequence[BenchmarkRun], config: Config, release: str) -> T
     )
 
 
-def _noise_rows(run: BenchmarkRun, config: Config) -> list[tuple[str, ...]]:
+def _noise_rows(run: Run, config: Config) -> list[tuple[str, ...]]:
     scores = run.entry.scores[config]
     if scores.truth is None:
         return []

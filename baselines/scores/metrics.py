@@ -190,7 +190,7 @@ def score(
     --------
     >>> scores = score([[0.5, 0.9, 2.0], [0.4, 0.8, 1.1]], [0.4, 0.8, 1.1])  # two seeds
     >>> scores["catastrophic_rate"].tolist(), scores["rmse"].round(3).tolist()
-    ([0.0, 0.0], [0.255, 0.0])
+    ([0.0, 0.0], [0.253, 0.0])
     """
     predicted, true = np.asarray(predicted), np.asarray(true, np.float64)
     if true.ndim != 1 or predicted.shape[-1:] != true.shape:
@@ -323,7 +323,7 @@ class Residuals:
         return self._where_spread(np.sqrt(base.shape[-1] * base.sum(axis=-1)), below)
 
     def _biweight_base(self, width: float) -> Array:
-        """``1 - u²`` inside, 0 outside: ``u = (dz - median) / (width MAD)``. Void where MAD = 0."""
+        """Return 1 - u² inside, 0 outside; u = (dz - median) / (width MAD). Void where MAD = 0."""
         scale = np.square(width * self.mad)[..., None]
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
         base = np.multiply(self.square_distance, inverse, out=self.room())
@@ -331,7 +331,7 @@ class Residuals:
         return np.subtract(1.0, base, out=base)
 
     def _where_spread(self, above: Array, below: Array) -> Array:
-        """``above / below``; 0 where MAD or `below` is 0."""
+        """Return ``above / below``; 0 where MAD or `below` is 0."""
         spread = (self.mad != 0) & (below != 0)
         return np.divide(above, below, out=np.zeros_like(below), where=spread)
 

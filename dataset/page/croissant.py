@@ -16,7 +16,7 @@ from transferz.dataset.page.citation import bibtex, read_citation
 from transferz.dataset.page.front_matter import CONFIG_NOTES, licence_url, pretty_name
 from transferz.dataset.sources.registry import Edition, load_registry, record_url
 from transferz.schemas import INDEX, RELEASE, SPLITS, Table
-from transferz.schemas.survey.croissant import column_fields
+from transferz.schemas.survey.derived import column_fields
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,

@@ -9,7 +9,7 @@ from huggingface_hub import DatasetCardData
 
 from transferz.dataset.sources.registry import load_registry, record_url
 from transferz.schemas import CONFIGS, RELEASE, Table
-from transferz.schemas.survey.features import feature_list
+from transferz.schemas.survey.derived import feature_list
 
 CONFIG_NOTES = {
     "transferz": "HSC grizy photometry, label from the template fit to COSMOS2020's many bands",

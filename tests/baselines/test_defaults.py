@@ -27,5 +27,5 @@ def test_the_pipelines_schedule_is_the_papers():
 
 def test_nn_tl_is_fine_tuned_as_the_study_found():
     method, chosen = METHODS["nn_tl"], PARAMS["baselines"]["transfer"]
-    frozen = parse_arguments(["nn_tl", "--frozen", str(chosen["frozen"])], None).frozen
+    frozen = parse_arguments(["nn_tl", "--frozen", str(chosen["frozen"])]).frozen
     assert (method.learning_rate, method.frozen) == (chosen["learning_rate"], frozen)

@@ -13,9 +13,8 @@ from astropy.units import arcsec, deg
 from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.verify.verifying import PROMISES, inspect
 from transferz.schemas import RELEASE, SPLITS
-from transferz.schemas.survey.checks import check
 from transferz.schemas.survey.files import data_files, file_digest, self_digest
-from transferz.schemas.survey.frames import to_frame
+from transferz.schemas.survey.frames import check, to_frame
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 

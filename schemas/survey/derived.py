@@ -1,14 +1,97 @@
-"""The columns of a table as Markdown: what the card and the documents say of them.
+"""What a declaration becomes elsewhere: Hugging Face features, Croissant fields, Markdown tables.
 
-``python -m transferz.schemas.survey.reference docs/columns.md`` writes the reference of all tables.
+``python -m transferz.schemas.survey.derived docs/columns.md`` writes the reference of all tables.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from transferz import schemas
 from transferz.schemas.survey.column import Column, Table
+
+
+def feature_list(table: Table) -> list[dict[str, str]]:
+    """Return a table's features as a card's front matter lists them.
+
+    A column's unit is the feature's ``id``, which `datasets` keeps as ``Value.id`` through
+    loading, selecting, mapping and renaming: units travel that way.
+
+    Parameters
+    ----------
+    table : Table
+        The declaration.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``dtype`` and, where the column has a unit, ``id``: the unit as astropy spells
+        it. ``datasets.Features._from_yaml_list`` reads it.
+    """
+    return [_feature(column) for column in table]
+
+
+def _feature(column: Column) -> dict[str, str]:
+    named = {"name": column.name, "dtype": column.dtype}
+    return named | ({"id": column.unit} if column.unit else {})
+
+
+DATA_TYPES = {
+    "bool": "sc:Boolean",
+    "int16": "cr:Int16",
+    "int64": "cr:Int64",
+    "float32": "cr:Float32",
+    "float64": "cr:Float64",
+    "string": "sc:Text",
+}
+"""Croissant's names of our dtypes."""
+
+UCD_STANDARD = "https://www.ivoa.net/documents/UCD1+/"
+
+
+def column_fields(table: Table, record_set: str, file_set: str) -> list[dict[str, Any]]:
+    """Return a Croissant ``Field`` for every column of a table.
+
+    Croissant 1.1 has no property of its own for a unit, but lets a field carry those of other
+    vocabularies ("Using External Vocabularies"). We take schema.org's, its default vocabulary:
+    ``unitText`` (the unit as astropy spells it), ``minValue``, ``maxValue``, and the UCD as an
+    ``additionalProperty``. ``equivalentProperty`` is not it: that names what the field's values
+    mean, by a URL, and neither our units nor UCDs have one.
+
+    Parameters
+    ----------
+    table : Table
+        The declaration.
+    record_set : str
+        The ``@id`` of the record set.
+    file_set : str
+        The ``@id`` of the parquet files that hold the columns.
+    """
+    return [_field(column, record_set, file_set) for column in table]
+
+
+def _field(column: Column, record_set: str, file_set: str) -> dict[str, Any]:
+    described = {
+        "unitText": column.unit or None,
+        "minValue": column.minimum,
+        "maxValue": column.maximum,
+        "additionalProperty": _ucd(column.ucd) if column.ucd else None,
+    }
+    return {
+        "@type": "cr:Field",
+        "@id": f"{record_set}/{column.name}",
+        "name": column.name,
+        "description": column.description,
+        "dataType": DATA_TYPES[column.dtype],
+        **{name: value for name, value in described.items() if value is not None},
+        "source": {"fileSet": {"@id": file_set}, "extract": {"column": column.name}},
+    }
+
+
+def _ucd(ucd: str) -> dict[str, str]:
+    return {"@type": "sc:PropertyValue", "propertyID": UCD_STANDARD, "name": "UCD", "value": ucd}
+
 
 _CELLS = ("Column", "Type", "Unit", "UCD", "Values", "Description")
 _BRIEF = ("Column", "Type", "Unit", "Description")
@@ -19,7 +102,7 @@ PAGE = """\
 Every column of every table, as the project declares it: what the files are checked against, and
 what units, UCDs and descriptions elsewhere are made from.
 
-<!-- Made by `python -m transferz.schemas.survey.reference docs/columns.md`: do not edit. -->
+<!-- Made by `python -m transferz.schemas.survey.derived docs/columns.md`: do not edit. -->
 
 Units are spelt as astropy spells them. In VOTable and FITS `mag(AB)` is `mag`, because neither has
 the former; the description says "AB system" there. UCDs are the IVOA's names of quantities
