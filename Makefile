@@ -102,7 +102,7 @@ EGS := $(TRANSFERZ_REAL_DATA)/egs_ugrizy_redshift.csv.gz
 docs: repro
 	python -m transferz.dataset.mock.report $(if $(TRANSFERZ_REAL_DATA),--real $(EGS))
 	for name in distributions flow; do cp data/mock/release/transferz/figures/$$name.png docs/mock/; done
-	python -m transferz.schemas.survey.reference docs/columns.md
+	python -m transferz.schemas.survey.derived docs/columns.md
 
 # The documentation as a site, in site/.
 site: $(STAMP)

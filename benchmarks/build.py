@@ -129,8 +129,8 @@ def our_stage(name: str) -> Callable[[], None]:
 
     from transferz.dataset.pipeline.stage import Layout
     from transferz.schemas import REMOVED
-    from transferz.schemas.survey.checks import check as check_table
     from transferz.schemas.survey.frames import arrow_schema, to_frame
+    from transferz.schemas.survey.frames import check as check_table
 
     check_table(to_frame(arrow_schema(REMOVED).empty_table(), REMOVED), REMOVED)
 

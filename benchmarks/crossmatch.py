@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from transferz.dataset.sky.crossmatch import Positions, mutual_nearest
+from transferz.dataset.sky.crossmatch import mutual_nearest
+from transferz.dataset.sky.positions import Positions
 
 RADIUS_ARCSEC = 1.0
 COSMOS_RA, COSMOS_DEC = (149.397, 150.786), (1.603, 2.816)  # extent of COSMOS2020, deg

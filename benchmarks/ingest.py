@@ -76,7 +76,7 @@ def generate(path: Path, rows: int, columns: int) -> None:
     """Write the FITS file in blocks of rows."""
     from astropy.io import fits
 
-    from transferz.tables.fits_sums import OnesComplementSum
+    from transferz.tables.fits_hdus import OnesComplementSum
 
     rng = np.random.default_rng(SEED)
     kind = layout(columns)

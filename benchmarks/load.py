@@ -32,7 +32,7 @@ import torch
 import transferz
 from transferz.dataset.pipeline.tables import write_parquet
 from transferz.schemas import BANDS, CONFIGS, ERRORS, MAGNITUDES, RELEASE
-from transferz.schemas.survey.features import feature_list
+from transferz.schemas.survey.derived import feature_list
 from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, SPLIT_FILE, json_text
 from transferz.schemas.survey.frames import arrow_schema
 

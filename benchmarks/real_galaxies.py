@@ -33,9 +33,8 @@ from transferz.baselines.benchmark.experiment import Columns, Experiment, add_te
 from transferz.baselines.benchmark.samples import Sample
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.hardware import default_threads, find_device
-from transferz.baselines.networks.progress import clear_line, progress_line
-from transferz.baselines.networks.schedule import Schedule
-from transferz.baselines.networks.training import train
+from transferz.baselines.networks.progress import epoch_line
+from transferz.baselines.networks.training import Schedule, train
 from transferz.baselines.scores.bootstrap import Draws, Replicates, difference_error, replicate
 from transferz.baselines.scores.metrics import in_cosmological_range, loss, normalised_error
 from transferz.tables.reading import open_table
@@ -115,15 +114,15 @@ def experiments(folder: Path) -> Iterator[tuple[str, Experiment, Sample]]:
 def forecasts(made: Experiment, test: Sample, settings: Settings) -> Iterator[Forecasts]:
     """Train every method and forecast the redshifts of a sample."""
     training, validation = made.samples["train"], made.samples["validation"]
-    ensemble = train(
-        training,
-        validation,
-        seeds=range(settings.seeds),
-        schedule=settings.schedule,
-        device=settings.device,
-        progress=progress_line(NETWORK, quiet=settings.quiet),
-    )
-    clear_line()
+    with epoch_line(NETWORK, quiet=settings.quiet) as progress:
+        ensemble = train(
+            training,
+            validation,
+            seeds=range(settings.seeds),
+            schedule=settings.schedule,
+            device=settings.device,
+            progress=progress,
+        )
     each = ensemble.predict(test.magnitudes)
     yield Forecasts(NETWORK, each, f"{settings.seeds} seeds")
     yield Forecasts(ENSEMBLE, each.mean(axis=0, keepdims=True))

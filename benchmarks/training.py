@@ -36,9 +36,8 @@ from transferz.baselines.networks.network import (
     StackedNetworks,
     count_weights,
 )
-from transferz.baselines.networks.schedule import Schedule
 from transferz.baselines.networks.steps import cuda_graph, make_optimiser, make_step
-from transferz.baselines.networks.training import train
+from transferz.baselines.networks.training import Schedule, train
 
 BANDS, ROWS = 5, 12_000
 SCHEDULE = Schedule()

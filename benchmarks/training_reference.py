@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from transferz.baselines.networks.losses import tanaka_loss
-from transferz.baselines.networks.network import PhotometryNetwork
-from transferz.baselines.networks.run import SHUFFLING
-from transferz.baselines.networks.schedule import Schedule
+from transferz.baselines.networks.network import PhotometryNetwork, tanaka_loss
+from transferz.baselines.networks.training import SHUFFLING, Schedule
 
 
 def new_network(

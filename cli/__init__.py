@@ -32,7 +32,7 @@ class Command:
 COMMANDS = {
     "info": Command("transferz.cli.data", "info", "what the release in use is and holds"),
     "compare": Command(
-        "transferz.cli.compare",
+        "transferz.cli.verify",
         "compare",
         "two releases: rows in one only and what removed them, labels, magnitudes",
     ),
@@ -61,7 +61,7 @@ COMMANDS = {
         "build",
     ),
     "export": Command(
-        "transferz.cli.export",
+        "transferz.cli.data",
         "export",
         "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
         "astropy",

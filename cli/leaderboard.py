@@ -126,7 +126,7 @@ def _compare(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from transferz.baselines.leaderboard.comparing import write_comparisons
+    from transferz.baselines.leaderboard.comparisons import write_comparisons
 
     path, found = write_comparisons(arguments.runs, arguments.out)
     sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.families_text}\n")

@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.leaks.leaks import SHOWN, first_ids
-from transferz.baselines.leaks.objects import read_objects
+from transferz.baselines.leaks.leaks import SHOWN, first_ids, read_objects
 from transferz.baselines.leaks.table import (
     OPTIONS,
     Checked,
     check_table,
-    require_place,
     write_clean,
 )
 from transferz.cli.options import add_columns_option, add_release_option, column_names
 from transferz.releases import find_release
 from transferz.schemas.survey.files import json_text
 from transferz.tables.reading import open_table
+from transferz.tables.writing import check_place
 
 DESCRIPTION = """\
 Look through a table that a method is to learn from for a release's test galaxies: by id, by group,
@@ -50,7 +49,7 @@ def check_leak(argv: Sequence[str]) -> int:
     """
     args = _parser().parse_args(argv)
     if args.write_clean:
-        require_place(args.write_clean, args.table)
+        check_place(args.write_clean, args.table, "--write-clean")
     table = open_table(args.table, args.columns)
     held = read_objects(find_release(args.release), splits=args.splits)
     checked = check_table(table, {what: getattr(args, what) for what in OPTIONS}, held)

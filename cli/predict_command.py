@@ -12,7 +12,8 @@ from pathlib import Path
 from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.networks.hardware import default_threads
 from transferz.cli.options import column_names, positive
-from transferz.tables.reading import CHUNK_ROWS, open_table
+from transferz.tables.reading import open_table
+from transferz.tables.table import CHUNK_ROWS
 from transferz.tables.writing import SUFFIXES, check_place
 
 DESCRIPTION = """\
@@ -48,9 +49,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 
     import torch  # seconds: the arguments are fine by now
 
-    from transferz.baselines.networks.forecasting import Forecaster, predict_table, rows_line
+    from transferz.baselines.networks.forecasting import Forecaster, predict_table
     from transferz.baselines.networks.hardware import find_device
-    from transferz.baselines.networks.progress import clear_line
+    from transferz.baselines.networks.progress import row_line
     from transferz.baselines.networks.weights import load_ensemble
 
     torch.set_num_threads(args.threads)
@@ -59,16 +60,15 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     forecaster.require(table)
     if note := forecaster.mock_note:
         sys.stderr.write(f"{note}\n")
-    tally = predict_table(
-        forecaster,
-        table,
-        args.out,
-        drop_missing=args.drop_missing,
-        rows=args.chunk_rows,
-        progress=rows_line(table.rows, quiet=args.quiet),
-    )
-    if not args.quiet:
-        clear_line()
+    with row_line(table.rows, quiet=args.quiet) as progress:
+        tally = predict_table(
+            forecaster,
+            table,
+            args.out,
+            drop_missing=args.drop_missing,
+            rows=args.chunk_rows,
+            progress=progress,
+        )
     sys.stderr.writelines(f"{line}\n" for line in tally.remarks())
     return 0
 

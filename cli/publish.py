@@ -84,7 +84,7 @@ def _release(path: Path | None) -> Path:
 
 def _set_up_client(endpoint: str | None) -> None:
     """Tell the Hub's client where the Hub is and how to upload, and whether anyone watches."""
-    from transferz.dataset.publish.hub_settings import prepare
+    from transferz.tables.hub_client import prepare
 
     prepare(endpoint)  # before the import below, at which the client reads its environment
 

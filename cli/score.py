@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.printing import scores_text
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.forecasts.arrays import as_forecasts, require_truth
-from transferz.baselines.forecasts.columns import Form, parse_grid, parse_quantiles
-from transferz.baselines.forecasts.files import Asked, Given, read_predictions
-from transferz.baselines.forecasts.labels import find_config, join_labels
+from transferz.baselines.forecasts.files import (
+    DistributionColumns,
+    FileForecasts,
+    NamedColumns,
+    read_predictions,
+)
+from transferz.baselines.forecasts.labels import find_config, join_labels, use_own_labels
 from transferz.cli.options import column_names
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import EntryScores, rounded
@@ -52,13 +56,13 @@ def score(argv: Sequence[str]) -> int:
         Where the file or the arguments are not what they should be.
     """
     args = _parser().parse_args(argv)
-    given = read_predictions(args.predictions, _asked(args))
-    name, facts, forecasts = _forecasts(args, given)
+    given = read_predictions(args.predictions, _named_columns(args))
+    name, facts, forecasts = _label(args, given)
     if not forecasts.scored.any():
         raise InputError(f"{args.predictions}: all forecasts are missing (NaN or a sentinel)")
     if args.plot:
-        make_folder(args.plot)
-    found = score_set(forecasts)
+        _make_folder(args.plot)
+    scores = score_set(forecasts)
     if args.plot:
         from transferz.baselines.forecasts.plots import draw  # takes matplotlib
 
@@ -66,10 +70,10 @@ def score(argv: Sequence[str]) -> int:
         drawn = draw(forecasts, args.plot, f"{args.predictions.name}{mock}")
         sys.stderr.write(f"{args.plot}: {', '.join(drawn)}\n")
     if args.json:
-        sys.stdout.write(json.dumps(facts | {"scores": found}, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
         return 0
-    scores = EntryScores.model_validate_json(json.dumps(rounded(found)))
-    sys.stdout.write(f"{_headline(facts)}\n\n{scores_text({name: scores})}")
+    entry = EntryScores.model_validate_json(json.dumps(rounded(scores)))
+    sys.stdout.write(f"{_headline(facts)}\n\n{scores_text({name: entry})}")
     return 0
 
 
@@ -103,60 +107,77 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _asked(args: argparse.Namespace) -> Asked:
+def _named_columns(args: argparse.Namespace) -> NamedColumns:
     if bool(args.pdf) != bool(args.grid):
         raise ParameterError("--pdf and --grid go together")
     if args.true and args.id:
         raise ParameterError("--true and --id: the truth is in the file or in a release, not both")
-    form = Form(
+    distribution = DistributionColumns(
         args.samples,
         parse_quantiles(args.quantiles) if args.quantiles else None,
         args.pdf,
         parse_grid(args.grid) if args.grid else None,
     )
-    return Asked(args.true, args.pred, args.id, args.magnitude, form, args.columns)
+    return NamedColumns(args.true, args.pred, args.id, args.magnitude, distribution, args.columns)
 
 
-def _forecasts(args: argparse.Namespace, given: Given) -> tuple[Any, dict[str, Any], SetForecasts]:
+def parse_quantiles(text: str) -> dict[str, float]:
+    """Read ``q05=0.05,q50=0.5``.
+
+    Raises
+    ------
+    ParameterError
+        Where it is something else, or levels do not ascend from 0 to 1.
+    """
+    pairs = [part.split("=") for part in text.split(",")]
+    try:
+        columns = {name.strip(): float(level) for name, level in pairs}
+    except ValueError:
+        raise ParameterError(
+            f"--quantiles: expected COLUMN=LEVEL parted by commas, found '{text}'"
+        ) from None
+    levels = list(columns.values())
+    if sorted(set(levels)) != levels or not all(0.0 < level < 1.0 for level in levels):
+        raise ParameterError(f"--quantiles: expected levels that ascend in (0, 1), found {levels}")
+    return columns
+
+
+def parse_grid(text: str) -> npt.NDArray[np.float64]:
+    """Read ``FROM:TO:COUNT``, redshifts as evenly spaced.
+
+    Raises
+    ------
+    ParameterError
+        Where it is something else.
+    """
+    try:
+        low, high, count = text.split(":")
+        grid = np.linspace(float(low), float(high), int(count))
+    except ValueError:
+        grid = np.empty(0)
+    if grid.size < 2 or not grid[0] < grid[-1]:
+        raise ParameterError(f"--grid: expected FROM:TO:COUNT such as 0:6:601, found '{text}'")
+    return grid
+
+
+def _label(
+    args: argparse.Namespace, given: FileForecasts
+) -> tuple[Any, dict[str, Any], SetForecasts]:
     """Name of the test set, what there is to say of it, and the forecasts for it."""
     facts = {"file": str(args.predictions), "seeds": len(given.point)}
-    if given.identifiers is None:
-        return "table", facts | {"truth": "the file"}, _from_file(args, given)
+    if given.object_id is None:
+        own = use_own_labels(given, allow_missing=args.allow_missing)
+        return "table", facts | {"truth": "the file"}, own
     if args.magnitude:
         raise ParameterError("--magnitude: the release has it; give it where the truth is --true")
     release = find_release(args.release)
     config = args.config or find_config(given, release)
     facts |= {"truth": str(release), "config": config, "mock": release.mock}
-    missing = args.allow_missing
-    return (
-        config,
-        facts,
-        join_labels(given, release, config, args.predictions, allow_missing=missing),
-    )
+    return config, facts, join_labels(given, release, config, allow_missing=args.allow_missing)
 
 
-def _from_file(args: argparse.Namespace, given: Given) -> SetForecasts:
-    assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
-    require_truth(given.true, str(args.predictions))
-    found = as_forecasts(
-        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
-    )
-    if (missing := np.count_nonzero(~found.scored)) and not args.allow_missing:
-        raise InputError(
-            f"{args.predictions}: {missing:,} of {given.true.size:,} rows have no forecast (NaN, "
-            "or a sentinel such as -99); forecast all, or give --allow-missing"
-        )
-    return found
-
-
-def make_folder(path: Path) -> None:
-    """Make the folder for figures, before anything is computed.
-
-    Raises
-    ------
-    InputError
-        Where that can't be.
-    """
+def _make_folder(path: Path) -> None:
+    """Make the folder for figures before anything is computed, or say why that can't be."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

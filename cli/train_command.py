@@ -28,7 +28,7 @@ from transferz.schemas.errors import ParameterError
 
 if TYPE_CHECKING:
     from transferz.baselines.networks.ensemble import Ensemble
-    from transferz.baselines.networks.schedule import Schedule
+    from transferz.baselines.networks.training import Schedule
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -54,18 +54,17 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     args = parse_arguments(argv, prog)
     experiment = _experiment(args)
 
-    from transferz.baselines.networks.output import check_output, write_model
-    from transferz.baselines.scores.truth import (
-        truth as scores,  # takes torch, seconds: the arguments are fine by now
-    )
+    # Takes torch, seconds: the arguments are fine by now.
+    from transferz.baselines.networks.weights import check_output, write_model
+    from transferz.baselines.scores.evaluation import format_scores, score_samples
 
     if args.out:
         check_output(args.out, replace=args.replace)
     started = time.monotonic()
     ensemble, provenance = _train(args, experiment)
     duration = time.monotonic() - started
-    scored = scores.score_samples(ensemble.predict, experiment.samples)
-    sys.stdout.write(f"{_headline(args, experiment)}\n{scores.format_scores(scored)}\n")
+    scored = score_samples(ensemble.predict, experiment.samples)
+    sys.stdout.write(f"{_headline(args, experiment)}\n{format_scores(scored)}\n")
     if args.out:
         record = provenance | _record(args, experiment, ensemble, duration, argv)
         write_model(args.out, ensemble, experiment.bands, provenance, record | {"scores": scored})
@@ -125,21 +124,19 @@ def _fit(
     device: Any,
     start: "Ensemble | None" = None,
 ) -> "Ensemble":
-    from transferz.baselines.networks.progress import clear_line, progress_line
+    from transferz.baselines.networks.progress import epoch_line
     from transferz.baselines.networks.training import train
 
-    ensemble = train(
-        experiment.samples["train"],
-        experiment.samples["validation"],
-        seeds=range(args.seeds),
-        schedule=schedule,
-        start=start,
-        device=device,
-        progress=progress_line(METHODS[method].title, quiet=args.quiet),
-    )
-    if not args.quiet:
-        clear_line()
-    return ensemble
+    with epoch_line(METHODS[method].title, quiet=args.quiet) as progress:
+        return train(
+            experiment.samples["train"],
+            experiment.samples["validation"],
+            seeds=range(args.seeds),
+            schedule=schedule,
+            start=start,
+            device=device,
+            progress=progress,
+        )
 
 
 def _start(
@@ -151,7 +148,7 @@ def _start(
         return None, None
     if args.start:
         return _read_start(args, experiment, method)
-    from transferz.baselines.networks.schedule import Schedule
+    from transferz.baselines.networks.training import Schedule
 
     sys.stderr.write(f"no --start: {METHODS[method].title} is trained first, with as many seeds\n")
     first = from_release(find_release(args.release), method)
@@ -190,7 +187,7 @@ def _given(args: Namespace) -> dict[str, Any]:
 
 
 def _schedule(args: Namespace) -> "Schedule":
-    from transferz.baselines.networks.schedule import PAPER, Schedule
+    from transferz.baselines.networks.training import PAPER, Schedule
 
     method = METHODS[args.method]
     rate = args.learning_rate or method.learning_rate or PAPER.learning_rate

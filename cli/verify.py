@@ -1,9 +1,13 @@
-"""Commands on a release as a product: is it sound, and what changed since the last version."""
+"""Commands on releases as products: is one sound, what changed, how do two differ."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transferz.dataset.versions.compare import Side
 
 VERIFY = """\
 Check that a release is whole and keeps its promises: its files against the manifest, then rows,
@@ -18,6 +22,14 @@ another split, or columns were dropped or changed. A greater step than needed is
 status is 0 if the number keeps the rule, 1 if it contradicts what changed, 2 if the two can't be
 compared.
 """
+
+COMPARE = """\
+Compare two releases, config by config: the rows in both and in one only, whether they sit in the
+same split, how their labels and magnitudes differ and, where the tables that a release was built
+from are here too, which cut removed each row that it lacks.
+"""
+
+ROWS = "list every row that differs (.parquet or .csv)"
 
 WHERE = "a release directory, or org/name@version on the Hugging Face Hub"
 
@@ -35,8 +47,8 @@ def verify(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
 
     from transferz.dataset.verify.verifying import inspect
-    from transferz.hub import locate
     from transferz.releases import find_release
+    from transferz.tables.hub import locate
 
     path = locate(arguments.release) if arguments.release else find_release().path
     report = inspect(path)
@@ -50,44 +62,58 @@ def diff(argv: Sequence[str]) -> int:
     parser.add_argument("old", metavar="OLD", help=WHERE)
     parser.add_argument("new", metavar="NEW", help=WHERE)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument(
-        "--rows", type=Path, metavar="FILE", help="list every row that differs (.parquet or .csv)"
-    )
+    parser.add_argument("--rows", type=Path, metavar="FILE", help=ROWS)
     arguments = parser.parse_args(argv)
 
-    from transferz.dataset.versions import versions_text
-    from transferz.dataset.versions.compare_text import check_rows_path, write_rows
-    from transferz.dataset.versions.versions import compare, read_snapshot, refusal
+    from transferz.dataset.versions import printed
+    from transferz.dataset.versions.diff import diff as compare_versions
+    from transferz.dataset.versions.diff import read_snapshot, refusal
+    from transferz.tables.hub import locate
 
     if arguments.rows:
-        check_rows_path(arguments.rows)
-    old, new = (read_snapshot(path) for path in _both(arguments.old, arguments.new))
-    changes = compare(old, new)
+        printed.check_rows_path(arguments.rows)
+    old, new = (read_snapshot(locate(name)) for name in (arguments.old, arguments.new))
+    changes = compare_versions(old, new)
     if arguments.rows:
-        write_rows(versions_text.changed_rows(changes), arguments.rows)
+        printed.write_rows(printed.changed_rows(changes), arguments.rows)
     contradiction = refusal(old, new, changes)
-    found = versions_text.report(old, new, changes, contradiction)
-    text = versions_text.as_json if arguments.json else versions_text.as_text
-    sys.stdout.write(text(found))
+    report = printed.diff_report(old, new, changes, contradiction)
+    sys.stdout.write((printed.as_json if arguments.json else printed.diff_text)(report))
     return int(bool(contradiction))
 
 
-def _both(old: str, new: str) -> tuple[Path, Path]:
-    """Find two releases; fetching the second may not have put it in the first one's place."""
-    from transferz.hub import locate
-    from transferz.schemas import ReleaseError
+def compare(argv: Sequence[str]) -> int:
+    """Compare two releases."""
+    parser = argparse.ArgumentParser(prog="transferz compare", description=COMPARE)
+    parser.add_argument("a", type=Path, metavar="A", help="a release directory: ours")
+    parser.add_argument("b", type=Path, metavar="B", help="the one to compare with: theirs")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the report as JSON; '-' prints it, in place of tables"
+    )
+    parser.add_argument("--rows", type=Path, metavar="FILE", help=ROWS)
+    arguments = parser.parse_args(argv)
 
-    paths = locate(old), locate(new)
-    if paths[0].resolve() == paths[1].resolve() and _repository(old) != _repository(new):
-        raise ReleaseError(
-            f"{old} and {new} are both kept in {paths[0]}, one in the other's place; fetch one "
-            "with another TRANSFERZ_CACHE and name its directory"
-        )
-    return paths
+    from transferz.dataset.versions import printed
+    from transferz.dataset.versions.compare import compare as compare_releases
+
+    if arguments.rows:
+        printed.check_rows_path(arguments.rows)
+    comparison = compare_releases(_side(arguments.a), _side(arguments.b))
+    if arguments.rows:
+        printed.write_rows(comparison.rows, arguments.rows)
+    if arguments.json and arguments.json != "-":
+        printed.write_text(printed.as_json(comparison.report), Path(arguments.json))
+    text = printed.as_json if arguments.json == "-" else printed.compare_text
+    sys.stdout.write(text(comparison.report))
+    return 0
 
 
-def _repository(reference: str) -> str:
-    """The repository that a release is fetched from; empty for a directory."""
-    from transferz.hub import parse_reference
+def _side(path: Path) -> "Side":
+    """Find a release, and the tables it was built from where they are here."""
+    from transferz.dataset.versions.compare import Side
+    from transferz.dataset.versions.trace import find_build
+    from transferz.releases import find_release
 
-    return "" if Path(reference).expanduser().is_dir() else parse_reference(reference).repo
+    release = find_release(path)
+    build, untraced = find_build(release.path)
+    return Side(release.path, release.version, release.survey, release.files(), build, untraced)

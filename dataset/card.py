@@ -8,17 +8,16 @@ from typing import Any
 import pandas as pd
 
 from transferz.dataset.page.baselines import read_baselines, shown_figures
-from transferz.dataset.page.card_text import card_text
+from transferz.dataset.page.card_text import card_text, template_digest
 from transferz.dataset.page.citation import citation_text, read_citation, release_citation
 from transferz.dataset.page.croissant import croissant
-from transferz.dataset.page.figures import distributions
+from transferz.dataset.page.figures import FIGURES, distributions
 from transferz.dataset.page.flow import flow_chart
 from transferz.dataset.page.front_matter import pretty_name
 from transferz.dataset.page.history import history_of
 from transferz.dataset.page.quality import quality
 from transferz.dataset.pipeline.manifest import describe, seal
-from transferz.dataset.pipeline.params import read_params
-from transferz.dataset.pipeline.release_params import ReleaseParams
+from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table
 from transferz.schemas import RELEASE
@@ -33,8 +32,6 @@ from transferz.schemas.survey.files import (
 )
 from transferz.tables.files import replace_directory, require_file, write_json
 from transferz.tables.pictures import save_png
-
-FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
 
 RESULTS = Path("baselines/results")
 """Checked results of the baselines, a folder per survey: small files in git, no stage's output."""
@@ -104,12 +101,13 @@ def complete(release: Path, manifest: dict[str, Any], citation: Path, results: P
     """
     tables = {name: read_config(release, name) for name in manifest["content"]}
     found = read_baselines(results, manifest["survey"])
-    whole = manifest | {"quality": quality(tables)} | ({"baselines": found} if found else {})
+    measured = {"template": template_digest(), "quality": quality(tables)}
+    whole = manifest | measured | ({"baselines": found} if found else {})
     draw_figures(release, tables, whole, results)
     cited = release_citation(read_citation(citation), whole)
     _write(release / CITATION_FILE, citation_text(cited))
     write_json(release / CROISSANT_FILE, croissant(whole, release))
-    _write(release / CARD_FILE, card_text(whole, cited, FIGURES))
+    _write(release / CARD_FILE, card_text(whole, cited))
     write_json(release / MANIFEST_FILE, seal(whole, release))
 
 

@@ -4,15 +4,13 @@ The authors' table is joined already: there the stage finds what GalaxiesML hold
 """
 
 import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
 
-from transferz.dataset.pipeline.joining import join, join_published, pair_ids, positions, shared_ids
-from transferz.dataset.pipeline.params import Params, read_params
+from transferz.dataset.pipeline.cuts import removed_rows
+from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.sky.crossmatch import (
@@ -22,7 +20,7 @@ from transferz.dataset.sky.crossmatch import (
     mutual_nearest,
     offset_histogram,
 )
-from transferz.dataset.sky.positions import Positions, shift, tangent_offsets
+from transferz.dataset.sky.positions import Positions, tangent_offsets
 from transferz.schemas import (
     COSMOS2020,
     HSC,
@@ -32,129 +30,13 @@ from transferz.schemas import (
     SELECTED,
     SPECTROSCOPIC,
     TRANSFERZ,
+    Table,
 )
+from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import replace_directory, write_json
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"
-MAX_RADIUS_ARCSEC = 60.0
-"""The greatest match radius that makes sense (our choice)."""
-
-
-class MatchParams(Params):
-    """Section ``match`` of params.yaml.
-
-    Attributes
-    ----------
-    radius_arcsec : float
-        Greatest separation of a match.
-    remove_median_offset : bool
-        Whether the median offset of the matches is removed before they are made again.
-    chance_shift_arcsec : float
-        How far positions are moved to count chance matches.
-    magnitude_edges : list of float
-        Bins of the i magnitude for the chance-match rate.
-    histogram_step_arcsec : float
-        Bin width of the offset histogram.
-    """
-
-    radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
-    remove_median_offset: bool
-    chance_shift_arcsec: float = Field(gt=0)
-    magnitude_edges: list[float] = Field(min_length=2)
-    histogram_step_arcsec: float = Field(ge=0.001)
-
-    @field_validator("magnitude_edges")
-    @classmethod
-    def _ascending(cls, edges: list[float]) -> list[float]:
-        if sorted(set(edges)) != edges:
-            raise ValueError("edges must ascend")
-        return edges
-
-
-@dataclass(frozen=True, slots=True)
-class SkyMatch:
-    """COSMOS2020 matched to HSC, and the offset found on the way.
-
-    Attributes
-    ----------
-    matches : Matches
-        Rows of COSMOS2020 and of HSC.
-    offset_arcsec : tuple of float
-        Median offset of HSC from COSMOS2020 to the east and north, arcsec.
-    hsc : Positions
-        HSC positions, that offset removed if the parameters say so.
-    """
-
-    matches: Matches
-    offset_arcsec: tuple[float, float]
-    hsc: Positions
-
-
-def match_sky(cosmos: Positions, hsc: Positions, params: MatchParams) -> SkyMatch:
-    """Match COSMOS2020 to HSC: mutual nearest neighbours within the radius.
-
-    Parameters
-    ----------
-    cosmos, hsc : Positions
-        The two catalogues.
-    params : MatchParams
-        Radius, and whether the median offset is removed.
-    """
-    matches, offset = match_with_offset(cosmos, hsc, params.radius_arcsec)
-    if params.remove_median_offset:
-        return SkyMatch(matches, offset, shift(hsc, -offset[0], -offset[1]))
-    return SkyMatch(mutual_nearest(cosmos, hsc, params.radius_arcsec), offset, hsc)
-
-
-def report(cosmos: pd.DataFrame, found: SkyMatch, params: MatchParams) -> dict[str, Any]:
-    """Describe the quality of the match.
-
-    Parameters
-    ----------
-    cosmos : pandas.DataFrame
-        Table `COSMOS2020`.
-    found : SkyMatch
-        The match.
-    params : MatchParams
-        Radius, shift and bins.
-
-    Returns
-    -------
-    dict
-        The median offset, the histogram of the offsets, and per bin of the i magnitude the share
-        of objects that match a catalogue moved by ``chance_shift_arcsec``: arcsec and magnitudes.
-    """
-    first, matches = positions(cosmos, COSMOS2020), found.matches
-    east, north = tangent_offsets(
-        first.take(matches.index_first), found.hsc.take(matches.index_second)
-    )
-    bins = round(2 * params.radius_arcsec / params.histogram_step_arcsec)
-    histogram = offset_histogram(east, north, params.radius_arcsec, max(bins, 1))
-    chance = chance_match_rate(
-        first,
-        found.hsc,
-        params.radius_arcsec,
-        cosmos["i_mag_auto"].to_numpy(dtype=np.float64),
-        params.magnitude_edges,
-        shift_arcsec=params.chance_shift_arcsec,
-    )
-    return {
-        "median_offset_arcsec": [round(value, 4) for value in found.offset_arcsec],
-        "offset_histogram": _plain(histogram),
-        "chance_matches": _plain(chance),
-    }
-
-
-def _plain(result: Any) -> dict[str, Any]:
-    """A named tuple of arrays as JSON; NaN as null."""
-    rounded = {name: np.round(values, 6).tolist() for name, values in result._asdict().items()}
-    return {name: [None if v != v else v for v in values] for name, values in rounded.items()}
-
-
-def primary(hsc: pd.DataFrame) -> pd.DataFrame:
-    """Return the one detection of each HSC object: what a position is matched to."""
-    return hsc.loc[hsc["isprimary"]].reset_index(drop=True)
 
 
 def match(layout: Layout) -> None:
@@ -169,6 +51,50 @@ def match(layout: Layout) -> None:
         match_published(layout)
     else:
         match_catalogues(layout)
+
+
+def match_catalogues(layout: Layout) -> None:
+    """Match COSMOS2020 to HSC and write the joined table of selected rows with its report.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    """
+    params = read_params("match", MatchParams)
+    radius = params.radius_arcsec
+    # Whole catalogues are matched, and the cuts applied to the pairs: an object whose true
+    # counterpart was cut must not take the label of its neighbour. Of HSC's several detections of
+    # one object, though, only the primary one stands for it.
+    cosmos = read_table(layout.interim("ingest", "cosmos2020") / TABLE, COSMOS2020)
+    hsc = read_table(layout.interim("ingest", "hsc") / TABLE, HSC)
+    hsc = hsc.loc[hsc["isprimary"]].reset_index(drop=True)
+    first, second = positions(cosmos, COSMOS2020), positions(hsc, HSC)
+    # The two surveys' astrometry differs by a constant offset: the first matches show it, and
+    # without it the second ones are closer than chance neighbours. A match is mutual, so that
+    # neither object serves two.
+    matches, offset, moved = match_with_offset(
+        first, second, radius, remove=params.remove_median_offset
+    )
+    pairs = pair_ids(cosmos, hsc, matches)
+    # Of the pairs, those remain whose both rows passed their cuts.
+    joined, removed, counts = join(
+        read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED),
+        read_table(layout.interim("select", "hsc") / TABLE, HSC),
+        pairs,
+    )
+    # A galaxy that GalaxiesML holds too must be known as the same one: `split` keeps both of its
+    # rows together, `release` takes one of them into the union.
+    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
+    twins, shared = shared_ids(joined, galaxiesml, radius)
+    joined = joined.assign(galaxiesml_id=twins, published_split=pd.NA)
+    report = describe(Matched(first, moved, matches, offset), cosmos["i_mag_auto"], params)
+    with replace_directory(layout.interim("match")) as directory:
+        write_table(joined, directory / TABLE, MATCHED)
+        write_table(pairs, directory / PAIRS_FILE, PAIRS)
+        write_table(removed, directory / REMOVED_ROWS, REMOVED)
+        write_json(directory / REPORT, report)
+        counts.write(directory, shared=shared)
 
 
 def match_published(layout: Layout) -> None:
@@ -188,38 +114,165 @@ def match_published(layout: Layout) -> None:
         Counts(len(published), len(joined), {}).write(directory, shared=shared)
 
 
-def match_catalogues(layout: Layout) -> None:
-    """Match COSMOS2020 to HSC and write the joined table of selected rows with its report.
+def positions(frame: pd.DataFrame, table: Table) -> Positions:
+    """Return the positions of a table's rows, keyed by its ids."""
+    ra, dec, key = (frame[name].to_numpy() for name in ("ra", "dec", table.key))
+    return Positions(ra, dec, key, table.name)
 
-    All rows are matched, and the cuts applied to the pairs: an object whose true counterpart was
-    cut must not take the label of its neighbour.
+
+def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Matches) -> pd.DataFrame:
+    """Return the ids of matched rows, and their separation in arcsec: table `PAIRS`."""
+    return pd.DataFrame(
+        {
+            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.index_first],
+            "object_id": hsc["object_id"].to_numpy()[matches.index_second],
+            "separation": matches.separation_arcsec.round(4).astype("float32"),
+        }
+    )
+
+
+def join(
+    cosmos: pd.DataFrame, hsc: pd.DataFrame, pairs: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, Counts]:
+    """Join the selected rows that are pairs: HSC's id and photometry, COSMOS2020's redshift.
 
     Parameters
     ----------
-    layout : Layout
-        Where the survey's files lie.
+    cosmos, hsc : pandas.DataFrame
+        Tables `SELECTED` and `HSC`, after their cuts.
+    pairs : pandas.DataFrame
+        Table `PAIRS`: all matches, whatever the cuts did to either row.
+
+    Returns
+    -------
+    joined : pandas.DataFrame
+        Table `MATCHED` but for ``galaxiesml_id`` and ``published_split``.
+    removed : pandas.DataFrame
+        Table `REMOVED`, of COSMOS2020 rows.
+    counts : Counts
+        COSMOS2020 rows without a counterpart, and with one that HSC's cuts removed.
     """
-    params = read_params("match", MatchParams)
-    cosmos = read_table(layout.interim("ingest", "cosmos2020") / TABLE, COSMOS2020)
-    hsc = primary(read_table(layout.interim("ingest", "hsc") / TABLE, HSC))
-    found = match_sky(positions(cosmos, COSMOS2020), positions(hsc, HSC), params)
-    pairs = pair_ids(cosmos, hsc, found.matches)
-    joined, removed, counts = join(
-        read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED),
-        read_table(layout.interim("select", "hsc") / TABLE, HSC),
-        pairs,
+    labels = cosmos[["cosmos_id", "redshift", "redshift_lo", "redshift_hi"]]
+    paired = labels.merge(pairs, on="cosmos_id", validate="one_to_one")
+    joined = paired.merge(hsc, on="object_id", validate="one_to_one")
+    alone = labels.loc[~labels["cosmos_id"].isin(paired["cosmos_id"]), "cosmos_id"]
+    cut = paired.loc[~paired["cosmos_id"].isin(joined["cosmos_id"]), "cosmos_id"]
+    gone = {"no_counterpart": alone, "counterpart_cut": cut}
+    removed = pd.concat([removed_rows(ids, name) for name, ids in gone.items()])
+    counts = Counts(len(labels), len(joined), {name: len(ids) for name, ids in gone.items()})
+    return joined, removed, counts
+
+
+def shared_ids(
+    matched: pd.DataFrame, galaxiesml: pd.DataFrame, radius_arcsec: float
+) -> tuple[pd.Series, dict[str, int]]:
+    """Find the objects that both samples hold: by HSC id, and by position where ids differ.
+
+    Parameters
+    ----------
+    matched, galaxiesml : pandas.DataFrame
+        TransferZ's and GalaxiesML's rows, with HSC ids and positions.
+    radius_arcsec : float
+        Match radius for the positions.
+
+    Returns
+    -------
+    galaxiesml_id : pandas.Series of Int64
+        GalaxiesML's id of each matched row, null where it is not there.
+    counts : dict of str to int
+        Objects found ``by_id`` and, of the others, ``by_position``.
+    """
+    same = matched["object_id"].isin(galaxiesml["object_id"])
+    twins = matched["object_id"].astype("Int64").where(same)
+    # The id there may be that of another detection or data release: by position, then.
+    rest = matched.loc[~same]
+    others = galaxiesml.loc[~galaxiesml["object_id"].isin(matched["object_id"])]
+    near = mutual_nearest(positions(rest, HSC), positions(others, SPECTROSCOPIC), radius_arcsec)
+    rows = rest.index[near.index_first]
+    twins.loc[rows] = others["object_id"].to_numpy()[near.index_second]
+    return twins, {"by_id": int(same.sum()), "by_position": len(rows)}
+
+
+def join_published(published: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
+    """Bring the authors' table into the form of a matched one.
+
+    Parameters
+    ----------
+    published, galaxiesml : pandas.DataFrame
+        Tables `TRANSFERZ` and `SPECTROSCOPIC`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table `MATCHED`. What the authors do not give is null: positions, label interval,
+        COSMOS2020 id and separation. ``galaxiesml_id`` is found by HSC id alone.
+    """
+    rows = published.reindex(columns=list(MATCHED.names))
+    same = published["object_id"].isin(galaxiesml["object_id"])
+    rows["galaxiesml_id"] = published["object_id"].astype("Int64").where(same)
+    return rows.astype({column.name: pandas_dtype(column) for column in MATCHED})
+
+
+class Matched(NamedTuple):
+    """COSMOS2020 matched to HSC on the sky.
+
+    Attributes
+    ----------
+    cosmos, hsc : Positions
+        What was matched, HSC without the offset if the parameters say so.
+    matches : Matches
+        Rows of either.
+    offset_arcsec : tuple of float
+        Median offset of HSC from COSMOS2020 to the east and north, arcsec.
+    """
+
+    cosmos: Positions
+    hsc: Positions
+    matches: Matches
+    offset_arcsec: tuple[float, float]
+
+
+def describe(matched: Matched, i_magnitude: pd.Series, params: MatchParams) -> dict[str, Any]:
+    """Describe the quality of the match.
+
+    Parameters
+    ----------
+    matched : Matched
+        The match.
+    i_magnitude : pandas.Series
+        Of every COSMOS2020 row, AB.
+    params : MatchParams
+        Radius, shift and bins.
+
+    Returns
+    -------
+    dict
+        The median offset, the histogram of the offsets, and per bin of the i magnitude the share
+        of objects that match a catalogue moved by ``chance_shift_arcsec``: arcsec and magnitudes.
+    """
+    cosmos, hsc, matches, offset = matched
+    east, north = tangent_offsets(cosmos.take(matches.index_first), hsc.take(matches.index_second))
+    bins = round(2 * params.radius_arcsec / params.histogram_step_arcsec)
+    histogram = offset_histogram(east, north, params.radius_arcsec, max(bins, 1))
+    chance = chance_match_rate(
+        cosmos,
+        hsc,
+        params.radius_arcsec,
+        i_magnitude.to_numpy(dtype=np.float64),
+        params.magnitude_edges,
+        shift_arcsec=params.chance_shift_arcsec,
     )
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
-    twins, shared = shared_ids(joined, galaxiesml, params.radius_arcsec)
-    described = report(cosmos, found, params)
-    with replace_directory(layout.interim("match")) as directory:
-        write_table(
-            joined.assign(galaxiesml_id=twins, published_split=pd.NA), directory / TABLE, MATCHED
-        )
-        write_table(pairs, directory / PAIRS_FILE, PAIRS)
-        write_table(removed, directory / REMOVED_ROWS, REMOVED)
-        write_json(directory / REPORT, described)
-        counts.write(directory, shared=shared)
+    return {
+        "median_offset_arcsec": [round(value, 4) for value in offset],
+        "offset_histogram": _plain(histogram),
+        "chance_matches": _plain(chance),
+    }
+
+
+def _plain(result: Any) -> dict[str, Any]:
+    """A named tuple of arrays as JSON; NaN as null."""
+    rounded = {name: np.round(values, 6).tolist() for name, values in result._asdict().items()}
+    return {name: [None if v != v else v for v in values] for name, values in rounded.items()}
 
 
 if __name__ == "__main__":

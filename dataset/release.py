@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from transferz.dataset.pipeline.lookup import look_up
-from transferz.dataset.pipeline.params import read_params
-from transferz.dataset.pipeline.release_params import ReleaseParams
+from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.splits.hashing import hash_rows
@@ -39,7 +37,7 @@ def transferz_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFr
     names = galaxiesml.set_index("object_id")["specz_name"]
     return matched.assign(
         redshift_kind=_constant("photometric", matched),
-        specz_name=look_up(matched["galaxiesml_id"], names),
+        specz_name=matched["galaxiesml_id"].map(names),
     )
 
 
@@ -63,7 +61,7 @@ def galaxiesml_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataF
         redshift_lo=redshift - error,
         redshift_hi=redshift + error,
         redshift_kind=_constant("spectroscopic", galaxiesml),
-        cosmos_id=look_up(galaxiesml["object_id"], shared),
+        cosmos_id=galaxiesml["object_id"].map(shared),
     )
 
 
@@ -82,7 +80,7 @@ def combine(transferz: pd.DataFrame, galaxiesml: pd.DataFrame, shared: pd.Series
     pandas.DataFrame
         The union, each galaxy once.
     """
-    twins = look_up(transferz["object_id"], shared)
+    twins = transferz["object_id"].map(shared)
     alone = ~twins.isin(galaxiesml["object_id"].astype("Int64"))
     return pd.concat([galaxiesml, transferz.loc[alone]], ignore_index=True)
 

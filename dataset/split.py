@@ -5,18 +5,46 @@ import sys
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.match import MatchParams
-from transferz.dataset.pipeline.assigning import SplitParams, assign, moved_rows, read_split_params
 from transferz.dataset.pipeline.cuts import removed_rows
-from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.params import MatchParams, SplitParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.sky.conflicts import drop_conflicts, group_ids
 from transferz.dataset.splits.hashing import hash_ids
+from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block, split_published
 from transferz.schemas import ASSIGNED, MATCHED, REMOVED, SPECTROSCOPIC, SPLITS
 from transferz.tables.files import replace_directory
 
 SPLIT_CONFLICT = "split_conflict"
+
+
+def split(layout: Layout) -> None:
+    """Assign the splits of a survey's objects.
+
+    Parameters
+    ----------
+    layout : Layout
+        Where the survey's files lie.
+    """
+    params = read_params("split", SplitParams)
+    params = params.model_copy(update={"scheme": layout.scheme(params.scheme)})
+    radius = read_params("match", MatchParams).radius_arcsec
+    matched = read_table(layout.interim("match") / TABLE, MATCHED)
+    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
+    rows = all_rows(matched, galaxiesml)
+    assigned, counts = split_rows(rows, params, radius)
+    sizes = assigned["split"].value_counts()
+    more: dict[str, object] = {"objects": {name: int(sizes.get(name, 0)) for name in SPLITS}}
+    released = rows["object_id"].isin(assigned["object_id"])
+    if params.scheme == "published":
+        kept = rows.loc[released]
+        split_of = assigned.set_index("object_id")["split"]
+        more["moved"] = moved_rows(kept, kept["object_id"].map(split_of), params)
+    left_out = rows.loc[~released, "object_id"].drop_duplicates()
+    with replace_directory(layout.interim("split")) as directory:
+        write_table(assigned, directory / TABLE, ASSIGNED)
+        write_table(removed_rows(left_out, SPLIT_CONFLICT), directory / REMOVED_ROWS, REMOVED)
+        counts.write(directory, **more)
 
 
 def all_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
@@ -67,83 +95,105 @@ def split_rows(
     A row without a position takes no part in what is decided by position: it can only be the same
     object as another row, by its id.
     """
+    # An object's split follows from the object alone, whoever else is there: no later release
+    # with more rows moves it.
     rows = rows.assign(split=assign(rows, params).astype("string[pyarrow]"))
-    kept = rows.loc[~rows["object_id"].isin(conflicts(rows, params.salt, radius_arcsec))]
-    objects = kept.assign(group_id=groups(kept, radius_arcsec)).drop_duplicates("object_id")
+    # So neighbours can have different splits, and a blend of both would leak: one is left out. By
+    # a salt of its own, because by the hash that assigns the splits train would win every conflict.
+    left_out = drop_conflicts(
+        rows["object_id"].to_numpy(),
+        rows["ra"].to_numpy(),
+        rows["dec"].to_numpy(),
+        rows["split"].to_numpy(dtype=np.str_),
+        rows["spectroscopic"].to_numpy(),
+        hash_ids(rows["object_id"].to_numpy(), f"{params.salt}/rank"),
+        radius_arcsec,
+    )
+    # Those that remain near each other share a split. Their group says so to whoever splits anew.
+    kept = rows.loc[~left_out]
+    ids, ra, dec = (kept[name].to_numpy() for name in ("object_id", "ra", "dec"))
+    kept = kept.assign(group_id=group_ids(ids, ra, dec, radius_arcsec))
+    objects = kept.drop_duplicates("object_id")
     total = rows["object_id"].nunique()
     return objects, Counts(total, len(objects), {SPLIT_CONFLICT: total - len(objects)})
 
 
-def conflicts(rows: pd.DataFrame, salt: str, radius_arcsec: float) -> pd.Series:
-    """Return the ids of objects to leave out: too near another one of a different split.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `all_rows` makes it, with ``split``.
-    salt : str
-        Of the splits' hash.
-    radius_arcsec : float
-        Objects within it never come in two splits.
-    """
-    located = rows.dropna(subset=["ra", "dec"])
-    # A salt of its own: by the hash that assigns the splits, train would win every conflict.
-    hashes = hash_ids(located["object_id"].to_numpy(), f"{salt}/rank")
-    left_out = drop_conflicts(
-        located["object_id"].to_numpy(),
-        located["ra"].to_numpy(),
-        located["dec"].to_numpy(),
-        located["split"].to_numpy(dtype=np.str_),
-        located["spectroscopic"].to_numpy(),
-        hashes,
-        radius_arcsec,
-    )
-    return located.loc[left_out, "object_id"]
-
-
-def groups(rows: pd.DataFrame, radius_arcsec: float) -> pd.Series:
-    """Return the least id linked to each row's object; its own where it has no position.
+def assign(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
+    """Assign each object to a split; all its rows share it.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         As `all_rows` makes it.
-    radius_arcsec : float
-        Length of a link.
+    params : SplitParams
+        Scheme, salt and fractions.
+
+    Returns
+    -------
+    pandas.Series of str
+        One of `SPLITS` per row.
     """
-    located = rows.dropna(subset=["ra", "dec"])
-    ids, ra, dec = (located[name].to_numpy() for name in ("object_id", "ra", "dec"))
-    found = rows["object_id"].copy()
-    found.loc[located.index] = group_ids(ids, ra, dec, radius_arcsec)
-    return found
+    objects = rows.drop_duplicates("object_id")  # the spectroscopic row of an object in both
+    ids = objects["object_id"]
+    if params.scheme == "sky_block":
+        ra, dec = objects["ra"].to_numpy(), objects["dec"].to_numpy()
+        names = split_by_sky_block(ra, dec, params.sky_block_nside, params.salt, params.fractions)
+    elif params.scheme == "published":
+        # The two samples were published apart: an object in both follows GalaxiesML, though it
+        # have another id there.
+        own = published_splits(objects, params)
+        split_of = pd.Series(own.array, index=ids)
+        names = objects["galaxiesml_id"].map(split_of).fillna(own).to_numpy(dtype=np.str_)
+    else:
+        names = split_by_hash(hash_ids(ids.to_numpy(), params.salt), params.fractions)
+    return rows["object_id"].map(pd.Series(names, index=ids))
 
 
-def split(layout: Layout) -> None:
-    """Assign the splits of a survey's objects.
+def published_splits(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
+    """Return the split that each row's own source published, or else the hash of its id.
 
     Parameters
     ----------
-    layout : Layout
-        Where the survey's files lie.
+    rows : pandas.DataFrame
+        As `all_rows` makes it.
+    params : SplitParams
+        Salt and fractions.
+
+    Returns
+    -------
+    pandas.Series of str
+        ``calibration`` is carved out of GalaxiesML's training split alone.
     """
-    params = read_split_params(layout)
-    radius = read_params("match", MatchParams).radius_arcsec
-    matched = read_table(layout.interim("match") / TABLE, MATCHED)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
-    rows = all_rows(matched, galaxiesml)
-    assigned, counts = split_rows(rows, params, radius)
-    sizes = assigned["split"].value_counts()
-    more: dict[str, object] = {"objects": {name: int(sizes.get(name, 0)) for name in SPLITS}}
-    released = rows["object_id"].isin(assigned["object_id"])
-    if params.scheme == "published":
-        split_of = assigned.set_index("object_id")["split"]
-        kept = rows.loc[released]
-        more["moved"] = moved_rows(kept, kept["object_id"].map(split_of), params)
-    left_out = rows.loc[~released, "object_id"].drop_duplicates()
-    with replace_directory(layout.interim("split")) as directory:
-        write_table(assigned, directory / TABLE, ASSIGNED)
-        write_table(removed_rows(left_out, SPLIT_CONFLICT), directory / REMOVED_ROWS, REMOVED)
-        counts.write(directory, **more)
+    published = rows["published_split"].to_numpy(dtype=object, na_value=None)
+    hashes = hash_ids(rows["object_id"].to_numpy(), params.salt)
+    kept = split_published(published, hashes, params.fractions, 0.0)
+    carved = split_published(published, hashes, params.fractions, params.published_calibration)
+    return pd.Series(np.where(rows["spectroscopic"], carved, kept), rows.index)
+
+
+def moved_rows(rows: pd.DataFrame, split: pd.Series, params: SplitParams) -> dict[str, list[int]]:
+    """List TransferZ objects that GalaxiesML's split moved out of their own.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As `all_rows` makes it; those that are released.
+    split : pandas.Series of str
+        The split each row got.
+    params : SplitParams
+        Salt and fractions.
+
+    Returns
+    -------
+    dict of str to list of int
+        Ids by ``"<own split> to <split>"``, both sorted.
+    """
+    photometric = rows.loc[~rows["spectroscopic"]]
+    own, new = published_splits(photometric, params), split.loc[photometric.index]
+    moved = own != new
+    ways = own[moved] + " to " + new[moved]
+    ids = photometric.loc[moved, "object_id"].groupby(ways)
+    return {str(way): sorted(map(int, moved_ids)) for way, moved_ids in ids}
 
 
 if __name__ == "__main__":

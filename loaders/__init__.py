@@ -7,8 +7,8 @@ from transferz.loading import load_dataset
 from transferz.releases import Release, find_release
 
 if TYPE_CHECKING:
-    from transferz.column_units import units
     from transferz.frames import to_pandas
+    from transferz.rows import units
     from transferz.skytables import from_astropy, to_astropy
     from transferz.tensors import Tensors, to_torch
 
@@ -18,7 +18,7 @@ _LATER = {
     "to_astropy": "skytables",
     "to_pandas": "frames",
     "to_torch": "tensors",
-    "units": "column_units",
+    "units": "rows",
 }
 """Name -> the module it is imported from when it is asked for; that keeps the import light."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast, get_args
 
-from transferz.column_units import DECLARED, unit_of, units
-from transferz.rows import chosen, one_table
+from transferz.rows import DECLARED, one_table, table_units
 from transferz.schemas.survey.column import Column, Dtype
 from transferz.schemas.survey.frames import pandas_dtype
 
@@ -42,13 +41,18 @@ def to_pandas(data: Data, *, config: str | None = None, split: str | None = None
         Where the release has no such config or split, or can't be read.
     ParameterError
         Where `data`, `config` or `split` does not fit, or splits differ in columns, types or units.
+
+    Examples
+    --------
+    >>> frame = to_pandas(load_dataset(split="test"))  # doctest: +SKIP
+    >>> frame.attrs["units"]["ra"]  # doctest: +SKIP
+    'deg'
     """
     import pandas as pd
 
     table = one_table(data, config=config, split=split)
     frame = pd.DataFrame({name: _series(table[name], name) for name in table.column_names})
-    known = units(chosen(data, split))
-    frame.attrs["units"] = {name: known.get(name, unit_of(name)) for name in table.column_names}
+    frame.attrs["units"] = table_units(data, split, table.column_names)
     return frame
 
 

@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from transferz.cache import Source
-from transferz.contents import require_config
-from transferz.downloading import published_manifest
-from transferz.manifest import read_manifest, require_units
 from transferz.releases import Release, find_release, require_splits, seek_release
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.files import RELEASE_NAME
+from transferz.schemas.survey.manifest import read_manifest, require_config, require_units
 from transferz.schemas.survey.release import CONFIGS
+from transferz.tables.hub import Reference, published_manifest
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -139,20 +137,20 @@ def _check(release: Release, config: str, splits: list[str], *, streaming: bool 
 
 
 def _stream(
-    found: Release | Source, config: str, split: Any, splits: list[str], kwargs: dict[str, Any]
+    found: Release | Reference, config: str, split: Any, splits: list[str], kwargs: dict[str, Any]
 ) -> Loaded:
     wanted = {"split": split, "streaming": True} | kwargs
     if isinstance(found, Release):
         _check(found, config, splits, streaming=True)
         return _load(str(found.path), found.path, config, **wanted)
-    manifest = published_manifest(found)
+    manifest, commit = published_manifest(found)
     require_splits(manifest.get("content", {}), config, splits, str(found))
     require_units(manifest, str(found))
     sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
-    return _load(found.repo, found, config, revision=found.commit, **wanted)
+    return _load(found.repo, found, config, revision=commit, **wanted)
 
 
-def _load(place: str, named: Path | Source, config: str, **kwargs: Any) -> Loaded:
+def _load(place: str, named: Path | Reference, config: str, **kwargs: Any) -> Loaded:
     import datasets  # takes about a second: only when a load is asked for
     from datasets.exceptions import DatasetsError
     from huggingface_hub.errors import HfHubHTTPError

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transferz.cache import Fetched, Source, cache_folder
-from transferz.downloading import download
-from transferz.hub import default_repo, look_up
-from transferz.manifest import SURVEYS, read_manifest
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, data_files
+from transferz.schemas.survey.manifest import SURVEYS, read_manifest
 from transferz.schemas.survey.versions import Version
+from transferz.tables.hub import Fetched, Reference, download, look_up
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""
+
+TRANSFERZ_REPO: str | None = None
+"""The repository on the Hub that releases are taken from; None until one is published. The
+environment variable of this name goes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,8 @@ def find_release(
     Looked at in this order: `path`; the repository on the Hub, where `version` is given; the
     directory that the environment variable ``TRANSFERZ_RELEASE`` names; the release built in the
     checkout of the project that the working directory lies in, a real survey before the mock; the
-    newest version in the repository on the Hub. The repository is `transferz.hub.TRANSFERZ_REPO`,
-    or what the environment variable of that name says.
+    newest version in the repository on the Hub. The repository is the one that the environment
+    variable ``TRANSFERZ_REPO`` names, as ``org/name``.
 
     Parameters
     ----------
@@ -135,6 +137,11 @@ def find_release(
         Where there is none, it is another version, or what is there is not a finished release.
     ParameterError
         Where `version` is none, or `path` is empty.
+
+    Examples
+    --------
+    >>> find_release("data/mock/release/transferz").version  # doctest: +SKIP
+    '1.0.0+mock'
     """
     found = seek_release(path, version=version)
     return found if isinstance(found, Release) else _fetched(download(found))
@@ -142,18 +149,18 @@ def find_release(
 
 def seek_release(
     path: str | os.PathLike[str] | None = None, *, version: str | None = None
-) -> Release | Source:
+) -> Release | Reference:
     """Find the release to use, but do not fetch it.
 
     Takes and raises what `find_release` does.
 
     Returns
     -------
-    Release or Source
+    Release or Reference
         The latter where it is on the Hub and not yet here.
     """
     wanted = Version.parse(str(version).removeprefix("v")) if version else None
-    repo = default_repo()
+    repo = os.environ.get("TRANSFERZ_REPO") or TRANSFERZ_REPO
     if path is not None:
         return _agreeing(release_at(path), wanted)
     if not (wanted and repo) and (local := _local_release()):
@@ -165,7 +172,7 @@ def seek_release(
             "is known; run 'make repro' in a checkout, point path= or "
             f"{RELEASE_VARIABLE} at a release directory, or set TRANSFERZ_REPO to org/name"
         )
-    found = look_up(repo, wanted, cache_folder())
+    found = look_up(Reference(repo, wanted))
     return _fetched(found) if isinstance(found, Fetched) else found
 
 

@@ -1,4 +1,4 @@
-"""The rows of a dataset or a release as Arrow tables, in their order: what conversions start from.
+"""The rows of a dataset or a release as Arrow tables, and their units: what conversions start from.
 
 Formats and transforms that were set on a dataset are passed over; its selection, order and
 columns count.
@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from transferz.column_units import DECLARED, require_dataset
-from transferz.contents import require_listed
-from transferz.manifest import read_manifest, require_units
 from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.survey.column import Column
+from transferz.schemas.survey.manifest import read_manifest, require_listed, require_units
+from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,10 +31,88 @@ if TYPE_CHECKING:
         | os.PathLike[str]
     )
 
+DECLARED: dict[str, Column] = {column.name: column for column in (*INDEX, *RELEASE)}
+"""What is known of a column by its name alone."""
+
 SPLIT = "split"
 """The column that tells the splits apart where they are put in one table."""
 
 BATCH_ROWS = 10_000  # of a stream that are held as Python objects at a time
+
+
+def units(data: Data) -> dict[str, str]:
+    """Return the unit of every column.
+
+    It is the one that travels with the column (``id`` of its `datasets` feature, through
+    selecting, mapping and renaming), else the one that the column's name is declared with.
+
+    Parameters
+    ----------
+    data : Dataset, DatasetDict, iterable ones, Release or path-like
+        What `transferz.load_dataset` returns, or a release directory.
+
+    Returns
+    -------
+    dict
+        Column -> unit as astropy spells it, such as ``"mag(AB)"`` or ``"deg"``; ``""`` where it
+        has none or none is known. Of several splits, all columns of all of them.
+
+    Raises
+    ------
+    ReleaseError
+        Where the directory holds no release.
+    ParameterError
+        Where `data` is something else, or a column has different units in two splits.
+
+    Examples
+    --------
+    >>> units(load_dataset("transferz"))["i_cmodel_mag"]  # doctest: +SKIP
+    'mag(AB)'
+    """
+    if isinstance(data, Release | str | os.PathLike):
+        columns = read_manifest(release_at(data).path).get("columns", {})
+        return {name: column["unit"] for name, column in columns.items()}
+    if not isinstance(data, Mapping):
+        return {name: _unit(name, feature) for name, feature in _features(data).items()}
+    shared: dict[str, str] = {}
+    for split, part in data.items():
+        for name, unit in units(part).items():
+            if shared.setdefault(name, unit) != unit:
+                raise ParameterError(
+                    f"column '{name}' of split '{split}' has the unit '{unit}', and "
+                    f"'{shared[name]}' in the splits before it; convert one split at a time"
+                )
+    return shared
+
+
+def table_units(data: Data, split: str | None, names: Iterable[str]) -> dict[str, str]:
+    """Return the units of the columns of a table that `one_table` made."""
+    stated = units(chosen(data, split))
+    return {name: stated.get(name, _unit(name)) for name in names}
+
+
+def _unit(name: str, feature: object = None) -> str:
+    """Return the unit of a column by its feature, else by its name."""
+    if (stated := getattr(feature, "id", None)) is not None:
+        return str(stated)
+    return DECLARED[name].unit if name in DECLARED else ""
+
+
+def _features(data: Any) -> Mapping[str, object]:
+    _require_dataset(data)
+    if data.features is not None:
+        return dict(data.features)
+    return dict.fromkeys(next(iter(data.take(1)), {}))  # a stream after map(): its first row shows
+
+
+def _require_dataset(data: object) -> None:
+    """Check that something is a dataset of `datasets`, a stream or not."""
+    if not (hasattr(data, "features") and hasattr(data, "with_format")):
+        raise ParameterError(
+            "expected a dataset as transferz.load_dataset returns it, or a release directory, "
+            f"found {type(data).__module__.split('.')[0]}'s {type(data).__name__}; a table becomes "
+            "a dataset by datasets.Dataset.from_pandas or datasets.Dataset(pyarrow_table)"
+        )
 
 
 def tables(
@@ -73,7 +150,11 @@ def tables(
         given for data that has none.
     """
     if isinstance(data, Release | str | os.PathLike):
-        return _read(data, columns, config, split)
+        release = release_at(data)
+        files = _checked_files(release, config or CONFIGS[0], [split] if split else [])
+        release.announce()
+        wanted = [split] if split else files
+        return {name: _read_files(files[name], columns) for name in wanted}
     if config is not None:
         raise ParameterError("config= is for a release directory; a loaded dataset is one config")
     parts = _parts(data, split)
@@ -112,25 +193,14 @@ def stacked(parts: Mapping[str, pa.Table]) -> pa.Table:
 
     if list(parts) == [""]:
         return parts[""]
-    for name, table in parts.items():
-        if SPLIT in table.column_names:
-            raise ParameterError(
-                f"split '{name}' has a column '{SPLIT}', the name of the column that tells splits "
-                "apart; rename it, or convert one split at a time"
-            )
-    _require_alike(parts)
-    named = [
-        table.append_column(SPLIT, pa.repeat(pa.scalar(name), len(table)))
-        for name, table in parts.items()
-    ]
-    return pa.concat_tables(named, promote_options="default")  # all-null to the others' type
-
-
-def _require_alike(parts: Mapping[str, pa.Table]) -> None:
-    """Check that all splits have the same columns of the same types; nulls fit any."""
     types: dict[str, str] = {}
     first = next(iter(parts), "")
     for split, table in parts.items():
+        if SPLIT in table.column_names:
+            raise ParameterError(
+                f"split '{split}' has a column '{SPLIT}', the name of the column that tells splits "
+                "apart; rename it, or convert one split at a time"
+            )
         if odd := set(table.column_names) ^ set(parts[first].column_names):
             raise ParameterError(
                 f"column '{min(odd)}' is in only one of the splits '{first}' and '{split}'; "
@@ -143,35 +213,57 @@ def _require_alike(parts: Mapping[str, pa.Table]) -> None:
                     f"column '{field.name}' of split '{split}' is {kind}, and {types[field.name]} "
                     "in the splits before it; convert one split at a time, or cast the column"
                 )
+    named = [
+        table.append_column(SPLIT, pa.repeat(pa.scalar(name), len(table)))
+        for name, table in parts.items()
+    ]
+    return pa.concat_tables(named, promote_options="default")  # all-null to the others' type
 
 
-def require_columns(there: Iterable[str], wanted: Iterable[str]) -> None:
-    """Check that columns are there.
+def _require_columns(names: Sequence[str], wanted: Iterable[str]) -> None:
+    for name in wanted:
+        if name not in names:
+            raise ParameterError(f"there is no column '{name}'; there are: {', '.join(names)}")
+
+
+def read_rows(
+    release: Release, config: str, split: str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read the rows of one split of a release from its files.
+
+    Every read of a release goes through here: the config must hold the files that the manifest
+    names and no others, and every page must agree with its checksum.
+
+    Parameters
+    ----------
+    release : Release
+        The release.
+    config, split : str
+        Whose rows.
+    columns : sequence of str, optional
+        The columns to return, in this order; by default all.
 
     Raises
     ------
+    ReleaseError
+        Where the release has no such config or split, or a file is missing or damaged.
     ParameterError
-        Naming one that is not, and those that are.
+        Where a column is not there.
+
+    Examples
+    --------
+    >>> table = read_rows(find_release(), "combo", "test", ["object_id", "redshift"])
     """
-    there = list(there)
-    for name in wanted:
-        if name not in there:
-            raise ParameterError(f"there is no column '{name}'; there are: {', '.join(there)}")
+    return _read_files(_checked_files(release, config, [split])[split], columns)
 
 
-def _read(
-    place: Release | str | os.PathLike[str],
-    columns: Sequence[str] | None,
-    config: str | None,
-    split: str | None,
-) -> dict[str, pa.Table]:
-    release = release_at(place)
+def _checked_files(release: Release, config: str, splits: Sequence[str]) -> dict[str, list[Path]]:
+    """Find the files of a config, split by split, and check them against the manifest."""
     manifest = read_manifest(release.path)
     require_units(manifest, str(release.path))
-    files = release.require(config or CONFIGS[0], [split] if split else [])
-    require_listed(release.path, manifest, config or CONFIGS[0])
-    release.announce()
-    return {name: _read_files(files[name], columns) for name in ([split] if split else files)}
+    files = release.require(config, splits)
+    require_listed(release.path, manifest, config)
+    return files
 
 
 def _read_files(paths: Sequence[Path], columns: Sequence[str] | None) -> pa.Table:
@@ -184,7 +276,7 @@ def _read_files(paths: Sequence[Path], columns: Sequence[str] | None) -> pa.Tabl
         try:
             with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
                 names = file.schema_arrow.names
-                require_columns(names, columns or ())
+                _require_columns(names, columns or ())
                 parts.append(file.read(list(columns or names)).select(list(columns or names)))
         except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
             raise ReleaseError(
@@ -207,10 +299,10 @@ def _parts(data: object, split: str | None) -> dict[str, Any]:
 
 def _of_dataset(data: Any, columns: Sequence[str] | None) -> pa.Table:
     """Take the rows out of the table behind a dataset at once; `datasets` goes row by row."""
-    require_dataset(data)
+    _require_dataset(data)
     if not hasattr(data, "data"):
         return _of_stream(data, columns)
-    require_columns(data.column_names, columns or ())
+    _require_columns(data.column_names, columns or ())
     table = data.data.table.select(list(columns or data.column_names))
     indices = getattr(data, "_indices", None)  # has no public name
     return table if indices is None else table.take(indices.table.column(0).combine_chunks())
@@ -227,21 +319,17 @@ def _of_stream(data: Any, columns: Sequence[str] | None) -> pa.Table:
     schema = None if data.features is None else data.features.arrow_schema
     batches = data.with_format(None).iter(batch_size=BATCH_ROWS)
     try:
-        found = [_batch(batch, schema) for batch in batches] or [_empty(schema)]
-        table = pa.concat_tables(found, promote_options="permissive")
+        found = [_batch(batch, schema) for batch in batches]
+        if not found and schema is None:
+            raise ParameterError("the stream has no rows, and without rows no columns")
+        table = pa.concat_tables(found or [schema.empty_table()], promote_options="permissive")
     except (pa.ArrowException, OSError) as error:
         raise ParameterError(
             f"the stream can't be made a table: {error}; a column must hold one type of values, "
             "and a damaged file must be fetched again"
         ) from None
-    require_columns(table.column_names, columns or ())
+    _require_columns(table.column_names, columns or ())
     return table.select(list(columns or table.column_names))
-
-
-def _empty(schema: pa.Schema | None) -> pa.Table:
-    if schema is None:
-        raise ParameterError("the stream has no rows, and without rows no columns")
-    return schema.empty_table()
 
 
 def _batch(batch: Mapping[str, list[Any]], schema: pa.Schema | None) -> pa.Table:

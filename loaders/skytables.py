@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from transferz.column_units import DECLARED, unit_of, units
-from transferz.rows import chosen, one_table
+from transferz.rows import DECLARED, chosen, one_table, table_units
 from transferz.schemas.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -68,11 +67,9 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
     from astropy.table import QTable
 
     arrow = one_table(data, config=config, split=split)
-    one = chosen(data, split)
-    known, features = units(one), _features(one)
+    units, features = table_units(data, split, arrow.column_names), _features(chosen(data, split))
     table = QTable()
-    for name in arrow.column_names:
-        unit = known.get(name, unit_of(name))
+    for name, unit in units.items():
         table[name] = _column(arrow[name], name, unit)
         _describe(table[name].info, name, unit, arrow[name], features.get(name))
     if _has_positions(arrow):
@@ -99,6 +96,10 @@ def from_astropy(table: Table) -> Dataset:
     ------
     ParameterError
         Where `table` or a column is something else.
+
+    Examples
+    --------
+    >>> from_astropy(Table.read("galaxies.fits")).features  # doctest: +SKIP
     """
     import pyarrow as pa
     from astropy.table import Table

@@ -1,4 +1,4 @@
-"""What the cells of a table hold: numbers written as text, missing values, types."""
+"""What the cells of a table hold: numbers, ids and text, exactly, and what means nothing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,39 @@ SENTINEL = 90.0
 EMPTY = ("", "#N/A", "#NA", "N/A", "NA", "NULL", "None", "n/a", "null")
 """Text that stands for no number. "nan" is none of them: it is read as NaN."""
 
-LONG_INTEGER = r"^\s*[+-]?[0-9]{16,}\s*$"  # float64 may lose its last digits
+WHOLE = r"^\s*-?(0|[1-9][0-9]*)\s*$"
+DECIMAL = (
+    r"^\s*[+-]?((0|[1-9][0-9]*)(\.[0-9]*([eE][+-]?[0-9]+)?|[eE][+-][0-9]+)?"
+    r"|\.[0-9]+([eE][+-]?[0-9]+)?|[nN][aA][nN]|[iI][nN][fF]|[iI]nfinity)\s*$"
+)
+"""Numbers as programs print them. ``007``, ``0x1F`` and ``2E1`` are somebody's names."""
+
+LONG = r"^\s*[+-]?[0-9]{16,}(\.0*)?\s*$"  # whole numbers whose last digits float64 may lose
+FLOATED = r"^\s*[+-]?([0-9]{16,}\.0*|[0-9]\.[0-9]+[eE]\+?(1[5-9]|[2-9][0-9]))\s*$"
 TEXT, INTEGER, FLOAT = pa.string(), pa.int64(), pa.float64()
 
 Floats = npt.NDArray[np.float64]
 
 
 def is_missing(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
-    """Where a magnitude or redshift is NaN, infinite or a sentinel."""
+    """Return where a magnitude or redshift is NaN, infinite or a sentinel."""
     return ~(np.abs(values) < SENTINEL)  # NaN compares false
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values are text, in any of Arrow's ways to hold it."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(
+        of(kind) for of in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
+
+
+def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with its dictionary resolved and its text as strings."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(TEXT) if is_text(column.type) else column
 
 
 def as_floats(table: pa.Table, name: str, path: Path) -> Floats:
@@ -63,6 +87,53 @@ def as_floats(table: pa.Table, name: str, path: Path) -> Floats:
         raise InputError(f"{path}: column '{name}' is {column.type}, expected numbers") from None
 
 
+def as_ids(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
+    """Take a column as ids: exact whole numbers or exact text, the same from every format.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Its cells may be text.
+    name : str
+        The column.
+    path : Path
+        Where it comes from, for messages.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray
+        Of integers, where every id is a whole number as it is usually written (``007`` is not),
+        else of strings; null where a row has no id.
+
+    Raises
+    ------
+    InputError
+        Where ids are decimal numbers: those of 17 digits have lost their last ones.
+    """
+    column = plain(table[name])
+    if pa.types.is_null(column.type):
+        return column.cast(INTEGER)
+    if pa.types.is_integer(column.type):
+        return column
+    if column.type == TEXT:
+        bare = pc.utf8_trim_whitespace(column)
+        ids = pc.if_else(pc.is_in(bare, pa.array(EMPTY)), pa.scalar(None, TEXT), bare)
+        for kind in (INTEGER, pa.uint64()):
+            if _all_match(ids, WHOLE) and _holds(ids, kind):
+                return ids.cast(kind)
+        floated = ids.filter(pc.fill_null(pc.match_substring_regex(ids, FLOATED), False))
+        if not len(floated):
+            return ids
+        found = f"holds '{floated[0]}'"
+    else:
+        found = f"is {column.type}"
+    raise InputError(
+        f"{path}: column '{name}' {found}, expected whole numbers or text: an id of 17 digits that "
+        "has once been a decimal number has lost its last ones; write the ids as whole numbers or "
+        "text, or name another column"
+    )
+
+
 def as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """Cast a column; text becomes numbers exactly, and null where it says that there is none.
 
@@ -71,7 +142,10 @@ def as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     pyarrow.ArrowInvalid
         Where a value is none of that type.
     """
-    if not pa.types.is_string(column.type) or kind == TEXT:
+    if column.type == kind:
+        return column
+    column = plain(column)
+    if column.type != TEXT or kind == TEXT:
         return column.cast(kind)
     try:
         return column.cast(kind)
@@ -81,10 +155,48 @@ def as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         return pc.if_else(none, pa.scalar(None, TEXT), bare).cast(kind)
 
 
+def nested(values: npt.NDArray[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """Put values of any byte order and shape (N, ...) into N rows; several of a row make a list.
+
+    A mask's values are null; shape (N, 1) gives one value in each row.
+    """
+    flat = np.ma.getdata(values).reshape(-1)
+    flat = flat.astype(flat.dtype.newbyteorder("="), copy=False)
+    mask = np.ma.getmaskarray(values).reshape(-1) if np.ma.isMaskedArray(values) else None
+    array = pa.array(flat, kind, mask=mask)
+    shape = () if values.shape[1:] == (1,) else values.shape[1:]
+    for length in reversed(shape):
+        array = pa.FixedSizeListArray.from_arrays(array, length)
+    return array
+
+
 def typed(table: pa.Table, kinds: pa.Schema) -> pa.Table:
     """Cast all columns of a table whose cells are text."""
     columns = [as_type(table[field.name], field.type) for field in kinds]
     return pa.Table.from_arrays(columns, schema=kinds)
+
+
+def guess_types(chunks: Iterable[pa.Table], names: Sequence[str]) -> pa.Schema:
+    """Find what the columns of a text table hold, looking at every cell.
+
+    Parameters
+    ----------
+    chunks : iterable of pyarrow.Table
+        All rows; every cell is text.
+    names : sequence of str
+        The columns.
+
+    Returns
+    -------
+    pyarrow.Schema
+        int64, float64 or text per column. Text wherever a number would not be spelt as it stands:
+        ``007``, ``0x1F``, ``2E1``, or more digits than float64 has.
+    """
+    guesses = {name: _Guess() for name in names}
+    for chunk in chunks:
+        for name, guess in guesses.items():
+            guess.look(chunk[name])
+    return pa.schema([(name, guess.settled) for name, guess in guesses.items()])
 
 
 @dataclass(slots=True)
@@ -99,10 +211,12 @@ class _Guess:
         if self.kind == TEXT or not pc.any(pc.not_equal(cells, "")).as_py():
             return
         self.seen = True
-        for kind in (INTEGER, FLOAT) if self.kind == INTEGER else (FLOAT,):
-            if _holds(cells, kind):
+        for kind, spelling in ((INTEGER, WHOLE), (FLOAT, DECIMAL)):
+            if kind == INTEGER and self.kind == FLOAT:
+                continue
+            if _holds(cells, kind) and _all_match(cells, spelling):
                 self.kind = kind
-                self.long |= bool(pc.any(pc.match_substring_regex(cells, LONG_INTEGER)).as_py())
+                self.long |= bool(pc.any(pc.match_substring_regex(cells, LONG)).as_py())
                 return
         self.kind = TEXT
 
@@ -120,28 +234,10 @@ def _holds(cells: pa.ChunkedArray, kind: pa.DataType) -> bool:
     return True
 
 
-def guess_types(chunks: Iterable[pa.Table], names: Sequence[str]) -> pa.Schema:
-    """Find what the columns of a text table hold, looking at every cell.
-
-    Parameters
-    ----------
-    chunks : iterable of pyarrow.Table
-        All rows; every cell is text.
-    names : sequence of str
-        The columns.
-
-    Returns
-    -------
-    pyarrow.Schema
-        int64, float64 or text per column.
-    """
-    guesses = {name: _Guess() for name in names}
-    for chunk in chunks:
-        for name, guess in guesses.items():
-            guess.look(chunk[name])
-    return pa.schema([(name, guess.settled) for name, guess in guesses.items()])
-
-
-def native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Put numbers into the byte order of this machine."""
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+def _all_match(cells: pa.ChunkedArray, spelling: str) -> bool:
+    """Whether all cells that hold something are spelt so."""
+    good = pc.or_(
+        pc.match_substring_regex(cells, spelling),
+        pc.is_in(pc.utf8_trim_whitespace(cells), pa.array(EMPTY)),
+    )
+    return bool(pc.all(pc.fill_null(good, True)).as_py() is not False)

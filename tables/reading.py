@@ -1,275 +1,95 @@
-"""Tables of every format that is read here: whole, or in chunks of rows of any number.
+"""Open a table of any format, told by the file's content."""
 
-Comma- or tab-separated text, parquet, FITS, and text with columns parted by blanks.
-"""
-
-import contextlib
-import gzip
-import itertools
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, ClassVar
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from transferz.schemas.errors import InputError
 from transferz.tables.cells import guess_types, typed
+from transferz.tables.columnar import Hdf5Table, ParquetTable
+from transferz.tables.fits import FitsTable
+from transferz.tables.marked import MarkedTable
+from transferz.tables.streams import first_bytes
+from transferz.tables.table import CHUNK_ROWS, Choose, TableFile, require_package
+from transferz.tables.text import TextTable
 
-FITS = (".fits", ".fit")
-CHUNK_ROWS = 100_000
-BLOCK_BYTES = 1 << 18  # of text that is parsed at once (Arrow holds 32), of a parquet column
-
-
-@dataclass(frozen=True)
-class TableFile(ABC):
-    """A table in a file.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    names : tuple of str
-        All its columns.
-    rows : int or None
-        How many rows there are, where the file says so before it is read.
-    text : bool
-        Whether every cell is given as text, as it stands in the file.
-    """
-
-    path: Path
-    names: tuple[str, ...]
-    rows: int | None
-    text: ClassVar[bool] = False
-
-    @abstractmethod
-    def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """What chunks of some columns are made of."""
-
-    @abstractmethod
-    def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """Read some columns, at most so many rows at a time.
-
-        Raises
-        ------
-        InputError
-            Where they can't be read.
-        """
+PARQUET, HDF5 = b"PAR1", b"\x89HDF\r\n\x1a\n"
+ZIP = b"PK\x03\x04"
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+KINDS = "FITS, parquet, HDF5, VOTable, ECSV, CSV or text with columns parted by blanks"
 
 
-@contextlib.contextmanager
-def one_clear_error(path: Path) -> Iterator[None]:
-    """Turn a reader's complaints into one clear error."""
-    try:
-        yield
-    except (OSError, EOFError, ValueError, TypeError, pa.ArrowException) as error:
-        raise InputError(f"can't read {path}: {error}") from None
-
-
-def open_table(path: Path, names: Sequence[str] | None = None) -> TableFile:
-    """Open a table; its name says what it is.
+def open_table(
+    path: Path,
+    names: Sequence[str] | None = None,
+    *,
+    choose: Choose | None = None,
+    one_line: bool = False,
+) -> TableFile:
+    r"""Open a table of any format. What it is, its content says, not its name.
 
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.tsv``, ``.fits`` (``.gz`` too), ``.parquet``; any other name is read as text
-        with columns parted by blanks and the column names in its first line.
+        FITS, parquet, HDF5, VOTable, ECSV, or text with columns parted by commas, semicolons,
+        tabs, bars or blanks; all but parquet and HDF5 may be packed by gzip, bzip2 or xz.
     names : sequence of str, optional
-        All the columns' names, for a text table whose first line lacks some.
+        All the columns' names, for a text table without a line of names, or one that lacks some.
+        A line of names is told from a row by the numbers that a row holds.
+    choose : callable, optional
+        Says of columns' names, from 0 to 1, how well they are those looked for: it decides between
+        several tables in a file. The first is taken without it.
+    one_line : bool
+        Whether to refuse a text table in which a row is not one line (a quotation mark too many
+        joins rows).
+
+    Returns
+    -------
+    TableFile
+        Its names, units, types, and chunks of rows of any number.
 
     Raises
     ------
     InputError
-        Where there is no such file, or it is none of that format.
-    """
-    if not path.is_file():
-        raise InputError(f"no table at {path}")
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith(FITS):
-        require_astropy(path)
-    with one_clear_error(path):
-        if name.endswith((".parquet", ".pq")):
-            return ParquetFile.open(path)
-        if name.endswith(FITS):
-            from transferz.tables.reading_fits import FitsFile  # needs more than pyarrow
+        Where there is no such file, it is none of these, or damaged.
 
-            return FitsFile.open(path)
-        if name.endswith((".csv", ".tsv")):
-            return DelimitedFile.open(path, "\t" if name.endswith(".tsv") else ",", names)
-        return BlankFile.open(path, names)
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "galaxies.dat"
+    ...     _ = path.write_text("id  i_mag\n43158605133375001  22.5\n")
+    ...     read_whole(open_table(path), ["id", "i_mag"]).to_pylist()
+    [{'id': 43158605133375001, 'i_mag': 22.5}]
+    """
+    head, packing = first_bytes(path)
+    take = choose or (lambda names: 1.0)
+    if packing and head.startswith((PARQUET, HDF5)):
+        raise InputError(f"can't read {path}: it is packed by {packing}; unpack it first")
+    if head.startswith(PARQUET):
+        return ParquetTable.open(path)
+    if head.startswith(HDF5):
+        require_package(path, "h5py", "HDF5")
+        return Hdf5Table.open(path, take)
+    if head.startswith(b"SIMPL"):
+        require_package(path, "astropy", "FITS")
+        return FitsTable.open(path, take)
+    if b"<VOTABLE" in head:
+        require_package(path, "astropy", "VOTable")
+        return MarkedTable.open_votable(path, take)
+    if head.startswith(b"# %ECSV"):
+        require_package(path, "astropy", "ECSV")
+        return MarkedTable.open_ecsv(path)
+    if head.startswith(ZIP) or (b"\0" in head and not head.startswith(UTF16)):
+        what = "a zip archive or a workbook" if head.startswith(ZIP) else f"binary ({head[:12]!r})"
+        raise InputError(f"can't read {path}: expected {KINDS}, found {what}; write one of these")
+    return TextTable.open(path, choose, names, one_line=one_line)
 
 
 def read_whole(table: TableFile, columns: Sequence[str]) -> pa.Table:
-    """Read some columns of all rows, text that is numbers as numbers."""
+    """Read some columns of all rows; in a text table, what is spelt as a number is one."""
     chunks = list(table.chunks(columns, CHUNK_ROWS))
     whole = pa.concat_tables([table.schema(columns).empty_table(), *chunks])
     return typed(whole, guess_types([whole], columns)) if table.text else whole
-
-
-def require_astropy(path: Path) -> None:
-    """Check that FITS can be read and written here.
-
-    Raises
-    ------
-    InputError
-        Where astropy is not installed.
-    """
-    if find_spec("astropy") is None:
-        raise InputError(f"{path}: FITS needs the package 'astropy': pip install astropy")
-
-
-def require_columns(path: Path, there: Sequence[str], wanted: Sequence[str]) -> None:
-    """Check that a table has each column, once.
-
-    Raises
-    ------
-    InputError
-        Where it has not.
-    """
-    for name in wanted:
-        if name not in there:
-            raise InputError(f"{path} has no column '{name}'; it has: {', '.join(there)}")
-        if list(there).count(name) > 1:
-            raise InputError(f"{path} has more than one column '{name}'")
-
-
-@dataclass(frozen=True)
-class ParquetFile(TableFile):
-    """A parquet file, read a few pages at a time."""
-
-    whole: pa.Schema
-
-    @classmethod
-    def open(cls, path: Path) -> "ParquetFile":
-        """Read the footer."""
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            return cls(path, tuple(schema.names), file.metadata.num_rows, schema)
-
-    def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """As `TableFile.schema`."""
-        return pa.schema([self.whole.field(name) for name in columns], self.whole.metadata)
-
-    def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """As `TableFile.chunks`."""
-        schema = self.schema(columns)
-        with (
-            one_clear_error(self.path),
-            pq.ParquetFile(self.path, buffer_size=BLOCK_BYTES, pre_buffer=False) as file,
-        ):
-            for batch in file.iter_batches(rows, columns=list(columns)):
-                yield pa.Table.from_batches([batch]).select(columns).cast(schema)
-
-
-@dataclass(frozen=True)
-class DelimitedFile(TableFile):
-    """Text with columns parted by commas or tabs, quoted where need be, perhaps gzipped."""
-
-    delimiter: str
-    header: bool
-    text: ClassVar[bool] = True
-
-    @classmethod
-    def open(cls, path: Path, delimiter: str, names: Sequence[str] | None) -> "DelimitedFile":
-        """Read the first line; names that are given take its place."""
-        file = cls(path, tuple(names or ()), None, delimiter, not names)
-        with file._stream(pacsv.ConvertOptions()) as start:
-            return replace(file, names=tuple(start.schema.names))
-
-    def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """As `TableFile.schema`: text, null where a cell is empty."""
-        return _text_schema(columns)
-
-    def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """As `TableFile.chunks`."""
-        options = pacsv.ConvertOptions(
-            include_columns=list(columns),
-            column_types=_text_schema(columns),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        )
-        with one_clear_error(self.path), self._stream(options) as batches:
-            yield from _regrouped(batches, rows)
-
-    def _stream(self, options: pacsv.ConvertOptions) -> pacsv.CSVStreamingReader:
-        names = None if self.header else list(self.names)
-        reading = pacsv.ReadOptions(
-            column_names=names, skip_rows=1 if names else 0, block_size=BLOCK_BYTES
-        )
-        parsing = pacsv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
-        return pacsv.open_csv(self.path, reading, parsing, options)
-
-
-@dataclass(frozen=True)
-class BlankFile(TableFile):
-    """Text with columns parted by blanks, perhaps gzipped; what follows a # is a comment."""
-
-    text: ClassVar[bool] = True
-
-    @classmethod
-    def open(cls, path: Path, names: Sequence[str] | None) -> "BlankFile":
-        """Read the first line, and the second, which says how many columns there are."""
-        with _open_text(path) as file:
-            header, first = file.readline().lstrip("#").split(), file.readline().split()
-        names = tuple(names or header)
-        if first and len(names) != len(first):
-            raise InputError(
-                f"{path}: {len(names)} column names for rows of {len(first)} values; name all the "
-                "columns with --columns"
-            )
-        return cls(path, names, None)
-
-    def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """As `TableFile.schema`: text."""
-        return _text_schema(columns)
-
-    def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """As `TableFile.chunks`."""
-        places = [self.names.index(name) for name in columns]
-        with one_clear_error(self.path), _open_text(self.path) as file:
-            file.readline()
-            while lines := list(itertools.islice(file, rows)):
-                cells = [split for line in lines if (split := line.split("#", 1)[0].split())]
-                self._require_full(cells)
-                picked = zip(*cells, strict=True)
-                columns_of_text = list(picked) or [()] * len(self.names)
-                arrays = [pa.array(columns_of_text[place], pa.string()) for place in places]
-                yield pa.Table.from_arrays(arrays, schema=_text_schema(columns))
-
-    def _require_full(self, cells: list[list[str]]) -> None:
-        expected = len(self.names)
-        if odd := next((row for row in cells if len(row) != expected), None):
-            start = " ".join(odd)[:60]
-            raise ValueError(
-                f"expected {expected} values per row, found {len(odd)} in '{start} ...'"
-            )
-
-
-def _regrouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
-    """Join and cut batches to so many rows; the last may be shorter."""
-    held: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        rest = batch
-        while count + len(rest) >= rows:
-            yield pa.Table.from_batches([*held, rest.slice(0, rows - count)])
-            rest, held, count = rest.slice(rows - count), [], 0
-        held.append(rest)
-        count += len(rest)
-    if count:
-        yield pa.Table.from_batches(held)
-
-
-def _text_schema(columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([(name, pa.string()) for name in columns])
-
-
-def _open_text(path: Path) -> IO[str]:
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")

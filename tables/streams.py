@@ -1,98 +1,96 @@
-"""Read a file forwards, plain or gzip, so that every damage is named: cut short, corrupt, HTML."""
+"""Read a file forwards, plain or packed, so that every damage is named: cut short, HTML ..."""
 
+import bz2
+import contextlib
 import gzip
 import io
+import lzma
+import stat
 import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self, cast
+from types import MappingProxyType
+from typing import Any, BinaryIO
 
-from transferz.schemas import InputError
+from transferz.schemas.errors import InputError, TransferZError
 
-GZIP_MAGIC = b"\x1f\x8b"
-PIECE = 1 << 20  # bytes read at a time where they are only passed over
+PACKINGS: Mapping[bytes, tuple[str, Callable[..., Any]]] = MappingProxyType(
+    {
+        b"\x1f\x8b": ("gzip", gzip.open),
+        b"BZh": ("bzip2", bz2.open),
+        b"\xfd7zXZ\0": ("xz", lzma.open),
+    }
+)
+"""First bytes of a packed file to the packing's name and what opens it."""
+
 WEB_PAGE = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title")
+PIECE = 1 << 22  # bytes read at a time where they are only passed over
 
 
 def unsound(path: Path, kind: str, reason: object) -> InputError:
     """Return the error for a file whose bytes are not what its kind prescribes."""
-    return InputError(f"{path} is no sound {kind} file ({reason}); fetch it again")
+    return InputError(
+        f"can't read {path}: it is no sound {kind} file ({reason}); fetch it again or write it anew"
+    )
+
+
+@contextlib.contextmanager
+def one_clear_error(path: Path, kind: str = "table") -> Iterator[None]:
+    """Turn whatever a library raises at a damaged file into one `InputError`."""
+    try:
+        yield
+    except (TransferZError, MemoryError):
+        raise
+    except Exception as error:  # each library has its own kinds, h5py and astropy many
+        raise unsound(path, kind, " ".join(str(error).split())) from None
 
 
 class ByteStream(io.RawIOBase):
-    """The bytes of a file, in order; those of a gzip file unpacked on the way.
+    """The bytes of a file, in order; those of a packed file unpacked on the way.
 
     Parameters
     ----------
     path : Path
-        The file. Gzip is told by its first bytes, not by its name.
+        The file. Whether it is packed is told by its first bytes, not by its name.
     kind : str
         What it should be, for errors.
+
+    Attributes
+    ----------
+    packing : str
+        One of `PACKINGS`; empty for a plain file.
+    position : int
+        Bytes read so far.
 
     Raises
     ------
     InputError
-        If the file can't be read or is a web page; by the methods, if it is cut short or its
-        gzip checksum fails.
+        If there is no such file; by the methods, if it is cut short or its packing is damaged.
     """
 
-    def __init__(self, path: Path, kind: str) -> None:
-        self.path, self.kind = path, kind
-        self.position = 0
+    def __init__(self, path: Path, kind: str = "table") -> None:
+        self.path, self.kind, self.packing, self.position = path, kind, "", 0
         try:
-            self.size = path.stat().st_size
+            about = path.stat()
+            if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for ever
+                folder = stat.S_ISDIR(about.st_mode)
+                raise self._unreadable("Is a directory" if folder else "it is no regular file")
+            self.size = about.st_size
             self._file: BinaryIO = path.open("rb", buffering=0)
-            self.packed = self._file.read(2) == GZIP_MAGIC
+            start = self._file.read(max(map(len, PACKINGS)))
             self._file.seek(0)
         except OSError as error:
-            raise self._unreadable(error) from error
-        if self.packed:
-            self._file = cast("BinaryIO", gzip.open(path, "rb"))  # noqa: SIM115 (closed by close)
-        self._head = b""
-        self._head = self._peek()
-        if self._head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE):
-            raise InputError(
-                f"{path} is a web page, probably a login or an error page, where a {kind} file "
-                "was expected; fetch it again"
-            )
+            raise self._unreadable(error.strerror or error) from error
+        for magic, (name, opener) in PACKINGS.items():
+            if start.startswith(magic):
+                self._file.close()
+                self.packing, self._file = name, opener(path, "rb")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def _peek(self) -> bytes:
-        head = bytearray(512)
-        return bytes(head[: self._fill(memoryview(head))])
-
-    def _unreadable(self, error: OSError) -> InputError:
-        reason = error.strerror or str(error)
+    def _unreadable(self, reason: object) -> InputError:
         return InputError(
-            f"{self.path} can't be read: {reason}; check its permissions and the disk"
+            f"no table at {self.path}: it can't be read: {reason}; check its name, its "
+            "permissions and the disk"
         )
-
-    def _fill(self, view: memoryview) -> int:
-        """Read until the view is full or the file ends; return the number of bytes."""
-        done = 0
-        try:
-            while done < len(view):
-                count = self._file.readinto(view[done:])  # type: ignore[attr-defined]
-                if not count:
-                    break
-                done += count
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise unsound(
-                self.path, self.kind, f"gzip data damaged or cut short: {error}"
-            ) from None
-        except OSError as error:
-            raise self._unreadable(error) from error
-        return done
 
     def readable(self) -> bool:
         """Return True."""
@@ -100,13 +98,21 @@ class ByteStream(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill the buffer as far as the file goes; return the number of bytes."""
-        view = memoryview(buffer).cast("B")
-        ready = min(len(self._head), len(view))
-        view[:ready] = self._head[:ready]
-        self._head = self._head[ready:]
-        count = ready + self._fill(view[ready:])
-        self.position += count
-        return count
+        view, done = memoryview(buffer).cast("B"), 0
+        try:
+            while done < len(view) and (count := self._file.readinto(view[done:])):  # type: ignore[attr-defined]
+                done += count
+        except OSError as error:
+            if error.errno is not None:  # else the packing's reader complains
+                raise self._unreadable(error.strerror) from error
+            raise self._damaged(error) from None
+        except (EOFError, zlib.error, lzma.LZMAError) as error:
+            raise self._damaged(error) from None
+        self.position += done
+        return done
+
+    def _damaged(self, error: Exception) -> InputError:
+        return unsound(self.path, self.kind, f"{self.packing} data damaged or cut short: {error}")
 
     def read_exactly(self, view: memoryview) -> None:
         """Fill the view; raise `InputError` where the file ends before."""
@@ -114,15 +120,22 @@ class ByteStream(io.RawIOBase):
         if self.readinto(view) < len(view):
             self.cut_short(needed)
 
-    def push_back(self, data: bytes) -> None:
-        """Put bytes in front of those still to be read."""
-        self._head = data + self._head
-        self.position -= len(data)
+    def skip(self, count: int) -> None:
+        """Pass over bytes; raise `InputError` where the file ends before."""
+        self.require(count)
+        if not self.packing:
+            self._file.seek(self.position + count)
+            self.position += count
+            return
+        buffer = memoryview(bytearray(min(count, PIECE)))
+        while count:
+            self.read_exactly(buffer[: min(count, len(buffer))])
+            count -= min(count, len(buffer))
 
     def require(self, count: int) -> None:
         """Raise `InputError` where a plain file ends within the next `count` bytes."""
         needed = self.position + count
-        if not self.packed and needed > self.size:
+        if not self.packing and needed > self.size:
             self.position = self.size
             self.cut_short(needed)
 
@@ -134,6 +147,24 @@ class ByteStream(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file."""
-        if not self.closed:
+        if not self.closed and hasattr(self, "_file"):
             self._file.close()
         super().close()
+
+
+def first_bytes(path: Path, count: int = 4096) -> tuple[bytes, str]:
+    """Return how a file begins, unpacked, and its packing.
+
+    Raises
+    ------
+    InputError
+        If it can't be read, its packing is damaged, or it is a web page.
+    """
+    with ByteStream(path) as stream:
+        head, packing = stream.read(count) or b"", stream.packing
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE):
+        raise InputError(
+            f"can't read {path}: {path} is a web page, probably a login or an error page, where a "
+            "table was expected; fetch it again"
+        )
+    return head, packing

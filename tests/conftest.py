@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from transferz.schemas import BANDS, CONFIGS, INDEX, MAGNITUDES, RELEASE, SPLITS
-from transferz.schemas.survey.features import feature_list
+from transferz.schemas.survey.derived import feature_list
 from transferz.schemas.survey.files import (
     CARD_FILE,
     INDEX_FILE,

@@ -108,10 +108,9 @@ def warm_up() -> None:
 
     import transferz.cli
     import transferz.dataset.publish.publishing
-    import transferz.hub  # noqa: F401
+    import transferz.tables.hub  # noqa: F401
     from transferz.schemas import INDEX
-    from transferz.schemas.survey.checks import check
-    from transferz.schemas.survey.frames import arrow_schema, to_frame
+    from transferz.schemas.survey.frames import arrow_schema, check, to_frame
 
     check(to_frame(pa.Table.from_batches([], arrow_schema(INDEX)), INDEX), INDEX)
 

@@ -13,15 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
 from transferz.baselines.networks.weights import save_ensemble
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.evaluation import Forecasts, evaluate
-from transferz.manifest import read_manifest
 from transferz.schemas import MAGNITUDES
 from transferz.schemas.survey.files import data_files
+from transferz.schemas.survey.manifest import read_manifest
 
 BIAS = {"nn_base": 0.02, "nn_tl": 0.004, "nn_combo": 0.005, "nn_spec": -0.002}
 SCATTER = {"nn_base": 0.05, "nn_tl": 0.035, "nn_combo": 0.033, "nn_spec": 0.03}

@@ -20,7 +20,8 @@ from transferz.dataset.pipeline.manifest import columns, content
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.release import release, write_config
-from transferz.dataset.split import groups, split
+from transferz.dataset.sky.conflicts import group_ids
+from transferz.dataset.split import split
 from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, TRUTH
 from transferz.schemas.survey.files import CITATION_FILE, MANIFEST_FILE, data_files
 from transferz.schemas.survey.frames import pandas_dtype
@@ -107,8 +108,9 @@ def _edited(source: Path, mock: bool, edit: Edit | None) -> dict[str, pd.DataFra
     edited = {name: edit(name, rows) for name, rows in frames.items()}
     kept = {name: rows.reset_index(drop=True) for name, rows in edited.items() if rows is not None}
     radius = read_manifest(source)["parameters"]["match"]["radius_arcsec"]
-    together = pd.concat(kept, ignore_index=True).sort_values("ra", ignore_index=True)
-    group = groups(together, radius).set_axis(together["object_id"])  # no position comes last
+    together = pd.concat(kept, ignore_index=True)
+    ids, ra, dec = (together[name].to_numpy() for name in ("object_id", "ra", "dec"))
+    group = pd.Series(group_ids(ids, ra, dec, radius), index=ids)
     group = group[~group.index.duplicated()]
     return {name: rows.assign(group_id=rows["object_id"].map(group)) for name, rows in kept.items()}
 

@@ -28,16 +28,16 @@ from releases import remake
 
 from transferz.baselines.benchmark import forecasts
 from transferz.baselines.forecasts import write_qp
-from transferz.baselines.leaderboard import comparing, entries
-from transferz.baselines.leaderboard.comparison import CONFIDENCE, SIGNIFICANCE
+from transferz.baselines.leaderboard import comparisons, entries
 from transferz.baselines.methods import conformal
 from transferz.baselines.scores import evaluation
 from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS, Draws
 from transferz.baselines.scores.metrics import METRICS
+from transferz.baselines.scores.paired import CONFIDENCE, SIGNIFICANCE
 from transferz.baselines.scores.probability import PER_GALAXY, PROBABILITY_METRICS, GridPDF
 from transferz.baselines.scores.probability.quantiles import FEWEST_LEVELS
 from transferz.baselines.scores.probability.samples import THINNED
-from transferz.baselines.scores.probability.uniformity import BINS
+from transferz.baselines.scores.probability.scores import BINS
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.cli import main
 
@@ -215,7 +215,7 @@ def reader(given, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)  # as Python itself does it
-    for module in (entries, comparing):  # the checkout's own are not the reader's to change
+    for module in (entries, comparisons):  # the checkout's own are not the reader's to change
         monkeypatch.setattr(module, "ENTRIES", folder / "entries")
     yield folder
     for name, module in [*sys.modules.items()]:  # a method of one document is none of another's
@@ -286,7 +286,7 @@ def test_the_metrics_that_are_described_are_those_there_are():
     said = (
         f"{DRAWS.resamples} times (our choice",
         f"{DRAWS.resamples * SEED_DRAWS:,} quotients: {DRAWS.resamples} resamples",
-        f"over {comparing.DRAWS.resamples} resamples",
+        f"over {comparisons.DRAWS.resamples} resamples",
         f"corrected p ≥ {SIGNIFICANCE}",
         f"and the {CONFIDENCE:.0%} interval".replace("%", " %"),
         f"fewer than {evaluation.FEWEST} galaxies",

@@ -5,11 +5,8 @@ from dataclasses import replace
 import pytest
 
 from transferz.schemas import RELEASE, Column, Table
-from transferz.schemas.survey.checks import pandera_schema
-from transferz.schemas.survey.croissant import column_fields
-from transferz.schemas.survey.features import feature_list
-from transferz.schemas.survey.frames import arrow_schema
-from transferz.schemas.survey.reference import column_table
+from transferz.schemas.survey.derived import column_fields, column_table, feature_list
+from transferz.schemas.survey.frames import arrow_schema, pandera_schema
 from transferz.schemas.survey.votable import votable_footer
 
 

@@ -41,7 +41,7 @@ NAMES = {dotted(path): path for path in MODULES}
 
 
 def rooms(name):
-    """`transferz.dataset.sky.zones` -> `dataset`, `dataset.sky`; `transferz.hub` -> `loaders`."""
+    """`transferz.dataset.match` -> `dataset`, `dataset.match`; `transferz.rows` -> `loaders`."""
     parts = name.split(".")[1:]
     if parts and parts[0] in FOLDERS and parts[0] != "loaders":
         return {parts[0], ".".join(parts[:2])}

@@ -14,11 +14,11 @@ from transferz.baselines.benchmark.samples import Sample, read_sample, read_spli
 from transferz.baselines.methods.paper import METHODS
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.dataset.splits.splitting import object_keys, split_by_hash
-from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.magnitudes import MAGNITUDES
+from transferz.schemas.survey.manifest import read_manifest
 
 SALT = "transferz-1"
 """Salt of the splits of a table: the one that the project's releases use."""

@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transferz.baselines.scores.bootstrap import DRAWS, Draws, Replicates, replicate
-from transferz.baselines.scores.metrics import in_cosmological_range
+from transferz.baselines.scores.metrics import Array, in_cosmological_range
 from transferz.baselines.scores.probability import PER_GALAXY, score_probability
 from transferz.baselines.scores.requirements import in_lsst_range
-from transferz.baselines.scores.residuals import Array
 from transferz.schemas.errors import InputError
 
 COLUMNS = ("config", "object_id", "seed", "redshift", "i_mag", "point")

@@ -8,18 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.releases import Release
+from transferz.rows import read_rows
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.magnitudes import MAGNITUDES
-from transferz.tables.cells import Floats, as_floats, is_missing
-from transferz.tables.reading import (
-    one_clear_error,
-    open_table,
-    read_whole,
-    require_columns,
-)
+from transferz.tables.cells import Floats, as_floats, as_ids, is_missing
+from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import require_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +54,9 @@ def read_split(release: Release, config: str, split: str) -> Sample:
     Raises
     ------
     ReleaseError
-        Where the release has no such config or split.
-    InputError
-        Where a file can't be read.
+        Where the release has no such config or split, or a file is missing or damaged.
     """
-    files = release.require(config, [split])[split]
-    names = [*MAGNITUDES, "redshift"]
-    table = pa.concat_tables([_read_parquet(path, names) for path in files])
+    table = read_rows(release, config, split, [*MAGNITUDES, "redshift"])
     return _sample(table, MAGNITUDES, "redshift", None, drop=False, path=release.path / config)
 
 
@@ -110,6 +102,17 @@ def read_sample(
     return _sample(table, bands, redshift, identifier, drop=drop_missing, path=path)
 
 
+def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[Any]:
+    """The ids of rows that are used; each must have one, for it decides the row's split."""
+    ids = as_ids(table, name, path)
+    if ids.null_count:
+        raise InputError(
+            f"{path}: {ids.null_count:,} of {len(ids):,} rows have no id in column '{name}'; leave "
+            "them out, or name no column of ids"
+        )
+    return np.asarray(ids.to_numpy())
+
+
 def _sample(
     table: pa.Table,
     bands: Sequence[str],
@@ -132,10 +135,5 @@ def _sample(
     if not kept.any():
         raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
     magnitudes = np.column_stack([columns[name][kept] for name in bands])
-    identifiers = table[identifier].to_numpy()[kept] if identifier else None
+    identifiers = _ids(table.filter(pa.array(kept)), identifier, path) if identifier else None
     return Sample(magnitudes, columns[redshift][kept], identifiers, int(np.count_nonzero(~kept)))
-
-
-def _read_parquet(path: Path, names: Sequence[str]) -> pa.Table:
-    with one_clear_error(path):
-        return pq.read_table(path, columns=names)

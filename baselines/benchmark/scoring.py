@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.scores.binning import MAGNITUDE_EDGES, REDSHIFT_EDGES, Bin, cut
+from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES, REDSHIFT_EDGES, Bin, cut
 from transferz.baselines.scores.bootstrap import Replicates
-from transferz.baselines.scores.evaluation import FEWEST
+from transferz.baselines.scores.evaluation import FEWEST, summary
 from transferz.baselines.scores.probability import PER_GALAXY, pit_histogram
 from transferz.baselines.scores.requirements import verdicts
-from transferz.baselines.scores.truth import summary
 
 BINNED = ("bias", "scatter", "outlier_rate")
 """Metrics in bins of true redshift."""
@@ -51,7 +50,7 @@ def coverage_by_magnitude(forecasts: SetForecasts) -> list[Plain] | None:
     if not has_widths(forecasts) or np.isnan(forecasts.i_mag).all():
         return None
     known = forecasts.take(forecasts.scored)
-    return [_bin(known, one, COVERAGES) for one in cut(known.i_mag, MAGNITUDE_EDGES)]
+    return [_bin(known, one, COVERAGES) for one in cut(known.i_mag, I_MAGNITUDE_EDGES)]
 
 
 def score_transfer(pair: tuple[str, str], forecasts: SetForecasts) -> Plain | None:

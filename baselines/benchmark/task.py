@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.baselines.benchmark.tables import CONFIG, ID, ordered, photometry
 from transferz.baselines.benchmark.training_file import (
@@ -22,16 +20,16 @@ from transferz.baselines.benchmark.training_file import (
     read_training_file,
     refuse_shared,
 )
-from transferz.baselines.leaks.leaks import refuse_leaks
-from transferz.baselines.leaks.objects import read_objects
-from transferz.manifest import read_manifest
+from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
 from transferz.releases import Release
+from transferz.rows import read_rows
 from transferz.schemas import RELEASE
 from transferz.schemas.benchmark.entries import EntryTraining, FileFacts, TableData
 from transferz.schemas.benchmark.results import Data
-from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.schemas.survey.manifest import read_manifest
 
 TESTED = ("transferz", "galaxiesml")
 """Configs on whose test splits every method is scored."""
@@ -221,15 +219,8 @@ def _test_set(release: Release, config: str, bands: Sequence[str]) -> TestSet:
 
 
 def _read(release: Release, config: str, split: str, bands: Sequence[str]) -> pd.DataFrame:
-    files = release.require(config, [split])[split]
     names = [name for name in RELEASE.names if is_wanted(name, bands)]
-    try:
-        tables = [
-            pq.read_table(path, columns=names, page_checksum_verification=True) for path in files
-        ]
-    except (OSError, ValueError) as error:
-        raise InputError(f"can't read {files[0]}: {error}; build the release again") from None
-    return ordered(pa.concat_tables(tables).to_pandas(), bands)
+    return ordered(read_rows(release, config, split, names).to_pandas(), bands)
 
 
 def _rows(table: pd.DataFrame) -> dict[str, int]:

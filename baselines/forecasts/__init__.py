@@ -5,7 +5,6 @@ what RAIL's estimators write.
 """
 
 from transferz.baselines.forecasts.arrays import as_forecasts, score_forecasts
-from transferz.baselines.forecasts.qp_files import QpFile, read_qp, write_qp
-from transferz.baselines.forecasts.qp_hdf5 import is_qp
+from transferz.baselines.forecasts.qp_files import QpFile, is_qp, read_qp, write_qp
 
 __all__ = ["QpFile", "as_forecasts", "is_qp", "read_qp", "score_forecasts", "write_qp"]

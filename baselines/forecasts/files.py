@@ -1,42 +1,110 @@
 """Forecasts in files: tables of any kind, and qp's ensembles."""
 
+import fnmatch
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transferz.baselines.forecasts.columns import (
-    IDS,
-    Form,
-    find_points,
-    find_true,
-    known_by,
-)
+from transferz.baselines.forecasts.qp_files import TRUE_REDSHIFTS, first_known, is_qp, read_qp
+from transferz.baselines.networks.forecasting import PREDICTED, SEED
 from transferz.baselines.scores.probability import Distribution, GridPDF, Quantiles, Samples
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.tables.cells import as_floats
-from transferz.tables.reading import open_table, read_whole, require_columns
+from transferz.tables.cells import as_floats, as_ids
+from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import require_columns
 
-if TYPE_CHECKING:
-    from transferz.baselines.forecasts.qp_files import QpFile
+POINTS = frozenset(
+    f"{PREDICTED} z_pred zpred z_phot zphot photoz photo_z z_photo zmode z_mode zmedian zmean "
+    "z_best predicted prediction point".split()
+)
+"""Names that a column of forecasts is known by, whatever their case."""
+
+IDS = ["object_id", "objectid"]
+"""Names that a release's ids are known by; an id of another name is named with --id."""
+
+RUN_COLUMNS = {"config", "seed", "point"}
+"""Columns of the forecasts of a run of the benchmark."""
+
+MEDIAN = [0.5]
+SHOWN = 30  # columns that a message names
 
 Floats = npt.NDArray[np.float64]
-MEDIAN = [0.5]
-
-
-POINTS_ONLY = Form()
-RUN_COLUMNS = {"config", "seed", "point"}
-HDF5 = (".hdf5", ".h5", ".hdf")
-"""Endings of qp's files."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a user says of a file; what is None is looked for.
+class DistributionColumns:
+    """In which columns of a table the distributions are, and how; in none by default.
+
+    Attributes
+    ----------
+    samples : str or None
+        Pattern of the columns of samples, such as ``s_*``.
+    quantiles : dict of str to float, or None
+        Column -> its level.
+    pdf : str or None
+        Pattern of the columns of a PDF on `grid`.
+    grid : ndarray, shape (G,), or None
+        Redshifts of those, in the columns' order.
+    """
+
+    samples: str | None = None
+    quantiles: dict[str, float] | None = None
+    pdf: str | None = None
+    grid: Floats | None = None
+
+    def find(self, names: Sequence[str], path: Path) -> list[str]:
+        """Find the columns among those of a table, ``p_2`` before ``p_10``.
+
+        Raises
+        ------
+        InputError
+            Where no column fits the pattern.
+        """
+        if self.quantiles:
+            return list(self.quantiles)
+        pattern = self.samples or self.pdf
+        if pattern is None:
+            return []
+        if matching := fnmatch.filter(names, pattern):
+            return sorted(matching, key=_numbered)
+        raise InputError(f"{path} has no column like '{pattern}'; it has: {_list(names)}")
+
+    def read(self, values: Floats, first: str, path: Path) -> Distribution:
+        """Make the distributions of N galaxies from the columns' values, shape (N, M).
+
+        Raises
+        ------
+        InputError
+            Where they are no distributions, or `grid` does not fit; `first` names the columns.
+        """
+        try:
+            if self.quantiles:
+                return Quantiles(np.array(list(self.quantiles.values())), values)
+            if self.samples:
+                return Samples(values)
+            if self.grid is not None and self.grid.size == values.shape[1]:
+                return GridPDF(self.grid, values)
+        except ValueError as error:
+            raise InputError(f"{path}, columns {first} ...: {error}") from None
+        count = "none" if self.grid is None else str(self.grid.size)
+        raise InputError(
+            f"{path}: --grid has {count} redshifts for {values.shape[1]} values of the PDF; give "
+            "FROM:TO:COUNT with as many"
+        )
+
+
+POINTS_ONLY = DistributionColumns()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedColumns:
+    """What a user says of a file's columns; what is None is looked for.
 
     Attributes
     ----------
@@ -44,7 +112,7 @@ class Asked:
         Columns of true redshifts, ids and i magnitudes.
     points : tuple of str, or None
         Columns of point forecasts, one per seed.
-    form : Form
+    distribution : DistributionColumns
         Columns of distributions.
     names : tuple of str, or None
         All the columns' names, for a text table without them.
@@ -54,41 +122,44 @@ class Asked:
     points: tuple[str, ...] | None = None
     identifier: str | None = None
     magnitude: str | None = None
-    form: Form = POINTS_ONLY
+    distribution: DistributionColumns = POINTS_ONLY
     names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class FileForecasts:
     """Forecasts of N galaxies, as a file has them.
 
     Attributes
     ----------
+    path : Path
+        The file.
     point : ndarray, shape (S, N)
         Redshifts; NaN where there is none.
     distribution : Distribution or None
         Of the galaxies.
-    identifiers : ndarray of int64, shape (N,), or None
+    object_id : ndarray of int64, shape (N,), or None
         Ids of a release; None where the truth is in the file.
     true, i_mag : ndarray, shape (N,), or None
         From the file.
     """
 
+    path: Path
     point: Floats
     distribution: Distribution | None
-    identifiers: npt.NDArray[np.int64] | None
+    object_id: npt.NDArray[np.int64] | None
     true: Floats | None
     i_mag: Floats | None
 
 
-def read_predictions(path: Path, asked: Asked) -> Given:
+def read_predictions(path: Path, named: NamedColumns) -> FileForecasts:
     """Read forecasts, with ids or with true redshifts.
 
     Parameters
     ----------
     path : Path
-        CSV, text, parquet, FITS, or a qp ensemble in HDF5.
-    asked : Asked
+        A table in a format of `transferz.tables`, or a qp ensemble in HDF5; told by what is in it.
+    named : NamedColumns
         What its columns are.
 
     Raises
@@ -96,108 +167,86 @@ def read_predictions(path: Path, asked: Asked) -> Given:
     InputError
         Where it can't be read, or it is not clear what its columns are.
     """
-    is_qp = path.suffix.lower() in HDF5
-    return _read_qp(path, asked) if is_qp else _read_table(path, asked)
+    if path.is_file() and is_qp(path):
+        return _read_qp(path, named)
+    return _read_table(path, named)
 
 
-def _read_qp(path: Path, asked: Asked) -> Given:
+def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
     """Columns are those of its ancillary table; the point, else, is the median."""
-    from transferz.baselines.forecasts.qp_files import read_qp  # needs h5py or qp
-
-    if asked.form != POINTS_ONLY or asked.names:
+    if named.distribution != POINTS_ONLY or named.names:
         raise ParameterError(
             f"{path} is a qp file, which says itself what its distributions are; give no "
             "--samples, --quantiles, --pdf or --columns"
         )
-    found = read_qp(path)
-    single = [name for name in (asked.true, asked.identifier, asked.magnitude) if name]
-    wanted = [*(asked.points or ()), *single]
-    require_columns(path, list(found.ancil), wanted)
-    table = pa.table({name: found.ancil[name] for name in wanted})
-    ids = None if asked.true else found.object_id  # one's own ids do not hide the truth
-    ids = _ids(table, asked.identifier, path) if asked.identifier else ids
-    true = as_floats(table, asked.true, path) if asked.true else found.redshift
+    file = read_qp(path)
+    single = [name for name in (named.true, named.identifier, named.magnitude) if name]
+    wanted = [*(named.points or ()), *single]
+    require_columns(path, list(file.ancil), wanted)
+    table = pa.table({name: file.ancil[name] for name in wanted})
+    if named.identifier:
+        ids: npt.NDArray[np.int64] | None = _ids(table, named.identifier, path)
+    else:
+        ids = None if named.true else file.object_id  # one's own ids do not hide the truth
+    true = as_floats(table, named.true, path) if named.true else file.redshift
     if ids is None and true is None:
-        there = ", ".join(found.ancil) or "nothing"
         raise InputError(
             f"{path}: neither ids nor true redshifts are known in its ancillary table; name a "
-            f"column with --id or --true; there are: {there}"
+            f"column with --id or --true; there are: {', '.join(file.ancil) or 'nothing'}"
         )
-    i_mag = as_floats(table, asked.magnitude, path) if asked.magnitude else None
-    return Given(_qp_point(found, table, asked, path), found.distribution, ids, true, i_mag)
+    if named.points:
+        point = np.array([as_floats(table, name, path) for name in named.points])
+    elif file.point is not None:
+        point = np.atleast_2d(file.point)
+    else:
+        point = file.distribution.quantiles(MEDIAN).T
+    i_mag = as_floats(table, named.magnitude, path) if named.magnitude else None
+    return FileForecasts(path, point, file.distribution, ids, true, i_mag)
 
 
-def _qp_point(found: "QpFile", table: pa.Table, asked: Asked, path: Path) -> Floats:
-    if asked.points:
-        return np.array([as_floats(table, name, path) for name in asked.points])
-    if found.point is not None:
-        return np.atleast_2d(found.point)
-    return found.distribution.quantiles(MEDIAN).T
-
-
-def _read_table(path: Path, asked: Asked) -> Given:
-    file = open_table(path, asked.names)
+def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
+    file = open_table(path, named.names)
     if set(file.names) >= RUN_COLUMNS:
         raise InputError(
             f"{path} is what `transferz benchmark` wrote: its scores are in entry.yaml beside it, "
             "and `transferz leaderboard --entries` shows them"
         )
-    points = _points(asked, file.names, path)
-    identifier = asked.identifier or (None if asked.true else known_by(IDS, file.names))
-    true = find_true(asked.true, file.names, path) if identifier is None else asked.true
-    wide = asked.form.columns(file.names, path)
-    single = [name for name in (true, identifier, asked.magnitude) if name]
+    wide = named.distribution.find(file.names, path)
+    points = list(named.points or fnmatch.filter(file.names, SEED.format("*")))
+    if not points:
+        points = [name for name in file.names if name.lower() in POINTS]
+        if len(points) != 1 and not wide:
+            raise InputError(
+                f"{path}: which column holds the forecasts? Name it with --pred; there are: "
+                f"{_list(points or file.names)}"
+            )
+        points = points if len(points) == 1 else []  # the median of the distribution will do
+    identifier = named.identifier or (None if named.true else first_known(IDS, file.names))
+    true = named.true or (None if identifier else first_known(TRUE_REDSHIFTS, file.names))
+    if not (identifier or true):
+        raise InputError(
+            f"{path}: which column holds the true redshifts? Name it with --true, or the ids of a "
+            f"release's galaxies with --id; there are: {_list(file.names)}"
+        )
+    single = [name for name in (true, identifier, named.magnitude) if name]
     wanted = list(dict.fromkeys([*points, *single, *wide]))
     require_columns(path, file.names, wanted)
     table = read_whole(file, wanted)
-    distribution = _distribution(table, wide, asked.form, path)
-    point = np.array([as_floats(table, name, path) for name in points])
-    if not points and distribution is not None:
+    distribution = None
+    if wide:
+        distribution = named.distribution.read(_matrix(table, wide, path), wide[0], path)
+    if points or distribution is None:
+        point = np.array([as_floats(table, name, path) for name in points])
+    else:
         point = distribution.quantiles(MEDIAN).T
-    return Given(
+    return FileForecasts(
+        path,
         point,
         distribution,
         _ids(table, identifier, path) if identifier else None,
         as_floats(table, true, path) if true else None,
-        as_floats(table, asked.magnitude, path) if asked.magnitude else None,
+        as_floats(table, named.magnitude, path) if named.magnitude else None,
     )
-
-
-def _points(asked: Asked, there: Sequence[str], path: Path) -> list[str]:
-    """None where the median of a distribution will do."""
-    has_distribution = bool(asked.form.columns(there, path))
-    try:
-        return find_points(asked.points, there, path)
-    except InputError:
-        if has_distribution:
-            return []
-        raise
-
-
-def _distribution(
-    table: pa.Table, names: Sequence[str], form: Form, path: Path
-) -> Distribution | None:
-    if not names:
-        return None
-    values = _matrix(table, names, path)
-    try:
-        if form.quantiles:
-            return Quantiles(np.array(list(form.quantiles.values())), values)
-        if form.samples:
-            return Samples(values)
-        return GridPDF(_grid(form, values, path), values)
-    except ValueError as error:
-        raise InputError(f"{path}, columns {names[0]} ...: {error}") from None
-
-
-def _grid(form: Form, values: Floats, path: Path) -> Floats:
-    if form.grid is None or form.grid.size != values.shape[1]:
-        found = "none" if form.grid is None else str(form.grid.size)
-        raise InputError(
-            f"{path}: --grid has {found} redshifts for {values.shape[1]} values of the PDF; give "
-            "FROM:TO:COUNT with as many"
-        )
-    return form.grid
 
 
 def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
@@ -214,11 +263,11 @@ def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
 
 
 def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
-    column = table[name]
+    column = as_ids(table, name, path)
     if not pa.types.is_integer(column.type):
         raise InputError(
-            f"{path}: column '{name}' is {column.type}, expected whole numbers: ids of 17 digits "
-            "do not survive as decimal numbers"
+            f"{path}: column '{name}' is {column.type}, expected whole numbers, as a release's ids "
+            "are"
         )
     if column.null_count:
         raise InputError(
@@ -226,3 +275,12 @@ def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
             "leave them out"
         )
     return np.asarray(column.to_numpy(), np.int64)
+
+
+def _numbered(name: str) -> list[tuple[int, str]]:
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

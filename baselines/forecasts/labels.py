@@ -1,41 +1,62 @@
-"""Labels of a release, for forecasts that name its galaxies by id."""
-
-from collections.abc import Sequence
-from pathlib import Path
+"""The true redshifts that forecasts are scored against: the file's own, or a release's by id."""
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.forecasts.arrays import as_forecasts
-from transferz.baselines.forecasts.files import Given
+from transferz.baselines.forecasts.arrays import as_forecasts, require_truth
+from transferz.baselines.forecasts.files import FileForecasts
 from transferz.baselines.leaks.leaks import first_ids
 from transferz.releases import Release
+from transferz.rows import read_rows
 from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.magnitudes import magnitude_name
 
 TEST = "test"
-Ints = npt.NDArray[np.int64]
+
+
+def use_own_labels(given: FileForecasts, *, allow_missing: bool = False) -> SetForecasts:
+    """Put forecasts to the true redshifts in the same file.
+
+    Parameters
+    ----------
+    given : FileForecasts
+        With true redshifts.
+    allow_missing : bool
+        Whether rows may lack a forecast.
+
+    Raises
+    ------
+    InputError
+        Where a true redshift is missing, or a forecast is and may not be.
+    """
+    assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
+    require_truth(given.true, str(given.path))
+    forecasts = as_forecasts(
+        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
+    )
+    if (missing := np.count_nonzero(~forecasts.scored)) and not allow_missing:
+        raise InputError(
+            f"{given.path}: {missing:,} of {given.true.size:,} rows have no forecast (NaN, "
+            "or a sentinel such as -99); forecast all, or give --allow-missing"
+        )
+    return forecasts
 
 
 def join_labels(
-    given: Given, release: Release, config: str, path: Path, *, allow_missing: bool = False
+    given: FileForecasts, release: Release, config: str, *, allow_missing: bool = False
 ) -> SetForecasts:
     """Put forecasts to the galaxies of a test split, by id.
 
     Parameters
     ----------
-    given : Given
+    given : FileForecasts
         With ids, in any order.
     release : Release
         Whose labels.
     config : str
         Whose test split.
-    path : Path
-        Where the forecasts are from, for messages.
     allow_missing : bool
         Whether galaxies of the split may lack a forecast.
 
@@ -49,85 +70,47 @@ def join_labels(
     InputError
         Where an id comes twice, is of another split or of no galaxy of the release, or a forecast
         is missing and may not be.
+    ReleaseError
+        Where the release has no such split, or a file is damaged.
     """
-    assert given.identifiers is not None  # noqa: S101 (for mypy: who calls has seen to it)
-    ids, label, i_mag = _test_split(release, config)
-    values, counts = np.unique(given.identifiers, return_counts=True)
-    _refuse(path, values[counts > 1], "are there more than once", "keep one row of each")
-    _refuse_others(given.identifiers, ids, release, path)
-    order = np.argsort(given.identifiers)
-    place = np.searchsorted(given.identifiers, ids, sorter=order)
+    assert given.object_id is not None  # noqa: S101 (for mypy: who calls has seen to it)
+    names = ["object_id", "redshift", magnitude_name("i")]
+    split = read_rows(release, config, TEST, names)
+    ids = split["object_id"].to_numpy()
+    label, i_mag = (split[name].to_numpy().astype(np.float32) for name in names[1:])
+    values, counts = np.unique(given.object_id, return_counts=True)
+    _refuse(given, values[counts > 1], "are there more than once", "keep one row of each")
+    _refuse_others(given, np.setdiff1d(given.object_id, ids), release)
+
+    # The row of the file for each galaxy of the split that has one.
+    order = np.argsort(given.object_id)
+    place = np.searchsorted(given.object_id, ids, sorter=order)
     row = order[np.minimum(place, order.size - 1)]
-    there = given.identifiers[row] == ids
-    point = np.where(there, given.point[:, row], np.nan)
-    kept = np.flatnonzero(there)
+    kept = np.flatnonzero(given.object_id[row] == ids)
     distribution = given.distribution
-    found = as_forecasts(
-        point[:, kept],
+    forecasts = as_forecasts(
+        given.point[:, row[kept]],
         label[kept],
         distribution=None if distribution is None else distribution.take(row[kept]),
         i_mag=i_mag[kept],
         object_id=ids[kept],
     )
-    whole = _spread(found, kept, ids, label, i_mag)
+
+    def spread(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The same for the whole split, NaN for the galaxies without a forecast."""
+        whole = np.full((len(values), ids.size), np.nan, np.float32)
+        whole[:, kept] = values
+        return whole
+
+    columns = {name: spread(values) for name, values in forecasts.columns.items()}
+    whole = SetForecasts(ids, label, i_mag, spread(forecasts.point), columns)
     if not allow_missing:
-        split = f"of the {ids.size:,} galaxies of {config}'s test split have no forecast"
-        _refuse(path, ids[~whole.scored], split, "forecast all, or give --allow-missing")
+        fault = f"of the {ids.size:,} galaxies of {config}'s test split have no forecast"
+        _refuse(given, ids[~whole.scored], fault, "forecast all, or give --allow-missing")
     return whole
 
 
-def _spread(
-    found: SetForecasts,
-    kept: Ints,
-    ids: Ints,
-    label: npt.NDArray[np.float32],
-    i_mag: npt.NDArray[np.float32],
-) -> SetForecasts:
-    """The same for the whole split, NaN for the galaxies without a forecast."""
-
-    def whole(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        wide = np.full((len(values), ids.size), np.nan, np.float32)
-        wide[:, kept] = values
-        return wide
-
-    columns = {name: whole(values) for name, values in found.columns.items()}
-    return SetForecasts(ids, label, i_mag, whole(found.point), columns)
-
-
-def _refuse_others(found: Ints, ids: Ints, release: Release, path: Path) -> None:
-    """Refuse ids that are not of a test split; those of the other config's are left out."""
-    others = np.setdiff1d(found, ids)
-    if not others.size:
-        return
-    for config, splits in release.files().items():
-        for split, files in splits.items():
-            known = _column(files, "object_id")
-            shared = np.intersect1d(others, known)
-            if split != TEST:
-                what = f"are of {config}'s {split} split, and not to be scored"
-                _refuse(path, shared, what, f"forecast its {TEST} split")
-            others = np.setdiff1d(others, known) if split == TEST else others
-    _refuse(path, others, f"are of no galaxy of {release}", "name the release that they are of")
-
-
-def _test_split(
-    release: Release, config: str
-) -> tuple[Ints, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    files = release.require(config, [TEST])[TEST]
-    names = ("object_id", "redshift", magnitude_name("i"))
-    ids, label, i_mag = (_column(files, name) for name in names)
-    return ids.astype(np.int64), label.astype(np.float32), i_mag.astype(np.float32)
-
-
-def _column(files: Sequence[Path], name: str) -> npt.NDArray[np.generic]:
-    try:
-        tables = [pq.read_table(file, columns=[name]) for file in files]
-    except (OSError, ValueError) as error:
-        raise InputError(f"can't read {files[0]}: {error}; build the release again") from None
-    return np.asarray(pa.concat_tables(tables)[name].to_numpy())
-
-
-def find_config(given: Given, release: Release) -> str:
+def find_config(given: FileForecasts, release: Release) -> str:
     """Find the config whose test split the forecasts are of: that with the most of them.
 
     Raises
@@ -135,9 +118,9 @@ def find_config(given: Given, release: Release) -> str:
     InputError
         Where it is none.
     """
-    assert given.identifiers is not None  # noqa: S101 (for mypy, as above)
+    assert given.object_id is not None  # noqa: S101 (for mypy, as above)
     counts = {
-        config: int(np.isin(_test_split(release, config)[0], given.identifiers).sum())
+        config: int(np.isin(_split_ids(release, config, TEST), given.object_id).sum())
         for config in TESTED
         if TEST in release.files().get(config, {})
     }
@@ -150,6 +133,24 @@ def find_config(given: Given, release: Release) -> str:
     return best
 
 
-def _refuse(path: Path, identifiers: npt.NDArray[np.generic], fault: str, remedy: str) -> None:
-    if count := len(identifiers):
-        raise InputError(f"{path}: {count:,} ids {fault} ({first_ids(identifiers)}); {remedy}")
+def _split_ids(release: Release, config: str, split: str) -> npt.NDArray[np.int64]:
+    ids: npt.NDArray[np.int64] = read_rows(release, config, split, ["object_id"])[0].to_numpy()
+    return ids
+
+
+def _refuse_others(given: FileForecasts, others: npt.NDArray[np.int64], release: Release) -> None:
+    """Refuse ids that are not of a test split; those of the other config's are left out."""
+    for config, splits in release.files().items() if others.size else ():
+        for split in splits:
+            known = _split_ids(release, config, split)
+            if split == TEST:
+                others = np.setdiff1d(others, known)
+            else:
+                fault = f"are of {config}'s {split} split, and not to be scored"
+                _refuse(given, np.intersect1d(others, known), fault, f"forecast its {TEST} split")
+    _refuse(given, others, f"are of no galaxy of {release}", "name the release that they are of")
+
+
+def _refuse(given: FileForecasts, ids: npt.NDArray[np.int64], fault: str, remedy: str) -> None:
+    if len(ids):
+        raise InputError(f"{given.path}: {len(ids):,} ids {fault} ({first_ids(ids)}); {remedy}")

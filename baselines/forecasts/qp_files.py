@@ -1,23 +1,41 @@
-"""qp ensembles in HDF5, as RAIL's estimators write them: read into our forms, and written."""
+"""qp ensembles in HDF5, as RAIL's estimators write them: read into our forms, and written.
 
-from collections.abc import Mapping, Sequence
+A file has three groups: ``meta`` (the form's name, and what all galaxies share), ``data`` (a row
+for each galaxy) and, in most, ``ancil`` (columns of any name). Only numbers and plain text are
+read, by h5py alone. qp's own reader goes by the ending of the name, and for ``.h5`` through pandas,
+which unpickles what it finds; here nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.forecasts.qp_forms import from_qp, to_qp
-from transferz.baselines.forecasts.qp_hdf5 import Arrays, QpArrays, read_arrays, write_arrays
+from transferz.baselines.forecasts.qp_forms import Arrays, QpArrays, from_qp, to_qp
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import Distribution, Prediction
-from transferz.baselines.scores.residuals import Array
 from transferz.schemas.errors import InputError
+from transferz.tables.files import replace_file
+from transferz.tables.reading import HDF5
+from transferz.tables.streams import one_clear_error
+from transferz.tables.table import require_package
+
+if TYPE_CHECKING:
+    import h5py
 
 IDS = ("object_id", "objectid", "galaxy_id", "id", "ids")
-REDSHIFTS = ("redshift", "z_true", "true_redshift", "redshift_true", "ztrue", "true_z", "true")
+TRUE_REDSHIFTS = (
+    *("redshift", "z_true", "true_redshift", "redshift_true", "ztrue", "true_z", "true"),
+    *("z_spec", "zspec", "specz", "spec_z", "zs", "truth"),
+)
 POINTS = ("point", "zmode", "z_mode", "zmedian", "z_median", "zmean", "z_mean", "z_phot", "zphot")
-"""Names of columns looked for in ``ancil``, the first that is there; letters' case is ignored."""
+"""Names of columns that are looked for, the first that is there; letters' case is ignored."""
 
 EXACT = 2**53
 LARGEST = 2**63
@@ -35,7 +53,7 @@ class QpFile:
     object_id : ndarray of int64, shape (N,), or None
         Of `IDS`, where there is one of whole numbers.
     redshift : ndarray, shape (N,), or None
-        True redshifts, of `REDSHIFTS`, where there is one.
+        True redshifts, of `TRUE_REDSHIFTS`, where there is one.
     point : ndarray, shape (N,), or None
         Point estimates, of `POINTS`, where there is one.
     ancil : mapping of str to ndarray, shape (N,)
@@ -77,7 +95,7 @@ def read_qp(path: Path | str) -> QpFile:
         Nothing in it is ever unpickled or run.
     """
     path = Path(path)
-    arrays = read_arrays(path)
+    arrays = _read_arrays(path)
     try:
         distribution = from_qp(arrays)
     except KeyError as error:
@@ -86,12 +104,12 @@ def read_qp(path: Path | str) -> QpFile:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
     ancil = arrays.ancil
     _require_rows(path, ancil, len(distribution))
-    ids, redshift, point = (_column(ancil, names) for names in (IDS, REDSHIFTS, POINTS))
+    ids = first_known(IDS, ancil)
     return QpFile(
         distribution=distribution,
         object_id=None if ids is None else _whole(path, ids, ancil[ids]),
-        redshift=None if redshift is None else _numbers(path, redshift, ancil[redshift]),
-        point=None if point is None else _numbers(path, point, ancil[point]),
+        redshift=_numbers(path, first_known(TRUE_REDSHIFTS, ancil), ancil),
+        point=_numbers(path, first_known(POINTS, ancil), ancil),
         ancil=ancil,
         form=arrays.form,
     )
@@ -142,15 +160,43 @@ def write_qp(
     ancil = {name: np.asarray(values) for name, values in given.items() if values is not None}
     _require_rows(path, ancil, len(forecasts))
     try:
-        form, meta, data = to_qp(forecasts)
+        arrays = to_qp(forecasts)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
-    write_arrays(path, QpArrays(form, 0, meta, data, ancil))
+    require_package(path, "h5py", "HDF5")
+    import h5py
+
+    meta = {"pdf_name": np.array(arrays.form.encode()), "pdf_version": np.array(arrays.version)}
+    groups: dict[str, Arrays] = {
+        "ancil": ancil,
+        "data": arrays.data,
+        "meta": {name: array[None] for name, array in (meta | arrays.meta).items()},
+    }
+    with replace_file(path) as beside, h5py.File(beside, "w") as file:
+        for group, columns in groups.items():
+            for name, values in columns.items():
+                file.create_dataset(f"{group}/{name}", data=values)
 
 
-def _column(ancil: Arrays, names: Sequence[str]) -> str | None:
-    there = {name.casefold(): name for name in ancil}
-    return next((there[name] for name in names if name in there), None)
+def is_qp(path: Path | str) -> bool:
+    """Tell whether a file is a qp ensemble in HDF5, by what is in it, not by its name.
+
+    Raises
+    ------
+    InputError
+        Where there is no such file, or it begins as HDF5 does and can't be opened.
+    """
+    path = Path(path)
+    if not _is_hdf5(path):
+        return False
+    with _opened(path) as file:
+        return _has_form(file)
+
+
+def first_known(known: Sequence[str], names: Iterable[str]) -> str | None:
+    """Return the name of the first known column that a table has, whatever its case."""
+    cased = {name.casefold(): name for name in reversed(list(names))}
+    return next((cased[name] for name in known if name in cased), None)
 
 
 def _require_rows(path: Path, ancil: Arrays, size: int) -> None:
@@ -162,10 +208,12 @@ def _require_rows(path: Path, ancil: Arrays, size: int) -> None:
             )
 
 
-def _numbers(path: Path, name: str, values: npt.NDArray[Any]) -> Array:
-    if values.dtype.kind not in "fiu":
-        raise InputError(f"{path}: column '{name}': expected numbers, found {values.dtype}")
-    return values.astype(np.float64)
+def _numbers(path: Path, name: str | None, ancil: Arrays) -> Array | None:
+    if name is None:
+        return None
+    if ancil[name].dtype.kind not in "fiu":
+        raise InputError(f"{path}: column '{name}': expected numbers, found {ancil[name].dtype}")
+    return ancil[name].astype(np.float64)
 
 
 def _whole(path: Path, name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
@@ -183,3 +231,97 @@ def _whole(path: Path, name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.in
             f"type; found {values.dtype}"
         )
     return values.astype(np.int64)
+
+
+# --- HDF5
+
+
+def _read_arrays(path: Path) -> QpArrays:
+    """Read a qp file as arrays; raises what `read_qp` does."""
+    if not _is_hdf5(path):
+        raise InputError(f"{path}: expected a qp ensemble in HDF5; found a file that is not HDF5")
+    with _opened(path) as file:
+        if not _has_form(file) or "data" not in file:
+            groups = ", ".join(file) or "nothing"
+            raise InputError(
+                f"{path}: expected the groups 'meta' (with 'pdf_name') and 'data' of a qp "
+                f"ensemble; found {groups}; qp writes these where the name ends in .hdf5"
+            )
+        meta, data = (
+            {str(name): _plain(path, f"{group}/{name}", item) for name, item in file[group].items()}
+            for group in ("meta", "data")
+        )
+        ancil = _read_columns(path, file)
+    # What all galaxies share has a first axis of length 1 in qp's files.
+    meta = {name: array[0] if array.shape[:1] == (1,) else array for name, array in meta.items()}
+    form = _only(path, "pdf_name", meta.pop("pdf_name"), "S")
+    version = _only(path, "pdf_version", meta.pop("pdf_version", np.array(0)), "iu")
+    return QpArrays(form.decode("utf-8", "replace"), meta, data, ancil, int(version))
+
+
+def _is_hdf5(path: Path) -> bool:
+    if not path.is_file():
+        raise InputError(f"no file at {path}")
+    with path.open("rb") as file:
+        return file.read(len(HDF5)) == HDF5
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open for reading; what goes wrong becomes one clear error."""
+    require_package(path, "h5py", "HDF5")
+    import h5py
+
+    with one_clear_error(path, "HDF5"), h5py.File(path, "r") as file:
+        yield file
+
+
+def _has_form(file: h5py.File) -> bool:
+    import h5py
+
+    return isinstance(file.get("meta"), h5py.Group) and "pdf_name" in file["meta"]
+
+
+def _read_columns(path: Path, file: h5py.File) -> Arrays:
+    """Read the columns of ``ancil``, one value per galaxy; whatever else it holds is left out."""
+    import h5py
+
+    group = file.get("ancil")
+    if not isinstance(group, h5py.Group):
+        return {}
+    items = {str(name): item for name, item in group.items() if _is_plain(item)}
+    arrays = {name: _plain(path, f"ancil/{name}", item) for name, item in items.items()}
+    return {
+        name: array.reshape(len(array))
+        for name, array in arrays.items()
+        if array.ndim and array.size == len(array)
+    }
+
+
+def _is_plain(item: h5py.Dataset | h5py.Group) -> bool:
+    import h5py
+
+    if not isinstance(item, h5py.Dataset):
+        return False
+    return item.dtype.kind in "fiubS" or h5py.check_string_dtype(item.dtype) is not None
+
+
+def _plain(path: Path, name: str, item: h5py.Dataset | h5py.Group) -> npt.NDArray[Any]:
+    if not _is_plain(item):
+        kind = getattr(item, "dtype", "a group")
+        raise InputError(f"{path}: {name}: expected numbers or plain text, found {kind}")
+    values = item[()]
+    array = np.asarray(values, bytes) if item.dtype.kind == "O" else np.asarray(values)
+    if array.dtype.kind == "S":
+        return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _only(path: Path, name: str, array: npt.NDArray[Any], kinds: str) -> Any:
+    """The only value of an array."""
+    if array.size != 1 or array.dtype.kind not in kinds:
+        wanted = "text" if kinds == "S" else "a whole number"
+        raise InputError(
+            f"{path}: meta/{name}: expected {wanted}, found {array.dtype} of shape {array.shape}"
+        )
+    return array.ravel().tolist()[0]

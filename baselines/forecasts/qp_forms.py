@@ -17,14 +17,13 @@ ours                          qp's                kept
 import contextlib
 import io
 import warnings
-from collections.abc import Callable
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.forecasts.qp_hdf5 import Arrays, QpArrays
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import (
     Distribution,
     GaussianMixture,
@@ -32,7 +31,6 @@ from transferz.baselines.scores.probability import (
     Quantiles,
     Samples,
 )
-from transferz.baselines.scores.residuals import Array
 
 GRID_END, GRID_STEPS = 6.0, 1200
 """Other forms are evaluated from redshift 0 to 6, every 0.005 (our choice)."""
@@ -46,11 +44,36 @@ EDGE = 1e-6
 PERCENTILES = np.arange(1, 100) / 100.0
 """Levels that stand for samples (our choice)."""
 
-Form = tuple[str, Arrays, Arrays]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
-def to_qp(distribution: Distribution) -> Form:
-    """Return qp's name, what galaxies share, and what they do not.
+@dataclass(frozen=True)
+class QpArrays:
+    """What a qp file holds.
+
+    Attributes
+    ----------
+    form : str
+        qp's name of the form, such as ``interp``.
+    meta : dict
+        What all galaxies share, by name.
+    data : dict
+        Arrays of one row per galaxy, by name.
+    ancil : dict
+        Columns of one value per galaxy, by name.
+    version : int
+        Of the form.
+    """
+
+    form: str
+    meta: Arrays
+    data: Arrays
+    ancil: Arrays = field(default_factory=dict)
+    version: int = 0
+
+
+def to_qp(distribution: Distribution) -> QpArrays:
+    """Return the form of qp that holds distributions.
 
     Raises
     ------
@@ -58,18 +81,31 @@ def to_qp(distribution: Distribution) -> Form:
         Where qp has no such form, or it can't hold a forecast.
     """
     if isinstance(distribution, GridPDF):
-        return "interp", {"xvals": distribution.grid}, {"yvals": distribution.values}
+        return QpArrays("interp", {"xvals": distribution.grid}, {"yvals": distribution.values})
     if isinstance(distribution, GaussianMixture):
-        named = {"means": distribution.means, "stds": distribution.sigmas}
-        return "mixmod", {}, named | {"weights": distribution.weights}
+        names = {"means": distribution.means, "stds": distribution.sigmas}
+        return QpArrays("mixmod", {}, names | {"weights": distribution.weights})
     if isinstance(distribution, Quantiles):
-        return _from_quantiles(distribution.levels, distribution.values)
-    if isinstance(distribution, Samples):
-        return _from_quantiles(PERCENTILES, distribution.quantiles(PERCENTILES))
-    raise ValueError(
-        "expected a GridPDF, Quantiles, GaussianMixture or Samples; found a "
-        f"{type(distribution).__name__}, which has no form in qp"
-    )
+        levels, values = distribution.levels, distribution.values
+    elif isinstance(distribution, Samples):
+        levels, values = PERCENTILES, distribution.quantiles(PERCENTILES)
+    else:
+        raise ValueError(
+            "expected a GridPDF, Quantiles, GaussianMixture or Samples; found a "
+            f"{type(distribution).__name__}, which has no form in qp"
+        )
+    missing = np.isnan(values[:, 0])
+    if missing.any():
+        raise ValueError(
+            f"row {int(np.argmax(missing))} is a missing forecast (NaN), which qp's quantiles "
+            "can't hold; leave such galaxies out"
+        )
+    # qp pads to levels 0 and 1 (ensure_extent), as our form does: linearly.
+    padding = {
+        "ensure_extent": np.array(True),
+        "pdf_constructor_name": np.array(b"piecewise_linear"),
+    }
+    return QpArrays("quant", {"quants": levels} | padding, {"locs": values})
 
 
 def from_qp(arrays: QpArrays) -> Distribution:
@@ -82,47 +118,28 @@ def from_qp(arrays: QpArrays) -> Distribution:
     ValueError
         Where values are not those of a distribution, or qp does not know or can't evaluate it.
     """
-    read = READERS.get(arrays.form, _evaluated)
-    return read(arrays)
+    meta, data = arrays.meta, arrays.data
+    match arrays.form:
+        case "interp":
+            return GridPDF(meta["xvals"], data["yvals"])
+        case "quant":
+            return Quantiles(meta["quants"], data["locs"])
+        case "mixmod":
+            weights, means, sigmas = (data[name] for name in ("weights", "means", "stds"))
+            if weights.shape == sigmas.shape:  # qp fills up with components of no weight or width
+                sigmas = np.where((weights == 0.0) & (sigmas == 0.0), 1.0, sigmas)
+            return GaussianMixture(weights, means, sigmas)
+        case "norm":
+            means, sigmas = (np.atleast_1d(data[name]) for name in ("loc", "scale"))
+            means, sigmas = means.reshape(len(means), -1), sigmas.reshape(len(sigmas), -1)
+            return GaussianMixture(np.ones(means.shape), means, sigmas)
+        case "hist":
+            return _from_histogram(np.asarray(meta["bins"], np.float64), data["pdfs"])
+    return _evaluated(arrays)
 
 
-def _from_quantiles(levels: Array, values: npt.NDArray[Any]) -> Form:
-    """Padded to levels 0 and 1 by qp (``ensure_extent``), as our form pads: linearly."""
-    missing = np.isnan(values[:, 0])
-    if missing.any():
-        raise ValueError(
-            f"row {int(np.argmax(missing))} is a missing forecast (NaN), which qp's quantiles "
-            "can't hold; leave such galaxies out"
-        )
-    meta = {"quants": levels, "ensure_extent": np.array(True)}
-    return "quant", meta | {"pdf_constructor_name": np.array(b"piecewise_linear")}, {"locs": values}
-
-
-def _interp(arrays: QpArrays) -> Distribution:
-    return GridPDF(arrays.meta["xvals"], arrays.data["yvals"])
-
-
-def _quant(arrays: QpArrays) -> Distribution:
-    return Quantiles(arrays.meta["quants"], arrays.data["locs"])
-
-
-def _mixmod(arrays: QpArrays) -> Distribution:
-    """Components of no weight may have no width: qp fills up with 0."""
-    weights, means, sigmas = (arrays.data[name] for name in ("weights", "means", "stds"))
-    if weights.shape == sigmas.shape:
-        sigmas = np.where((weights == 0.0) & (sigmas == 0.0), 1.0, sigmas)
-    return GaussianMixture(weights, means, sigmas)
-
-
-def _norm(arrays: QpArrays) -> Distribution:
-    means, sigmas = (np.atleast_1d(arrays.data[name]) for name in ("loc", "scale"))
-    means, sigmas = means.reshape(len(means), -1), sigmas.reshape(len(sigmas), -1)
-    return GaussianMixture(np.ones(means.shape), means, sigmas)
-
-
-def _hist(arrays: QpArrays) -> Distribution:
+def _from_histogram(edges: Array, heights: npt.NDArray[Any]) -> Distribution:
     """Each inner edge twice, a tiny step apart."""
-    edges, heights = np.asarray(arrays.meta["bins"], np.float64), arrays.data["pdfs"]
     if edges.ndim != 1 or heights.ndim != 2 or edges.size != heights.shape[1] + 1:
         raise ValueError(f"{edges.shape} bin edges for densities of shape {heights.shape}")
     half = EDGE * np.diff(edges).min() / 2.0
@@ -135,16 +152,17 @@ def _evaluated(arrays: QpArrays) -> Distribution:
     """Any other form, by qp itself; raise where the grid misses much of it."""
     grid = np.linspace(0.0, GRID_END, GRID_STEPS + 1)
     density = _qp_density(arrays, grid)
-    found = GridPDF(grid, np.where(density < 0.0, 0.0, density))
-    bad = np.abs(found.norm - 1.0) > LOST
+    distribution = GridPDF(grid, np.where(density < 0.0, 0.0, density))
+    bad = np.abs(distribution.norm - 1.0) > LOST
     if bad.any():
         row = int(np.argmax(bad))
+        held = distribution.norm[row]
         raise ValueError(
-            f"row {row} of form '{arrays.form}' has a probability of {found.norm[row]:.3g} on a "
+            f"row {row} of form '{arrays.form}' has a probability of {held:.3g} on a "
             f"grid from 0 to {GRID_END:g} in steps of {GRID_END / GRID_STEPS:g}; convert it in qp "
             "(convert_to) to interp on a grid of your own"
         )
-    return found
+    return distribution
 
 
 def _qp_density(arrays: QpArrays, grid: Array) -> Array:
@@ -163,9 +181,3 @@ def _qp_density(arrays: QpArrays, grid: Array) -> Array:
         with contextlib.redirect_stdout(io.StringIO()):
             ensemble = qp.from_tables({"meta": meta, "data": arrays.data})
             return np.asarray(ensemble.pdf(grid), np.float64).reshape(-1, grid.size)
-
-
-READERS: MappingProxyType[str, Callable[[QpArrays], Distribution]] = MappingProxyType(
-    {"interp": _interp, "quant": _quant, "mixmod": _mixmod, "norm": _norm, "hist": _hist}
-)
-"""By qp's name; any other is evaluated by qp."""

@@ -6,26 +6,22 @@ code of a method's is ever imported or run here.
 """
 
 from transferz.baselines.leaderboard.board import Board, Row, read_board
-from transferz.baselines.leaderboard.comparing import (
+from transferz.baselines.leaderboard.comparisons import (
+    Comparisons,
     Run,
     compare_runs,
+    read_comparisons,
     read_run,
     read_runs,
     write_comparisons,
 )
-from transferz.baselines.leaderboard.comparison import Comparison, compare, holm, loss
-from transferz.baselines.leaderboard.record import Comparisons, read_comparisons
 
 __all__ = [
     "Board",
-    "Comparison",
     "Comparisons",
     "Row",
     "Run",
-    "compare",
     "compare_runs",
-    "holm",
-    "loss",
     "read_board",
     "read_comparisons",
     "read_run",

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
-from transferz.baselines.leaderboard.comparing import read_run
+from transferz.baselines.leaderboard.comparisons import read_run
 from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
 from transferz.releases import Release
+from transferz.rows import read_rows
 from transferz.schemas.benchmark.entries import (
     Entry,
     EntryBin,
@@ -115,57 +114,28 @@ def _require_release(entry: Entry, release: Release, folder: Path) -> None:
             f"{folder} was run on a table of its own ({named}); the project's leaderboard is of "
             "releases: name the folder of such runs with `transferz leaderboard --entries`"
         )
-    held = Current(f"transferz {release.version}", manifest_content(release))
-    if entry.survey != release.survey or not held.holds(entry):
+    current = Current(f"transferz {release.version}", manifest_content(release))
+    if entry.survey != release.survey or not current.holds(entry):
         raise InputError(
             f"{folder} was run on {named} (survey {entry.survey}), which is not what "
-            f"{release.path} holds, {held.name} (survey {release.survey}); run it again on that, "
-            "or name the release that it was run on with --release"
+            f"{release.path} holds, {current.name} (survey {release.survey}); run it again on "
+            "that, or name the release that it was run on with --release"
         )
 
 
 def _require_galaxies(config: str, forecasts: SetForecasts, release: Release, folder: Path) -> None:
     """Check that ids, labels and i magnitudes are those of the release's test split."""
     names = {"object_id": "object_id", "redshift": "redshift", "i_mag": magnitude_name("i")}
-    files = release.require(config, [SPLIT])[SPLIT]
-    table = pa.concat_tables(pq.read_table(path, columns=list(names.values())) for path in files)
-    for ours, theirs in names.items():
-        found, expected = getattr(forecasts, ours), table[theirs].to_numpy()
-        if ours == "i_mag" and np.isnan(found).all():
+    table = read_rows(release, config, SPLIT, list(names.values()))
+    for name, column in names.items():
+        forecast, released = getattr(forecasts, name), table[column].to_numpy()
+        if name == "i_mag" and np.isnan(forecast).all():
             continue
-        if not np.array_equal(found, expected.astype(found.dtype), equal_nan=True):
+        if not np.array_equal(forecast, released.astype(forecast.dtype), equal_nan=True):
             raise InputError(
-                f"{folder}: the forecasts of '{config}' differ in {ours} from the test split of "
+                f"{folder}: the forecasts of '{config}' differ in {name} from the test split of "
                 f"{release.path}; {AGAIN}"
             )
-
-
-def _require_scores(config: str, forecasts: SetForecasts, entry: Entry, folder: Path) -> None:
-    """Check that the entry's scores of a test set are those of the forecasts."""
-    if len(forecasts.point) != entry.seeds:
-        raise InputError(
-            f"{folder}: forecasts of {len(forecasts.point)} seeds, the entry says {entry.seeds}; "
-            f"{AGAIN}"
-        )
-    stated, found = _stated(config, entry), _found(config, forecasts)
-    for name, said, is_so in differences(stated, found, config):
-        raise InputError(
-            f"{folder}: the entry says that {name} is {said}, its forecasts say {is_so}; {AGAIN}"
-        )
-
-
-def _stated(config: str, entry: Entry) -> Any:
-    plain = entry.model_dump(mode="json", by_alias=True)
-    return {"scores": plain["scores"][config], "bins": (plain["by_magnitude"] or {}).get(config)}
-
-
-def _found(config: str, forecasts: SetForecasts) -> Any:
-    scores = {config: score_set(forecasts)}
-    bins = coverage_by_magnitude(forecasts)
-    text = json.dumps(rounded({"scores": scores, "by_magnitude": {config: bins} if bins else None}))
-    made = parse_record(text, _Scored, "the forecasts' scores", AGAIN)
-    plain = made.model_dump(mode="json", by_alias=True)
-    return {"scores": plain["scores"][config], "bins": (plain["by_magnitude"] or {}).get(config)}
 
 
 class _Scored(Record):
@@ -175,34 +145,56 @@ class _Scored(Record):
     by_magnitude: dict[TestedSet, tuple[EntryBin, ...]] | None
 
 
-def differences(said: Any, found: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
+def _require_scores(config: str, forecasts: SetForecasts, entry: Entry, folder: Path) -> None:
+    """Check that the entry's scores of a test set are those of the forecasts."""
+    if len(forecasts.point) != entry.seeds:
+        raise InputError(
+            f"{folder}: forecasts of {len(forecasts.point)} seeds, the entry says {entry.seeds}; "
+            f"{AGAIN}"
+        )
+    bins = coverage_by_magnitude(forecasts)
+    computed = {
+        "scores": {config: score_set(forecasts)},
+        "by_magnitude": {config: bins} if bins else None,
+    }
+    # Through the same schema as the entry's, so that both are written alike.
+    scored = parse_record(json.dumps(rounded(computed)), _Scored, "the forecasts' scores", AGAIN)
+    stated, recomputed = (
+        {
+            "scores": plain["scores"][config],
+            "bins": (plain["by_magnitude"] or {}).get(config),
+        }
+        for plain in (record.model_dump(mode="json", by_alias=True) for record in (entry, scored))
+    )
+    for name, said, is_so in differences(stated, recomputed, config):
+        raise InputError(
+            f"{folder}: the entry says that {name} is {said}, its forecasts say {is_so}; {AGAIN}"
+        )
+
+
+def differences(stated: Any, recomputed: Any, name: str) -> Iterator[tuple[str, str, str]]:
     """Yield where two pieces of plain data differ: the place's name, and what each has there.
 
     Numbers differ where they are further apart than `TOLERANCE` and `NOTHING`.
     """
-    if isinstance(said, dict) and isinstance(found, dict):
-        for key in (*said, *(key for key in found if key not in said)):
-            yield from differences(said.get(key), found.get(key), f"{name}.{key}")
-    elif isinstance(said, list) and isinstance(found, list) and len(said) == len(found):
-        for place, (one, other) in enumerate(zip(said, found, strict=True)):
-            yield from differences(one, other, f"{name}.{place}")
-    elif not _agree(said, found):
-        yield name, _shown(said), _shown(found)
-
-
-def _agree(said: Any, found: Any) -> bool:
-    if isinstance(said, float) and isinstance(found, float):
-        return math.isclose(said, found, rel_tol=TOLERANCE, abs_tol=NOTHING)
-    return bool(said == found)
+    if isinstance(stated, dict) and isinstance(recomputed, dict):
+        for key in dict.fromkeys([*stated, *recomputed]):
+            yield from differences(stated.get(key), recomputed.get(key), f"{name}.{key}")
+    elif (
+        isinstance(stated, list) and isinstance(recomputed, list) and len(stated) == len(recomputed)
+    ):
+        for place, pair in enumerate(zip(stated, recomputed, strict=True)):
+            yield from differences(*pair, f"{name}.{place}")
+    elif isinstance(stated, float) and isinstance(recomputed, float):
+        if not math.isclose(stated, recomputed, rel_tol=TOLERANCE, abs_tol=NOTHING):
+            yield name, f"{stated:.6g}", f"{recomputed:.6g}"
+    elif stated != recomputed:
+        yield name, _shown(stated), _shown(recomputed)
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return (
-        "something"
-        if isinstance(value, dict | list)
-        else "nothing"
-        if value is None
-        else str(value)
-    )
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict | list):
+        return "something"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transferz.baselines.leaderboard.comparison import SIGNIFICANCE, UNRANKED, distance
+from transferz.baselines.leaderboard.comparisons import Comparisons, Pair, read_comparisons
 from transferz.baselines.leaderboard.entries import (
     Current,
     data_name,
     find_current,
     read_entries,
 )
-from transferz.baselines.leaderboard.record import Comparisons, Pair, read_comparisons
+from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance
 from transferz.releases import Release
 from transferz.schemas.benchmark.entries import Entry, EntryRange, EntryScores
 from transferz.schemas.benchmark.scores import TESTED, Summary
@@ -62,9 +62,9 @@ class Row:
 
     def summary(self, config: str, part: str, metric: str) -> Summary | None:
         """A metric; None where there is no number."""
-        found = self.part(config, part)
-        one = None if found is None else found.metrics.get(metric)  # type: ignore[call-overload]
-        return one if one is not None and one.mean is not None else None
+        scored = self.part(config, part)
+        score = scored and scored.metrics.get(metric)  # type: ignore[call-overload]
+        return score if score and score.mean is not None else None
 
     def complete(self, config: str) -> bool:
         """Whether it scored every galaxy of a test set."""
@@ -98,12 +98,22 @@ class Board:
     @property
     def configs(self) -> list[str]:
         """Test sets that any entry has scores of; those of a release in the order of tables."""
-        found = dict.fromkeys([*TESTED, *(name for row in self.rows for name in row.entry.scores)])
-        return [name for name in found if any(row.scores(name) for row in self.rows)]
+        names = dict.fromkeys([*TESTED, *(name for row in self.rows for name in row.entry.scores)])
+        return [name for name in names if any(row.scores(name) for row in self.rows)]
 
     def ranges(self, config: str) -> list[str]:
         """Ranges that any entry has scores in."""
         return [name for name in RANGES if any(row.part(config, name) for row in self.rows)]
+
+    def metrics(self, config: str, part: str) -> list[str]:
+        """Metrics that any entry has in a range."""
+        scored = (row.part(config, part) for row in self.rows)
+        return list(dict.fromkeys(name for scores in scored if scores for name in scores.metrics))
+
+    def galaxies(self, config: str, part: str) -> int:
+        """Count the galaxies of a range that the current entries are scored on."""
+        scored = (row.part(config, part) for row in self.rows if row.current)
+        return max((scores.n for scores in scored if scores), default=0)
 
     def choose(self, config: str | None, part: str | None, metric: str) -> tuple[str, str]:
         """Choose test set and range: those asked for, else the first that there are.
@@ -120,18 +130,18 @@ class Board:
         if part not in self.ranges(config):
             raise ParameterError(f"no entry has the range '{part}'; {_there(self.ranges(config))}")
         if not any(row.summary(config, part, metric) for row in self.rows):
-            parts = (row.part(config, part) for row in self.rows)
-            names = dict.fromkeys(name for one in parts if one for name in one.metrics)
-            raise ParameterError(f"no entry has the metric '{metric}'; {_there(list(names))}")
+            raise ParameterError(
+                f"no entry has the metric '{metric}'; {_there(self.metrics(config, part))}"
+            )
         return config, part
 
     def ordered(self, config: str, part: str, metric: str) -> list[Row]:
         """Rows from best to worst; below those that are not ranked, as `group` has them."""
 
         def place(row: Row) -> tuple[int, bool, float, str]:
-            found = row.summary(config, part, metric)
-            value = None if found is None or found.mean is None else distance(metric, found.mean)
-            return (self.group(row, config), value is None, value or 0.0, row.key)
+            score = row.summary(config, part, metric)
+            loss = None if score is None or score.mean is None else distance(metric, score.mean)
+            return (self.group(row, config), loss is None, loss or 0.0, row.key)
 
         return sorted((row for row in self.rows if row.scores(config)), key=place)
 
@@ -161,10 +171,10 @@ class Board:
             return ""
         if row is best:
             return BEST
-        found = self.pair(row, best, config, part, metric)
-        if found is None:
+        pair = self.pair(row, best, config, part, metric)
+        if pair is None:
             return UNKNOWN
-        return EQUAL if found.p >= SIGNIFICANCE else ""
+        return EQUAL if pair.p >= SIGNIFICANCE else ""
 
     def pair(self, row: Row, other: Row, config: str, part: str, metric: str) -> Pair | None:
         """How two rows differ; None where they were not compared."""
@@ -172,21 +182,16 @@ class Board:
             return None
         return self.comparisons.pair(config, part, metric, row.key, other.key)
 
+    def status(self, row: Row) -> str:
+        """Say what sets an entry apart from the others; nothing where nothing does."""
+        if not row.current:
+            named = data_name(row.entry)
+            return f"made on {named}" + (", other content" if named == self.current.name else "")
+        return "not compared" if self.comparisons is not None and not row.compared else ""
+
 
 def _there(names: Sequence[str]) -> str:
     return f"there {'is' if len(names) == 1 else 'are'}: {', '.join(names) or 'none'}"
-
-
-def make_board(
-    entries: Sequence[Entry], comparisons: Comparisons | None, current: Current
-) -> Board:
-    """Compose a board of entries, at least one."""
-    known = comparisons.forecasts if comparisons else {}
-    rows = (
-        Row(one, current.holds(one), known.get(one.method.key) == one.forecasts.sha256)
-        for one in entries
-    )
-    return Board(tuple(rows), current, comparisons)
 
 
 def read_board(folder: Path, release: Release | None) -> Board:
@@ -204,15 +209,15 @@ def read_board(folder: Path, release: Release | None) -> Board:
     InputError
         Where a file can't be used.
     """
-    entries = read_entries(folder)
-    return make_board(entries, read_comparisons(folder), find_current(entries, release))
-
-
-def status(row: Row, board: Board) -> str:
-    """Say what sets an entry apart from the others; nothing where nothing does."""
-    if not row.current:
-        named = data_name(row.entry)
-        return f"made on {named}" + (", other content" if named == board.current.name else "")
-    if board.comparisons is not None and not row.compared:
-        return "not compared"
-    return ""
+    entries, comparisons = read_entries(folder), read_comparisons(folder)
+    current = find_current(entries, release)
+    compared = comparisons.forecasts if comparisons else {}
+    rows = (
+        Row(
+            entry,
+            current=current.holds(entry),
+            compared=compared.get(entry.method.key) == entry.forecasts.sha256,
+        )
+        for entry in entries
+    )
+    return Board(tuple(rows), current, comparisons)

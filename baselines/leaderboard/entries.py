@@ -1,15 +1,15 @@
 """The entries of a leaderboard, and which of them are of the data as they are now."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transferz.manifest import SURVEYS, read_manifest
 from transferz.releases import Release, find_release, seek_release
 from transferz.schemas.benchmark.entries import ENTRY_FILE, Entry, read_entry
 from transferz.schemas.benchmark.results import Data
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
+from transferz.schemas.survey.manifest import SURVEYS, read_manifest
 from transferz.schemas.survey.versions import Version
 
 ENTRIES = Path(__file__).parent / "entries"
@@ -37,24 +37,24 @@ class Current:
 
 
 def fingerprint(entry: Entry) -> dict[str, str]:
-    """Hash of each part of the data that an entry is of."""
+    """Return the hash of each part of the data that an entry is of."""
     data = entry.data
     if isinstance(data, Data):
         return {
-            f"{config}/{split}": one.hash
+            f"{config}/{split}": facts.hash
             for config, splits in data.content.items()
-            for split, one in splits.items()
+            for split, facts in splits.items()
         }
     tables = {"table": data.table, "test table": data.test_table}
-    return {name: one.sha256 for name, one in tables.items() if one is not None}
+    return {name: table.sha256 for name, table in tables.items() if table is not None}
 
 
 def data_name(entry: Entry) -> str:
-    """What an entry's data are called: the release with its version, or the table's file."""
+    """Return what an entry's data are called: the release with its version, or the file."""
     data = entry.data
     if isinstance(data, Data):
         return f"{data.name} {data.version}"
-    return ", ".join(one.file for one in (data.table, data.test_table) if one is not None)
+    return ", ".join(table.file for table in (data.table, data.test_table) if table is not None)
 
 
 def read_entries(folder: Path) -> list[Entry]:
@@ -91,7 +91,7 @@ def read_entries(folder: Path) -> list[Entry]:
     keys = Counter(entry.method.key for entry in entries)
     if repeated := [key for key, count in keys.items() if count > 1]:
         raise InputError(f"{folder} has more than one entry of '{repeated[0]}'; remove all but one")
-    return sorted(entries, key=lambda one: one.method.key)
+    return sorted(entries, key=lambda entry: entry.method.key)
 
 
 def find_current(entries: Sequence[Entry], release: Release | None) -> Current:
@@ -107,35 +107,27 @@ def find_current(entries: Sequence[Entry], release: Release | None) -> Current:
     surveys = {entry.survey for entry in entries}
     if release is not None and release.survey in surveys:
         return Current(f"transferz {release.version}", manifest_content(release))
-    newest = max(entries, key=lambda one: (_version(one), _popularity(one, entries)))
-    return Current(data_name(newest), _united(newest, entries))
 
+    def age(entry: Entry) -> tuple[Version, int]:
+        """By version; of one version, the content that more entries are of counts as newer."""
+        data = entry.data
+        version = Version.parse(data.version) if isinstance(data, Data) else Version(0, 0, 0)
+        return version, sum(fingerprint(other) == fingerprint(entry) for other in entries)
 
-def _version(entry: Entry) -> Version:
-    data = entry.data
-    return Version.parse(data.version) if isinstance(data, Data) else Version(0, 0, 0)
-
-
-def _popularity(entry: Entry, entries: Sequence[Entry]) -> int:
-    return sum(fingerprint(one) == fingerprint(entry) for one in entries)
-
-
-def _united(newest: Entry, entries: Sequence[Entry]) -> dict[str, str]:
-    """What entries of the same data hold together: one learned from this part, one from that."""
-    content = fingerprint(newest)
+    newest = max(entries, key=age)
+    name, content = data_name(newest), fingerprint(newest)
+    # One entry learned from this part of the data and one from that: they know it together.
     for entry in entries:
         own = fingerprint(entry)
-        agrees = all(content.get(name, digest) == digest for name, digest in own.items())
-        if agrees and data_name(entry) == data_name(newest):
+        agrees = all(content.get(part, digest) == digest for part, digest in own.items())
+        if agrees and data_name(entry) == name:
             content |= own
-    return content
+    return Current(name, content)
 
 
 def manifest_content(release: Release) -> dict[str, str]:
-    """Hash of each split of a release, as `fingerprint` has them."""
-    content: Mapping[str, Mapping[str, Mapping[str, str]]] = read_manifest(release.path).get(
-        "content", {}
-    )
+    """Return the hash of each split of a release, as `fingerprint` has them."""
+    content = read_manifest(release.path).get("content", {})
     return {
         f"{config}/{split}": facts.get("content", "")
         for config, splits in content.items()
@@ -154,14 +146,14 @@ def release_here(path: Path | None) -> Release | None:
     if path is not None:
         return find_release(path)
     try:
-        found = seek_release()
+        release = seek_release()
     except (ReleaseError, ParameterError):
         return None
-    return found if isinstance(found, Release) else None
+    return release if isinstance(release, Release) else None
 
 
 def entries_folder(release: Release | None) -> Path:
-    """The project's own entries: of the survey of the release here, else of the first with any.
+    """Return the project's own entries: of the survey of the release here, else the first with any.
 
     Raises
     ------

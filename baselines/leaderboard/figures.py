@@ -3,25 +3,123 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from transferz.baselines.leaderboard.board import BEST, EQUAL, Board, Row
-from transferz.baselines.leaderboard.geometry import Scale, limits
 from transferz.baselines.leaderboard.words import (
-    PER_CENT,
     SIGNED,
     metric_title,
     training_title,
+    unit,
     value_parts,
     value_text,
 )
 from transferz.baselines.scores.requirements import LIMITS
+from transferz.schemas.benchmark.entries import EntryBin
 from transferz.schemas.benchmark.score_text import minus
 from transferz.schemas.benchmark.scores import Summary
 
 DOTTED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate", "crps", "coverage_90")
 """Metrics that are drawn with error bars, a chart each."""
 
-NAME_WIDTH, WIDTH, ROW, TOP, BOTTOM = 128, 380, 20, 8, 22  # pixels
+BINNED = ("bias", "scatter", "outlier_rate")
+"""Metrics that are drawn against redshift, a chart each."""
+
+BINNING = "true_redshift"
+
+LINES = 8
+"""Methods that are drawn as lines, the best ones; more can't be told apart (our choice)."""
+
+HISTOGRAM_TOP = 2.5
+"""Times a uniform's height that bars may reach; higher ones are cut there (our choice)."""
+
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+"""Ticks are this far apart, times a power of ten."""
+
+FAR = 4.0
+"""Times the median beyond which a value is drawn at the edge of the figure (our choice)."""
+
+# Sizes in pixels.
+NAME_WIDTH, WIDTH, ROW, TOP, BOTTOM = 128, 380, 20, 8, 22  # of a chart of dots
+HISTOGRAM = (168.0, 84.0)  # width, height
+LINE_CHART = (460.0, 250.0)  # width, height
+LINE_MARGINS = (52.0, 10.0, 10.0, 32.0)  # left, right, top, bottom
+
+Ticks = tuple[tuple[float, str], ...]
+
+
+# --- scales
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Values from `low` to `high` drawn from `start` to `end`, in pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Return where a value is drawn; what lies outside is drawn at the edge."""
+        return self.beyond(min(max(value, self.low), self.high))
+
+    def beyond(self, value: float) -> float:
+        """Return where a value is drawn, outside too."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self, count: int = 4) -> list[float]:
+        """Return round values within the scale, about so many."""
+        rough = (self.high - self.low) / count
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * size for size in STEPS if power * size >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [round(number * step, 12) + 0.0 for number in range(first, last + 1)]
+
+    def drawn_ticks(self, count: int = 4) -> Ticks:
+        """Return where ticks are drawn, with their text."""
+        return tuple((self(tick), minus(f"{tick:g}")) for tick in self.ticks(count))
+
+
+def limits(values: Sequence[float], shown: Sequence[float] = ()) -> tuple[float, float]:
+    """Return the ends of a scale that shows most values well.
+
+    A few values far beyond the others would press these together: the scale ends before them.
+
+    Parameters
+    ----------
+    values : sequence of float
+        At least one.
+    shown : sequence of float
+        What is to be there too, such as 0.
+    """
+    ordered = sorted(map(abs, values))
+    usual = max([ordered[(len(ordered) - 1) // 2], *map(abs, shown)]) or ordered[-1] or 1.0
+    near = [value for value in values if abs(value) <= FAR * usual]
+    low, high = min([*near, *shown]), max([*near, *shown])
+    room = 0.07 * (high - low) or 0.1 * abs(high) or 0.1
+    return (0.0 if low == 0.0 else low - room, high + room)
+
+
+def requirement(metric: str, part: str) -> list[float]:
+    """Return where LSST's requirement ends, in ranges that it is held against; 90 of coverage."""
+    if metric == "coverage_90":
+        return [90.0]
+    if metric not in LIMITS or part == "all":
+        return []
+    limit = unit(metric) * LIMITS[metric]
+    return [-limit, limit] if metric in SIGNED else [limit]
+
+
+def kind(row: Row) -> str:
+    """Return the class of an entry's colour: by what it learned from."""
+    learned = row.entry.training.set
+    return learned if learned in ("transferz", "galaxiesml", "combo") else "other"
+
+
+# --- all methods by a metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +148,51 @@ class DotChart:
     title: str
     height: float
     dots: tuple[Dot, ...]
-    ticks: tuple[tuple[float, str], ...]
+    ticks: Ticks
     limits: tuple[float, ...]
+
+
+def dot_charts(board: Board, config: str, part: str) -> list[DotChart]:
+    """Draw all metrics of `DOTTED` that there are numbers for, of the current entries."""
+    charts = []
+    for metric in DOTTED:
+        rows = [row for row in board.ordered(config, part, metric) if row.current]
+        shown = [(row, score) for row in rows if (score := row.summary(config, part, metric))]
+        values = [unit(metric) * (score.mean or 0.0) for _, score in shown]
+        if not values:
+            continue
+        wanted = requirement(metric, part)
+        around = wanted if metric == "coverage_90" else [0.0, *wanted]
+        scale = Scale(*limits(values, around), NAME_WIDTH + 6, WIDTH - 12)
+        dots = tuple(
+            _dot(row, score, place, scale, metric, board.mark(row, config, part, metric))
+            for place, (row, score) in enumerate(shown)
+        )
+        height = TOP + ROW * len(dots) + BOTTOM
+        ends = tuple(map(scale, wanted))
+        charts.append(DotChart(metric_title(metric), height, dots, scale.drawn_ticks(), ends))
+    return charts
+
+
+def _dot(row: Row, score: Summary, place: int, scale: Scale, metric: str, mark: str) -> Dot:
+    mean, error, spread = (
+        unit(metric) * (value or 0.0) for value in (score.mean, score.error, score.spread)
+    )
+    return Dot(
+        key=row.key,
+        name=row.entry.method.name,
+        kind=kind(row),
+        y=TOP + ROW * (place + 0.5),
+        x=scale(mean),
+        error=(scale(mean - error), scale(mean + error)),
+        spread=(scale(mean - spread), scale(mean + spread)),
+        beyond="" if scale.low <= mean <= scale.high else value_parts(metric, score)[0],
+        among_best=mark in (BEST, EQUAL),
+        text=f"{value_text(metric, score)}, trained on {training_title(row)}",
+    )
+
+
+# --- histograms of the PIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,80 +207,15 @@ class Histogram:
     noise: tuple[float, float]
 
 
-def dot_charts(board: Board, config: str, part: str) -> list[DotChart]:
-    """Charts of all metrics of `DOTTED` that there are numbers for, of the current entries."""
-    charts = (_dot_chart(board, config, part, metric) for metric in DOTTED)
-    return [chart for chart in charts if chart.dots]
-
-
-def _dot_chart(board: Board, config: str, part: str, metric: str) -> DotChart:
-    rows = [row for row in board.ordered(config, part, metric) if row.current]
-    shown = [(row, one) for row in rows if (one := row.summary(config, part, metric))]
-    values = [one.mean for _, one in shown if one.mean is not None]
-    if not values:
-        return DotChart(metric_title(metric), 0.0, (), (), ())
-    factor = 100.0 if metric in PER_CENT else 1.0
-    wanted = requirement(metric, part, factor)
-    around = wanted if metric == "coverage_90" else [0.0, *wanted]
-    low, high = limits([factor * value for value in values], around)
-    scale = Scale(low, high, NAME_WIDTH + 6, WIDTH - 12)
-    dots = [
-        _dot(row, one, place, scale, metric, board.mark(row, config, part, metric))
-        for place, (row, one) in enumerate(shown)
-    ]
-    ticks = tuple((scale(tick), minus(f"{tick:g}")) for tick in scale.ticks())
-    height = TOP + ROW * len(dots) + BOTTOM
-    return DotChart(metric_title(metric), height, tuple(dots), ticks, tuple(map(scale, wanted)))
-
-
-def _dot(row: Row, one: Summary, place: int, scale: Scale, metric: str, mark: str) -> Dot:
-    factor = 100.0 if metric in PER_CENT else 1.0
-    mean = factor * (one.mean or 0.0)
-    error, spread = factor * (one.error or 0.0), factor * (one.spread or 0.0)
-    return Dot(
-        key=row.key,
-        name=row.entry.method.name,
-        kind=kind(row),
-        y=TOP + ROW * (place + 0.5),
-        x=scale(mean),
-        error=(scale(mean - error), scale(mean + error)),
-        spread=(scale(mean - spread), scale(mean + spread)),
-        beyond="" if scale.low <= mean <= scale.high else value_parts(metric, one)[0],
-        among_best=mark in (BEST, EQUAL),
-        text=f"{value_text(metric, one)}, trained on {training_title(row)}",
-    )
-
-
-def requirement(metric: str, part: str, factor: float) -> list[float]:
-    """Where LSST's requirement ends, in the ranges that it is held against in; 90 of coverage."""
-    if metric == "coverage_90":
-        return [90.0]
-    if metric not in LIMITS or part == "all":
-        return []
-    limit = factor * LIMITS[metric]
-    return [-limit, limit] if metric in SIGNED else [limit]
-
-
-def kind(row: Row) -> str:
-    """Class of an entry's colour: by what it learned from."""
-    known = row.entry.training.set in ("transferz", "galaxiesml", "combo")
-    return row.entry.training.set if known else "other"
-
-
-HISTOGRAM = (168.0, 84.0)  # width, height in pixels
-HISTOGRAM_TOP = 2.5
-"""Times a uniform's height that bars may reach; higher ones are cut there (our choice)."""
-
-
 def histograms(board: Board, config: str, part: str) -> list[Histogram]:
-    """Histograms of the PIT of all current entries that have one."""
-    found = []
+    """Draw the histogram of the PIT of all current entries that have one."""
+    drawn = []
     for row in board.ordered(config, part, "crps"):
-        scores, one = row.scores(config), row.part(config, part)
+        scores, scored = row.scores(config), row.part(config, part)
         shares = (scores.pit or {}).get(part) if scores else None  # type: ignore[call-overload]
-        if row.current and one and shares and all(share is not None for share in shares):
-            found.append(_histogram(row, shares, one.n))
-    return found
+        if row.current and scored and shares and all(share is not None for share in shares):
+            drawn.append(_histogram(row, shares, scored.n))
+    return drawn
 
 
 def _histogram(row: Row, shares: Sequence[float], n: int) -> Histogram:
@@ -154,3 +230,99 @@ def _histogram(row: Row, shares: Sequence[float], n: int) -> Histogram:
     noise = 2.0 * math.sqrt(expected * (1.0 - expected) / max(n, 1))
     band = (scale(expected + noise), scale(expected - noise))
     return Histogram(row.key, row.entry.method.name, kind(row), bars, scale(expected), band)
+
+
+# --- metrics against redshift
+
+
+class Mark(NamedTuple):
+    """A bin's place, the ends of its error, and its numbers as text."""
+
+    x: float
+    y: float
+    up: float
+    down: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A method against redshift; `points` are those of an SVG polyline."""
+
+    key: str
+    name: str
+    number: int
+    points: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Methods by a metric in bins of redshift."""
+
+    title: str
+    lines: tuple[Curve, ...]
+    x_ticks: Ticks
+    y_ticks: Ticks
+    limits: tuple[float, ...]
+
+
+def line_charts(board: Board, config: str) -> list[LineChart]:
+    """Draw metrics against the true redshift, of the current entries with bins."""
+    rows = [
+        row
+        for row in board.ordered(config, "cosmological", "scatter")
+        if row.current and _bins(row, config)
+    ][:LINES]
+    charts = []
+    for metric in BINNED:
+        points = {row.key: _points(row, config, metric) for row in rows}
+        if shown := [row for row in rows if points[row.key]]:
+            charts.append(_line_chart([(row, points[row.key]) for row in shown], metric))
+    return charts
+
+
+def _bins(row: Row, config: str) -> Sequence[EntryBin]:
+    scores = row.scores(config)
+    return (scores.bins or {}).get(BINNING, ()) if scores else ()  # type: ignore[call-overload]
+
+
+Point = tuple[float, float, float]
+
+
+def _points(row: Row, config: str, metric: str) -> list[Point]:
+    """Redshift, value and error of each bin that is scored."""
+    points = []
+    for scored in _bins(row, config):
+        score = (scored.metrics or {}).get(metric)  # type: ignore[call-overload]
+        if score and score.mean is not None and scored.middle is not None:
+            value, error = (unit(metric) * number for number in (score.mean, score.error or 0.0))
+            points.append((scored.middle, value, error))
+    return points
+
+
+def _line_chart(methods: Sequence[tuple[Row, Sequence[Point]]], metric: str) -> LineChart:
+    (width, height), (left, right, top, bottom) = LINE_CHART, LINE_MARGINS
+    points = [point for _, own in methods for point in own]
+    low, high = limits([value for _, value, _ in points], [0.0])
+    x = Scale(0.0, 1.03 * max(z for z, _, _ in points), left, width - right)
+    y = Scale(low, high, height - bottom, top)
+    lines = tuple(
+        Curve(
+            row.key,
+            row.entry.method.name,
+            number,
+            " ".join(f"{x(z):g},{y.beyond(value):g}" for z, value, _ in own),
+            tuple(_mark(point, x, y) for point in own),
+        )
+        for number, (row, own) in enumerate(methods)
+    )
+    ends = tuple(y(end) for end in requirement(metric, "lsst") if low < end < high)
+    title = f"{metric_title(metric)} against redshift"
+    return LineChart(title, lines, x.drawn_ticks(5), y.drawn_ticks(5), ends)
+
+
+def _mark(point: Point, x: Scale, y: Scale) -> Mark:
+    z, value, error = point
+    text = minus(f"z = {z:.2f}: {value:.4g} ± {error:.2g}")
+    return Mark(x(z), y.beyond(value), y.beyond(value - error), y.beyond(value + error), text)

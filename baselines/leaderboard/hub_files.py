@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard.board import Board, Row
-from transferz.baselines.leaderboard.comparison import TARGETS, distance
 from transferz.baselines.leaderboard.words import training_title
+from transferz.baselines.scores.paired import TARGETS, distance
 from transferz.schemas.benchmark.scores import COSMOLOGICAL
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.files import replace_directory
@@ -30,12 +30,7 @@ TASKS = ("scatter", "bias", "outlier_rate", "catastrophic_rate", "crps")
 SPLIT = "test"
 
 
-def task_id(config: str, metric: str) -> str:
-    """Identify a task: a test set and a metric."""
-    return f"{config}_{metric}"
-
-
-def benchmark_record(board: Board) -> dict[str, Any]:
+def eval_task_file(board: Board) -> dict[str, Any]:
     """Compose ``eval.yaml``: what the benchmark is, and its tasks."""
     mock = "MOCK galaxies, not real ones. " if board.mock else ""
     return {
@@ -48,7 +43,7 @@ def benchmark_record(board: Board) -> dict[str, Any]:
         ),
         "evaluation_framework": FRAMEWORK,
         "tasks": [
-            {"id": task_id(config, metric), "config": config, "split": SPLIT}
+            {"id": f"{config}_{metric}", "config": config, "split": SPLIT}
             for config, metric in _tasks(board)
         ],
     }
@@ -61,7 +56,7 @@ def _tasks(board: Board) -> Iterator[tuple[str, str]]:
                 yield config, metric
 
 
-def results_record(board: Board, row: Row, repo: str) -> list[dict[str, Any]]:
+def eval_results(board: Board, row: Row, repo: str) -> list[dict[str, Any]]:
     """Compose a model's ``.eval_results`` file.
 
     Parameters
@@ -80,15 +75,15 @@ def results_record(board: Board, row: Row, repo: str) -> list[dict[str, Any]]:
     values = [
         EvalResultEntry(
             dataset_id=repo,
-            task_id=task_id(config, metric),
-            value=float(f"{distance(metric, found.mean):.6g}"),
+            task_id=f"{config}_{metric}",
+            value=float(f"{distance(metric, score.mean):.6g}"),
             date=entry.date,
             source_url=source,
             source_name=entry.method.name if source else None,
-            notes=_notes(row, config, metric, found.error),
+            notes=_notes(row, config, metric, score.error),
         )
         for config, metric in _tasks(board)
-        if (found := row.summary(config, COSMOLOGICAL, metric)) and found.mean is not None
+        if (score := row.summary(config, COSMOLOGICAL, metric)) and score.mean is not None
     ]
     return eval_result_entries_to_yaml(values)
 
@@ -138,9 +133,11 @@ def write_hub_files(board: Board, repo: str | None, out: Path) -> list[Path]:
             "these entries are of a table of one's own, which is no dataset on the Hub"
         )
     named = _checked_repo(repo, mock=board.mock)
-    _require_ours(out)
-    texts = {EVAL_FILE: benchmark_record(board)} | {
-        f"{row.key}/{RESULTS_FOLDER}/transferz.yaml": results_record(board, row, named)
+    ours = not out.exists() or (out / EVAL_FILE).is_file()
+    if not ours and (out.is_file() or any(out.iterdir())):
+        raise InputError(f"--hf {out} holds something else; remove it or name another folder")
+    texts = {EVAL_FILE: eval_task_file(board)} | {
+        f"{row.key}/{RESULTS_FOLDER}/transferz.yaml": eval_results(board, row, named)
         for row in board.rows
         if row.current
     }
@@ -168,10 +165,3 @@ def _checked_repo(repo: str | None, *, mock: bool) -> str:
     if mock and "mock" not in repo.split("/")[1].lower():
         raise ParameterError(f"--repo {repo}: these galaxies are a mock's; its name must say mock")
     return repo
-
-
-def _require_ours(out: Path) -> None:
-    if out.exists() and not (out / EVAL_FILE).is_file():
-        found = out.is_file() or any(out.iterdir())
-        if found:
-            raise InputError(f"--hf {out} holds something else; remove it or name another folder")

@@ -9,24 +9,25 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.leaderboard import figures, figures_lines
-from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row, status
-from transferz.baselines.leaderboard.comparison import (
-    CONFIDENCE,
-    SIGNIFICANCE,
-    TARGETS,
-    UNRANKED,
-    distance,
-)
+from transferz.baselines.leaderboard import figures
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
     set_title,
     training_title,
     value_parts,
+)
+from transferz.baselines.scores.paired import (
+    CONFIDENCE,
+    SIGNIFICANCE,
+    TARGETS,
+    UNRANKED,
+    distance,
 )
 from transferz.schemas.benchmark.entries import EntryRange
 from transferz.schemas.benchmark.score_text import NONE
@@ -97,14 +98,13 @@ def page(board: Board) -> str:
     return environment.get_template("page.html").render(
         board=board,
         panels=[_panel(board, c, p) for c in board.configs for p in board.ranges(c)],
-        lines={config: figures_lines.line_charts(board, config) for config in board.configs},
+        lines={config: figures.line_charts(board, config) for config in board.configs},
         pairs=_pairs(board),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         colours=COLOURS,
         sort=SORT,
         figures=figures,
-        figures_lines=figures_lines,
         metric_title=metric_title,
         set_title=set_title,
         ranges=RANGES,
@@ -134,11 +134,10 @@ def _panel(board: Board, config: str, part: str) -> Panel:
         name for name in DEFAULT_METRICS if any(row.summary(config, part, name) for row in rows)
     ]
     lines = [_line(board, row, config, part, metrics) for row in rows]
-    counts = (one.n for row in rows if row.current and (one := row.part(config, part)))
     return Panel(
         config,
         part,
-        max(counts, default=0),
+        board.galaxies(config, part),
         tuple(metrics),
         tuple(
             (title, tuple(line for line in lines if board.group(line.row, config) == number))
@@ -159,52 +158,47 @@ def _line(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]
         lsst=_verdicts(row.part(config, part)),
         seconds=time.fit_s + (time.calibrate_s or 0.0) + time.predict_s,
         completeness=scores.completeness if scores else 0.0,
-        status=status(row, board),
+        status=board.status(row),
     )
 
 
 def _cell(board: Board, row: Row, config: str, part: str, metric: str) -> Cell:
-    found = row.summary(config, part, metric)
-    if found is None or found.mean is None:
+    score = row.summary(config, part, metric)
+    if score is None or score.mean is None:
         return Cell(NONE, "", "", None)
     mark = board.mark(row, config, part, metric)
-    return Cell(*value_parts(metric, found), distance(metric, found.mean), mark)
+    return Cell(*value_parts(metric, score), distance(metric, score.mean), mark)
 
 
-def _verdicts(found: EntryRange | None) -> tuple[tuple[str, str, str], ...]:
+def _verdicts(scored: EntryRange | None) -> tuple[tuple[str, str, str], ...]:
     """Metric, state and words of each of LSST's requirements."""
-    if found is None:
-        return ()
-    words = {True: ("met", "met"), False: ("missed", "not met")}
-    return tuple(
-        (metric_title(name), words[one.met][0] if one.sure else "open", _said(words, one))
-        for name, one in found.requirements.items()
-    )
-
-
-def _said(words: Any, one: Any) -> str:
-    return words[one.met][1] if one.sure else f"{words[one.met][1]}, but within its error"
+    verdicts = []
+    for metric, verdict in scored.requirements.items() if scored else ():
+        state, said = ("met", "met") if verdict.met else ("missed", "not met")
+        if not verdict.sure:
+            state, said = "open", f"{said}, but within its error"
+        verdicts.append((metric_title(metric), state, said))
+    return tuple(verdicts)
 
 
 def _pairs(board: Board) -> dict[str, Any]:
     """All compared pairs of current entries, for the page's script."""
     rows = [row for row in board.rows if row.current and row.compared]
-    names = {row.key: row.entry.method.name for row in rows}
-    found = {
-        config: {part: _range_pairs(board, config, part, rows) for part in board.ranges(config)}
+    ranked = [metric for metric in DEFAULT_METRICS if metric not in UNRANKED]
+
+    def differing(config: str, part: str, metric: str) -> list[list[Any]]:
+        return [
+            [first.key, second.key, pair.difference, pair.half, float(f"{pair.p:.3g}")]
+            for first, second in combinations(rows, 2)
+            if (pair := board.pair(first, second, config, part, metric))
+        ]
+
+    sets = {
+        config: {
+            part: {metric: differing(config, part, metric) for metric in ranked}
+            for part in board.ranges(config)
+        }
         for config in board.configs
     }
-    return {"names": names, "sets": found, "significance": SIGNIFICANCE}
-
-
-def _range_pairs(board: Board, config: str, part: str, rows: Sequence[Row]) -> dict[str, Any]:
-    return {
-        metric: [
-            [one.key, two.key, pair.difference, pair.half, float(f"{pair.p:.3g}")]
-            for place, one in enumerate(rows)
-            for two in rows[place + 1 :]
-            if (pair := board.pair(one, two, config, part, metric))
-        ]
-        for metric in DEFAULT_METRICS
-        if metric not in UNRANKED
-    }
+    names = {row.key: row.entry.method.name for row in rows}
+    return {"names": names, "sets": sets, "significance": SIGNIFICANCE}

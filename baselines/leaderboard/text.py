@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row, status
-from transferz.baselines.leaderboard.comparison import SIGNIFICANCE, UNRANKED
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
@@ -12,6 +11,7 @@ from transferz.baselines.leaderboard.words import (
     training_title,
     value_text,
 )
+from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED
 
 GREY, PLAIN = "\x1b[90m", "\x1b[0m"
 
@@ -37,9 +37,7 @@ def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool 
     for place, row in enumerate(rows, start=1):
         if colour and not row.current:
             lines[place] = f"{GREY}{lines[place]}{PLAIN}"
-    return (
-        "\n".join([_title(board, config, part, rows), "", *lines, "", *_notes(board, rows)]) + "\n"
-    )
+    return "\n".join([_title(board, config, part), "", *lines, "", *_notes(board, rows)]) + "\n"
 
 
 def shown_metrics(rows: Sequence[Row], config: str, part: str, sort: str = "") -> list[str]:
@@ -56,15 +54,14 @@ def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str
     ]
     scores = row.scores(config)
     share = "" if scores is None or row.complete(config) else f"{100 * scores.completeness:.1f} %"
-    return [row.entry.method.name, training_title(row), *values, share, status(row, board)]
+    return [row.entry.method.name, training_title(row), *values, share, board.status(row)]
 
 
-def _title(board: Board, config: str, part: str, rows: Sequence[Row]) -> str:
-    found = (one.n for row in rows if row.current and (one := row.part(config, part)))
+def _title(board: Board, config: str, part: str) -> str:
     mock = "MOCK galaxies, not real ones; " if board.mock else ""
     return (
         f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGES[part]}, "
-        f"{max(found, default=0):,} galaxies"
+        f"{board.galaxies(config, part):,} galaxies"
     )
 
 
@@ -116,18 +113,16 @@ def board_json(board: Board) -> dict[str, Any]:
 
 
 def _ranking(board: Board, config: str, part: str) -> dict[str, list[dict[str, Any]]]:
-    parts = (row.part(config, part) for row in board.rows)
-    names = dict.fromkeys(name for one in parts if one for name in one.metrics)
     return {
         name: [_place(board, row, config, part, name) for row in board.ordered(config, part, name)]
-        for name in names
+        for name in board.metrics(config, part)
         if name not in UNRANKED
     }
 
 
 def _place(board: Board, row: Row, config: str, part: str, metric: str) -> dict[str, Any]:
     best = board.best(config, part, metric)
-    found = None if best is None else board.pair(row, best, config, part, metric)
-    against = {"difference": found.difference, "half": found.half, "p": found.p} if found else None
+    pair = None if best is None else board.pair(row, best, config, part, metric)
+    against = pair and pair._asdict()
     mark = board.mark(row, config, part, metric)
     return {"method": row.key, "mark": mark, "current": row.current, "against_best": against}

@@ -47,19 +47,24 @@ SET_TITLES: MappingProxyType[str, str] = MappingProxyType(
 
 
 def metric_title(metric: str) -> str:
-    """What a metric is called in a column's head."""
+    """Return what a metric is called in a column's head."""
     return METRIC_TITLES.get(metric, metric)
 
 
 def set_title(config: str) -> str:
-    """What a test set is called."""
+    """Return what a test set is called."""
     return SET_TITLES.get(config, config)
 
 
 def training_title(row: Row) -> str:
-    """What an entry learned from."""
+    """Return what is written of what an entry learned from."""
     parts = row.entry.training.set.split("+")
     return " + ".join(set_title(name) for name in parts)
+
+
+def unit(metric: str) -> float:
+    """Return what a metric's values are multiplied by where they are written or drawn."""
+    return 100.0 if metric in PER_CENT else 1.0
 
 
 def value_text(metric: str, summary: Summary | None) -> str:
@@ -72,8 +77,8 @@ def value_parts(metric: str, summary: Summary | None) -> tuple[str, str, str]:
     """Write mean, error and spread apart; empty where there is none."""
     if summary is None or summary.mean is None:
         return NONE, "", ""
-    scale, digits = (100.0, 2) if metric in PER_CENT else (1.0, 4)
+    scale, digits = unit(metric), 2 if metric in PER_CENT else 4
     sign = "+" if metric in SIGNED else ""
     around = (summary.error, summary.spread)
-    error, spread = ("" if one is None else f"{scale * one:.{digits}f}" for one in around)
+    error, spread = ("" if value is None else f"{scale * value:.{digits}f}" for value in around)
     return minus(f"{scale * summary.mean:{sign}.{digits}f}"), error, spread

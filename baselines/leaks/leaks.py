@@ -1,23 +1,77 @@
-"""The leak guard: test objects that a training table holds, by id, by group and by position."""
+"""The leak guard: test objects of a release that a training table holds.
 
-from collections.abc import Mapping, Sequence
+An object is told again by its id, by its group, and by its position: within the release's match
+radius of a test object lies that object.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from transferz.baselines.leaks.objects import COLUMNS, Held, Ints, read_objects
-from transferz.baselines.leaks.ways import Mask, near, shared
+from transferz.dataset.sky.crossmatch import iterate_pairs
+from transferz.dataset.sky.positions import Positions
 from transferz.releases import Release
-from transferz.schemas.errors import InputError
+from transferz.rows import read_rows
+from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.manifest import read_manifest
+from transferz.schemas.survey.release import CONFIGS
 
-SHOWN = 5
-"""Of the ids of objects, how many are named."""
+COLUMNS = ("object_id", "group_id", "ra", "dec")
+"""What tells an object, of a release's columns."""
 
 WAYS = ("id", "group", "position")
 """How an object is told again."""
+
+RADIUS_ARCSEC = 1.0
+"""Within which two positions are one object, where a manifest does not say (params.yaml's)."""
+
+TRUTH = "truth"  # a mock's config that holds the objects of the others again
+SHOWN = 5  # ids that a message names
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldObjects:
+    """Objects that are held back for tests: a row for each of their ids, groups and positions.
+
+    Attributes
+    ----------
+    object_id, group_id : ndarray of int64, shape (M,)
+        Ids in the release.
+    ra, dec : ndarray, shape (M,)
+        Positions, degrees; NaN where the release has none.
+    radius_arcsec : float
+        Within which another position is one of them.
+    release : Release
+        Whose they are.
+    splits, configs : tuple of str
+        Which splits of which of its configs.
+    """
+
+    object_id: Ints
+    group_id: Ints
+    ra: Floats
+    dec: Floats
+    radius_arcsec: float
+    release: Release
+    splits: tuple[str, ...]
+    configs: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Objects, each counted once."""
+        return len(np.unique(self.object_id))
+
+    def __str__(self) -> str:
+        mock = " (a mock)" if self.release.mock else ""
+        return f"{' or '.join(self.splits)} objects of transferz {self.release.version}{mock}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,14 +86,14 @@ class Leaks:
         Ids, in the release, of the test objects found; ascending.
     unchecked : tuple of str
         What could not be checked, and why.
-    held : Held
+    held : HeldObjects
         The test objects.
     """
 
     found: Mapping[str, Mask]
     objects: Ints
     unchecked: tuple[str, ...]
-    held: Held
+    held: HeldObjects
 
     def __bool__(self) -> bool:
         """Whether anything leaks."""
@@ -82,10 +136,6 @@ def find_leaks(
     configs : sequence of str, optional
         Of which configs; all of the release by default, never ``truth``.
 
-    Returns
-    -------
-    Leaks
-
     Raises
     ------
     InputError
@@ -93,46 +143,175 @@ def find_leaks(
         numbers, or positions off the sphere.
     ReleaseError, ParameterError
         As `read_objects` does.
+
+    Examples
+    --------
+    >>> leaks = find_leaks(find_release(), ra=table["ra"], dec=table["dec"])
+    >>> clean = table[~leaks.rows]
     """
     given = {"object_id": object_id, "group_id": group_id, "ra": ra, "dec": dec}
-    columns = {name: one for name, one in given.items() if one is not None}
+    columns = {name: values for name, values in given.items() if values is not None}
     _require_columns(columns)
     return look_for(read_objects(release, configs, splits), columns)
 
 
-def look_for(held: Held, columns: Mapping[str, npt.ArrayLike]) -> Leaks:
-    """Find the rows of a table that hold one of some objects; raises what `find_leaks` does.
+def read_objects(
+    release: Release, configs: Sequence[str] | None = None, splits: Sequence[str] = ("test",)
+) -> HeldObjects:
+    """Read the objects of some splits of a release.
 
     Parameters
     ----------
-    held : Held
+    release : Release
+        The release.
+    configs : sequence of str, optional
+        Of which configs; by default of all that the release has with such a split. A mock's
+        ``truth`` is none of them.
+    splits : sequence of str
+        Whose objects are held back.
+
+    Raises
+    ------
+    ReleaseError
+        Where a config or split is not there, or a file is damaged.
+    ParameterError
+        Where no split or config is named, or ``truth`` is.
+    """
+    available = {name: files for name, files in release.files().items() if name != TRUTH}
+    chosen = tuple(available) if configs is None else tuple(configs)
+    if not splits or not chosen or TRUTH in chosen:
+        names = ", ".join(name for name in CONFIGS if name != TRUTH)
+        raise ParameterError(
+            f"expected a split, such as test, and configs among {names}; "
+            f"found splits {list(splits)}, configs {list(chosen)}"
+        )
+    # A config that is named must have every split; of all configs, one must.
+    for split in splits:
+        nowhere = not any(split in available.get(name, ()) for name in chosen)
+        for name in chosen if configs is not None or nowhere else ():
+            release.require(name, [split])
+    parts = [(name, split) for name in chosen for split in splits if split in available[name]]
+    table = pa.concat_tables(read_rows(release, *part, COLUMNS) for part in parts)
+    frame = table.to_pandas().drop_duplicates(ignore_index=True)
+    return HeldObjects(
+        object_id=frame["object_id"].to_numpy(np.int64),
+        group_id=frame["group_id"].to_numpy(np.int64),
+        ra=frame["ra"].to_numpy(np.float64),
+        dec=frame["dec"].to_numpy(np.float64),
+        radius_arcsec=match_radius(read_manifest(release.path)),
+        release=release,
+        splits=tuple(splits),
+        configs=tuple(dict.fromkeys(name for name, _ in parts)),
+    )
+
+
+def match_radius(manifest: Mapping[str, Any]) -> float:
+    """Return the match radius that a release was made with, arcsec."""
+    try:
+        return float(manifest["parameters"]["match"]["radius_arcsec"])
+    except (KeyError, TypeError, ValueError):  # loading does not look at it, so anything may be
+        return RADIUS_ARCSEC
+
+
+def look_for(held: HeldObjects, columns: Mapping[str, npt.ArrayLike]) -> Leaks:
+    """Find the rows of a table that hold one of some objects.
+
+    Parameters
+    ----------
+    held : HeldObjects
         The objects.
     columns : mapping of str to array_like, shape (N,)
-        ``object_id``, ``group_id``, ``ra``, ``dec``, or those that there are.
+        Of the table: ``object_id``, ``group_id``, ``ra``, ``dec``, or those that there are.
+
+    Raises
+    ------
+    InputError
+        As `find_leaks` does, and where there is nothing to look for by any way.
     """
     _require_columns(columns)
-    notes: list[str] = []
-    ways = {
-        "id": shared("object_id", columns, held.object_id, notes),
-        "group": shared("group_id", columns, held.group_id, notes),
-        "position": near(columns, held, notes),
-    }
-    found = {way: one for way, one in ways.items() if one is not None}
-    if not found:
-        raise InputError(f"{held} can't be looked for: {'; '.join(notes)}")
-    theirs = np.logical_or.reduce([one for _, one in found.values()])
-    rows = {way: ours for way, (ours, _) in found.items()}
-    return Leaks(rows, np.unique(held.object_id[theirs]), tuple(notes), held)
+    rows: dict[str, Mask] = {}
+    theirs: list[Mask] = []
+    unchecked: list[str] = []
+
+    # By an id that both have.
+    for way, name in (("id", "object_id"), ("group", "group_id")):
+        if name not in columns:
+            unchecked.append(f"by {way}: no {name}")
+            continue
+        ids, known = _whole_numbers(columns[name], name)
+        unchecked += _lacking(way, ~known, "rows", f"they have no {name}")
+        held_ids = getattr(held, name)
+        rows[way] = known & np.isin(ids, held_ids)
+        theirs.append(np.isin(held_ids, ids[known]))
+
+    # By lying within the match radius of one.
+    if not {"ra", "dec"} <= columns.keys():
+        unchecked.append("by position: no ra and dec")
+    else:
+        located, positions = _located(columns["ra"], columns["dec"], "the table")
+        held_located, held_positions = _located(held.ra, held.dec, str(held))
+        unchecked += _lacking("position", ~located, "rows", "they have none")
+        unchecked += _lacking("position", ~held_located, str(held), "the release has none of them")
+        if held_located.any():
+            close = np.zeros(len(positions), np.bool_)
+            held_close = np.zeros(len(held_positions), np.bool_)
+            for pairs in iterate_pairs(positions, held_positions, held.radius_arcsec):
+                close[pairs.i], held_close[pairs.j] = True, True
+            located[located], held_located[held_located] = close, held_close
+            rows["position"] = located
+            theirs.append(held_located)
+
+    if not rows:
+        raise InputError(f"{held} can't be looked for: {'; '.join(unchecked)}")
+    objects = np.unique(held.object_id[np.logical_or.reduce(theirs)])
+    return Leaks(rows, objects, tuple(unchecked), held)
 
 
-def refuse_leaks(tables: Mapping[str, pd.DataFrame], held: Held, name: str) -> None:
+def _whole_numbers(values: npt.ArrayLike, name: str) -> tuple[Ints, Mask]:
+    """Return ids, and where there is one that an int64 holds."""
+    series = pd.Series(values)
+    if not pd.api.types.is_integer_dtype(series.dtype):
+        raise InputError(
+            f"{name} is {series.dtype}, expected whole numbers: ids of 17 digits need int64, and "
+            "float64 has lost the last of them"
+        )
+    known = (series <= np.iinfo(np.int64).max).fillna(value=False).to_numpy(np.bool_)
+    ids = np.zeros(len(series), np.int64)
+    ids[known] = series[known].to_numpy(np.int64)
+    return ids, known
+
+
+def _located(ra: npt.ArrayLike, dec: npt.ArrayLike, name: str) -> tuple[Mask, Positions]:
+    """Return where there is a position, and those."""
+    east, north = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
+    rows = np.isfinite(east) & np.isfinite(north)
+    return rows, Positions(east[rows], north[rows], np.arange(np.count_nonzero(rows)), name)
+
+
+def _lacking(way: str, lost: Mask, what: str, why: str) -> Iterator[str]:
+    if count := np.count_nonzero(lost):
+        yield f"by {way}, {count:,} of {len(lost):,} {what}: {why}"
+
+
+def _require_columns(columns: Mapping[str, Any]) -> None:
+    if not {"object_id", "group_id"} & columns.keys() and not {"ra", "dec"} <= columns.keys():
+        raise InputError(
+            "nothing tells which objects the table holds: expected object_id, group_id, or ra and "
+            f"dec; found {', '.join(columns) or 'none of them'}"
+        )
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"expected columns of one length, found {lengths}")
+
+
+def refuse_leaks(tables: Mapping[str, pd.DataFrame], held: HeldObjects, name: str) -> None:
     """Refuse tables in a release's columns that hold one of some objects.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
         Part, such as ``training``, to its table.
-    held : Held
+    held : HeldObjects
         The objects.
     name : str
         What messages call the tables together.
@@ -143,7 +322,7 @@ def refuse_leaks(tables: Mapping[str, pd.DataFrame], held: Held, name: str) -> N
         As `require_no_leak` and `look_for` do.
     """
     for part, table in tables.items():
-        columns = {one: table[one] for one in COLUMNS if one in table}
+        columns = {column: table[column] for column in COLUMNS if column in table}
         require_no_leak(look_for(held, columns), f"the {part} set of {name}")
 
 
@@ -177,14 +356,3 @@ def first_ids(identifiers: Sequence[Any] | npt.NDArray[Any]) -> str:
     """Write the first few of some ids."""
     shown = ", ".join(map(str, list(identifiers[:SHOWN])))
     return shown + (", ..." if len(identifiers) > SHOWN else "")
-
-
-def _require_columns(given: Mapping[str, Any]) -> None:
-    if not {"object_id", "group_id"} & given.keys() and not {"ra", "dec"} <= given.keys():
-        raise InputError(
-            "nothing tells which objects the table holds: expected object_id, group_id, or ra and "
-            f"dec; found {', '.join(given) or 'none of them'}"
-        )
-    lengths = {name: len(one) for name, one in given.items()}
-    if len(set(lengths.values())) > 1:
-        raise InputError(f"expected columns of one length, found {lengths}")

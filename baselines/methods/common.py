@@ -1,4 +1,4 @@
-"""What the reference methods share: what they learn from, and one fit for all seeds."""
+"""Give the reference methods what they share: what to learn from, and one fit for all seeds."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -35,7 +35,9 @@ def require_bands(table: pd.DataFrame, names: Sequence[str], why: str) -> None:
 
 
 def features(table: pd.DataFrame, bands: Sequence[str]) -> Floats:
-    """Magnitudes, and the colours of neighbouring bands.
+    """Return magnitudes, and the colours of neighbouring bands, shape (N, 2 B - 1).
+
+    AB magnitudes, then the bluer less the redder of neighbours; NaN where one is missing.
 
     Parameters
     ----------
@@ -43,11 +45,6 @@ def features(table: pd.DataFrame, bands: Sequence[str]) -> Floats:
         N galaxies.
     bands : sequence of str
         Their B columns of magnitudes, as in training.
-
-    Returns
-    -------
-    ndarray, shape (N, 2 B - 1)
-        AB magnitudes, then the bluer less the redder of neighbours; NaN where one is missing.
 
     Raises
     ------
@@ -60,15 +57,15 @@ def features(table: pd.DataFrame, bands: Sequence[str]) -> Floats:
 
 
 def labels(table: pd.DataFrame) -> Floats:
-    """Redshifts that a method learns from, shape (N,); a copy, which PyTorch may write to."""
+    """Return redshifts to learn from, shape (N,); a copy, which PyTorch may write to."""
     return table["redshift"].to_numpy(np.float64, copy=True)
 
 
 def scale(point: Floats) -> Floats:
-    """What a forecast's error is measured in, shape (N,): positive for any forecast."""
+    """Return what a forecast's error is measured in, shape (N,): positive for any forecast."""
     return 1.0 + np.maximum(point, 0.0)
 
 
 def validation_loss(predicted: npt.ArrayLike, true: Floats) -> float:
-    """What decides between settings: the network's own loss, Tanaka et al. 2018's."""
+    """Return what decides between settings: the network's own loss, Tanaka et al. 2018's."""
     return float(loss(normalised_error(predicted, true)))

@@ -1,4 +1,4 @@
-"""Split conformal intervals around the point forecasts of any method.
+"""Put split conformal intervals around the point forecasts of any method.
 
 The method is trained as ever; galaxies that it has not learned from, the calibration set, tell how
 far its forecasts lie from the truth. If a new galaxy is exchangeable with those, as drawn from the
@@ -23,7 +23,7 @@ import pandas as pd
 
 from transferz.baselines.benchmark.tables import I_BANDS, band_columns, photometry
 from transferz.baselines.methods.common import Floats, labels, scale
-from transferz.baselines.scores.binning import MAGNITUDE_EDGES
+from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES
 from transferz.baselines.scores.probability import Prediction
 from transferz.baselines.scores.probability.scores import INTERVALS
 from transferz.schemas.errors import InputError
@@ -101,11 +101,12 @@ class SplitConformal:
         """
         point = points(self.method, calibration)
         score = np.abs(labels(calibration) - point) / scale(point)
-        category = self.categories(calibration)
-        known = np.isfinite(score)
-        members = [score[known & (category == one)] for one in range(category.max(initial=0) + 1)]
+        category, forecast = self.categories(calibration), np.isfinite(score)
         self.reach = np.array(
-            [[conformal_quantile(scores, share) for share in SHARES] for scores in members]
+            [
+                [conformal_quantile(score[forecast & (category == k)], share) for share in SHARES]
+                for k in range(category.max(initial=0) + 1)
+            ]
         )
 
     def predict(self, table: pd.DataFrame) -> Prediction:
@@ -124,7 +125,7 @@ class SplitConformal:
         return Prediction(point, levels=LEVELS, quantiles=ends)
 
     def categories(self, table: pd.DataFrame) -> npt.NDArray[np.int64]:
-        """Which calibration galaxies each galaxy is compared with, shape (N,): here all."""
+        """Number the calibration galaxies that each is compared with, shape (N,): here all."""
         return np.zeros(len(table), np.int64)
 
 
@@ -143,18 +144,18 @@ class SplitConformalByMagnitude(SplitConformal):
 
     def calibrate(self, calibration: pd.DataFrame) -> None:
         """Find the bins, and how far the intervals reach in each; as `SplitConformal`'s."""
-        edges = np.array(MAGNITUDE_EDGES)
-        found = np.searchsorted(edges, i_magnitudes(calibration))
-        self.edges = merge_sparse(edges, np.bincount(found, minlength=edges.size + 1), FEWEST)
+        edges = np.array(I_MAGNITUDE_EDGES)
+        bins = np.searchsorted(edges, i_magnitudes(calibration))
+        self.edges = merge_sparse(edges, np.bincount(bins, minlength=edges.size + 1), FEWEST)
         super().calibrate(calibration)
 
     def categories(self, table: pd.DataFrame) -> npt.NDArray[np.int64]:
-        """Number of each galaxy's bin, shape (N,), bright to faint; closed at the faint end."""
+        """Number each galaxy's bin, shape (N,), bright to faint; closed at the faint end."""
         return np.searchsorted(self.edges, i_magnitudes(table)).astype(np.int64)
 
 
 def points(method: Any, table: pd.DataFrame) -> Floats:
-    """A method's points, shape (N,), in the table's order; it is shown no label."""
+    """Return a method's points, shape (N,), in the table's order; it is shown no label."""
     prediction = method.predict(photometry(table, band_columns(table)))
     if prediction.object_id is None:
         return np.asarray(prediction.point, np.float64)
@@ -163,7 +164,7 @@ def points(method: Any, table: pd.DataFrame) -> Floats:
 
 
 def conformal_quantile(scores: Floats, share: float) -> float:
-    """The score that a new one does not exceed with at least the probability `share`.
+    """Return what a new score does not exceed with at least the probability `share`.
 
     The ``ceil((n + 1) share)``-th smallest of n.
 
@@ -196,7 +197,7 @@ def merge_sparse(edges: Floats, counts: npt.NDArray[np.int64], least: int) -> Fl
 
 
 def i_magnitudes(table: pd.DataFrame) -> Floats:
-    """Magnitudes in the i band, shape (N,); raise an `InputError` where there is no such column."""
+    """Return i magnitudes, shape (N,); raise an `InputError` where there is no such column."""
     for name in I_BANDS:
         if name in table.columns:
             return table[name].to_numpy(np.float64)

@@ -1,4 +1,4 @@
-"""The forecast of somebody who has seen the training set and no photometry."""
+"""Forecast as somebody would who has seen the training set and no photometry."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""k-nearest neighbours in magnitudes and colours."""
+"""Forecast with the k nearest neighbours in magnitudes and colours."""
 
 from typing import Self
 
@@ -46,11 +46,28 @@ class Nearest(Deterministic):
             Where a magnitude is missing.
         """
         self.bands = band_columns(train)
-        known = self._features(train)
-        self.scaler = StandardScaler().fit(known)
-        self.search = NearestNeighbors().fit(self.scaler.transform(known))
+        training_features = self._features(train)
+        self.scaler = StandardScaler().fit(training_features)
+        self.search = NearestNeighbors().fit(self.scaler.transform(training_features))
         self.redshift = labels(train)
-        self._choose(validation)
+
+        # What is best on the validation set: numbers of neighbours, and their weights.
+        true = labels(validation)
+        counts = [count for count in NEIGHBOUR_COUNTS if count <= len(self.redshift)]
+        distance, redshift = self._neighbours(validation, counts[-1])
+
+        def point_loss(choice: tuple[int, str]) -> float:
+            count, weights = choice
+            point = weighted_mean(distance[:, :count], redshift[:, :count], weights)
+            return validation_loss(point, true)
+
+        def crps(count: int) -> float:
+            return float(Samples(redshift[:, :count]).crps(true).mean())
+
+        choices = [(count, weights) for count in counts for weights in ("uniform", "distance")]
+        self.count, self.weights = min(choices, key=point_loss)
+        enough = [count for count in counts if count >= FEWEST_SAMPLES]
+        self.sample_count = min(enough or counts[-1:], key=crps)
         return self
 
     def predict(self, table: pd.DataFrame) -> Prediction:
@@ -59,48 +76,30 @@ class Nearest(Deterministic):
         point = weighted_mean(distance[:, : self.count], redshift[:, : self.count], self.weights)
         return Prediction(point, samples=redshift[:, : self.sample_count])
 
-    def _choose(self, validation: pd.DataFrame) -> None:
-        """Find what is best on the validation set: numbers of neighbours, and their weights."""
-        true = labels(validation)
-        counts = [count for count in NEIGHBOUR_COUNTS if count <= len(self.redshift)]
-        distance, redshift = self._neighbours(validation, counts[-1])
-
-        def point_loss(count: int, weights: str) -> float:
-            point = weighted_mean(distance[:, :count], redshift[:, :count], weights)
-            return validation_loss(point, true)
-
-        def crps(count: int) -> float:
-            return float(Samples(redshift[:, :count]).crps(true).mean())
-
-        choices = [(count, weights) for count in counts for weights in ("uniform", "distance")]
-        self.count, self.weights = min(choices, key=lambda choice: point_loss(*choice))
-        enough = [count for count in counts if count >= FEWEST_SAMPLES]
-        self.sample_count = min(enough or counts[-1:], key=crps)
-
     def _neighbours(self, table: pd.DataFrame, count: int) -> tuple[Floats, Floats]:
-        """Distances and redshifts of the nearest, nearest first, both of shape (N, count)."""
+        """Return distances and redshifts of the nearest, nearest first, both (N, count)."""
         if table.empty:
             return np.empty((0, count)), np.empty((0, count))
-        where = self.scaler.transform(self._features(table))
-        distance, rows = self.search.kneighbors(where, n_neighbors=count)
+        positions = self.scaler.transform(self._features(table))
+        distance, rows = self.search.kneighbors(positions, n_neighbors=count)
         return distance, self.redshift[rows]
 
     def _features(self, table: pd.DataFrame) -> Floats:
-        """`features` of all galaxies, none missing."""
-        found = features(table, self.bands)
-        missing = ~np.isfinite(found[:, : len(self.bands)])
+        """Return `features` of all galaxies, none missing."""
+        values = features(table, self.bands)
+        missing = ~np.isfinite(values[:, : len(self.bands)])
         if missing.any():
             where = ", ".join(np.array(self.bands)[missing.any(axis=0)])
             raise InputError(
                 f"k-nearest neighbours need every magnitude: {missing.any(axis=1).sum()} of "
-                f"{len(found)} galaxies lack one, in {where}; drop them, or use gradient-boosted "
+                f"{len(values)} galaxies lack one, in {where}; drop them, or use gradient-boosted "
                 "trees, which take missing magnitudes"
             )
-        return found
+        return values
 
 
 def weighted_mean(distance: Floats, redshift: Floats, weights: str) -> Floats:
-    """Mean redshift, shape (N,), of neighbours (N, K), as scikit-learn's regressor takes it.
+    """Return the mean redshift, shape (N,), of neighbours (N, K), as scikit-learn's regressor does.
 
     With ``weights="distance"`` they count by their inverse distance; where some are at distance 0,
     those alone count.

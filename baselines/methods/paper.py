@@ -1,17 +1,17 @@
-"""The reference baselines: what each is called, learns from and starts from."""
+"""Say of each of the paper's networks what it is called, learns from and starts from."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """A baseline: the same network, trained in its own way.
+class Recipe:
+    """How one of the paper's networks is trained; the network is the same for all.
 
     Attributes
     ----------
     title : str
-        As the papers call it.
+        What the papers call it.
     config : str
         The config of a release that it learns from.
     start : str
@@ -31,10 +31,10 @@ class Method:
 
 METHODS = MappingProxyType(
     {
-        "nn_base": Method("NN-Base", "transferz"),
-        "nn_tl": Method("NN-TL", "galaxiesml", start="nn_base", frozen=(), learning_rate=1e-4),
-        "nn_combo": Method("NN-Combo", "combo"),
-        "nn_spec": Method("NN-Spec", "galaxiesml"),
+        "nn_base": Recipe("NN-Base", "transferz"),
+        "nn_tl": Recipe("NN-TL", "galaxiesml", start="nn_base", frozen=(), learning_rate=1e-4),
+        "nn_combo": Recipe("NN-Combo", "combo"),
+        "nn_spec": Recipe("NN-Spec", "galaxiesml"),
     }
 )
 """NN-Base, NN-TL and NN-Combo: Soriano et al. 2024; NN-Spec: its follow-up, arXiv:2601.17222. Which

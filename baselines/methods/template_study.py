@@ -1,4 +1,4 @@
-"""How good the mock's template fit is on real COSMOS2020 photometry with known redshifts.
+"""Measure how good the mock's template fit is on real COSMOS2020 photometry with known redshifts.
 
 Two layouts of extracts are read, told apart by their columns: LePhare's (``f_<filter>``,
 ``ferr_<filter>`` in erg/s/cm2/Hz, ``zspec``) and CIGALE's (``<filter>``, ``<filter>_err`` in mJy,
@@ -6,23 +6,22 @@ Two layouts of extracts are read, told apart by their columns: LePhare's (``f_<f
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from transferz.baselines.scores.metrics import bias, normalised_error, outlier_rate, scatter
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, SUPRIME_INTERMEDIATE, Band
 from transferz.photometry.fit import fit_offsets, fit_templates
 from transferz.photometry.flux import cgs_to_ujy, mjy_to_ujy
 from transferz.photometry.models import ModelGrid, model_grid
+from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas.errors import InputError
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 FOLDS = 5
 FOLD_SALT = "template fit folds"
@@ -40,8 +39,8 @@ SELECTED_ABOVE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a table names and scales its fluxes.
+class FluxLayout:
+    """How an extract names and scales its fluxes.
 
     Attributes
     ----------
@@ -62,20 +61,22 @@ class Layout:
     filters: dict[str, str]
 
     def bands(self, columns: Sequence[str]) -> tuple[Band, ...]:
-        """Bands that a table with these columns holds; empty if the layout is another one."""
-        if self.redshift not in columns or "id" not in columns:
+        """Return the bands that a table with these columns holds; none if it has another layout."""
+        if not {self.redshift, "id"} <= set(columns):
             return ()
-        names = [band.name for band in FIT_BANDS if band.name in self.filters]
-        held = {n for n in names if {*self.columns(n)} <= set(columns)}
-        return tuple(band for band in FIT_BANDS if band.name in held)
+        return tuple(
+            band
+            for band in FIT_BANDS
+            if band.name in self.filters and {*self.columns(band.name)} <= set(columns)
+        )
 
     def columns(self, name: str) -> tuple[str, str]:
-        """Columns of a band's flux and error."""
+        """Return the columns of a band's flux and error."""
         filter_name = self.filters[name]
         return self.flux.format(filter_name), self.error.format(filter_name)
 
 
-LEPHARE = Layout(
+LEPHARE = FluxLayout(
     redshift="zspec",
     flux="f_{}",
     error="ferr_{}",
@@ -91,7 +92,7 @@ LEPHARE = Layout(
     },
 )
 
-CIGALE = Layout(
+CIGALE = FluxLayout(
     redshift="redshift",
     flux="{}",
     error="{}_err",
@@ -131,23 +132,12 @@ class Extract:
         How many values are upper limits.
     """
 
-    identifiers: Integers
+    identifiers: npt.NDArray[np.int64]
     redshift: Floats
     bands: tuple[Band, ...]
     flux: Floats
     error: Floats
     limits: int
-
-    def scaled(self, factors: Floats) -> "Extract":
-        """Fluxes and errors times factors, of shape (B,) or (N, B)."""
-        return Extract(
-            self.identifiers,
-            self.redshift,
-            self.bands,
-            self.flux * factors,
-            self.error * factors,
-            self.limits,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,89 +180,6 @@ class TemplateFitQuality:
     offsets: dict[str, float] = field(default_factory=dict)
 
 
-def read_extract(path: Path) -> Extract:
-    """Read a table in either layout.
-
-    Parameters
-    ----------
-    path : Path
-        CSV, gzipped or not.
-
-    Returns
-    -------
-    Extract
-        Rows with a spectroscopic redshift; a negative error marks an upper limit (CIGALE's
-        convention) and becomes a measurement of 0 with that error.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, no table, in neither layout, or holds no usable row.
-    """
-    frame = _read_csv(path)
-    for layout in LAYOUTS:
-        if bands := layout.bands(frame.columns):
-            return _extract(frame, layout, bands, path)
-    expected = " or ".join(
-        f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with errors "
-        f"'{layout.columns('HSC_i')[1]}'"
-        for layout in LAYOUTS
-    )
-    raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"no table at {path}")
-    try:
-        return pd.read_csv(path)
-    except (OSError, EOFError, ValueError) as error:  # a pandas ParserError is a ValueError
-        raise InputError(f"can't read {path} as CSV: {error}") from None
-
-
-def _extract(frame: pd.DataFrame, layout: Layout, bands: tuple[Band, ...], path: Path) -> Extract:
-    columns = [layout.columns(band.name) for band in bands]
-    numbers = _numbers(frame, [name for pair in columns for name in pair], path)
-    identified = _numbers(frame, ["id", layout.redshift], path)
-    kept = np.isfinite(identified).all(axis=1) & (identified[:, 1] >= 0)
-    if not kept.any():
-        raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
-    flux, error = (layout.to_ujy(numbers[kept, start::2]) for start in (0, 1))
-    flux[flux == layout.to_ujy(NO_FLUX)] = np.nan
-    limit = error < 0
-    return Extract(
-        identifiers=identified[kept, 0].astype(np.int64),
-        redshift=identified[kept, 1],
-        bands=bands,
-        flux=np.where(limit & np.isfinite(flux), 0.0, flux),
-        error=np.abs(error),
-        limits=int(np.count_nonzero(limit)),
-    )
-
-
-def _numbers(frame: pd.DataFrame, names: list[str], path: Path) -> Floats:
-    """Columns (N, C) as numbers."""
-    for name in names:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            raise InputError(f"{path}: column '{name}' holds something other than numbers")
-    return frame[names].to_numpy(np.float64)
-
-
-def cross_validated_offsets(extract: Extract, grid: ModelGrid) -> Floats:
-    """Factors (N, B) on each galaxy's fluxes, fitted to the galaxies of the other folds.
-
-    A galaxy's fold is the salted hash of its id, modulo 5.
-    """
-    fold = hash_ids(extract.identifiers, FOLD_SALT) % np.uint64(FOLDS)
-    factors = np.ones_like(extract.flux)
-    for number in range(FOLDS):
-        others = fold != number
-        factors[~others] = fit_offsets(
-            extract.flux[others], extract.error[others], extract.redshift[others], grid
-        )
-    return factors
-
-
 def evaluate(path: Path) -> list[TemplateFitQuality]:
     """Fit templates to a table of real galaxies and compare with their spectroscopic redshifts.
 
@@ -294,29 +201,106 @@ def evaluate(path: Path) -> list[TemplateFitQuality]:
     extract = read_extract(path)
     grid = model_grid(extract.bands, REDSHIFT_MAX)
     factors = cross_validated_offsets(extract, grid)
+    scaled = replace(extract, flux=extract.flux * factors, error=extract.error * factors)
     means = factors.mean(axis=0)
     offsets = {band.name: round(float(f), 3) for band, f in zip(grid.bands, means, strict=True)}
     return [
         _quality(path.name, AS_IT_IS, extract, grid, {}),
-        _quality(path.name, WITH_OFFSETS, extract.scaled(factors), grid, offsets),
+        _quality(path.name, WITH_OFFSETS, scaled, grid, offsets),
     ]
+
+
+def read_extract(path: Path) -> Extract:
+    """Read a table in either layout.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, gzipped or not.
+
+    Returns
+    -------
+    Extract
+        Rows with a spectroscopic redshift; a negative error marks an upper limit (CIGALE's
+        convention) and becomes a measurement of 0 with that error.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no table, in neither layout, or holds no usable row.
+    """
+    if not path.is_file():
+        raise InputError(f"no table at {path}")
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, EOFError, ValueError) as error:  # a pandas ParserError is a ValueError
+        raise InputError(f"can't read {path} as CSV: {error}") from None
+    for layout in LAYOUTS:
+        if bands := layout.bands(frame.columns):
+            return _extract(frame, layout, bands, path)
+    expected = " or ".join(
+        f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with errors "
+        f"'{layout.columns('HSC_i')[1]}'"
+        for layout in LAYOUTS
+    )
+    raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
+
+
+def _extract(
+    frame: pd.DataFrame, layout: FluxLayout, bands: tuple[Band, ...], path: Path
+) -> Extract:
+    columns = [name for band in bands for name in layout.columns(band.name)]
+    for name in ("id", layout.redshift, *columns):
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            raise InputError(f"{path}: column '{name}' holds something other than numbers")
+    identified = frame[["id", layout.redshift]].to_numpy(np.float64)
+    kept = np.isfinite(identified).all(axis=1) & (identified[:, 1] >= 0)
+    if not kept.any():
+        raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
+    numbers = frame[columns].to_numpy(np.float64)[kept]
+    flux, error = layout.to_ujy(numbers[:, ::2]), layout.to_ujy(numbers[:, 1::2])
+    flux[flux == layout.to_ujy(NO_FLUX)] = np.nan
+    limit = error < 0
+    return Extract(
+        identifiers=identified[kept, 0].astype(np.int64),
+        redshift=identified[kept, 1],
+        bands=bands,
+        flux=np.where(limit & np.isfinite(flux), 0.0, flux),
+        error=np.abs(error),
+        limits=int(np.count_nonzero(limit)),
+    )
+
+
+def cross_validated_offsets(extract: Extract, grid: ModelGrid) -> Floats:
+    """Return factors (N, B) on each galaxy's fluxes, fitted to the galaxies of the other folds.
+
+    A galaxy's fold is the salted hash of its id, modulo 5.
+    """
+    fold = hash_ids(extract.identifiers, FOLD_SALT) % np.uint64(FOLDS)
+    factors = np.ones_like(extract.flux)
+    for number in range(FOLDS):
+        others = fold != number
+        factors[~others] = fit_offsets(
+            extract.flux[others], extract.error[others], extract.redshift[others], grid
+        )
+    return factors
 
 
 def _quality(
     table: str, photometry: str, extract: Extract, grid: ModelGrid, offsets: dict[str, float]
 ) -> TemplateFitQuality:
-    fitted = fit_templates(extract.flux, extract.error, grid)
-    found = np.isfinite(fitted.z_pdf)
-    dz = normalised_error(fitted.z_pdf[found], extract.redshift[found])
+    fitted = fit_templates(extract.flux, extract.error, grid).z_pdf
+    forecast = np.isfinite(fitted)
+    error = redshift_error(fitted[forecast], extract.redshift[forecast])
     return TemplateFitQuality(
         table=table,
         photometry=photometry,
-        galaxies=int(found.sum()),
+        galaxies=int(forecast.sum()),
         bands=len(extract.bands),
         redshift_range=(float(extract.redshift.min()), float(extract.redshift.max())),
-        scatter=round(float(scatter(dz)), 4),
-        outlier_rate=round(float(outlier_rate(dz)), 4),
-        bias=round(float(bias(dz)), 4),
+        scatter=round(error.scatter, 4),
+        outlier_rate=round(error.outliers, 4),
+        bias=round(error.bias, 4),
         missing=int(np.count_nonzero(np.isnan(extract.flux))),
         negative=int(np.count_nonzero(extract.flux < 0)),
         limits=extract.limits,
@@ -333,15 +317,13 @@ def format_table(rows: Sequence[TemplateFitQuality]) -> str:
             f"{row.photometry:<17}  {row.galaxies:8d}  {row.bands:5d}  {low:5.2f}-{high:5.2f}"
             f"  {row.scatter:8.4f}  {row.outlier_rate:8.2%}  {row.bias:+.4f}"
         )
-    return "\n".join(lines + [note for row in rows[:1] for note in _notes(row)])
-
-
-def _notes(row: TemplateFitQuality) -> list[str]:
-    notes = [
-        f"{row.missing} values missing, {row.negative} negative fluxes, {row.limits} upper limits"
-    ]
-    if row.redshift_range[0] > SELECTED_ABOVE:
-        notes.append(
-            "selected on redshift: low-redshift galaxies taken for distant ones are absent"
+    for row in rows[:1]:
+        lines.append(
+            f"{row.missing} values missing, {row.negative} negative fluxes, "
+            f"{row.limits} upper limits"
         )
-    return notes
+        if row.redshift_range[0] > SELECTED_ABOVE:
+            lines.append(
+                "selected on redshift: low-redshift galaxies taken for distant ones are absent"
+            )
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Templates fitted to HSC grizy alone, with the fitter that labels the mock."""
+"""Fit templates to HSC grizy alone, with the fitter that labels the mock."""
 
 from typing import Self
 
@@ -55,10 +55,15 @@ class TemplateFit(Deterministic):
             Where a table lacks a band of HSC's grizy, or its errors.
         """
         self.grid = model_grid(tuple(HSC_BANDS.values()), REDSHIFT_MAX)
-        some = train.iloc[:: -(-len(train) // OFFSET_GALAXIES)]
-        fitted = fit_offsets(*fluxes(some), labels(some), self.grid)
-        choices = [np.ones(len(fitted)), fitted]
-        self.offsets = min(choices, key=lambda offsets: self._loss(validation, offsets))
+        thinned = train.iloc[:: -(-len(train) // OFFSET_GALAXIES)]
+        fitted = fit_offsets(*fluxes(thinned), labels(thinned), self.grid)
+
+        def offsets_loss(offsets: Floats) -> float:
+            median, _ = self._median_and_pdf(validation, offsets)
+            forecast = np.isfinite(median)
+            return validation_loss(median[forecast], labels(validation)[forecast])
+
+        self.offsets = min([np.ones(len(fitted)), fitted], key=offsets_loss)
         return self
 
     def predict(self, table: pd.DataFrame) -> Prediction:
@@ -66,16 +71,10 @@ class TemplateFit(Deterministic):
         median, pdf = self._median_and_pdf(table, self.offsets)
         return Prediction(median, grid=self.grid.redshift, pdf=pdf)
 
-    def _loss(self, validation: pd.DataFrame, offsets: Floats) -> float:
-        """Loss of the galaxies that have a forecast."""
-        median, _ = self._median_and_pdf(validation, offsets)
-        found = np.isfinite(median)
-        return validation_loss(median[found], labels(validation)[found])
-
     def _median_and_pdf(
         self, table: pd.DataFrame, offsets: Floats
     ) -> tuple[Floats, npt.NDArray[np.float32]]:
-        """Medians (N,) and PDFs (N, Z), not normalised; NaN where no band is usable."""
+        """Return medians (N,) and PDFs (N, Z), not normalised; NaN where no band is usable."""
         flux, error = fluxes(table)
         photometry = Weighted.of(flux * offsets, error * offsets, self.grid.bands, DEFAULT_ERRORS)
         median = np.full(len(flux), np.nan)
@@ -92,7 +91,7 @@ class TemplateFit(Deterministic):
 
 
 def fluxes(table: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Fluxes and their errors in microjansky, both (N, 5), of HSC's grizy magnitudes.
+    """Return fluxes and their errors in microjansky, both (N, 5), of HSC's grizy magnitudes.
 
     Raises
     ------

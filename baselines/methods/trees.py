@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on magnitudes and colours."""
+"""Forecast with gradient-boosted trees on magnitudes and colours."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -18,6 +18,7 @@ from transferz.baselines.methods.common import (
     scale,
     validation_loss,
 )
+from transferz.baselines.methods.conformal import SplitConformal, SplitConformalByMagnitude
 from transferz.baselines.scores.probability import Prediction, Quantiles, pit_ks
 
 MAX_TREES, RATE = 1000, 0.05
@@ -32,35 +33,6 @@ GAPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02)
 """Least differences of neighbouring quantiles, in units of 1 + z, to choose from (our choice)."""
 
 CITATION = "Pedregosa et al. 2011, JMLR 12, 2825 (scikit-learn); Ke et al. 2017 (LightGBM)"
-
-
-class Boosted:
-    """Trees as they grew, and after how many of them to stop.
-
-    Attributes
-    ----------
-    loss : float
-        The least, over numbers of trees, on the validation set.
-    count : int
-        The number of trees that has it.
-    """
-
-    def __init__(self, train: tuple[Floats, Floats], **settings: Any) -> None:
-        self.model = HistGradientBoostingRegressor(
-            learning_rate=RATE, early_stopping=False, random_state=0, **settings
-        ).fit(*train)
-
-    def choose(self, inputs: Floats, loss: Callable[[Floats], float]) -> Self:
-        """Set `count` to what has the least loss of its forecasts for `inputs`, shape (N, F)."""
-        losses = [loss(predicted) for predicted in self.model.staged_predict(inputs)]
-        self.loss, self.count = min(losses), int(np.argmin(losses)) + 1
-        return self
-
-    def predict(self, inputs: Floats) -> Floats:
-        """Forecast with the first `count` trees, shape (N,)."""
-        if not len(inputs):
-            return np.empty(0)
-        return next(islice(self.model.staged_predict(inputs), self.count - 1, None))
 
 
 class BoostedTrees(Deterministic):
@@ -78,15 +50,9 @@ class BoostedTrees(Deterministic):
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Grow trees for each loss and keep the better; the seed has no influence."""
         self.bands = band_columns(train)
-        known, unseen = features(train, self.bands), features(validation, self.bands)
-        true = labels(validation)
-        grown = [
-            Boosted((known, labels(train)), loss=kind, max_iter=MAX_TREES).choose(
-                unseen, lambda predicted: validation_loss(predicted, true)
-            )
-            for kind in POINT_LOSSES
-        ]
-        self.trees = min(grown, key=lambda one: one.loss)
+        sets = [(features(table, self.bands), labels(table)) for table in (train, validation)]
+        grown = [Boosted(*sets, validation_loss, loss=kind) for kind in POINT_LOSSES]
+        self.trees = min(grown, key=lambda trees: trees.loss)
         return self
 
     def predict(self, table: pd.DataFrame) -> Prediction:
@@ -112,12 +78,19 @@ class QuantileTrees(Deterministic):
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Grow trees for each quantile; the seed has no influence."""
         self.bands = band_columns(train)
-        known, unseen = ((features(one, self.bands), labels(one)) for one in (train, validation))
-        self.trees = [_quantile_trees(known, unseen, level) for level in LEVELS]
-        values = self._crossing(validation)
+        sets = [(features(table, self.bands), labels(table)) for table in (train, validation)]
+
+        def grow(level: float) -> Boosted:
+            def pinball_loss(predicted: Floats, true: Floats) -> float:
+                return float(mean_pinball_loss(true, predicted, alpha=level))
+
+            return Boosted(*sets, pinball_loss, loss="quantile", quantile=level)
+
+        self.trees = [grow(level) for level in LEVELS]
+        values, true = self._crossing(validation), labels(validation)
 
         def unevenness(gap: float) -> float:
-            return float(pit_ks(Quantiles(np.array(LEVELS), spread(values, gap)).cdf(unseen[1])))
+            return float(pit_ks(Quantiles(np.array(LEVELS), spread(values, gap)).cdf(true)))
 
         self.gap = min(GAPS, key=unevenness)
         return self
@@ -128,9 +101,66 @@ class QuantileTrees(Deterministic):
         return Prediction(values[:, MIDDLE], levels=LEVELS, quantiles=values)
 
     def _crossing(self, table: pd.DataFrame) -> Floats:
-        """Quantiles as the trees have them, shape (N, 11)."""
+        """Return quantiles as the trees have them, shape (N, 11)."""
         inputs = features(table, self.bands)
-        return np.column_stack([one.predict(inputs) for one in self.trees])
+        return np.column_stack([trees.predict(inputs) for trees in self.trees])
+
+
+class ConformalTrees(SplitConformal):
+    """Gradient-boosted trees with intervals from the calibration split."""
+
+    around = BoostedTrees
+    name = "Gradient-boosted trees, conformal"
+    description = "Intervals z_pred ± q (1 + z_pred) from the calibration split"
+
+
+class ConformalTreesByMagnitude(SplitConformalByMagnitude):
+    """Gradient-boosted trees with intervals from calibration galaxies of like i magnitude."""
+
+    around = BoostedTrees
+    name = "Gradient-boosted trees, conformal by magnitude"
+    description = "Intervals z_pred ± q (1 + z_pred), calibrated in bins of i magnitude"
+
+
+class Boosted:
+    """Trees, and after how many of them to stop: where validation galaxies have the least loss.
+
+    Parameters
+    ----------
+    training, validation : tuple of ndarray
+        Features (N, F) and redshifts (N,).
+    measure : callable
+        Predicted and true redshifts -> loss.
+    **settings
+        Of scikit-learn's HistGradientBoostingRegressor.
+
+    Attributes
+    ----------
+    loss : float
+        The least, over numbers of trees.
+    count : int
+        The number of trees that has it.
+    """
+
+    def __init__(
+        self,
+        training: tuple[Floats, Floats],
+        validation: tuple[Floats, Floats],
+        measure: Callable[[Floats, Floats], float],
+        **settings: Any,
+    ) -> None:
+        self.model = HistGradientBoostingRegressor(
+            learning_rate=RATE, early_stopping=False, random_state=0, max_iter=MAX_TREES, **settings
+        ).fit(*training)
+        inputs, true = validation
+        losses = [measure(predicted, true) for predicted in self.model.staged_predict(inputs)]
+        self.loss, self.count = min(losses), int(np.argmin(losses)) + 1
+
+    def predict(self, inputs: Floats) -> Floats:
+        """Forecast with the first `count` trees, shape (N,)."""
+        if not len(inputs):
+            return np.empty(0)
+        return next(islice(self.model.staged_predict(inputs), self.count - 1, None))
 
 
 def spread(values: Floats, gap: float) -> Floats:
@@ -140,12 +170,3 @@ def spread(values: Floats, gap: float) -> Floats:
     upper = np.maximum.accumulate(upper - least, axis=1) + least
     lower = np.minimum.accumulate(lower + least, axis=1) - least
     return np.column_stack([lower[:, :0:-1], upper])
-
-
-def _quantile_trees(
-    train: tuple[Floats, Floats], validation: tuple[Floats, Floats], level: float
-) -> Boosted:
-    inputs, true = validation
-    return Boosted(train, loss="quantile", quantile=level, max_iter=MAX_TREES).choose(
-        inputs, lambda predicted: float(mean_pinball_loss(true, predicted, alpha=level))
-    )

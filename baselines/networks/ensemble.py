@@ -1,4 +1,4 @@
-"""Trained networks, one per seed, with what a forecast needs.
+"""Forecast with trained networks, one per seed, as one object.
 
 Shapes: S seeds, N galaxies, B bands.
 """
@@ -12,13 +12,48 @@ import torch
 from torch import Tensor
 
 from transferz.baselines.networks.network import PhotometryNetwork, StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
-from transferz.schemas.errors import ParameterError
+from transferz.schemas.errors import InputError, ParameterError
 
 CHUNK_FORECASTS = 262_144
 """Seeds times galaxies of a forecast at once: 210 MB of float32 per hidden layer."""
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaler:
+    """Min-max scaling by the training set's range.
+
+    Attributes
+    ----------
+    minimum, maximum : ndarray, shape (B,)
+        Range of each band's magnitudes in the training set.
+    """
+
+    minimum: Floats
+    maximum: Floats
+
+    @classmethod
+    def of(cls, magnitudes: Floats) -> "Scaler":
+        """Take the range of magnitudes of shape (N, B).
+
+        Raises
+        ------
+        InputError
+            Where a band has one value only.
+        """
+        low, high = magnitudes.min(axis=0), magnitudes.max(axis=0)
+        if (constant := np.flatnonzero(low == high)).size:
+            raise InputError(
+                f"band number {constant[0] + 1} has the same magnitude, {low[constant[0]]:g}, in "
+                "every training row; leave the band out or give more rows"
+            )
+        return cls(low, high)
+
+    def __call__(self, magnitudes: Floats, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Scale (N, B) magnitudes to about 0-1."""
+        scaled = (magnitudes - self.minimum) / (self.maximum - self.minimum)
+        return torch.from_numpy(scaled).to(dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +102,20 @@ class Ensemble:
         """The seeds, in the order of the networks."""
         return tuple(fit.seed for fit in self.fits)
 
+    def scaled(self, magnitudes: Floats) -> Tensor:
+        """Scale magnitudes (N, B) as the networks take them, on their device."""
+        weight = self.networks.weights[0]
+        return self.scaler(magnitudes, weight.dtype).to(weight.device)
+
     def predict(self, magnitudes: Floats) -> Floats:
-        """Forecast redshifts.
+        """Forecast redshifts, shape (S, N), a row per seed in the order of `fits`.
 
         Parameters
         ----------
         magnitudes : ndarray, shape (N, B)
             In the bands and the order trained on.
-
-        Returns
-        -------
-        ndarray, shape (S, N)
-            A row per seed, in the order of `fits`.
         """
-        weight = self.networks.weights[0]
-        scaled = self.scaler(magnitudes, weight.dtype).to(weight.device)
-        return forecast(self.networks, scaled).cpu().numpy()
+        return forecast(self.networks, self.scaled(magnitudes)).cpu().numpy()
 
     def network(self, seed: int) -> PhotometryNetwork:
         """Copy one seed's network as a plain module; it takes scaled magnitudes."""

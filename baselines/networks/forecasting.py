@@ -1,7 +1,5 @@
 """A trained model applied to a table, chunk by chunk."""
 
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,7 @@ from transferz.baselines.networks.weights import Model, require_order
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import Floats, as_floats, is_missing
 from transferz.tables.files import replace_file
-from transferz.tables.reading import TableFile, require_columns
+from transferz.tables.table import TableFile, require_columns
 from transferz.tables.writing import open_writer
 
 PREDICTED = "redshift_pred"
@@ -239,30 +237,3 @@ def _require_some(tally: Tally, path: Path, drop_missing: bool) -> None:
         )
     if tally.rows and tally.left_out == tally.rows:
         raise InputError(f"{path}: none of its {tally.rows:,} rows has all magnitudes")
-
-
-def rows_line(total: int | None, *, quiet: bool = False) -> Progress | None:
-    """Return what shows how far a table is: one line that is overwritten after each chunk.
-
-    Parameters
-    ----------
-    total : int, optional
-        Rows of the table, where they are known.
-    quiet : bool
-        Show nothing.
-
-    Returns
-    -------
-    callable or None
-        None where it is to be quiet or stderr is no terminal.
-    """
-    if quiet or not sys.stderr.isatty():
-        return None
-    started, of = time.monotonic(), f" of {total:,}" if total is not None else ""
-
-    def show(done: int) -> None:
-        rate = done / max(time.monotonic() - started, 1e-9)
-        sys.stderr.write(f"\r{done:,}{of} rows  {rate:,.0f} rows/s\033[K")
-        sys.stderr.flush()
-
-    return show

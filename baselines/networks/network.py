@@ -1,8 +1,9 @@
-"""The photometry network of Soriano et al. 2024 (arXiv:2411.18054), in its closest public form.
+"""Forecast redshifts with the photometry network of Soriano et al. 2024 (arXiv:2411.18054).
 
-One network as a module, and many of them stacked, so that one batched matrix product per layer
-serves them all. Shapes: S networks (seeds), N galaxies, B bands, H units per hidden layer, O
-outputs: one, the redshift, but for networks that forecast a distribution.
+The network, in its closest public form, as a module; many of them stacked, so that one batched
+matrix product per layer serves them all; and the loss that they are trained with. Shapes: S
+networks (seeds), N galaxies, B bands, H units per hidden layer, O outputs: one, the redshift, but
+for the networks of `transferz.baselines.networks.probabilistic`.
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from transferz.baselines.networks.losses import tanaka_loss
-
 HIDDEN_LAYERS = 4
 HIDDEN_UNITS = 200
 LAYERS = HIDDEN_LAYERS + 1
+
+TANAKA_WIDTH = 0.15
+"""Of the loss, in dz (Tanaka et al. 2018). Stage `train` depends on this folder: another width
+trains the networks again."""
 
 
 class PhotometryNetwork(nn.Module):
@@ -97,16 +100,17 @@ class StackedNetworks(nn.Module):
     @classmethod
     def of(cls, networks: Sequence[PhotometryNetwork]) -> Self:
         """Stack single networks; their weights are copied."""
-        layers = list(zip(*(network.layers for network in networks), strict=True))
-        weights = [torch.stack([one.weight.detach().T for one in layer]) for layer in layers]
-        biases = [torch.stack([one.bias.detach()[None] for one in layer]) for layer in layers]
+        weights, biases = [], []
+        for layer in zip(*(network.layers for network in networks), strict=True):
+            weights.append(torch.stack([linear.weight.detach().T for linear in layer]))
+            biases.append(torch.stack([linear.bias.detach()[None] for linear in layer]))
         return cls(weights, biases)
 
     @classmethod
     def from_seeds(cls, bands: int, seeds: Sequence[int]) -> Self:
         """Stack new networks; that of a seed does not depend on the other seeds."""
         generators = (torch.Generator().manual_seed(seed) for seed in seeds)
-        return cls.of([PhotometryNetwork(bands, one, cls.OUTPUTS) for one in generators])
+        return cls.of([PhotometryNetwork(bands, chance, cls.OUTPUTS) for chance in generators])
 
     def __len__(self) -> int:
         return len(self.weights[0])
@@ -184,6 +188,22 @@ class StackedNetworks(nn.Module):
         for layer in layers:
             self.weights[layer - 1].requires_grad_(False)
             self.biases[layer - 1].requires_grad_(False)
+
+
+def tanaka_loss(predicted: Tensor, true: Tensor) -> Tensor:
+    """Return Tanaka et al. 2018's loss, ``mean(1 - 1 / (1 + (dz / 0.15)²))``, shape (...).
+
+    With ``dz = (z_pred - z_true) / (1 + z_true)``; the mean is over galaxies.
+
+    Parameters
+    ----------
+    predicted : Tensor, shape (..., N)
+        Forecasts; leading axes (seeds, say) stay.
+    true : Tensor, shape (N,) or (..., N)
+        True redshifts.
+    """
+    dz = (predicted - true) / (1.0 + true)
+    return (1.0 - 1.0 / (1.0 + torch.square(dz / TANAKA_WIDTH))).mean(dim=-1)
 
 
 def count_weights(network: nn.Module) -> int:

@@ -1,12 +1,39 @@
-"""One live line about a training run, on a terminal."""
+"""Show on a terminal how far a training or a table is: one live line, drawn by tqdm.
 
-import sys
+There is none where stderr is no terminal, as in the logs of CI, or on a bare machine without tqdm.
+"""
 
-from transferz.baselines.networks.schedule import Epoch, Progress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 
-def progress_line(title: str, *, quiet: bool = False) -> Progress | None:
-    """Return what shows a run's progress: one line that is overwritten each epoch.
+class Epoch(NamedTuple):
+    """Where a training stands after an epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    training, seeds : int
+        Seeds still training, and all of them.
+    loss, best_loss : float
+        Validation loss: the mean over the seeds still training, and that of all seeds' best.
+    seconds_left : float
+        At least: until the patience of the last seed ends, if it does not get better again.
+    """
+
+    epoch: int
+    training: int
+    seeds: int
+    loss: float
+    best_loss: float
+    seconds_left: float
+
+
+@contextmanager
+def epoch_line(title: str, *, quiet: bool = False) -> Iterator[Callable[[Epoch], None] | None]:
+    """Show a training's epochs; the line is wiped at the end.
 
     Parameters
     ----------
@@ -15,37 +42,55 @@ def progress_line(title: str, *, quiet: bool = False) -> Progress | None:
     quiet : bool
         Show nothing.
 
-    Returns
-    -------
+    Yields
+    ------
     callable or None
-        None where it is to be quiet or stderr is no terminal, as in the logs of CI.
+        What `transferz.baselines.networks.training.train` takes as `progress`.
     """
-    if quiet or not sys.stderr.isatty():
-        return None
+    with _live_line(quiet, desc=title, unit=" epochs") as line:
 
-    def show(epoch: Epoch) -> None:
-        sys.stderr.write(f"\r{describe(title, epoch)}\033[K")
-        sys.stderr.flush()
+        def show(epoch: Epoch) -> None:
+            minutes, seconds = divmod(round(epoch.seconds_left), 60)
+            line.set_postfix_str(
+                f"{epoch.training}/{epoch.seeds} seeds training, "
+                f"validation loss {epoch.loss:.4f}, best {epoch.best_loss:.4f}, "
+                f"at least {minutes}:{seconds:02d} left",
+                refresh=False,
+            )
+            line.update()
 
-    return show
-
-
-def describe(title: str, epoch: Epoch) -> str:
-    """Say where a run stands."""
-    return (
-        f"{title}  epoch {epoch.epoch}  {epoch.training}/{epoch.seeds} seeds training  "
-        f"validation loss {epoch.loss:.4f}, best {epoch.best_loss:.4f}  "
-        f"at least {clock(epoch.seconds_left)} left"
-    )
+        yield show if line is not None else None
 
 
-def clock(seconds: float) -> str:
-    """Write a time as minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+@contextmanager
+def row_line(total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None] | None]:
+    """Show how many of a table's rows are done; the line is wiped at the end.
+
+    Parameters
+    ----------
+    total : int, optional
+        Rows of the table, where they are known.
+    quiet : bool
+        Show nothing.
+
+    Yields
+    ------
+    callable or None
+        What `transferz.baselines.networks.forecasting.predict_table` takes as `progress`.
+    """
+    with _live_line(quiet, total=total, unit=" rows", unit_scale=True) as line:
+        yield (lambda done: line.update(done - line.n)) if line is not None else None
 
 
-def clear_line() -> None:
-    """Wipe the line on a terminal, so that what follows stands alone."""
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
+@contextmanager
+def _live_line(quiet: bool, **options: Any) -> Iterator[Any]:
+    """Yield a tqdm bar, or None where nothing is to be shown."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        quiet = True
+    if quiet:
+        yield None
+        return
+    with tqdm(**options, disable=None, leave=False, dynamic_ncols=True, mininterval=0.2) as line:
+        yield None if line.disable else line

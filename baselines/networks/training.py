@@ -3,20 +3,83 @@
 The schedule is that of the group's public code for arXiv:2411.18054; the loop is plain PyTorch
 with the data resident on the device. Each seed has its own shuffling, its own early stopping and
 its own best weights, and leaves the batch when it is finished.
+
+Shapes: S seeds in the batch, N galaxies, B bands.
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from transferz.baselines.networks.ensemble import Ensemble
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Floats, Scaler, forecast
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.run import Galaxies, ResidentSet, Run
-from transferz.baselines.networks.scaling import Scaler
-from transferz.baselines.networks.schedule import Progress, Schedule
+from transferz.baselines.networks.progress import Epoch
+from transferz.baselines.networks.steps import make_optimiser, make_step, take_optimiser
 from transferz.schemas.errors import InputError, ParameterError
 
+SHUFFLING = 2**32
+"""Added to a seed for its shuffling, so that it does not repeat the numbers of the weights."""
+
+FINISHED_SHARE = 1 / 8
+"""On a GPU, of the seeds in the batch: a graph is not recorded anew for fewer (our choice)."""
+
 Make = Callable[[int, Sequence[int]], StackedNetworks]
+"""Makes new networks from the number of bands and the seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast to train; the defaults are the paper's.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Adam's step size.
+    batch_size : int
+        Galaxies per step; the last batch of an epoch may be smaller.
+    max_epochs : int
+        Passes over the training set at most.
+    patience : int
+        Epochs without a better validation loss after which a seed stops.
+    frozen : tuple of int
+        Layers that keep their weights, from 1 (next to the input) to 5 (the head).
+    """
+
+    learning_rate: float = 5e-4
+    batch_size: int = 100
+    max_epochs: int = 1000
+    patience: int = 10
+    frozen: tuple[int, ...] = ()
+
+
+PAPER = Schedule()
+"""The group's public photometry network's."""
+
+
+class Galaxies(Protocol):
+    """What training needs of a sample; `transferz.baselines.benchmark.samples.Sample` is one."""
+
+    @property
+    def magnitudes(self) -> Floats:
+        """Magnitudes, shape (N, B)."""
+
+    @property
+    def redshift(self) -> Floats:
+        """True redshifts, shape (N,)."""
+
+
+class ResidentSet(NamedTuple):
+    """Galaxies on the device: scaled magnitudes of shape (N, B), redshifts of shape (N,)."""
+
+    features: Tensor
+    labels: Tensor
 
 
 def train(
@@ -29,7 +92,7 @@ def train(
     make: Make = StackedNetworks.from_seeds,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
-    progress: Progress | None = None,
+    progress: Callable[[Epoch], None] | None = None,
 ) -> Ensemble:
     """Train a network per seed, with early stopping, and restore each one's best weights.
 
@@ -65,21 +128,25 @@ def train(
     schedule = schedule or Schedule()
     scaler = start.scaler if start else Scaler.of(training.magnitudes)
     networks = _initial(training.magnitudes.shape[1], seeds, schedule, start, make)
-    fitted, watched = (
-        ResidentSet.of(one, scaler, dtype, torch.device(device)) for one in (training, validation)
-    )
-    run = Run(fitted, watched, networks.to(device=device, dtype=dtype), seeds, schedule)
+    resident = [
+        ResidentSet(
+            scaler(galaxies.magnitudes, dtype).to(device),
+            torch.from_numpy(galaxies.redshift).to(device),
+        )
+        for galaxies in (training, validation)
+    ]
+    run = TrainingRun(*resident, networks.to(device=device, dtype=dtype), seeds, schedule)
     while run.batch.size and run.epoch < schedule.max_epochs:
-        standing = run.next_epoch()
+        epoch = run.next_epoch()
         if progress:
-            progress(standing)
+            progress(epoch)
     return Ensemble(run.best.eval().requires_grad_(False), scaler, run.fits())
 
 
 def _initial(
     bands: int, seeds: Sequence[int], schedule: Schedule, start: Ensemble | None, make: Make
 ) -> StackedNetworks:
-    """The networks that training starts from, with what is to be kept frozen."""
+    """Return the networks that training starts from, with what is to be kept frozen."""
     if start and start.networks.bands != bands:
         raise ParameterError(
             f"the model to start from takes {start.networks.bands} bands, the table gives {bands}; "
@@ -93,3 +160,126 @@ def _initial(
     networks.requires_grad_(True)
     networks.freeze(schedule.frozen)
     return networks
+
+
+class TrainingRun:
+    """A run: the networks in the batch, and the best that every seed has had.
+
+    Parameters
+    ----------
+    training, validation : ResidentSet
+        What to fit, and what decides when to stop.
+    networks : StackedNetworks
+        What to train, one network per seed; changed in place.
+    seeds : sequence of int
+        Of the shuffling.
+    schedule : Schedule
+        How long and how fast.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs trained.
+    batch : ndarray of int
+        Positions, among all seeds, of the networks that are still being trained.
+    best : StackedNetworks
+        Each seed's best networks so far.
+    """
+
+    def __init__(
+        self,
+        training: ResidentSet,
+        validation: ResidentSet,
+        networks: StackedNetworks,
+        seeds: Sequence[int],
+        schedule: Schedule,
+    ) -> None:
+        count, device = len(seeds), training.features.device
+        self.features = training.features
+        self.labels = training.labels.to(training.features.dtype)
+        self.validation, self.networks = validation, networks
+        self.seeds, self.schedule = seeds, schedule
+        self.epoch, self.started = 0, time.monotonic()
+        self.batch = np.arange(count)
+        self.best = networks.take(torch.arange(count, device=device))
+        self.best_loss = np.full(count, np.inf)
+        self.best_epoch = np.zeros(count, dtype=np.int64)
+        self.last_epoch = np.zeros(count, dtype=np.int64)  # 0 while a seed trains
+        self.generators = [torch.Generator(device).manual_seed(SHUFFLING + seed) for seed in seeds]
+        self.optimiser = make_optimiser(networks, schedule.learning_rate)
+        self.step = make_step(networks, self.optimiser, self.features, self.labels)
+
+    def next_epoch(self) -> Epoch:
+        """Train one epoch, compare with the best, let go of the seeds that are finished."""
+        self.epoch += 1
+        count, device = len(self.labels), self.labels.device
+        generators = [self.generators[position] for position in self.batch]
+
+        # Each network goes through the training set once, in an order of its own.
+        order = torch.stack(
+            [torch.randperm(count, generator=g, device=device) for g in generators]
+        )  # (S, N)
+        for rows in order.split(self.schedule.batch_size, dim=1):
+            self.networks.renew(generators, rows.shape[1])
+            self.step(rows)
+
+        # Validation losses decide: they are in float64. Seeds that are finished but still in the
+        # batch have none that counts.
+        predicted = forecast(self.networks, self.validation.features)  # (S, N, ...)
+        losses = self.networks.loss(predicted, self.validation.labels).cpu().numpy()  # (S,)
+        going = self.last_epoch[self.batch] == 0
+        better = np.flatnonzero(going & (losses < self.best_loss[self.batch]))
+        if better.size:
+            self.best.put(self._rows(self.batch[better]), self.networks.take(self._rows(better)))
+            self.best_loss[self.batch[better]] = losses[better]
+            self.best_epoch[self.batch[better]] = self.epoch
+
+        patience = self.schedule.patience - (self.epoch - self.best_epoch[self.batch])
+        self.last_epoch[self.batch[going & (patience <= 0)]] = self.epoch
+        epoch = self._describe(losses[going], int(patience.max(initial=0)))
+        self._compact()
+        return epoch
+
+    def fits(self) -> tuple[Fit, ...]:
+        """Return how each seed's training went."""
+        if lost := [s for s, epoch in zip(self.seeds, self.best_epoch, strict=True) if not epoch]:
+            raise InputError(
+                f"no validation loss was finite (seed {lost[0]}): the table holds absurd values, "
+                "or the learning rate is too high"
+            )
+        epochs = np.where(self.last_epoch > 0, self.last_epoch, self.epoch)
+        rows = zip(self.seeds, epochs, self.best_epoch, self.best_loss, strict=True)
+        return tuple(Fit(s, int(last), int(best), float(loss)) for s, last, best, loss in rows)
+
+    def _describe(self, losses: Floats, patience: int) -> Epoch:
+        training = int(np.count_nonzero(self.last_epoch[self.batch] == 0))
+        seconds_per_epoch = (time.monotonic() - self.started) / self.epoch
+        epochs_left = min(patience, self.schedule.max_epochs - self.epoch)
+        finite = self.best_loss[np.isfinite(self.best_loss)]
+        return Epoch(
+            epoch=self.epoch,
+            training=training,
+            seeds=len(self.seeds),
+            loss=float(losses.mean()),
+            best_loss=float(finite.mean()) if finite.size else math.nan,
+            seconds_left=epochs_left * seconds_per_epoch,
+        )
+
+    def _compact(self) -> None:
+        """Drop finished seeds from the batch, so that they cost nothing any more."""
+        going = np.flatnonzero(self.last_epoch[self.batch] == 0)
+        finished = self.batch.size - going.size
+        if going.size and finished < self._least_finished():
+            return
+        self.batch = self.batch[going]
+        if going.size:
+            rows = self._rows(going)
+            self.networks = self.networks.take(rows)
+            self.optimiser = take_optimiser(self.optimiser, self.networks, rows)
+            self.step = make_step(self.networks, self.optimiser, self.features, self.labels)
+
+    def _least_finished(self) -> float:
+        return FINISHED_SHARE * self.batch.size if self.labels.is_cuda else 1
+
+    def _rows(self, positions: npt.NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(positions).to(self.labels.device)

@@ -1,4 +1,7 @@
-"""A trained model as one safetensors file: all seeds' weights, scaler, bands, provenance."""
+"""Keep a trained model as files: safetensors for the weights, JSON for how they were made.
+
+One file holds all seeds' weights, the scaler, the bands and the provenance.
+"""
 
 import json
 from collections.abc import Sequence
@@ -6,10 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.benchmark.output_folder import check_folder
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
 from transferz.schemas.errors import InputError, ParameterError
+from transferz.tables.files import replace_directory
 
 FORMAT = "transferz photometry networks 1"
 NOTES = "transferz"
@@ -41,18 +45,44 @@ class Model:
     provenance: dict[str, Any]
 
 
-def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
-    """Refuse a model's own bands in another order than it takes them.
+def check_output(directory: Path, *, replace: bool = False) -> None:
+    """Refuse, before any training, an output directory that holds something.
 
     Raises
     ------
-    ParameterError
-        Saying in which.
+    InputError
+        Where it does, an older model with `replace` apart, or its parent can't be made.
     """
-    if set(given) == set(bands) and tuple(given) != tuple(bands):
-        raise ParameterError(
-            f"{what}: expected the model's order {','.join(bands)}, found {','.join(given)}"
-        )
+    check_folder(directory, (MODEL_FILE, RECORD_FILE), "model", replace=replace)
+
+
+def write_model(
+    directory: Path,
+    ensemble: Ensemble,
+    bands: Sequence[str],
+    provenance: dict[str, Any],
+    record: dict[str, Any],
+) -> None:
+    """Write the weights and their record, all or nothing.
+
+    Parameters
+    ----------
+    directory : Path
+        As `check_output` has let pass.
+    ensemble, bands, provenance
+        As `save_ensemble` takes them.
+    record : dict
+        What ``results.json`` is to hold.
+
+    Raises
+    ------
+    InputError
+        Where the directory can't be written; an older one is then as it was.
+    """
+    with replace_directory(directory) as made:
+        save_ensemble(made / MODEL_FILE, ensemble, bands, provenance)
+        text = json.dumps(record, indent=1, allow_nan=False)
+        (made / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def save_ensemble(
@@ -134,3 +164,17 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
         raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
     ensemble = Ensemble(networks, Scaler(low, high), fits)
     return Model(ensemble, bands, metadata["provenance"])
+
+
+def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
+    """Refuse a model's own bands in another order than it takes them.
+
+    Raises
+    ------
+    ParameterError
+        Saying in which.
+    """
+    if set(given) == set(bands) and tuple(given) != tuple(bands):
+        raise ParameterError(
+            f"{what}: expected the model's order {','.join(bands)}, found {','.join(given)}"
+        )

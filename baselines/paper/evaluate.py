@@ -21,12 +21,11 @@ from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.networks.ensemble import Floats
 from transferz.baselines.networks.hardware import default_threads, find_device
 from transferz.baselines.networks.weights import Model, load_ensemble
-from transferz.baselines.scores.evaluation import Forecasts, evaluate
-from transferz.baselines.scores.truth import HEADLINES
-from transferz.manifest import read_manifest
+from transferz.baselines.scores.evaluation import HEADLINES, Forecasts, evaluate
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.magnitudes import MAGNITUDES
+from transferz.schemas.survey.manifest import read_manifest
 from transferz.tables.files import replace_directory
 
 TESTED = ("transferz", "galaxiesml")

@@ -12,11 +12,11 @@ from transferz.baselines.paper.tables_text import TextTable
 from transferz.baselines.scores.bootstrap import Interval, Replicates, ratio, replicate
 from transferz.baselines.scores.metrics import (
     OUTLIER_LIMIT,
+    Array,
     in_cosmological_range,
     normalised_error,
     rmse,
 )
-from transferz.baselines.scores.residuals import Array
 from transferz.schemas.benchmark.score_text import NONE, SETS
 from transferz.schemas.benchmark.scores import Config, Metric
 

@@ -10,12 +10,12 @@ from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.weights import MODEL_FILE, RECORD_FILE, Model, load_ensemble
 from transferz.baselines.paper.evaluate import SCORES_FILE, SPLIT, TESTED
 from transferz.baselines.paper.report_input import EVALUATED
-from transferz.manifest import read_manifest
 from transferz.releases import Release
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.benchmark.results import Result, Span, Training
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import RELEASE_NAME, json_text
+from transferz.schemas.survey.manifest import read_manifest
 from transferz.tables.files import read_json
 
 TRAINED = "train"

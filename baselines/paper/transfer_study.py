@@ -21,9 +21,8 @@ from transferz.baselines.benchmark.samples import Sample, read_split
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.ensemble import Ensemble
 from transferz.baselines.networks.hardware import default_threads, find_device
-from transferz.baselines.networks.progress import clear_line, progress_line
-from transferz.baselines.networks.schedule import Schedule
-from transferz.baselines.networks.training import train
+from transferz.baselines.networks.progress import epoch_line
+from transferz.baselines.networks.training import Schedule, train
 from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.releases import Release, find_release
 
@@ -79,12 +78,15 @@ def _fit(
     start: Ensemble | None = None,
 ) -> Ensemble:
     sets = (samples[config, split] for split in ("train", "validation"))
-    line = progress_line(f"frozen {schedule.frozen}, rate {schedule.learning_rate:g}")
-    trained = train(
-        *sets, seeds=range(seeds), schedule=schedule, start=start, device=device, progress=line
-    )
-    clear_line()
-    return trained
+    with epoch_line(f"frozen {schedule.frozen}, rate {schedule.learning_rate:g}") as progress:
+        return train(
+            *sets,
+            seeds=range(seeds),
+            schedule=schedule,
+            start=start,
+            device=device,
+            progress=progress,
+        )
 
 
 def _row(

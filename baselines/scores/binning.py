@@ -1,25 +1,25 @@
-"""Bins in which scores are given: of true and of predicted redshift, of magnitude and of colour.
+"""Cut galaxies into the bins in which scores are given.
 
 Bins of true redshift tell how good forecasts are of galaxies that lie there; on the sky nobody
 knows which those are, so there are bins of predicted redshift too, in which each seed's own
-forecast decides. Bins are open below and closed above; the outermost have no end.
+forecast decides. Bins of magnitude and of colour need HSC's bands. All are open below and closed
+above; the outermost have no end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.scores.metrics import single
-from transferz.baselines.scores.residuals import Array
+from transferz.baselines.scores.metrics import Array, single
 from transferz.schemas.survey.magnitudes import magnitude_name
 
 REDSHIFT_EDGES = (0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 2.0, 2.5, 3.0)
 """Of true and predicted redshift; 0.3 and 1.5 end the cosmological range (our choice)."""
 
-MAGNITUDE_EDGES = (19.0, 20.0, 21.0, 22.0, 23.0, 24.0, 25.0)
+I_MAGNITUDE_EDGES = (19.0, 20.0, 21.0, 22.0, 23.0, 24.0, 25.0)
 """Of the i magnitude; 25 is the depth of LSST's requirements (our choice)."""
 
 COLOUR_EDGES = (0.5, 1.0, 1.5, 2.0, 2.5)
@@ -71,20 +71,20 @@ def binnings(
         ``true_redshift`` and ``predicted_redshift``; ``i`` and ``g-i`` where `find_band` finds
         the bands.
     """
-    found = {
+    kinds = {
         "true_redshift": cut(redshift, REDSHIFT_EDGES),
         "predicted_redshift": cut(predicted, REDSHIFT_EDGES),
     }
     g, i = (find_band(magnitudes, bands, band) for band in "gi")
     if i is not None:
-        found["i"] = cut(i, MAGNITUDE_EDGES)
+        kinds["i"] = cut(i, I_MAGNITUDE_EDGES)
     if g is not None and i is not None:
-        found["g-i"] = cut(g - i, COLOUR_EDGES)
-    return found
+        kinds["g-i"] = cut(g - i, COLOUR_EDGES)
+    return kinds
 
 
 def find_band(magnitudes: npt.ArrayLike, bands: Sequence[str], band: str) -> Array | None:
-    """Magnitudes, shape (N,), of the column called as HSC's is, or by the band's bare letter."""
+    """Return the magnitudes, shape (N,), of the column named as HSC's is, or by the bare letter."""
     for name in (magnitude_name(band), band):
         if name in bands:
             return np.asarray(magnitudes, dtype=np.float64)[:, list(bands).index(name)]
@@ -92,16 +92,20 @@ def find_band(magnitudes: npt.ArrayLike, bands: Sequence[str], band: str) -> Arr
 
 
 def cut(values: npt.ArrayLike, edges: Sequence[float]) -> list[Bin]:
-    """Bins of values, shape (N,) or (S, N), between these edges and beyond; NaN is in none."""
-    return list(_cut(single(values), edges))
+    """Cut values, shape (N,) or (S, N), into bins at these edges; NaN is in none.
 
-
-def _cut(values: npt.NDArray[np.float32], edges: Sequence[float]) -> Iterator[Bin]:
+    Examples
+    --------
+    >>> [(b.low, b.high, int(b.members.sum())) for b in cut([0.1, 0.5, 0.7], (0.5, 1.0))]
+    [(None, 0.5, 2), (0.5, 1.0, 1), (1.0, None, 0)]
+    """
+    released, bins = single(values), []
     for low, high in pairwise((None, *edges, None)):
-        members = ~np.isnan(values)
+        members = ~np.isnan(released)
         if low is not None:
-            members &= values > low
+            members &= released > low
         if high is not None:
-            members &= values <= high
-        middle = float(np.median(values[members])) if members.any() else None
-        yield Bin(low, high, members, middle)
+            members &= released <= high
+        middle = float(np.median(released[members])) if members.any() else None
+        bins.append(Bin(low, high, members, middle))
+    return bins

@@ -1,4 +1,4 @@
-"""Error bars of scores: the bootstrap over galaxies, and over seeds where methods are compared.
+"""Draw error bars of scores: bootstrap over galaxies, and over seeds where methods are compared.
 
 Efron 1979. Every resample draws N of the N galaxies with replacement, the same ones for all seeds,
 and scores all seeds on them anew, medians and biweights included; nothing is approximated. The
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.scores.metrics import METRICS, score
-from transferz.baselines.scores.residuals import Array, Scratch, row_blocks
+from transferz.baselines.scores.metrics import METRICS, Array, Scratch, row_blocks, score
 
 RESAMPLES = 200
 """An error bar is then itself known to 5 % (our choice)."""
@@ -47,7 +46,7 @@ class Draws:
     seed: int = SEED
 
     def counts(self, size: int) -> Iterator[Ints]:
-        """How often each of `size` galaxies is drawn, shape (size,), resample by resample."""
+        """Yield how often each of `size` galaxies is drawn, shape (size,), resample by resample."""
         rng = np.random.default_rng(self.seed)
         for _ in range(self.resamples):
             drawn = rng.integers(0, size, size) if size else np.empty(0, dtype=np.int64)
@@ -73,7 +72,7 @@ class Replicates:
     resampled: dict[str, Array]
 
     def error(self, name: str) -> float:
-        """Standard error of a metric's mean over seeds: its spread over resamples of galaxies."""
+        """Return the standard error of a metric's mean over seeds: its spread over resamples."""
         return float(self.resampled[name].mean(axis=1).std(ddof=1))
 
 
@@ -124,48 +123,38 @@ def replicate(
         Where shapes differ.
     """
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
-    parts = _Parts(predicted, true, names, chosen)
-    scores = parts.score(np.ones(true.size, dtype=np.int64))
-    made = [parts.score(counts) for counts in draws.counts(true.size)]
-    return Replicates(scores, {name: np.stack([one[name] for one in made]) for name in scores})
+    if predicted.shape[1:] != true.shape or true.ndim != 1:
+        raise ValueError(f"predicted {predicted.shape}, true {true.shape}: not (S, N) and (N,)")
+    if chosen is not None and chosen.shape != predicted.shape:
+        raise ValueError(f"chosen {chosen.shape} differs from predicted {predicted.shape}")
+    members = None if chosen is None else [np.flatnonzero(row) for row in chosen]
+    scratch = Scratch()
 
+    def draw(counts: Ints) -> Iterator[tuple[Array, Array]]:
+        """Yield forecasts and labels, seeds by seeds, with each galaxy as often as it counts."""
+        if members is None:
+            drawn = np.repeat(np.arange(counts.size), counts)
+            drawn_true = true[drawn]
+            for block in row_blocks(len(predicted), drawn.size):
+                yield predicted[block].take(drawn, axis=1), drawn_true
+            return
+        for row, own in zip(predicted, members, strict=True):
+            drawn = np.repeat(own, counts[own])
+            yield row[None, drawn], true[drawn]
 
-class _Parts:
-    """Scores resamples of one sample: of all its galaxies, or of some for each seed."""
-
-    def __init__(
-        self, predicted: Array, true: Array, names: Collection[str], chosen: Mask | None
-    ) -> None:
-        if predicted.shape[1:] != true.shape or true.ndim != 1:
-            raise ValueError(f"predicted {predicted.shape}, true {true.shape}: not (S, N) and (N,)")
-        if chosen is not None and chosen.shape != predicted.shape:
-            raise ValueError(f"chosen {chosen.shape} differs from predicted {predicted.shape}")
-        self.predicted, self.true, self.names = predicted, true, names
-        self.members = None if chosen is None else [np.flatnonzero(row) for row in chosen]
-        self.scratch = Scratch()
-
-    def score(self, counts: Ints) -> dict[str, Array]:
-        """Score all seeds with each galaxy counting so often."""
-        pieces = list(self._whole(counts) if self.members is None else self._own(counts))
+    def score_drawn(counts: Ints) -> dict[str, Array]:
+        pieces = [score(*piece, names, scratch) for piece in draw(counts)]
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
-    def _whole(self, counts: Ints) -> Iterator[dict[str, Array]]:
-        drawn = np.repeat(np.arange(counts.size), counts)
-        true = self.true[drawn]
-        for block in row_blocks(len(self.predicted), drawn.size):
-            yield self._score(self.predicted[block].take(drawn, axis=1), true)
-
-    def _own(self, counts: Ints) -> Iterator[dict[str, Array]]:
-        for row, members in zip(self.predicted, self.members or (), strict=True):
-            drawn = np.repeat(members, counts[members])
-            yield self._score(row[None, drawn], self.true[drawn])
-
-    def _score(self, predicted: Array, true: Array) -> dict[str, Array]:
-        return score(predicted, true, self.names, self.scratch)
+    scores = score_drawn(np.ones(true.size, dtype=np.int64))
+    drawn_scores = [score_drawn(counts) for counts in draws.counts(true.size)]
+    return Replicates(
+        scores, {name: np.stack([drawn[name] for drawn in drawn_scores]) for name in scores}
+    )
 
 
 def ratio(above: Replicates, below: Replicates, name: str, seed: int = SEED) -> Interval:
-    """How many times larger a metric is for one method than for another.
+    """Say how many times larger a metric is for one method than for another.
 
     ``abs(mean over seeds of above) / abs(mean over seeds of below)``. Its interval comes from
     resampling galaxies and seeds independently (the pigeonhole bootstrap of Owen 2007, slightly
@@ -195,7 +184,7 @@ def ratio(above: Replicates, below: Replicates, name: str, seed: int = SEED) -> 
 
 
 def difference_error(above: Replicates, below: Replicates, name: str) -> float:
-    """Standard error of the difference of two means over seeds on the same resamples."""
+    """Return the standard error of two means' difference, over seeds on the same resamples."""
     means = above.resampled[name].mean(axis=1) - below.resampled[name].mean(axis=1)
     return float(means.std(ddof=1))
 

@@ -1,4 +1,4 @@
-"""LSST's requirements on photometric redshifts, and whether a method meets them.
+"""Judge whether a method meets LSST's requirements on photometric redshifts.
 
 The limits are those of the LSST Science Requirements Document as Soriano et al. 2024
 (arXiv:2411.18054) quote them. LSST states them for galaxies of i < 25 at 0.3 < z < 3.0; the
@@ -28,7 +28,7 @@ LSST_DEPTH = 25.0
 
 
 def in_lsst_range(true: npt.ArrayLike, i_magnitude: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Where ``0.3 < z_true < 3.0`` and ``i < 25``."""
+    """Say where ``0.3 < z_true < 3.0`` and ``i < 25``."""
     low, high = LSST_RANGE
     redshift = single(true)
     return (redshift > low) & (redshift < high) & (single(i_magnitude) < LSST_DEPTH)
@@ -53,18 +53,19 @@ def verdicts(metrics: Mapping[str, Mapping[str, Any]], seeds: int) -> dict[str, 
         that the value is further from the limit than its error. Where there is no galaxy to
         judge by, `value` and `error` are None and nothing is met or sure.
     """
-    return {name: _verdict(metrics[name], limit, seeds) for name, limit in LIMITS.items()}
-
-
-def _verdict(summary: Mapping[str, Any], limit: float, seeds: int) -> dict[str, Any]:
-    value, error = summary["mean"], summary["error"]
-    if value is None or error is None:
-        return {"value": value, "limit": limit, "met": False, "error": None, "sure": False}
-    error = math.hypot(error, (summary["spread"] or 0.0) / math.sqrt(seeds))
-    return {
-        "value": value,
-        "limit": limit,
-        "met": abs(value) < limit,
-        "error": error,
-        "sure": abs(abs(value) - limit) > error,
-    }
+    judged: dict[str, dict[str, Any]] = {}
+    for name, limit in LIMITS.items():
+        value, error = metrics[name]["mean"], metrics[name]["error"]
+        if value is None or error is None:
+            unknown = {"met": False, "error": None, "sure": False}
+            judged[name] = {"value": value, "limit": limit, **unknown}
+            continue
+        error = math.hypot(error, (metrics[name]["spread"] or 0.0) / math.sqrt(seeds))
+        judged[name] = {
+            "value": value,
+            "limit": limit,
+            "met": abs(value) < limit,
+            "error": error,
+            "sure": abs(abs(value) - limit) > error,
+        }
+    return judged

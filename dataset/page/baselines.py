@@ -1,11 +1,9 @@
 """The card's section on the reference baselines, from their checked results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transferz.dataset.page.words import table
-from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.schemas import InputError
 from transferz.schemas.benchmark.results import REMEDY, Result, read_results
 from transferz.schemas.benchmark.score_text import SETS, TITLES, number_text
@@ -14,38 +12,8 @@ from transferz.schemas.benchmark.scores import TESTED, SetScores
 FIGURES = {name: f"figures/{name}.png" for name in ("forecasts", "scores")}
 """Those of the results that the card shows, and where it shows them from."""
 
-HEADER = ("Baseline", "Learns from", "galaxies", *TITLES.values(), "LSST")
-
-INTRODUCTION = """\
-The network of the paper, magnitudes in and redshift out, from {seeds} random initialisation{plural}
-for each way of training, scored on the test splits at 0.3 < z ≤ 1.5: mean ± spread over the
-initialisations."""
-
-MOCK = """\
-**Galaxies, labels and scores are a mock's**: they show that the code works, not how well any
-method does on the sky."""
-
-DEFINED = f"""\
-With dz = (predicted − label) / (1 + label): bias is the median of dz, scatter
-{MAD_TO_SIGMA:g} times its median absolute deviation, outliers the share with
-abs(dz) > {OUTLIER_LIMIT:g}, RMS the root mean square of dz, catastrophic the share with
-abs(predicted − label) > 1. LSST: how many of its three requirements the means meet."""
-
-OTHER_DATA = """\
-† Made on other data than this release's, {versions}; their figures are not shown."""
-
-SHOWN = """\
-![Predicted against true redshift of GalaxiesML's test split, a panel per baseline]({forecasts})
-
-*Predicted redshift, mean over the initialisations, against the label of GalaxiesML's test split;
-dotted: the limits of outliers.*
-
-![Bias, scatter, outlier rates and RMS of every baseline on both test splits]({scores})
-
-*Scores at 0.3 < z ≤ 1.5 on both test splits, with the spread over the initialisations; grey: where
-LSST's requirements are met.*"""
-
 MARK = " †"
+"""After the title of a result of other data."""
 
 
 def read_baselines(folder: Path, survey: str) -> list[dict[str, Any]]:
@@ -125,73 +93,63 @@ def is_of(one: Mapping[str, Any], content: Mapping[str, Any]) -> bool:
 
 def shown_figures(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the figures of the section, by name: none where any result is of other data."""
-    found = manifest.get("baselines", [])
-    shown = bool(found) and all(is_of(one, manifest["content"]) for one in found)
+    stated = manifest.get("baselines", [])
+    shown = bool(stated) and all(is_of(one, manifest["content"]) for one in stated)
     return FIGURES if shown else {}
 
 
-def baselines(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the section on the baselines; none where there is no result.
+def baselines(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the card's section on the baselines says; None where there is no result.
 
     Parameters
     ----------
     manifest : mapping
         As `transferz.dataset.pipeline.manifest.describe` makes it, with the ``baselines`` that
         `read_baselines` reads.
+
+    Returns
+    -------
+    dict or None
+        Numbers of ``seeds``, least and greatest; titles of ``metrics``; ``test_sets``, each with
+        ``title`` and ``rows``; ``other_data``, the versions that results of other data are of;
+        ``figures`` that are shown, by name.
     """
-    found = manifest.get("baselines", [])
-    if not found:
-        return []
-    figures = shown_figures(manifest)
-    parts = [
-        "## Reference baselines",
-        INTRODUCTION.format(**_seeds(found)),
-        *([MOCK] if manifest["mock"] else []),
-        *score_tables(manifest),
-        DEFINED,
-        *_other_data(manifest),
-        *([SHOWN.format(**figures)] if figures else []),
-    ]
-    return ["\n\n".join(parts)]
+    stated = manifest.get("baselines", [])
+    if not stated:
+        return None
+    counts = [one["seeds"] for one in stated]
+    return {
+        "seeds": sorted({min(counts), max(counts)}),
+        "metrics": list(TITLES.values()),
+        "test_sets": [
+            {"title": SETS[name], "rows": [_row(one, name, manifest) for one in stated]}
+            for name in TESTED
+        ],
+        "other_data": _other_data(manifest),
+        "figures": shown_figures(manifest),
+    }
 
 
-def _seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    counts = sorted({one["seeds"] for one in found})
-    ends = sorted({counts[0], counts[-1]})
-    return {"seeds": " to ".join(map(str, ends)), "plural": "s" * (counts[-1] > 1)}
+def _row(one: Mapping[str, Any], config: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    scores, metrics = one["scores"][config], one["scores"][config]["metrics"]
+    learned_from = [name for name, splits in one["content"].items() if "train" in splits]
+    last = one["config"]  # the one that it was fine-tuned on
+    configs = [*(name for name in learned_from if name != last), last]
+    return {
+        "title": one["title"] + ("" if is_of(one, manifest["content"]) else MARK),
+        "learned": ", then ".join(f"`{name}`" for name in configs),
+        "galaxies": scores["n"],
+        "scores": [
+            number_text(name, metrics[name]["mean"], metrics[name]["spread"]) for name in TITLES
+        ],
+        "met": scores["met"],
+        "of": scores["of"],
+    }
 
 
-def score_tables(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the scores on each test split, a title and a Markdown table each."""
-    return [
-        f"On {SETS[config]}'s test split:\n\n"
-        + table(HEADER, [_row(one, config, manifest) for one in manifest["baselines"]], 7)
-        for config in TESTED
-    ]
-
-
-def _row(one: Mapping[str, Any], config: str, manifest: Mapping[str, Any]) -> list[str]:
-    scores = one["scores"][config]
-    mark = "" if is_of(one, manifest["content"]) else MARK
-    cells = [
-        number_text(name, scores["metrics"][name]["mean"], scores["metrics"][name]["spread"])
-        for name in TITLES
-    ]
-    met = f"{scores['met']} of {scores['of']}"
-    return [one["title"] + mark, _learned(one), f"{scores['n']:,}", *cells, met]
-
-
-def _learned(one: Mapping[str, Any]) -> str:
-    """The configs that it learned from, the one that it was fine-tuned on last."""
-    before = [name for name, splits in one["content"].items() if "train" in splits]
-    configs = [*(name for name in before if name != one["config"]), one["config"]]
-    return ", then ".join(f"`{name}`" for name in configs)
-
-
-def _other_data(manifest: Mapping[str, Any]) -> list[str]:
-    """Nothing where all results are of this release's data."""
+def _other_data(manifest: Mapping[str, Any]) -> str:
+    """The versions of the data that results of other data are of; empty where none is."""
     others = [one for one in manifest["baselines"] if not is_of(one, manifest["content"])]
     versions = dict.fromkeys(f"TransferZ {one['version']}" for one in others)
     again = any(one["version"] == manifest["version"] for one in others)
-    said = " and ".join(versions) + (" as it was built then" if again else "")
-    return [OTHER_DATA.format(versions=said)] if others else []
+    return " and ".join(versions) + (" as it was built then" if again else "")

@@ -3,75 +3,62 @@
 The standard: http://mlcommons.org/croissant/1.1. Files have their real sha256 and addresses
 relative to croissant.json, so the description holds wherever the release lies. The record sets
 read file sets that have no container of their own: they lie beside croissant.json, and mlcroissant
-reads their records from a copy of the release on the machine.
+reads their records from a copy of the release on the machine. What the release was derived from and
+what made it is said in the W3C's words, PROV-O.
 """
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transferz.dataset.page.citation import bibtex, read_citation
 from transferz.dataset.page.front_matter import CONFIG_NOTES, licence_url, pretty_name
-from transferz.dataset.page.provenance import derived_from, generated_by
-from transferz.schemas import INDEX, RELEASE, SPLITS
-from transferz.schemas.survey.croissant import column_fields
+from transferz.dataset.sources.registry import Edition, load_registry, record_url
+from transferz.schemas import INDEX, RELEASE, SPLITS, Table
+from transferz.schemas.survey.derived import column_fields
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     INDEX_FILE,
+    MANIFEST_FILE,
     data_files,
     file_digest,
+    json_text,
 )
+
+Facts = Mapping[str, Any]
 
 VERSION = "http://mlcommons.org/croissant/1.1"
 PARQUET = "application/x-parquet"
 
-CONTEXT: dict[str, Any] = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "annotation": "cr:annotation",
-    "arrayShape": "cr:arrayShape",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "containedIn": "cr:containedIn",
-    "cr": "http://mlcommons.org/croissant/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "excludes": "cr:excludes",
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isArray": "cr:isArray",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "prov": "http://www.w3.org/ns/prov#",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "readLines": "cr:readLines",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "sdVersion": "cr:sdVersion",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-    "unArchive": "cr:unArchive",
-}
+_TERMS = (
+    *("annotation", "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty"),
+    *("excludes", "extract", "field", "fileObject", "fileProperty", "fileSet", "format"),
+    *("includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path"),
+    *("readLines", "recordSet", "references", "regex", "repeated", "replace", "samplingRate"),
+    *("sdVersion", "separator", "source", "subField", "transform", "unArchive"),
+)
+"""The standard's own terms, which its context spells ``cr:<term>``."""
+
+CONTEXT: dict[str, Any] = dict(
+    sorted(
+        {
+            "@language": "en",
+            "@vocab": "https://schema.org/",
+            **{term: f"cr:{term}" for term in _TERMS},
+            "conformsTo": "dct:conformsTo",
+            "cr": "http://mlcommons.org/croissant/",
+            "data": {"@id": "cr:data", "@type": "@json"},
+            "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+            "dct": "http://purl.org/dc/terms/",
+            "examples": {"@id": "cr:examples", "@type": "@json"},
+            "prov": "http://www.w3.org/ns/prov#",
+            "rai": "http://mlcommons.org/croissant/RAI/",
+            "sc": "https://schema.org/",
+        }.items()
+    )
+)
 """The standard's context (its appendix 1), with PROV-O and the terms of 1.0 that mlcroissant asks
 for. Without the standard's ``value``, which mlcroissant knows as schema.org's and we do not use."""
 
@@ -83,16 +70,21 @@ SPLIT_TERMS = {
 }
 """Croissant's words for splits; it has none for calibration, which is a ``cr:Split`` like any."""
 
+MOCK_NOTE = "Simulated: a mock in the format of this catalogue, which holds none of its data."
+TRUTH_NOTE = "Simulated: what the mock's galaxies truly are."
 
-def croissant(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
+
+def croissant(manifest: Facts, release: Path, table: Table = RELEASE) -> dict[str, Any]:
     """Return the Croissant description of a release.
 
     Parameters
     ----------
-    manifest : dict
+    manifest : mapping
         As `transferz.dataset.pipeline.manifest.describe` makes it.
     release : Path
         The release directory, with its configs and its CITATION.cff.
+    table : Table
+        The release's columns.
 
     Returns
     -------
@@ -105,7 +97,9 @@ def croissant(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
         If the citation file is missing or can't be read.
     """
     citation = read_citation(release / CITATION_FILE)
-    developers = [_organisation(author["name"]) for author in citation["authors"]]
+    developers = [
+        {"@type": "sc:Organization", "name": author["name"]} for author in citation["authors"]
+    ]
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -124,40 +118,41 @@ def croissant(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
         "inLanguage": "en",
         "isLiveDataset": False,
         "distribution": _distribution(release),
-        "recordSet": [_splits(), *map(_record_set, data_files(release))],
-        "prov:wasDerivedFrom": derived_from(manifest),
-        "prov:wasGeneratedBy": generated_by(manifest),
+        "recordSet": [_splits(), *(_record_set(config, table) for config in data_files(release))],
+        "prov:wasDerivedFrom": _derived_from(manifest),
+        "prov:wasGeneratedBy": _generated_by(manifest),
     }
-
-
-def _organisation(name: str) -> dict[str, str]:
-    return {"@type": "sc:Organization", "name": name}
 
 
 def _distribution(release: Path) -> list[dict[str, Any]]:
     """Every parquet file, and of every config the set of files that hold its rows."""
-    found = []
+    entries = []
     for config, splits in data_files(release).items():
-        paths = [path for shards in splits.values() for path in shards]
-        found += [_file_object(path, release, RELEASE.description) for path in paths]
-        found.append(_file_object(release / config / INDEX_FILE, release, INDEX.description))
-        found.append(_file_set(config, [_name(path, release) for path in paths]))
-    return found
+        shards = [_file_object(path, release, RELEASE) for of in splits.values() for path in of]
+        names = [shard["@id"] for shard in shards]
+        file_set = {
+            "@type": "cr:FileSet",
+            "@id": _file_set_id(config),
+            "name": _file_set_id(config),
+            "description": f"The rows of config {config}, a file or more per split.",
+            "encodingFormat": PARQUET,
+            "includes": names,
+            "hasPart": [{"@id": name} for name in names],
+        }
+        index = _file_object(release / config / INDEX_FILE, release, INDEX)
+        entries += [*shards, index, file_set]
+    return entries
 
 
-def _name(path: Path, release: Path) -> str:
-    """The path of a file in the release: its ``@id`` and its address."""
-    return path.relative_to(release).as_posix()
-
-
-def _file_object(path: Path, release: Path, description: str) -> dict[str, Any]:
-    digest = file_digest(path)
+def _file_object(path: Path, release: Path, table: Table) -> dict[str, Any]:
+    """A parquet file; its path in the release is its ``@id`` and its address."""
+    name, digest = path.relative_to(release).as_posix(), file_digest(path)
     return {
         "@type": "cr:FileObject",
-        "@id": _name(path, release),
+        "@id": name,
         "name": path.name,
-        "description": description,
-        "contentUrl": _name(path, release),
+        "description": table.description,
+        "contentUrl": name,
         "contentSize": f"{digest['bytes']} B",
         "encodingFormat": PARQUET,
         "sha256": digest["sha256"],
@@ -166,18 +161,6 @@ def _file_object(path: Path, release: Path, description: str) -> dict[str, Any]:
 
 def _file_set_id(config: str) -> str:
     return f"{config}-files"
-
-
-def _file_set(config: str, names: list[str]) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileSet",
-        "@id": _file_set_id(config),
-        "name": _file_set_id(config),
-        "description": f"The rows of config {config}, a file or more per split.",
-        "encodingFormat": PARQUET,
-        "includes": names,
-        "hasPart": [{"@id": name} for name in names],
-    }
 
 
 def _splits() -> dict[str, Any]:
@@ -198,24 +181,13 @@ def _splits() -> dict[str, Any]:
     }
 
 
-def _record_set(config: str) -> dict[str, Any]:
-    return {
-        "@type": "cr:RecordSet",
-        "@id": config,
-        "name": config,
-        "description": CONFIG_NOTES[config],
-        "key": {"@id": f"{config}/{RELEASE.key}"},
-        "field": [_split_field(config), *column_fields(RELEASE, config, _file_set_id(config))],
-    }
+def _record_set(config: str, table: Table) -> dict[str, Any]:
+    """A config's rows: its columns, and the split, which is the beginning of a file's name.
 
-
-def _split_field(config: str) -> dict[str, Any]:
-    """The split of a record: the beginning of its file's name.
-
-    mlcroissant applies the pattern once more to what it has found, and turns it into a glob where
-    only one split is wanted: hence the optional folder and the open end.
+    mlcroissant applies the split's pattern once more to what it has found, and turns it into a glob
+    where only one split is wanted: hence the optional folder and the open end.
     """
-    return {
+    split = {
         "@type": "cr:Field",
         "@id": f"{config}/split",
         "name": "split",
@@ -227,4 +199,88 @@ def _split_field(config: str) -> dict[str, Any]:
             "transform": {"regex": f"^(?:{config}/)?({'|'.join(SPLITS)}).*$"},
         },
         "references": {"field": {"@id": f"{SPLIT_SET}/name"}},
+    }
+    return {
+        "@type": "cr:RecordSet",
+        "@id": config,
+        "name": config,
+        "description": CONFIG_NOTES[config],
+        "key": {"@id": f"{config}/{table.key}"},
+        "field": [split, *column_fields(table, config, _file_set_id(config))],
+    }
+
+
+def _derived_from(manifest: Facts) -> list[dict[str, Any]]:
+    """The upstream catalogues, a ``prov:Entity`` each with its files, terms and citation.
+
+    That of a mock says that it is one and has neither the address nor the licence of the catalogue
+    whose format it imitates.
+    """
+    registry, upstream = load_registry(), manifest["upstream"]
+    entities = []
+    for catalogue, key in manifest["sources"].items():
+        edition, files = registry[key], _files(upstream, catalogue)
+        if manifest["mock"]:
+            entities.append(_entity(f"Mock of {edition.title}", MOCK_NOTE, files))
+        else:
+            entity = _entity(edition.title, edition.note, files)
+            entities.append(entity | _reference(key, edition))
+    if truth := _files(upstream, ""):
+        entities.append(_entity("Truth of the mock", TRUTH_NOTE, truth))
+    return entities
+
+
+def _files(upstream: Facts, folder: str) -> list[dict[str, Any]]:
+    """The upstream files of one catalogue's folder; those of no folder for ``""``."""
+    files = []
+    for path, facts in upstream.items():
+        parent, _, name = path.rpartition("/")
+        if parent == folder:
+            address = {"contentUrl": facts["url"]} if "url" in facts else {}
+            size = {"contentSize": f"{facts['bytes']} B", "sha256": facts["sha256"]}
+            files.append({"@type": "sc:DataDownload", "name": name, **address, **size})
+    return files
+
+
+def _entity(name: str, description: str, files: list[dict[str, Any]]) -> dict[str, Any]:
+    kinds = ["prov:Entity", "sc:Dataset"]
+    return {"@type": kinds, "name": name, "description": description, "distribution": files}
+
+
+def _reference(key: str, edition: Edition) -> dict[str, Any]:
+    """Where a person finds an edition, its terms, and how to cite it."""
+    citation = edition.citation
+    if edition.zenodo:
+        address = record_url(edition.zenodo)
+    else:
+        address = edition.by_hand.site if edition.by_hand else edition.files[0].urls[0]
+    return {
+        "identifier": [key, *([citation.doi] if citation.doi else [])],
+        "url": address,
+        "license": edition.licence,
+        "citation": f"{citation.text} ({citation.url})" if citation.url else citation.text,
+    }
+
+
+def _generated_by(manifest: Facts) -> dict[str, Any]:
+    """The making, a ``prov:Activity``: the parameters' digest and the packages that shape data.
+
+    No clock and no platform is in it: a rebuild repeats it.
+    """
+    return {
+        "@type": "prov:Activity",
+        "prov:label": f"transferz pipeline, survey {manifest['survey']}",
+        "prov:used": {
+            "@type": "prov:Entity",
+            "name": f"parameters, as in {MANIFEST_FILE} under 'parameters'",
+            "sha256": hashlib.sha256(json_text(manifest["parameters"]).encode()).hexdigest(),
+        },
+        "prov:wasAssociatedWith": [
+            {
+                "@type": ["prov:SoftwareAgent", "sc:SoftwareApplication"],
+                "name": name,
+                "softwareVersion": version,
+            }
+            for name, version in manifest["packages"].items()
+        ],
     }

@@ -11,6 +11,9 @@ from transferz.tables.pictures import COLOURS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
+"""The figures that every card shows: where they lie, relative to it."""
+
 NAMES = {"transferz": "TransferZ (photo-z)", "galaxiesml": "GalaxiesML (spec-z)"}
 PANELS = {
     "redshift": np.arange(0.0, 4.05, 0.1),

@@ -1,14 +1,15 @@
 """The card's YAML front matter: what the Hub and `datasets` read of it."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 from huggingface_hub import DatasetCardData
 
 from transferz.dataset.sources.registry import load_registry, record_url
-from transferz.schemas import CONFIGS, RELEASE
-from transferz.schemas.survey.features import feature_list
+from transferz.schemas import CONFIGS, RELEASE, Table
+from transferz.schemas.survey.derived import feature_list
 
 CONFIG_NOTES = {
     "transferz": "HSC grizy photometry, label from the template fit to COSMOS2020's many bands",
@@ -28,21 +29,18 @@ TAGS = (
     "tabular",
 )
 
-OTHER_LICENCE = "as-its-sources-allow"
-"""The Hub's ``license_name`` where no licence of our own can be given."""
-
+SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6}
+"""The Hub's names for numbers of rows below a limit."""
 
 LICENCE = "CC-BY-4.0"
 """The SPDX identifier of the licence of what we make."""
 
+OTHER_LICENCE = "as-its-sources-allow"
+"""The Hub's ``license_name`` where no licence of our own can be given."""
 
-def licence(manifest: dict[str, Any]) -> str:
+
+def licence(manifest: Mapping[str, Any]) -> str:
     """Return on what terms a release may be used.
-
-    Parameters
-    ----------
-    manifest : dict
-        As `transferz.dataset.pipeline.manifest.describe` makes it.
 
     Returns
     -------
@@ -53,79 +51,58 @@ def licence(manifest: dict[str, Any]) -> str:
     return "other" if manifest["survey"] == "authors" else LICENCE
 
 
-def licence_url(manifest: dict[str, Any]) -> str:
-    """Return where the terms of a release are stated.
-
-    Parameters
-    ----------
-    manifest : dict
-        As `transferz.dataset.pipeline.manifest.describe` makes it.
-    """
-    if licence(manifest) == "other":
-        record = load_registry()[manifest["sources"]["transferz"]].zenodo
-        return record_url(record) if record else ""
-    return "https://creativecommons.org/licenses/by/4.0/"
+def licence_url(manifest: Mapping[str, Any]) -> str:
+    """Return where the terms of a release are stated; empty where that is not known."""
+    if licence(manifest) == LICENCE:
+        return "https://creativecommons.org/licenses/by/4.0/"
+    record = load_registry()[manifest["sources"]["transferz"]].zenodo
+    return record_url(record) if record else ""
 
 
-def pretty_name(manifest: dict[str, Any]) -> str:
+def pretty_name(manifest: Mapping[str, Any]) -> str:
     """Return a release's name for people; a mock's says that it is one."""
     return "TransferZ (mock)" if manifest["mock"] else "TransferZ"
 
 
-def front_matter(manifest: dict[str, Any], eprint: str) -> str:
+def front_matter(manifest: Mapping[str, Any], eprint: str, table: Table = RELEASE) -> str:
     """Return the card's YAML front matter; takes what `card_data` does."""
-    return yaml.safe_dump(card_data(manifest, eprint), sort_keys=False, allow_unicode=True)
+    data = card_data(manifest, eprint, table)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
-def card_data(manifest: dict[str, Any], eprint: str) -> dict[str, Any]:
+def card_data(manifest: Mapping[str, Any], eprint: str, table: Table = RELEASE) -> dict[str, Any]:
     """Return what the card's front matter holds, as the Hub and `datasets` read it.
 
     Parameters
     ----------
-    manifest : dict
+    manifest : mapping
         As `transferz.dataset.pipeline.manifest.describe` makes it.
     eprint : str
         The arXiv identifier of the paper, to which the Hub links the data set by a tag.
+    table : Table
+        The release's columns.
     """
-    content = manifest["content"]
+    content, mock = manifest["content"], manifest["mock"]
+    rows = sum(split["rows"] for splits in content.values() for split in splits.values())
+    named = {"license_name": OTHER_LICENCE, "license_link": licence_url(manifest)}
     data = DatasetCardData(
         language=["en"],
         license=licence(manifest).lower(),
-        **_other_licence(manifest),
+        **(named if licence(manifest) == "other" else {}),
         pretty_name=pretty_name(manifest),
         annotations_creators=["machine-generated"],
         source_datasets=["original"],
         task_categories=["tabular-regression"],
         task_ids=["tabular-single-column-regression"],
-        tags=[*TAGS, f"arxiv:{eprint}", *(["mock", "simulated"] if manifest["mock"] else [])],
-        size_categories=[_size_category(_rows(content))],
+        tags=[*TAGS, f"arxiv:{eprint}", *(["mock", "simulated"] if mock else [])],
+        size_categories=[next((one for one in SIZES if rows < SIZES[one]), "1M<n<10M")],
         configs=[_config(name, splits) for name, splits in content.items()],
-        dataset_info=[_info(name, splits) for name, splits in content.items()],
+        dataset_info=[_info(name, splits, table) for name, splits in content.items()],
     )
     return dict(data.to_dict())
 
 
-def _other_licence(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What the Hub wants to know of a licence that is not in its list."""
-    if licence(manifest) != "other":
-        return {}
-    return {"license_name": OTHER_LICENCE, "license_link": licence_url(manifest)}
-
-
-def _rows(content: dict[str, Any]) -> int:
-    """Rows of all configs, as the Hub counts them."""
-    return sum(split["rows"] for splits in content.values() for split in splits.values())
-
-
-def _size_category(rows: int) -> str:
-    """The Hub's name for a number of rows."""
-    for limit, name in ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K")):
-        if rows < limit:
-            return name
-    return "100K<n<1M" if rows < 10**6 else "1M<n<10M"
-
-
-def _config(name: str, splits: dict[str, Any]) -> dict[str, Any]:
+def _config(name: str, splits: Mapping[str, Any]) -> dict[str, Any]:
     """One config; `datasets` caches a local directory by this text, so it names the content."""
     contents = "".join(facts["content"] for facts in splits.values())
     digest = hashlib.sha256(contents.encode()).hexdigest()[:16]
@@ -137,10 +114,10 @@ def _config(name: str, splits: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _info(name: str, splits: dict[str, Any]) -> dict[str, Any]:
+def _info(name: str, splits: Mapping[str, Any], table: Table) -> dict[str, Any]:
     return {
         "config_name": name,
-        "features": feature_list(RELEASE),
+        "features": feature_list(table),
         "splits": [
             {"name": split, "num_bytes": facts["bytes"], "num_examples": facts["rows"]}
             for split, facts in splits.items()

@@ -1,15 +1,20 @@
-"""Read params.yaml: one validated section per stage."""
+"""Read params.yaml: validated sections, here those that more than one stage or check reads."""
 
+import datetime
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from transferz.schemas import ParameterError
+from transferz.schemas import ParameterError, TransferZError
+from transferz.schemas.survey.versions import Version
+from transferz.tables.hub import parse_reference
 
 PARAMS_FILE = Path("params.yaml")
+MAX_RADIUS_ARCSEC = 60.0
+"""The greatest match radius that makes sense (our choice)."""
 
 
 class Params(BaseModel):
@@ -81,3 +86,117 @@ def _problem(section: str, detail: Any) -> str:
     if detail["type"] == "missing":
         return f"parameter '{where}' is missing"
     return f"parameter '{where}': {detail['msg']}, found {detail['input']!r}"
+
+
+class MatchParams(Params):
+    """Section ``match`` of params.yaml.
+
+    Attributes
+    ----------
+    radius_arcsec : float
+        Greatest separation of a match.
+    remove_median_offset : bool
+        Whether the median offset of the matches is removed before they are made again.
+    chance_shift_arcsec : float
+        How far positions are moved to count chance matches.
+    magnitude_edges : list of float
+        Bins of the i magnitude for the chance-match rate.
+    histogram_step_arcsec : float
+        Bin width of the offset histogram.
+    """
+
+    radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
+    remove_median_offset: bool
+    chance_shift_arcsec: float = Field(gt=0)
+    magnitude_edges: list[float] = Field(min_length=2)
+    histogram_step_arcsec: float = Field(ge=0.001)
+
+    @field_validator("magnitude_edges")
+    @classmethod
+    def _ascending(cls, edges: list[float]) -> list[float]:
+        if sorted(set(edges)) != edges:
+            raise ValueError("edges must ascend")
+        return edges
+
+
+class SplitParams(Params):
+    """Section ``split`` of params.yaml.
+
+    Attributes
+    ----------
+    scheme : str
+        ``hash`` of the object's id; ``sky_block``, whole HEALPix cells; or ``published``, which
+        the survey ``authors`` always has.
+    salt : str
+        Of the hash. Another salt is another split.
+    fractions : dict of str to float
+        Of each split; they sum to 1.
+    sky_block_nside : int
+        HEALPix resolution of scheme ``sky_block``.
+    published_calibration : float
+        Share of GalaxiesML's published training split that becomes ``calibration`` in scheme
+        ``published``: its authors published no such split.
+    """
+
+    scheme: Literal["hash", "sky_block", "published"]
+    salt: str = Field(min_length=1)
+    fractions: dict[str, float]
+    sky_block_nside: int = Field(gt=0, le=2**29)
+    published_calibration: float = Field(ge=0, lt=1)
+
+
+class ReleaseParams(Params):
+    """Section ``release`` of params.yaml.
+
+    Attributes
+    ----------
+    version : str
+        ``x.y.z``, by Croissant's rule.
+    date : str
+        Of the release, ``YYYY-MM-DD``.
+    previous : str or None
+        The release to compare with: a directory, or ``org/name@x.y.z`` on the Hub. None compares
+        with nothing. It decides whether the version will do, and nothing of what is written.
+    """
+
+    version: str
+    date: str
+    previous: str | None = None
+
+    @field_validator("version")
+    @classmethod
+    def _is_a_version(cls, value: str) -> str:
+        try:
+            version = Version.parse(value)
+        except TransferZError as error:
+            raise ValueError(str(error)) from None
+        if version.mock:
+            raise ValueError("a mock gets '+mock' by itself")
+        return value
+
+    @field_validator("date")
+    @classmethod
+    def _is_a_date(cls, value: str) -> str:
+        return datetime.date.fromisoformat(value).isoformat()
+
+    @field_validator("previous")
+    @classmethod
+    def _is_a_release(cls, value: str | None) -> str | None:
+        if value is None or _is_directory(value) or _names_a_version(value):
+            return value
+        raise ValueError(
+            "expected a directory that is there, or a release on the Hub with its version, as in "
+            "org/name@1.0.0, or null to compare with nothing"
+        )
+
+
+def _is_directory(text: str) -> bool:
+    return bool(text) and Path(text).expanduser().is_dir()
+
+
+def _names_a_version(text: str) -> bool:
+    """Whether a text is ``org/name@x.y.z``; the newest version is another one on another day."""
+    try:
+        return parse_reference(text).version is not None
+    except TransferZError:
+        return False

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.schemas import InputError, SchemaError, Table
-from transferz.schemas.survey.checks import check
-from transferz.schemas.survey.frames import to_arrow, to_frame
+from transferz.schemas.survey.frames import check, to_arrow, to_frame
 from transferz.schemas.survey.votable import longest_strings, votable_footer
 from transferz.tables.files import require_file
 

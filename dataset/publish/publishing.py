@@ -4,16 +4,105 @@ A version is published once its tag is there. Whatever comes before can be repea
 repository holds is compared by hashes, so nothing is uploaded or committed twice.
 """
 
-from collections.abc import Callable
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from transferz.dataset.publish.hub_errors import REPEAT, Unreachable
-from transferz.dataset.publish.plan import Local, Plan, is_published, make_plan, read_local
-from transferz.dataset.publish.remote import Repository, State
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+from huggingface_hub.utils.sha import git_hash
+
+from transferz.dataset.publish.repository import Repository, State
 from transferz.dataset.verify.report import some
+from transferz.dataset.verify.verifying import require_sound
+from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
+from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, json_text
+from transferz.schemas.survey.manifest import added_files
+from transferz.schemas.survey.versions import MOCK, Version
+from transferz.tables.files import read_json
+from transferz.tables.hub import Reference, fetch
+from transferz.tables.hub_client import REPEAT, Unreachable
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A sound release on this machine.
+
+    Attributes
+    ----------
+    path : Path
+        Its directory.
+    version : Version
+        As its manifest says.
+    digest : str
+        The manifest's own sha256.
+    files : mapping
+        path in the release -> ``sha256`` and ``bytes`` that were verified, of every file.
+    """
+
+    path: Path
+    version: Version
+    digest: str
+    files: Mapping[str, Mapping[str, Any]]
+
+    def differing(self, published: Mapping[str, RepoFile]) -> list[str]:
+        """List the files that a repository lacks or holds with other content, and added ones."""
+        return self.lacking(published) + added_files(published, self.files)
+
+    def lacking(self, published: Mapping[str, RepoFile]) -> list[str]:
+        """List the files that a repository lacks or holds with other content."""
+        return [
+            name
+            for name in self.files
+            if name not in published or not self._is_at(name, published[name])
+        ]
+
+    def _is_at(self, name: str, entry: RepoFile) -> bool:
+        """Whether a file of the Hub is this one: by sha256, or git's id where git keeps it."""
+        stated = self.files[name]
+        if entry.size != stated["bytes"]:
+            return False
+        if entry.lfs:
+            return bool(entry.lfs.sha256 == stated["sha256"])
+        content = (self.path / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != stated["sha256"]:
+            raise ReleaseError(
+                f"{self.path / name} changed after it was verified: expected sha256 "
+                f"{stated['sha256']}; let nothing write there, and run it again"
+            )
+        return git_hash(content) == entry.blob_id
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to be done so that a repository's main branch is a release.
+
+    Attributes
+    ----------
+    uploads : mapping
+        path in the repository -> file, of those that it lacks or holds with other content.
+    deletions : tuple of str
+        Files of the release there that this one lacks.
+    kept : tuple of str
+        Files there that are of no release.
+    size : int
+        Bytes of the uploads.
+    changes : str
+        What changed since the newest version there; empty where there is none.
+    """
+
+    uploads: Mapping[str, Path]
+    deletions: tuple[str, ...]
+    kept: tuple[str, ...]
+    size: int
+    changes: str
 
 
 def publish(
@@ -40,42 +129,158 @@ def publish(
         If the release breaks a promise, its version contradicts what is published, the
         repository is not one for it, or the Hub refuses, can't be reached, or holds other bytes
         than were sent. The version is then not tagged, and the call may be repeated.
+
+    Examples
+    --------
+    >>> publish(Path("data/mock/release/transferz"), "org/mock", say=print)  # doctest: +SKIP
     """
-    local, there = read_local(release, repo), Repository(repo)
-    size = sum(one.size for one in local.files.values())
+    local, repository = read_local(release, repo), Repository(repo)
+    size = sum(stated["bytes"] for stated in local.files.values())
     say(f"transferz {local.version} in {release} is sound: {_amount(len(local.files), size)}")
     if dry_run:
-        _rehearse(local, there, private, say)
+        _rehearse(local, repository, private, say)
         return
-    there.require_login()
-    state = _state(there, private, say)
-    if is_published(local, there, state):
-        say(f"{there.url} has {local.version.tag} already, with this content: nothing to do")
+    repository.require_login()
+    state = repository.state()
+    if state is None:
+        repository.create(private=private)
+        say(f"created {repository.url}, {'private' if private else 'public'}")
+        state = repository.state()
+    if state is None:
+        raise ReleaseError(f"{repository.url} was created but can't be read; {REPEAT}")
+    _require_private(repository, private, state)
+    if is_published(local, repository, state):
+        say(f"{repository.url} has {local.version.tag} already, with this content: nothing to do")
         return
-    _carry_out(make_plan(local, there, state), local, there, state.head, say)
+    _carry_out(make_plan(local, repository, state), local, repository, state.head, say)
 
 
-def _state(there: Repository, private: bool, say: Say) -> State:
-    """What the repository holds, which is created if it is not there."""
-    if state := there.state():
-        _require_private(there, private, state)
-        return state
-    there.create(private=private)
-    say(f"created {there.url}, {'private' if private else 'public'}")
-    if state := there.state():
-        return state
-    raise ReleaseError(f"{there.url} was created but can't be read; {REPEAT}")
+def read_local(release: Path, repo: str) -> Local:
+    """Verify a release that is to go to a repository.
 
-
-def _require_private(there: Repository, private: bool, state: State) -> None:
-    if private and not state.private:
+    Raises
+    ------
+    ReleaseError
+        If it breaks a promise, or the repository's name is not one for it.
+    """
+    try:
+        validate_repo_id(repo)
+        is_name = "/" in repo
+    except HFValidationError:
+        is_name = False
+    if not is_name:
         raise ReleaseError(
-            f"{there.url} is there already and public, and --private is for one that is yet to be "
-            "created: make it private in its settings, or leave --private out"
+            f"'{repo}' is no dataset repository's name: expected its owner and its name, as "
+            "org/name, of letters, digits, '-', '_' and '.', each of which begins and ends with a "
+            "letter, a digit or '_', with no '--' or '..' in it and no .git at its end"
+        )
+    require_sound(release)
+    manifest = read_json(release / MANIFEST_FILE)
+    version = Version.parse(manifest["version"])
+    require_fitting_name(repo, version)
+    text = json_text(manifest).encode()
+    own = {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)}
+    files = {**manifest["files"], MANIFEST_FILE: own}
+    return Local(release, version, manifest["sha256"], dict(sorted(files.items())))
+
+
+def require_fitting_name(repo: str, version: Version) -> None:
+    """Check that a mock goes to a repository that says so, and nothing else does.
+
+    Raises
+    ------
+    ReleaseError
+        If not.
+    """
+    name = repo.rpartition("/")[2].lower()
+    if version.mock and MOCK not in name:
+        raise ReleaseError(
+            f"{version} is a mock, its galaxies are simulated, and '{repo}' does not say so: "
+            f"publish it to a repository whose name says mock, such as {repo}-mock"
+        )
+    if MOCK in name and not version.mock:
+        raise ReleaseError(
+            f"'{repo}' is by its name for mocks, and {version} is none: name another repository"
         )
 
 
-def _carry_out(plan: Plan, local: Local, there: Repository, head: str, say: Say) -> None:
+def _require_private(repository: Repository, private: bool, state: State) -> None:
+    if private and not state.private:
+        raise ReleaseError(
+            f"{repository.url} is there already and public, and --private is for one that is yet "
+            "to be created: make it private in its settings, or leave --private out"
+        )
+
+
+def is_published(local: Local, repository: Repository, state: State) -> bool:
+    """Whether a repository has this version, with this content.
+
+    Raises
+    ------
+    ReleaseError
+        If it has this version with other content.
+    """
+    if local.version not in state.versions:
+        return False
+    if different := local.differing(repository.files_of(local.version.tag)):
+        raise ReleaseError(
+            f"{repository.name} has {local.version.tag} already, with other content "
+            f"({some(different)}), and a published version never changes: give this release "
+            "another number (release.version in params.yaml); "
+            f"`transferz diff {repository.name}@{local.version} {local.path}` says which would do"
+        )
+    return True
+
+
+def make_plan(local: Local, repository: Repository, state: State) -> Plan:
+    """Find what has to be done.
+
+    Raises
+    ------
+    ReleaseError
+        If the repository holds something else than releases, files in a release's folders that
+        none has, a newer version, or one after which this one's number contradicts what changed.
+    """
+    # A repository that has no release may hold nothing but the card that the Hub may make.
+    if not (state.versions or state.listed) and set(state.files) - {CARD_FILE}:
+        raise ReleaseError(
+            f"{repository.name} holds files that are no release ({some(sorted(state.files))}), and "
+            "its pages would be replaced: name another repository, or empty this one first"
+        )
+    others = set(state.files) - set(local.files)
+    former = others & (state.listed or set())
+    if added := added_files(others - former, local.files):
+        raise ReleaseError(
+            f"{repository.name} holds files among the release's that it does not have "
+            f"({some(added)}), and datasets could take them for its own: move or delete them "
+            "there first"
+        )
+    changed = local.lacking(state.files)
+    return Plan(
+        uploads={name: local.path / name for name in changed},
+        deletions=tuple(sorted(former)),
+        kept=tuple(sorted(others - former)),
+        size=sum(local.files[name]["bytes"] for name in changed),
+        changes=_changes(local, repository.name, state.versions[-1]) if state.versions else "",
+    )
+
+
+def _changes(local: Local, repo: str, newest: Version) -> str:
+    """What changed since the newest published version, which this one has to follow."""
+    if local.version < newest:
+        raise ReleaseError(
+            f"{repo} has {newest} already, and {local.version} is older: versions are published "
+            "in their order; give this release a higher number (release.version in params.yaml)"
+        )
+    with tempfile.TemporaryDirectory() as folder:  # the user's own copies stay as they are
+        old = read_snapshot(fetch(Reference(repo, newest), cache=Path(folder)).path)
+        new = read_snapshot(local.path)
+        changes = diff(old, new)
+    require_step(replace(old, path=Path(repo)), new, changes)
+    return f"since {newest}: {changes} ({changes.step.upper()})"
+
+
+def _carry_out(plan: Plan, local: Local, repository: Repository, head: str, say: Say) -> None:
     """Commit, check what has arrived, tag."""
     title, commit = f"TransferZ {local.version}", head
     if plan.changes:
@@ -85,36 +290,36 @@ def _carry_out(plan: Plan, local: Local, there: Repository, head: str, say: Say)
     if plan.kept:
         say(_kept(plan))
     if plan.uploads or plan.deletions:
-        say(f"uploading what {there.name} lacks: {_amount(len(plan.uploads), plan.size)}")
-        commit = there.commit(plan.uploads, plan.deletions, title, head)
-    if different := local.differing(there.files_of(commit)):
+        say(f"uploading what {repository.name} lacks: {_amount(len(plan.uploads), plan.size)}")
+        commit = repository.commit(plan.uploads, plan.deletions, title, head)
+    if different := local.differing(repository.files_of(commit)):
         raise ReleaseError(
-            f"{there.name} holds other bytes than were sent, in commit {commit[:7]}: "
+            f"{repository.name} holds other bytes than were verified, in commit {commit[:7]}: "
             f"{some(different)}; {REPEAT}"
         )
     say(f"commit {commit[:7]} has all {len(local.files)} files, checksums agree")
-    there.tag(local.version, commit, f"{title}, manifest sha256 {local.digest}")
-    say(f"tagged {local.version.tag}: {there.url}/tree/{local.version.tag}")
+    repository.tag(local.version, commit, f"{title}, manifest sha256 {local.digest}")
+    say(f"tagged {local.version.tag}: {repository.url}/tree/{local.version.tag}")
 
 
-def _rehearse(local: Local, there: Repository, private: bool, say: Say) -> None:
+def _rehearse(local: Local, repository: Repository, private: bool, say: Say) -> None:
     """Say what would be done, as far as the repository can be read."""
     state = None
     try:
-        state = there.state()
+        state = repository.state()
         if state is None:
-            say(f"{there.url} is not there, or not to be seen by this login: it would be created")
+            say(f"{repository.url} is not there, or not to be seen by this login: it would be made")
         else:
-            _require_private(there, private, state)
+            _require_private(repository, private, state)
     except Unreachable as reason:
         say(f"{reason}; listed below is what an empty repository would need")
     state = state or State("", private, {}, ())
-    if is_published(local, there, state):
-        say(f"{there.url} has {local.version.tag} already, with this content: nothing to do")
+    if is_published(local, repository, state):
+        say(f"{repository.url} has {local.version.tag} already, with this content: nothing to do")
         return
-    plan = make_plan(local, there, state)
+    plan = make_plan(local, repository, state)
     lines = [plan.changes] if plan.changes else []
-    lines += [f"upload {local.files[name].size:>12,} bytes  {name}" for name in plan.uploads]
+    lines += [f"upload {local.files[name]['bytes']:>12,} bytes  {name}" for name in plan.uploads]
     lines += [f"delete {'':>18}  {name}" for name in plan.deletions]
     lines += [_kept(plan)] if plan.kept else []
     say("\n".join([*lines, f"tag {local.version.tag}, manifest sha256 {local.digest}"]))

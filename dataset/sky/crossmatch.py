@@ -1,29 +1,53 @@
-"""Matching two catalogues on the sky: which row of one is the same object as which of the other."""
+"""Neighbours on the sky: all pairs within a radius, and the matches of two catalogues.
 
-from collections.abc import Sequence
-from typing import NamedTuple
+Positions become unit vectors in a k-d tree, so that poles and RA 0/360 are places like any other.
+The tree finds candidates a little beyond the radius; which of them are pairs, and which is nearer,
+is decided by `angular_separation` in whole steps of 1e-7 arcsec, alike on every processor.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from transferz.dataset.sky.positions import (
+    ARCSEC_PER_DEGREE,
     Floats,
     Positions,
     Rows,
+    angular_separation,
     median_offset,
     shift,
-    tangent_offsets,
-)
-from transferz.dataset.sky.zones import (
-    Pairs,
-    check_radius,
-    iterate_pairs,
-    pairs_between,
-    pairs_within,
 )
 from transferz.schemas.errors import InputError, ParameterError
 
-Keys = NDArray[np.integer]
+MAX_RADIUS_ARCSEC = 3600.0  # above this the radius is a mistake in the unit (our choice)
+_RADIUS_MARGIN_ARCSEC = 1e-6  # far above the rounding of a unit vector, 1e-10 arcsec
+_ZONE_DEG = 0.01  # height of the strips in which rows are put in order, for speed alone
+_BLOCK_CANDIDATES = 1 << 20  # row numbers and distances that one query of the tree may return
+_NEIGHBOURS = 8  # asked for at first; a row that has as many is asked again for twice as many
+
+
+class Pairs(NamedTuple):
+    """Pairs of rows that lie within a radius of each other.
+
+    Attributes
+    ----------
+    i, j : int64 array (p,)
+        Row numbers.
+    separation : float64 array (p,)
+        Angular distance, arcsec, a multiple of 1e-7 arcsec.
+    """
+
+    i: Rows
+    j: Rows
+    separation: Floats
+
+    def chosen(self, rows: NDArray[Any]) -> "Pairs":
+        """Choose pairs by mask or by number."""
+        return Pairs(self.i[rows], self.j[rows], self.separation[rows])
 
 
 class Matches(NamedTuple):
@@ -79,22 +103,85 @@ class ChanceMatches(NamedTuple):
     rate: Floats
 
 
-class _Nearest:
-    """For each row, the least separation so far and the key that has it; ties to the lower key."""
+def iterate_pairs(first: Positions, second: Positions, radius_arcsec: float) -> Iterator[Pairs]:
+    """Yield every pair of a first and a second position within the radius (inclusive).
 
-    def __init__(self, size: int, key: Keys) -> None:
-        self._no_key = np.iinfo(key.dtype).max
-        self.separation = np.full(size, np.inf)
-        self.key = np.full(size, self._no_key, dtype=key.dtype)
+    Pairs come in blocks of bounded size and in no particular order; all pairs of one first row
+    come in the same block.
 
-    def update(self, row: Rows, separation: Floats, key: Keys) -> None:
-        """Take in pairs: `row` here, its separation from an object and that object's key."""
-        before = self.separation[row]
-        np.minimum.at(self.separation, row, separation)
-        least = self.separation[row]
-        self.key[row[least < before]] = self._no_key
-        nearest = separation == least
-        np.minimum.at(self.key, row[nearest], key[nearest])
+    Parameters
+    ----------
+    first, second : Positions
+        What to compare; either may be empty.
+    radius_arcsec : float
+        Greatest separation, arcsec, above 0 and at most 3600.
+
+    Yields
+    ------
+    Pairs
+        `i` numbers rows of first, `j` rows of second.
+
+    Raises
+    ------
+    ParameterError
+        If the radius is out of its range.
+    """
+    radius = check_radius(radius_arcsec)
+    # A chord of the unit sphere, wider than asked by more than rounding can matter.
+    reach = 2 * np.sin(_radians(radius * (1 + 1e-9) + _RADIUS_MARGIN_ARCSEC) / 2)
+    # In order along the sky, rows that are near each other lie near each other in memory: the
+    # tree is built twice as fast and asked four times as fast.
+    second_rows, first_rows = _along_the_sky(second), _along_the_sky(first)
+    tree = cKDTree(_unit_vectors(second, second_rows), balanced_tree=False, compact_nodes=False)
+    waiting = [(rows, _NEIGHBOURS) for rows in _blocks(first_rows, _NEIGHBOURS)]
+    while waiting:
+        rows, count = waiting.pop()
+        _, found = tree.query(_unit_vectors(first, rows), count, distance_upper_bound=reach)
+        # A row with as many neighbours as were asked for may have more: ask again. So a crowded
+        # place costs time, but never more memory than a block.
+        full = found[:, -1] < tree.n
+        waiting += [(part, 2 * count) for part in _blocks(rows[full], 2 * count)]
+        query, place = np.nonzero((found < tree.n) & ~full[:, None])
+        i, j = rows[query], second_rows[found[query, place]]
+        separation = angular_separation(first.ra[i], first.dec[i], second.ra[j], second.dec[j])
+        yield Pairs(i, j, separation).chosen(separation <= radius)
+
+
+def check_radius(radius_arcsec: float) -> float:
+    """Return a match radius, or raise `ParameterError` if it is not in (0, 3600] arcsec."""
+    if not 0.0 < radius_arcsec <= MAX_RADIUS_ARCSEC:
+        raise ParameterError(
+            f"The match radius must be above 0 and at most {MAX_RADIUS_ARCSEC:g} arcsec, found "
+            f"{radius_arcsec}; give it in arcsec."
+        )
+    return float(radius_arcsec)
+
+
+def _radians(arcsec: float) -> float:
+    return float(np.deg2rad(arcsec / ARCSEC_PER_DEGREE))
+
+
+def _blocks(rows: Rows, neighbours: int) -> list[Rows]:
+    """Divide rows so that a query for so many neighbours of each returns a bounded number."""
+    size = max(1, _BLOCK_CANDIDATES // neighbours)
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _along_the_sky(positions: Positions) -> Rows:
+    """Row numbers by strip of declination, then by right ascension."""
+    return np.argsort(np.floor(positions.dec / _ZONE_DEG) * 400.0 + positions.ra)
+
+
+def _unit_vectors(positions: Positions, rows: Rows) -> Floats:
+    ra, dec = np.deg2rad(positions.ra[rows]), np.deg2rad(positions.dec[rows])
+    return np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+
+
+def joined(blocks: list[Pairs]) -> Pairs:
+    """Join any number of blocks of pairs."""
+    nothing = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    i, j, separation = zip(nothing, *blocks, strict=True)
+    return Pairs(np.concatenate(i), np.concatenate(j), np.concatenate(separation))
 
 
 def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) -> Matches:
@@ -119,6 +206,14 @@ def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) ->
     ------
     ParameterError
         If the radius is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> first = Positions(np.array([150.0, 150.1]), np.array([2.0, 2.0]), np.array([1, 2]))
+    >>> second = Positions(np.array([150.0]), np.array([2.0001]), np.array([7]))
+    >>> mutual_nearest(first, second, 1.0).separation_arcsec
+    array([0.36])
     """
     nearest_second = _Nearest(len(first), second.key)
     nearest_first = _Nearest(len(second), first.key)
@@ -126,28 +221,36 @@ def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) ->
     for pairs in iterate_pairs(first, second, radius_arcsec):
         nearest_second.update(pairs.i, pairs.separation, second.key[pairs.j])
         nearest_first.update(pairs.j, pairs.separation, first.key[pairs.i])
-        kept.append(_mutual(pairs, first, second, nearest_first, nearest_second))
-    pairs = _mutual(Pairs.joined(kept), first, second, nearest_first, nearest_second)
+        # What a first row's nearest is, is known now: all its pairs are in this block. A second
+        # row may still find a nearer one, which the last look below sees.
+        kept.append(pairs.chosen(nearest_second.key[pairs.i] == second.key[pairs.j]))
+    pairs = joined(kept)
+    pairs = pairs.chosen(nearest_first.key[pairs.j] == first.key[pairs.i])
     pairs = pairs.chosen(np.argsort(first.key[pairs.i]))
     return Matches(pairs.i, pairs.j, pairs.separation)
 
 
-def _mutual(
-    pairs: Pairs,
-    first: Positions,
-    second: Positions,
-    nearest_first: _Nearest,
-    nearest_second: _Nearest,
-) -> Pairs:
-    """Choose the pairs of which each is, so far, the other's nearest."""
-    keep = nearest_second.key[pairs.i] == second.key[pairs.j]
-    keep &= nearest_first.key[pairs.j] == first.key[pairs.i]
-    return pairs.chosen(keep)
+class _Nearest:
+    """For each row, the least separation so far and the key that has it; ties to the lower key."""
+
+    def __init__(self, size: int, key: NDArray[np.integer]) -> None:
+        self._no_key = np.iinfo(key.dtype).max
+        self.separation = np.full(size, np.inf)
+        self.key = np.full(size, self._no_key, dtype=key.dtype)
+
+    def update(self, row: Rows, separation: Floats, key: NDArray[np.integer]) -> None:
+        """Take in pairs: `row` here, its separation from an object and that object's key."""
+        before = self.separation[row]
+        np.minimum.at(self.separation, row, separation)
+        least = self.separation[row]
+        self.key[row[least < before]] = self._no_key
+        nearest = separation == least
+        np.minimum.at(self.key, row[nearest], key[nearest])
 
 
 def match_with_offset(
-    first: Positions, second: Positions, radius_arcsec: float
-) -> tuple[Matches, tuple[float, float]]:
+    first: Positions, second: Positions, radius_arcsec: float, *, remove: bool = True
+) -> tuple[Matches, tuple[float, float], Positions]:
     """Match, remove the median offset of the matches from second, and match again.
 
     Parameters
@@ -156,6 +259,8 @@ def match_with_offset(
         The two catalogues; either may be empty.
     radius_arcsec : float
         Greatest separation in both passes, arcsec; well above the offset to be removed.
+    remove : bool
+        False measures the offset only: the matches are those of the first pass, second stays.
 
     Returns
     -------
@@ -163,6 +268,8 @@ def match_with_offset(
         Of the second pass; separations are those with the offset removed.
     offset : (float, float)
         Median offset of second from first to the east and to the north, arcsec, as removed.
+    moved : Positions
+        Second, the offset removed.
 
     Raises
     ------
@@ -171,7 +278,10 @@ def match_with_offset(
     """
     rough = mutual_nearest(first, second, radius_arcsec)
     dra, ddec = median_offset(first.take(rough.index_first), second.take(rough.index_second))
-    return mutual_nearest(first, shift(second, -dra, -ddec), radius_arcsec), (dra, ddec)
+    if not remove:
+        return rough, (dra, ddec), second
+    moved = shift(second, -dra, -ddec)
+    return mutual_nearest(first, moved, radius_arcsec), (dra, ddec), moved
 
 
 def offset_histogram(
@@ -211,7 +321,7 @@ def chance_match_rate(
     shift_arcsec: float = 30.0,
     directions: int = 4,
 ) -> ChanceMatches:
-    """Fraction of first positions that match when second is moved away, per magnitude bin.
+    """Return the fraction of first positions that match second moved away, per magnitude bin.
 
     Parameters
     ----------
@@ -262,21 +372,3 @@ def _check_chance(
         )
     if directions < 1:
         raise ParameterError(f"Chance matches need at least 1 direction, found {directions}.")
-
-
-__all__ = [
-    "ChanceMatches",
-    "Matches",
-    "OffsetHistogram",
-    "Pairs",
-    "Positions",
-    "chance_match_rate",
-    "match_with_offset",
-    "median_offset",
-    "mutual_nearest",
-    "offset_histogram",
-    "pairs_between",
-    "pairs_within",
-    "shift",
-    "tangent_offsets",
-]

@@ -1,13 +1,16 @@
 """Read the declared columns of any upstream file, in chunks of rows, as typed Arrow tables."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
+from transferz.dataset.sources.fields import find_fields, make_chunk, share_found, stored_fields
+from transferz.dataset.sources.values import declared_values
 from transferz.schemas import InputError, Table
-from transferz.tables import csv_file, fits_file, parquet_file
-from transferz.tables.hdf5_file import read_hdf5
+from transferz.tables.reading import open_table
 
 CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
 
@@ -18,23 +21,23 @@ HDF5 = (".hdf5", ".h5")
 
 
 def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:
-    """Read the declared columns of a FITS, CSV, parquet or HDF5 file.
+    """Read the declared columns of a file in any format that `transferz.tables` reads.
 
     Parameters
     ----------
     path : Path
-        The file; its name's ending says what it is. FITS and CSV may be gzip.
+        The file; its content says what it is.
     table : Table
         The columns to read and what they should be.
     chunk_rows : int
-        Rows of a chunk (of CSV, about 16 MB of text make one).
+        Rows of a chunk, at most.
 
-    Returns
-    -------
-    iterator of pyarrow.Table
+    Yields
+    ------
+    pyarrow.Table
         Exactly the table's columns, of the declared Arrow types; missing values, upstream's
         sentinels and what a column's null flag tells among them, are nulls, and so are columns
-        that no file has. At least one chunk. `texts`, `values` and `columns` say what each is.
+        that no file has. At least one chunk. `fields` and `values` say what each is.
 
     Raises
     ------
@@ -44,31 +47,37 @@ def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator
     SchemaError
         If an integer, boolean or string is missing where none may be.
     """
-    name = path.name.lower()
-    if name.endswith(FITS):
-        return fits_file.read_fits(path, table, chunk_rows)
-    if name.endswith(CSV):
-        return csv_file.read_csv(path, table)
-    if name.endswith(PARQUET):
-        return parquet_file.read_parquet(path, table, chunk_rows)
-    if name.endswith(HDF5):
-        return read_hdf5(path, table, chunk_rows)
-    endings = ", ".join((*FITS, *CSV, *PARQUET, *HDF5))
-    raise InputError(f"{path}: expected a file that ends in one of {endings}; rename it")
+    file = open_table(path, choose=partial(share_found, table=table), one_line=True)
+    fields = find_fields(file.names, table, path)
+    names = [field.name for field in stored_fields(fields)]
+
+    def declared(chunk: pa.Table) -> pa.Table:
+        arrays = []
+        for field in fields:
+            missing = None
+            if flag := field.null_flag:
+                flags = declared_values(flag, chunk[flag.name], spelt=file.text)
+                missing = np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False))
+            arrays.append(declared_values(field, chunk[field.name], missing, spelt=file.text))
+        return make_chunk(table, fields, arrays)
+
+    is_empty = True
+    for chunk in file.chunks(names, chunk_rows):
+        if len(chunk):
+            yield declared(chunk)
+            is_empty = False
+    if is_empty:
+        yield make_chunk(
+            table, fields, [pa.nulls(0, pa.type_for_alias(field.column.dtype)) for field in fields]
+        )
 
 
 def says_mock(path: Path) -> bool:
     """Whether a file says of itself that its galaxies are simulated.
 
-    In FITS by a MOCK card, in CSV by a comment above the names, in parquet by its metadata.
+    In FITS by a MOCK card, in text by a comment above the names, in parquet by its metadata.
     """
-    checks: dict[tuple[str, ...], Callable[[Path], bool]] = {
-        FITS: fits_file.says_mock,
-        CSV: csv_file.says_mock,
-        PARQUET: parquet_file.says_mock,
-    }
-    name = path.name.lower()
-    return any(name.endswith(endings) and check(path) for endings, check in checks.items())
+    return any("MOCK" in note for note in open_table(path).notes)
 
 
 def matching(directory: Path, pattern: str, endings: Sequence[str]) -> list[Path]:

@@ -2,7 +2,8 @@
 
 An object's split follows from its own hash (or block of sky, or published split), never from its
 neighbours: it is the same in every config and version. Where different objects lie within the
-match radius but in different splits, `drop_conflicts` leaves one of them out.
+match radius but in different splits, `transferz.dataset.sky.conflicts.drop_conflicts` leaves one of
+them out.
 """
 
 import math
@@ -14,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from transferz.dataset.sky.conflicts import drop_conflicts, group_ids
 from transferz.dataset.sky.positions import Floats, Positions
 from transferz.dataset.splits.hashing import Hashes, as_arrow, hash_ids, hash_rows
 from transferz.schemas.errors import InputError, ParameterError
@@ -158,7 +158,7 @@ def object_keys(
     id_column: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> Hashes:
-    """Key that identifies each row's object: its id, else a hash of its values.
+    """Return the key that identifies each row's object: its id, else a hash of its values.
 
     Exact duplicates without an id share a key, so they go to one split.
 
@@ -229,13 +229,3 @@ def _complement(large: str, small: str, share: float) -> dict[str, float]:
 
 def _name_dtype() -> np.dtype[np.str_]:
     return np.array(SPLITS).dtype
-
-
-__all__ = [
-    "drop_conflicts",
-    "group_ids",
-    "object_keys",
-    "split_by_hash",
-    "split_by_sky_block",
-    "split_published",
-]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from transferz.dataset.match import MAX_RADIUS_ARCSEC
+from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
 from transferz.dataset.pipeline.stage import SURVEYS
 from transferz.dataset.verify.report import Broken, safely, some
 from transferz.schemas import CONFIGS, SPLITS
@@ -87,6 +87,7 @@ class ManifestShape(_Entry):
     counts: dict[str, Any]
     sources: dict[str, str]
     parameters: _Parameters
+    template: str = ""
     files: dict[str, _File]
     sha256: str
 

@@ -1,7 +1,8 @@
-"""A release's pages against its data: the card, croissant.json and CITATION.cff."""
+"""A release's pages against its data: the card, croissant.json and CITATION.cff are made again."""
 
+import difflib
+import itertools
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,33 +10,33 @@ from typing import Any
 import yaml
 from huggingface_hub import DatasetCard
 
-from transferz.dataset.page.baselines import FIGURES, HEADER, score_tables, shown_figures
-from transferz.dataset.page.citation import paper_eprint, read_citation
+from transferz.dataset.page.baselines import FIGURES, shown_figures
+from transferz.dataset.page.card_text import card_text, template_digest
+from transferz.dataset.page.citation import read_citation
 from transferz.dataset.page.croissant import croissant
-from transferz.dataset.page.front_matter import card_data
-from transferz.dataset.verify.differences import differences, without
 from transferz.dataset.verify.report import Broken, some
 from transferz.schemas import Table
-from transferz.schemas.survey.croissant import column_fields
-from transferz.schemas.survey.features import feature_list
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, CROISSANT_FILE, json_text
-from transferz.schemas.survey.reference import column_table
 
 Sizes = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """config -> split -> ``rows``, ``bytes`` and ``content``, as they are in the data."""
 
-_COUNT = re.compile(r"\d[\d,]*")
-_GALAXIES = re.compile(r"(\d[\d,]*) galaxies")
+OPENING = "the opening"
+"""What the text before the card's first section is called."""
 
+_NAMING_KEYS = ("@id", "config_name", "split", "name")
+"""The keys by which an entry of a list is named."""
 
-def _card(found: str, expected: object = "") -> Broken:
-    return Broken(CARD_FILE, "card", found, str(expected))
+_NOTHING = type("Nothing", (), {"__str__": lambda self: "nothing"})()
 
 
 def check_card(
     release: Path, manifest: Mapping[str, Any], sizes: Sizes, table: Table
 ) -> Iterator[Broken]:
-    """Check the card's title, front matter, row counts and columns.
+    """Render the card anew, of what the data hold, and compare: front matter, then line by line.
+
+    Of a card whose manifest names another template than this package's, which puts things in other
+    words, the title and the tables are compared.
 
     Parameters
     ----------
@@ -48,93 +49,74 @@ def check_card(
     table : Table
         The release's columns.
     """
-    card = DatasetCard((release / CARD_FILE).read_bytes().decode("utf-8"))
-    title = next((line for line in card.text.splitlines() if line.startswith("# ")), "no title")
-    if manifest["version"] not in title.split():
-        yield _card(f"'{title}'", f"a title with version {manifest['version']}")
-    eprint = paper_eprint(read_citation(release / CITATION_FILE))
-    wanted = card_data({**manifest, "content": sizes}, eprint)
-    for info in wanted["dataset_info"]:
-        info["features"] = feature_list(table)
-    for where, found, expected in differences(_worded(card.data.to_dict()), _worded(wanted)):
-        yield _card(f"{where}: {found}", expected)
-    yield from _card_text(card.text, sizes)
-    yield from _card_columns(card.text, table)
-    yield from _card_baselines(card.text, {**manifest, "content": sizes})
+    measured = {**manifest, "content": sizes}
+    rendered = card_text(measured, read_citation(release / CITATION_FILE), table)
+    card, wanted = map(DatasetCard, ((release / CARD_FILE).read_bytes().decode("utf-8"), rendered))
+    front, wanted_front = (_without_notes(one.data.to_dict()) for one in (card, wanted))
+    for where, found, expected in differences(front, wanted_front):
+        yield Broken(CARD_FILE, "card", f"{where}: {found}", expected)
+    same_words = manifest.get("template") == template_digest()
+    for found, expected in _edits(*(_sections(one.text, same_words) for one in (card, wanted))):
+        yield Broken(CARD_FILE, "card", found, expected)
+    shown = sorted(set(FIGURES.values()) & set(manifest["files"]))
+    if shown != sorted(shown_figures(measured).values()):
+        found = f"figures of baselines: {some(shown) or 'none'}"
+        expected = "the figures of results on this data, and of no others"
+        yield Broken(CARD_FILE, "card", found, expected)
 
 
-def _worded(front: dict[str, Any]) -> dict[str, Any]:
+def _without_notes(front: dict[str, Any]) -> dict[str, Any]:
     """Front matter with, of the configs' descriptions, only that which `datasets` caches by."""
     for config in front.get("configs") or []:
         config["description"] = str(config.get("description")).rpartition("; ")[2]
     return front
 
 
-def _card_columns(text: str, table: Table) -> Iterator[Broken]:
-    """Check names, types and units in the card's table of columns."""
-    ((header, *wanted),) = markdown_tables(column_table(table, brief=True))
-    tables = [rows for first, *rows in markdown_tables(text) if first == header]
-    if not tables:
-        yield _card("no table of columns", " | ".join(header))
-    for rows in tables:
-        here, there = ({one[0]: one[1:3] for one in of} for of in (rows, wanted))
-        for where, found, expected in differences(here, there, "table of columns"):
-            yield _card(f"{where}: {found}", expected)
-
-
-def _card_baselines(text: str, manifest: Mapping[str, Any]) -> Iterator[Broken]:
-    """Check the baselines' scores, which of them are of other data, and the figures shown."""
-    stated = score_tables(manifest) if manifest.get("baselines") else []
-    wanted = [rows for table in stated for _, *rows in markdown_tables(table)]
-    found = [rows for first, *rows in markdown_tables(text) if first == list(HEADER)]
-    if len(found) != len(wanted):
-        yield _card(f"{len(found)} tables of baselines", len(wanted))
-    for here, there in zip(found, wanted, strict=False):
-        for where, one, expected in differences(here, there, "table of baselines"):
-            yield _card(f"{where}: {one}", expected)
-    shown = sorted(set(FIGURES.values()) & set(manifest["files"]))
-    if shown != sorted(shown_figures(manifest).values()):
-        yield _card(
-            f"figures of baselines: {some(shown) or 'none'}",
-            "the figures of results on this data, and of no others",
-        )
-
-
-def _card_text(text: str, sizes: Sizes) -> Iterator[Broken]:
-    """Check the table of rows per split, and the galaxies counted in the opening."""
-    tables = [one for one in markdown_tables(text) if "train" in one[0]]
-    if not tables:
-        yield _card("no table of rows per split", "one, with a column per split")
-    for header, *rows in tables:
-        listed = {row[0].strip("`"): dict(zip(header, row, strict=False)) for row in rows}
-        for config, splits in sizes.items():
-            wanted = {split: size["rows"] for split, size in splits.items()}
-            wanted |= {"all": sum(wanted.values())} if "all" in header else {}
-            for split, count in wanted.items():
-                cell = listed.get(config, {}).get(split, "nothing")
-                if _number(cell) != count:
-                    found = f"table of rows: {cell} for '{config}' {split}"
-                    yield _card(found, f"{count:,}")
-    totals = {sum(size["rows"] for size in splits.values()) for splits in sizes.values()}
-    for count in _GALAXIES.findall(text.partition("\n## ")[0]):
-        if _number(count) not in totals:
-            yield _card(f"'{count} galaxies' in the opening", "the rows of a config")
-
-
-def _number(text: str) -> int | None:
-    match = _COUNT.fullmatch(text)
-    return int(match[0].replace(",", "")) if match else None
-
-
-def markdown_tables(text: str) -> list[list[list[str]]]:
-    """Return the tables of a Markdown text: rows of cells, the header first, no rule."""
-    found: list[list[list[str]]] = [[]]
+def _sections(text: str, every_line: bool) -> dict[str, list[str]]:
+    """The lines of each section of a card, by its title; its title line and tables, or all."""
+    sections: dict[str, list[str]] = {OPENING: []}
+    title = OPENING
     for line in text.splitlines():
-        if line.startswith("|"):
-            found[-1].append([cell.strip() for cell in line.strip().strip("|").split("|")])
-        elif found[-1]:
-            found.append([])
-    return [[header, *rows] for header, _, *rows in (one for one in found if len(one) > 1)]
+        if line.startswith("## "):
+            title = line.removeprefix("## ")
+            sections.setdefault(title, [])
+        elif line.strip() and (every_line or line.startswith(("# ", "| "))):
+            sections[title].append(line)
+    return sections
+
+
+def _edits(
+    sections: Mapping[str, list[str]], wanted: Mapping[str, list[str]]
+) -> Iterator[tuple[str, str]]:
+    """What differs between the sections of two cards: what is there, and what should be."""
+    for title in (title for title in wanted if title not in sections):
+        yield f"no section '{title}'", f"one of {len(wanted[title])} lines"
+    for title in (title for title in sections if title not in wanted):
+        yield f"a section '{title}'", "none of that title"
+    common = [title for title in wanted if title in sections]
+    if common != [title for title in sections if title in wanted]:
+        yield "the sections in another order", " | ".join(common)
+    for title in common:
+        lines, wanted_lines = sections[title], wanted[title]
+        matcher = difflib.SequenceMatcher(None, lines, wanted_lines, autojunk=False)
+        for kind, i, i_end, j, j_end in matcher.get_opcodes():
+            pairs = itertools.zip_longest(lines[i:i_end], wanted_lines[j:j_end], fillvalue="")
+            for line, wanted_line in pairs if kind != "equal" else ():
+                found = _quoted(line, wanted_line)
+                yield f"in '{title}': {found}", _quoted(wanted_line, line)
+
+
+def _quoted(line: str, other: str, width: int = 100) -> str:
+    """A line in quotes; of a long one its first cell, and where it begins to differ."""
+    if not line:
+        return "no such line"
+    pairs = enumerate(zip(line, other, strict=False))
+    differs = next((at for at, (one, two) in pairs if one != two), min(len(line), len(other)))
+    start = max(0, min(differs - 25, len(line) - width))
+    cell = line[: line.index(" |", 1) + 3] if line.startswith("| ") else ""
+    before = f"{cell}..." if start > len(cell) else line[:start]
+    after = "..." if len(line) > start + width else ""
+    return f"'{before}{line[start : start + width]}{after}'"
 
 
 def check_croissant(
@@ -154,14 +136,18 @@ def check_croissant(
         Whether these are those that this package declares; bounds are known of no others.
     """
     left_out = ("description",) if ours else ("description", "minValue", "maxValue")
-    wanted = json.loads(json_text(croissant(dict(manifest), release)))
-    for one in wanted["recordSet"][1:]:
-        split = one["field"][0]
-        one["field"] = [split, *column_fields(table, one["@id"], split["source"]["fileSet"]["@id"])]
-    content = json.loads((release / CROISSANT_FILE).read_bytes().decode("utf-8"))
-    stated, own = (without(one, *left_out) for one in (content, wanted))
-    for where, found, expected in differences(stated, own):
+    stated = json.loads((release / CROISSANT_FILE).read_bytes().decode("utf-8"))
+    wanted = json.loads(json_text(croissant(manifest, release, table)))
+    contents = (_without_keys(content, left_out) for content in (stated, wanted))
+    for where, found, expected in differences(*contents):
         yield Broken(CROISSANT_FILE, "croissant", f"{where}: {found}", expected)
+
+
+def _without_keys(content: Any, keys: tuple[str, ...]) -> Any:
+    """The content of JSON or YAML without some keys, however deep they are."""
+    if isinstance(content, Mapping):
+        return {key: _without_keys(content[key], keys) for key in content if key not in keys}
+    return [_without_keys(one, keys) for one in content] if isinstance(content, list) else content
 
 
 def check_citation(release: Path, version: str, date: str) -> Iterator[Broken]:
@@ -174,7 +160,61 @@ def check_citation(release: Path, version: str, date: str) -> Iterator[Broken]:
     version, date : str
         As the manifest says.
     """
-    cited = yaml.safe_load((release / CITATION_FILE).read_bytes().decode("utf-8"))
-    for fact, value in {"type": "dataset", "version": version, "date-released": date}.items():
-        if str(cited.get(fact)) != value:
-            yield Broken(CITATION_FILE, "citation", f"{fact} {cited.get(fact)}", value)
+    citation = yaml.safe_load((release / CITATION_FILE).read_bytes().decode("utf-8"))
+    for key, value in {"type": "dataset", "version": version, "date-released": date}.items():
+        if str(citation.get(key)) != value:
+            yield Broken(CITATION_FILE, "citation", f"{key} {citation.get(key)}", value)
+
+
+def differences(content: Any, wanted: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
+    """Compare two contents of JSON or YAML.
+
+    Parameters
+    ----------
+    content, wanted : dict, list, str, int, float, bool or None
+        The contents: what is there, and what should be.
+    where : str
+        The path that leads to them.
+
+    Yields
+    ------
+    tuple of str
+        Path, what is there and what should be, for each difference. Lists whose entries have other
+        names, or another number or order of them, are one difference.
+    """
+    if isinstance(content, Mapping) and isinstance(wanted, Mapping):
+        for key in {**wanted, **content}:
+            values = (one.get(key, _NOTHING) for one in (content, wanted))
+            yield from differences(*values, f"{where}.{key}" if where else str(key))
+    elif isinstance(content, list) and isinstance(wanted, list):
+        yield from _list_differences(content, wanted, where)
+    elif (type(content), content) != (type(wanted), wanted):
+        yield where, _shortened(content), _shortened(wanted)
+
+
+def _list_differences(
+    content: list[Any], wanted: list[Any], where: str
+) -> Iterator[tuple[str, str, str]]:
+    names, wanted_names = (
+        [*map(_name, entries, range(len(entries)))] for entries in (content, wanted)
+    )
+    more = [name for name in names if name not in wanted_names]
+    fewer = [name for name in wanted_names if name not in names]
+    if names == wanted_names:
+        for name, entry, wanted_entry in zip(names, content, wanted, strict=True):
+            yield from differences(entry, wanted_entry, f"{where}[{name}]")
+    elif more or fewer:
+        found = f"entries too many: {some(more) or 'none'}, missing: {some(fewer) or 'none'}"
+        yield where, found, ""
+    else:
+        yield where, "another order, or an entry twice", some(wanted_names)
+
+
+def _name(entry: Any, position: int) -> str:
+    named = entry if isinstance(entry, Mapping) else {}
+    return next((str(named[key]) for key in _NAMING_KEYS if key in named), str(position))
+
+
+def _shortened(value: Any, most: int = 120) -> str:
+    text = str(value)
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -9,7 +9,7 @@ PROMISES = {
     "manifest": "the manifest is readable, whole and unchanged, byte for byte",
     "files": "the files are those of a release, each with its size and sha256 in the manifest",
     "declaration": "columns, types, units and UCDs are those this package declares",
-    "page_checksums": "every parquet page has a checksum and agrees with it",
+    "page_checksums": "every parquet page agrees with its checksum",
     "columns": "every parquet file has the manifest's columns and types, in order",
     "footer": "every parquet file says unit, UCD and description of its columns (VOParquet)",
     "bounds": "every value is within its declared bounds",
@@ -24,7 +24,7 @@ PROMISES = {
     "labels": "every config has labels of its own kind",
     "combo": "combo is the union, a galaxy in both by its spectroscopic row",
     "truth": "truth has released objects alone, with one true redshift each",
-    "card": "the card's title, front matter, row counts and columns are those of the data",
+    "card": "the card is, line by line, what manifest and data make of it",
     "croissant": "croissant.json says what the manifest and the data make of it",
     "citation": "the citation file is of this release",
 }

@@ -1,15 +1,14 @@
 """What rows promise across files: one split per object, nothing near in two, unions, truth."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.pipeline.assigning import SplitParams
+from transferz.dataset.pipeline.params import SplitParams
+from transferz.dataset.sky.conflicts import group_ids, pairs_within
 from transferz.dataset.sky.positions import Positions
-from transferz.dataset.sky.zones import pairs_within
-from transferz.dataset.split import groups
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block
 from transferz.dataset.verify.report import Broken, some
@@ -19,11 +18,14 @@ from transferz.schemas.survey.files import MANIFEST_FILE
 Rows = Mapping[str, pd.DataFrame]
 """config -> rows, as `verify_tables.read_rows` gives them, of all splits."""
 
+Parameters = Mapping[str, Any]
+"""The manifest's ``parameters``."""
+
 KINDS = {"transferz": "photometric", "galaxiesml": "spectroscopic", "truth": "true"}
 """The configs whose labels are all of one kind."""
 
 
-def check_unique(rows: Rows) -> Iterator[Broken]:
+def check_unique(rows: Rows, _: Parameters) -> Iterator[Broken]:
     """Check that an object occurs once in a config."""
     for config, one in rows.items():
         repeated = one["object_id"].duplicated(keep=False)
@@ -33,7 +35,7 @@ def check_unique(rows: Rows) -> Iterator[Broken]:
             yield Broken(str(file), "unique_ids", found)
 
 
-def check_own_split(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broken]:
+def check_own_split(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
     """Check that every object is in the split that the manifest's parameters give it.
 
     Parameters
@@ -75,7 +77,7 @@ def _per_file(
         yield Broken(str(file), promise, found, expected)
 
 
-def check_one_split(rows: Rows) -> Iterator[Broken]:
+def check_one_split(rows: Rows, _: Parameters) -> Iterator[Broken]:
     """Check that an object is in one split, whatever the config."""
     together = pd.concat(rows.values(), ignore_index=True)
     codes = pd.Series(pd.factorize(together["split"])[0], together.index)
@@ -84,7 +86,7 @@ def check_one_split(rows: Rows) -> Iterator[Broken]:
     yield from _per_file(together, differs, "one_split", "that are in another split elsewhere")
 
 
-def check_apart(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broken]:
+def check_apart(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
     """Check that no two objects within the match radius, and no group, are in two splits.
 
     Parameters
@@ -116,7 +118,7 @@ def _located(rows: Rows) -> pd.DataFrame:
     return together.dropna(subset=["ra", "dec"]).reset_index(drop=True)
 
 
-def check_groups(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broken]:
+def check_groups(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
     """Check ``group_id`` by computing it anew from the positions.
 
     Parameters
@@ -128,15 +130,14 @@ def check_groups(rows: Rows, parameters: Mapping[str, Any]) -> Iterator[Broken]:
     """
     together = pd.concat(rows.values(), ignore_index=True)
     places = together.drop_duplicates(["object_id", "ra", "dec"])
-    group = groups(places, parameters["match"]["radius_arcsec"]).set_axis(places["object_id"])
-    located = places["ra"].notna().to_numpy()
-    group = pd.concat([group[located], group[~located]])  # a row without a place has no say
+    ids, ra, dec = (places[name].to_numpy() for name in ("object_id", "ra", "dec"))
+    group = pd.Series(group_ids(ids, ra, dec, parameters["match"]["radius_arcsec"]), index=ids)
     wanted = group[~group.index.duplicated()].reindex(together["object_id"]).to_numpy()
     wrong = together["group_id"].to_numpy() != wanted
     yield from _per_file(together, wrong, "groups", "with another group_id than their positions'")
 
 
-def check_labels(rows: Rows) -> Iterator[Broken]:
+def check_labels(rows: Rows, _: Parameters) -> Iterator[Broken]:
     """Check that configs of one kind of label have no other."""
     for config in (name for name in KINDS if name in rows):
         wrong = rows[config]["redshift_kind"] != KINDS[config]
@@ -144,7 +145,7 @@ def check_labels(rows: Rows) -> Iterator[Broken]:
         yield from _per_file(rows[config], wrong.to_numpy(dtype=bool), "labels", what)
 
 
-def check_combo(rows: Rows) -> Iterator[Broken]:
+def check_combo(rows: Rows, _: Parameters) -> Iterator[Broken]:
     """Check that ``combo`` is what the other configs make it."""
     spectroscopic, photometric = rows["galaxiesml"], rows["transferz"]
     both = np.zeros(len(photometric), dtype=bool)
@@ -169,7 +170,7 @@ def _same_rows(
     yield from _per_file(here, differs, promise, "with other values than in their own config")
 
 
-def check_truth(rows: Rows) -> Iterator[Broken]:
+def check_truth(rows: Rows, _: Parameters) -> Iterator[Broken]:
     """Check a mock's ``truth``: released objects, but for the label as they are elsewhere."""
     truth = rows["truth"]
     released = pd.concat([rows["galaxiesml"], rows["transferz"]], ignore_index=True)
@@ -179,18 +180,14 @@ def check_truth(rows: Rows) -> Iterator[Broken]:
     yield from _per_file(truth, wrong, "truth", "whose interval is not their redshift")
 
 
-OF_ROWS = {
+ROW_CHECKS: dict[str, Callable[[Rows, Parameters], Iterator[Broken]]] = {
     "unique_ids": check_unique,
+    "own_split": check_own_split,
     "one_split": check_one_split,
+    "apart": check_apart,
+    "groups": check_groups,
     "labels": check_labels,
     "combo": check_combo,
     "truth": check_truth,
 }
 """The checks of what rows promise together, by promise."""
-
-OF_ROWS_AND_PARAMETERS = {
-    "own_split": check_own_split,
-    "apart": check_apart,
-    "groups": check_groups,
-}
-"""Those that depend on the manifest's parameters too."""

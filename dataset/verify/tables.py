@@ -1,5 +1,6 @@
-"""Every parquet file of a release: pages, columns, values, content, index."""
+"""Every parquet file of a release: columns, footer, values, content, index."""
 
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,16 @@ import pyarrow.parquet as pq
 from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.verify.parquet_pages import columns_without_checksum
 from transferz.dataset.verify.report import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
-from transferz.schemas.survey.checks import check
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
-from transferz.schemas.survey.frames import arrow_schema, to_frame
+from transferz.schemas.survey.frames import arrow_schema, check, to_frame
+from transferz.schemas.survey.votable import (
+    CONTENT_KEY,
+    DATATYPES,
+    votable_description,
+    votable_unit,
+)
 
 LABELS = ("redshift", "redshift_lo", "redshift_hi", "redshift_kind")
 """What the same object has otherwise in another config."""
@@ -77,12 +82,6 @@ def _declared(name: str, stated: Mapping[str, str]) -> Column:
     return replace(RELEASE[name], **stated)  # type: ignore[arg-type]
 
 
-def check_pages(path: Path, name: str) -> Iterator[Broken]:
-    """Check that every page has a checksum; that it is right shows when the data are read."""
-    if bare := columns_without_checksum(path):
-        yield Broken(name, "page_checksums", f"pages without one in columns {some(bare)}")
-
-
 def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
     """Check a file's columns, their types and order.
 
@@ -109,6 +108,69 @@ def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
         yield Broken(name, "columns", f"undeclared columns {some(more)}")
     if sorted(here.items()) == sorted(there.items()):
         yield Broken(name, "columns", "the columns in another order, or one twice", some(there))
+
+
+def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
+    """Check what a file's VOParquet footer says of its columns.
+
+    Parameters
+    ----------
+    path : Path
+        The parquet file.
+    name : str
+        What reports call it.
+    table : Table
+        The declaration.
+    """
+    text = (pq.read_metadata(path).metadata or {}).get(CONTENT_KEY.encode(), b"").decode("utf-8")
+    if not text:
+        yield Broken(name, "footer", "none", "VOTable metadata of the columns")
+        return
+    fields, wanted = footer_fields(text), {column.name: _field(column) for column in table}
+    if list(fields) != list(wanted):
+        yield Broken(name, "footer", f"columns {some(fields)}", some(wanted))
+    for column in (column for column in wanted if column in fields):
+        for fact, value in wanted[column].items():
+            if (stated := fields[column][fact]) != value:
+                found = f"{fact} '{stated}' of column '{column}'"
+                yield Broken(name, "footer", found, f"'{value}'")
+
+
+def _field(column: Column) -> dict[str, str]:
+    return {
+        "datatype": DATATYPES[column.dtype],
+        "unit": votable_unit(column.unit),
+        "ucd": column.ucd,
+        "description": votable_description(column),
+    }
+
+
+def footer_fields(text: str) -> dict[str, dict[str, str]]:
+    """Read the columns of a VOTable without data.
+
+    Parameters
+    ----------
+    text : str
+        The XML.
+
+    Returns
+    -------
+    dict
+        ``datatype``, ``unit``, ``ucd`` and ``description`` by column; empty where not given.
+
+    Raises
+    ------
+    ValueError, xml.etree.ElementTree.ParseError
+        If it is no such XML.
+    """
+    if "<!" in text:  # entities could blow it up, and we write no comments
+        raise ValueError("XML with declarations")
+    fields = {}
+    for field in ET.fromstring(text).iterfind(".//{*}FIELD"):  # noqa: S314
+        facts = {name: field.get(name, "") for name in ("datatype", "unit", "ucd")}
+        facts["description"] = (field.findtext("{*}DESCRIPTION") or "").strip()
+        fields[field.get("name", "")] = facts
+    return fields
 
 
 def check_values(tables: Iterable[pa.Table], name: str) -> Iterator[Broken]:
@@ -152,7 +214,7 @@ def check_content(
 
 
 def check_counts(
-    stated: Mapping[str, Any], rows: Mapping[str, Mapping[str, int]]
+    stated: Mapping[str, Any], sizes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Iterator[Broken]:
     """Check the rows that the build counted when it wrote them.
 
@@ -160,10 +222,11 @@ def check_counts(
     ----------
     stated : mapping
         The manifest's ``counts``.
-    rows : mapping
-        Rows of the data by config and split.
+    sizes : mapping
+        config -> split -> ``rows`` of the data, among others.
     """
     counted = stated["release"]["rows_out"]
+    rows = {name: {s: size["rows"] for s, size in of.items()} for name, of in sizes.items()}
     for config in {**rows, **counted}:
         if counted.get(config) != rows.get(config):
             found = f"counts.release.rows_out of '{config}': {counted.get(config)}"

@@ -4,14 +4,48 @@ First its files against its manifest. If these agree, everything that the data p
 the hashes say: a manifest that was sealed anew after an edit proves nothing.
 """
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, ParamSpec
 
-from transferz.dataset.verify.files import check_files, read_manifest
-from transferz.dataset.verify.inspection import FILES, Inspection
-from transferz.dataset.verify.report import PROMISES, SHOWN, Broken, Report
-from transferz.schemas import ReleaseError
+import pandas as pd
+import pyarrow as pa
+
+from transferz.dataset.pipeline.manifest import read_split, table_content
+from transferz.dataset.verify.files import check_configs, check_files, read_manifest
+from transferz.dataset.verify.pages import check_card, check_citation, check_croissant
+from transferz.dataset.verify.report import PROMISES, SHOWN, Broken, Report, safely, unreadable
+from transferz.dataset.verify.rows import ROW_CHECKS
+from transferz.dataset.verify.tables import (
+    check_columns,
+    check_content,
+    check_counts,
+    check_declaration,
+    check_footer,
+    check_index,
+    check_values,
+    declared_table,
+    read_rows,
+)
+from transferz.schemas import CONFIGS, INDEX, ReleaseError, Table
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    CITATION_FILE,
+    CROISSANT_FILE,
+    INDEX_FILE,
+    MANIFEST_FILE,
+    data_files,
+)
 
 __all__ = ["PROMISES", "Broken", "Report", "inspect", "require_sound", "verify"]
+
+FILES = ("manifest", "files")
+"""The promises that are looked at first."""
+
+MOST = 20
+"""Findings of one check that are told."""
+
+Arguments = ParamSpec("Arguments")
 
 
 def verify(release: Path) -> list[Broken]:
@@ -70,19 +104,151 @@ def inspect(release: Path) -> Report:
     manifest, broken = read_manifest(release)
     if not manifest:
         return Report(str(release), "", tuple(broken), FILES[:1], tuple(PROMISES)[1:])
-    listed = manifest["files"]
     inspection = Inspection(release, manifest)
-    inspection.broken = list(check_files(release, listed))
+    inspection.broken = list(check_files(release, manifest["files"]))
     if not inspection.broken:
         inspection.run()
-    due = (one for one in PROMISES if one not in inspection.checked)
-    sizes = (size["rows"] for splits in inspection.sizes.values() for size in splits.values())
+    promised = [one for one in PROMISES if one != "truth" or manifest["mock"]]
     return Report(
         str(release),
         manifest["version"],
         tuple(inspection.broken),
         tuple(inspection.checked),
-        tuple(one for one in due if inspection.applies(one)),
-        files=len(listed) + 1,
-        rows=sum(sizes),
+        tuple(one for one in promised if one not in inspection.checked),
+        files=len(manifest["files"]) + 1,
+        rows=sum(size["rows"] for splits in inspection.sizes.values() for size in splits.values()),
     )
+
+
+class Inspection:
+    """Checks what a release's data and pages promise, its files being those of its manifest.
+
+    Attributes
+    ----------
+    broken : list of Broken
+        What is broken, in the order in which it was seen.
+    checked : list of str
+        The promises that were looked at.
+    sizes : dict
+        config -> split -> ``rows``, ``bytes`` and ``content`` of what was read.
+    """
+
+    def __init__(self, release: Path, manifest: dict[str, Any]) -> None:
+        self.release = release
+        self.manifest = manifest
+        self.broken: list[Broken] = []
+        self.checked: list[str] = list(FILES)
+        self.sizes: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def run(self) -> None:
+        """Check everything: files one by one, then what goes across them, then the pages."""
+        manifest, release, parameters = self.manifest, self.release, self.manifest["parameters"]
+        stated, present = manifest["columns"], data_files(release)
+        ours = self._check(MANIFEST_FILE, "declaration", check_declaration, stated)
+        table = declared_table(stated)
+        expected = CONFIGS if manifest["mock"] else CONFIGS[:-1]
+        self._check(MANIFEST_FILE, "configs", check_configs, present, manifest, expected)
+        rows = {
+            config: part
+            for config, splits in present.items()
+            if (part := self._config(config, splits, table, ours)) is not None
+        }
+        self._check(MANIFEST_FILE, "content", check_counts, manifest["counts"], self.sizes)
+        if set(rows) == set(expected):
+            for promise, check in ROW_CHECKS.items():
+                if self._provable(promise):
+                    self._check(MANIFEST_FILE, promise, check, rows, parameters)
+        self._check(CARD_FILE, "card", check_card, release, manifest, self.sizes, table)
+        self._check(
+            CROISSANT_FILE, "croissant", check_croissant, release, manifest, table, ours=ours
+        )
+        version, date = manifest["version"], manifest["date"]
+        self._check(CITATION_FILE, "citation", check_citation, release, version, date)
+
+    def _provable(self, promise: str) -> bool:
+        """Whether a promise is made and can be checked: published splits follow from nothing."""
+        if promise == "own_split" and self.manifest["survey"] == "authors":
+            return bool(self.manifest["parameters"]["split"]["scheme"] != "published")
+        return promise != "truth" or bool(self.manifest["mock"])
+
+    def _check(
+        self,
+        file: str,
+        promise: str,
+        check: Callable[Arguments, Iterable[Broken]],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> bool:
+        """Run a check; whether all is well."""
+        findings = list(safely(file, promise, check, *args, **kwargs))
+        self.broken += findings[:MOST]
+        if len(findings) > MOST:
+            rest = f"{len(findings) - MOST:,} more of the kind"
+            self.broken.append(Broken(file, promise, rest))
+        self._note(promise)
+        return not findings
+
+    def _config(
+        self, config: str, splits: dict[str, list[Path]], table: Table, ours: bool
+    ) -> pd.DataFrame | None:
+        """Check a config's files; return what goes across files needs, if they can be read."""
+        parts = {split: self._split(config, split, of, table) for split, of in splits.items()}
+        index = self.release / config / INDEX_FILE
+        index_name = self._label([index])
+        whole = self._file(index, INDEX) and self._read([index]) is not None
+        tables = {
+            self._label(splits[split]): part for split, part in parts.items() if part is not None
+        }
+        if len(tables) < len(splits) or not ours:
+            return None
+        # All values at once, which is faster; file by file only to name those that are wrong.
+        broken = list(safely("", "bounds", check_values, tables.values(), ""))
+        for name, part in tables.items() if broken else ():
+            self._check(name, "bounds", check_values, [part], name)
+        self._note("bounds")
+        try:
+            rows = read_rows(tables, splits)
+        except Exception as error:  # readers of damaged files raise anything
+            self.broken.append(unreadable(index_name, "index", error))
+            return None
+        if whole:
+            self._check(index_name, "index", check_index, self.release, config, rows)
+        return rows
+
+    def _split(self, config: str, split: str, paths: list[Path], table: Table) -> pa.Table | None:
+        """Check a split's files but for the values; the rows, if they can be looked at."""
+        sound = [self._file(path, table) for path in paths]
+        rows = self._read(paths)
+        if rows is None:
+            return None
+        size = table_content(rows)
+        stated = self.manifest["content"].get(config, {}).get(split, {})
+        self._check(self._label(paths), "content", check_content, size, self._label(paths), stated)
+        self.sizes.setdefault(config, {})[split] = size
+        return rows if all(sound) else None
+
+    def _file(self, path: Path, table: Table) -> bool:
+        """Check what a parquet file says of its columns; whether they are those of the table."""
+        name = self._label([path])
+        columns = self._check(name, "columns", check_columns, path, name, table)
+        self._check(name, "footer", check_footer, path, name, table)
+        return columns
+
+    def _read(self, paths: list[Path]) -> pa.Table | None:
+        """Read files whose pages agree with their checksums; None, and a finding, if they don't."""
+        self._note("page_checksums")
+        try:
+            return read_split(paths)
+        except Exception as error:  # readers of damaged files raise anything
+            self.broken.append(unreadable(self._label(paths), "page_checksums", error))
+            return None
+
+    def _note(self, promise: str) -> None:
+        """Remember that a promise was looked at."""
+        if promise not in self.checked:
+            self.checked.append(promise)
+
+    def _label(self, paths: list[Path]) -> str:
+        """What reports call the files of a split."""
+        first = paths[0].relative_to(self.release).as_posix()
+        return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"

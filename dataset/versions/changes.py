@@ -1,4 +1,9 @@
-"""What differs between two versions of a release: rows, configs, columns."""
+"""What can change between two versions of a release, and the step of the number that asks for.
+
+Croissant's rule (https://docs.mlcommons.org/croissant/docs/croissant-spec.html, "Versioning"):
+PATCH for the same data, MINOR for additions, MAJOR where rows are changed, dropped or moved to
+another split, or columns are dropped or change their type or unit.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +12,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from transferz.schemas.survey.versions import Version
 
 Step = Literal["none", "patch", "minor", "major"]
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -66,28 +73,23 @@ class Changes:
     columns_changed: Mapping[str, str] = field(default_factory=dict)
     pages: bool = False
 
-    def total(self, what: str) -> int:
-        """Count objects that were ``added``, ``removed``, ``moved`` or ``changed``, config-wise."""
-        return sum(rows.counts()[what] for rows in self.rows.values())
-
     @property
     def step(self) -> Step:
         """The least step of the version number that says what changed."""
+        happened = {what for rows in self.rows.values() for what, n in rows.counts().items() if n}
         lost = self.configs_removed or self.columns_removed or self.columns_changed
-        if lost or any(self.total(what) for what in ("removed", "moved", "changed")):
+        if lost or happened & {"removed", "moved", "changed"}:
             return "major"
-        if self.configs_added or self.columns_added or self.total("added"):
+        if self.configs_added or self.columns_added or "added" in happened:
             return "minor"
         return "patch" if self.pages else "none"
 
     def summary(self) -> dict[str, Any]:
         """Return the counts as JSON."""
+        names = ("configs_added", "configs_removed", "columns_added", "columns_removed")
         return {
             "step": self.step,
-            "configs_added": list(self.configs_added),
-            "configs_removed": list(self.configs_removed),
-            "columns_added": list(self.columns_added),
-            "columns_removed": list(self.columns_removed),
+            **{name: list(getattr(self, name)) for name in names},
             "columns_changed": dict(self.columns_changed),
             "rows": {config: rows.counts() for config, rows in self.rows.items()},
         }
@@ -97,9 +99,10 @@ class Changes:
 
     def _phrases(self) -> Iterator[str]:
         for what in ("removed", "moved", "changed", "added"):
-            found = {c: n for c, rows in self.rows.items() if (n := rows.counts()[what])}
-            if found:
-                yield f"rows {what}: " + ", ".join(f"{n:,} in {c}" for c, n in found.items())
+            counts = {config: rows.counts()[what] for config, rows in self.rows.items()}
+            if any(counts.values()):
+                listed = (f"{count:,} in {config}" for config, count in counts.items() if count)
+                yield f"rows {what}: " + ", ".join(listed)
         for name in ("columns_removed", "columns_added", "configs_removed", "configs_added"):
             if names := getattr(self, name):
                 yield f"{name.replace('_', ' ')}: {', '.join(names)}"
@@ -110,7 +113,7 @@ class Changes:
             yield "files other than the data's values"
 
 
-def compare_rows(old: pd.DataFrame, new: pd.DataFrame) -> RowChanges:
+def diff_rows(old: pd.DataFrame, new: pd.DataFrame) -> RowChanges:
     """Find the objects of one config that differ.
 
     Parameters
@@ -118,18 +121,37 @@ def compare_rows(old: pd.DataFrame, new: pd.DataFrame) -> RowChanges:
     old, new : pandas.DataFrame
         Tables `INDEX`: an object once.
     """
-    ids: tuple[Ids, Ids] = (old["object_id"].to_numpy(), new["object_id"].to_numpy())
-    _, at_old, at_new = np.intersect1d(ids[0], ids[1], assume_unique=True, return_indices=True)
-    both_old, both_new = old.iloc[at_old], new.iloc[at_new]
-    common = both_old["object_id"].to_numpy()
-    splits = both_old["split"].to_numpy(dtype=object), both_new["split"].to_numpy(dtype=object)
-    moved = np.not_equal(*splits).astype(bool)
-    changed = both_old["row_hash"].to_numpy() != both_new["row_hash"].to_numpy()
+    old_ids, new_ids = old["object_id"].to_numpy(), new["object_id"].to_numpy()
+    common, old_rows, new_rows = np.intersect1d(
+        old_ids, new_ids, assume_unique=True, return_indices=True
+    )
+    old, new = old.iloc[old_rows], new.iloc[new_rows]
+    splits = {"old": old["split"].to_numpy(object), "new": new["split"].to_numpy(object)}
+    moved = (splits["old"] != splits["new"]).astype(bool)
+    changed = old["row_hash"].to_numpy() != new["row_hash"].to_numpy()
     return RowChanges(
-        added=np.setdiff1d(ids[1], ids[0], assume_unique=True),
-        removed=np.setdiff1d(ids[0], ids[1], assume_unique=True),
-        moved=pd.DataFrame(
-            {"object_id": common[moved], "old": splits[0][moved], "new": splits[1][moved]}
-        ),
+        added=np.setdiff1d(new_ids, old_ids, assume_unique=True),
+        removed=np.setdiff1d(old_ids, new_ids, assume_unique=True),
+        moved=pd.DataFrame({"object_id": common} | splits)[moved].reset_index(drop=True),
         changed=common[changed],
     )
+
+
+def actual_step(old: Version, new: Version) -> Step | None:
+    """Return which part of the version number was raised; None if the new one is older."""
+    if new < old:
+        return None
+    if old.major != new.major:
+        return "major"
+    if old.minor != new.minor:
+        return "minor"
+    return "none" if old.patch == new.patch else "patch"
+
+
+def next_version(old: Version, step: Step) -> Version:
+    """Return the version that follows by a step."""
+    if step == "major":
+        return Version(old.major + 1, 0, 0, old.mock)
+    if step == "minor":
+        return Version(old.major, old.minor + 1, 0, old.mock)
+    return Version(old.major, old.minor, old.patch + (step == "patch"), old.mock)

@@ -1,27 +1,35 @@
-"""Compare two releases: read their rows, take the differences, and trace who lacks what and why."""
+"""Two different releases compared: rows, splits, labels, magnitudes, and who lacks what and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.versions.differences import describe, differing, join_rows
 from transferz.dataset.versions.trace import Build, count_steps, trace
-from transferz.schemas import CONFIGS, MAGNITUDES, RELEASE, ReleaseError
+from transferz.photometry.redshift_error import redshift_error
+from transferz.schemas import BANDS, CONFIGS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
 from transferz.schemas.survey.frames import arrow_schema
 
 COLUMNS = ("object_id", "redshift", "redshift_kind", *MAGNITUDES)
 """What is compared, with the split."""
 
+WHERE = ("both", "only_a", "only_b")
+LISTED = (
+    *("object_id", "config", "where", "differs", "stage", "cut"),
+    *("split_a", "split_b", "redshift_a", "redshift_b"),
+)
+"""Columns of the listing of differing rows."""
+
 ConfigFiles = Mapping[str, Sequence[Path]]
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class Side:
     """One of the two releases.
 
     Attributes
@@ -45,14 +53,10 @@ class Edition:
     build: Build | None = None
     untraced: str = ""
 
-    def describe(self) -> dict[str, str]:
+    def summary(self) -> dict[str, str]:
         """Return what identifies it, as JSON."""
-        return {
-            "path": str(self.path),
-            "version": self.version,
-            "survey": self.survey,
-            "untraced": self.untraced,
-        }
+        names = ("path", "version", "survey", "untraced")
+        return {name: str(getattr(self, name)) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +68,19 @@ class Comparison:
     report : dict
         Counts and spreads, as JSON.
     rows : pandas.DataFrame
-        Every differing row, with the columns `differences.LISTED`.
+        Every differing row, with the columns `LISTED`.
     """
 
     report: dict[str, Any]
     rows: pd.DataFrame
 
 
-def compare(a: Edition, b: Edition) -> Comparison:
+def compare(a: Side, b: Side) -> Comparison:
     """Compare two releases, config by config.
 
     Parameters
     ----------
-    a, b : Edition
+    a, b : Side
         The releases, in the roles of ours and theirs.
 
     Raises
@@ -86,29 +90,31 @@ def compare(a: Edition, b: Edition) -> Comparison:
     """
     common = [name for name in CONFIGS if name in a.files and name in b.files]
     if not common:
-        there = (", ".join(one.files) or "none" for one in (a, b))
+        a_has, b_has = (", ".join(side.files) or "none" for side in (a, b))
         raise ReleaseError(
-            f"no config in common: {a.path} has {next(there)}, {b.path} has {next(there)}; "
+            f"no config in common: {a.path} has {a_has}, {b.path} has {b_has}; "
             "compare releases that share a config"
         )
     configs, listings = {}, []
     for name in common:
         joined = join_rows(read_config(a.files[name]), read_config(b.files[name]))
-        steps = {
-            "only_a": _trace(b.build, joined, name, "a"),
-            "only_b": _trace(a.build, joined, name, "b"),
-        }
-        removed = {
-            "only_a": _counted(b.build, steps["only_a"]),
-            "only_b": _counted(a.build, steps["only_b"]),
-        }
-        configs[name] = describe(joined) | {"removed_by": removed}
-        listings.append(differing(joined, [one for one in steps.values() if one is not None], name))
-    alone = {
+        removed_by: dict[str, list[dict[str, Any]] | None] = {"only_a": None, "only_b": None}
+        traced = []
+        for side, other in (("a", b), ("b", a)):
+            if other.build is None:
+                continue
+            # What one side alone has was kept out by the other's build: its tables say where.
+            alone = joined.loc[joined["where"] == f"only_{side}"]
+            objects = alone[["object_id"]].assign(redshift_kind=alone[f"redshift_kind_{side}"])
+            traced.append(trace(other.build, objects, name))
+            removed_by[f"only_{side}"] = count_steps(other.build, traced[-1])
+        configs[name] = describe(joined) | {"removed_by": removed_by}
+        listings.append(differing(joined, traced, name))
+    only_in = {
         "a": [name for name in a.files if name not in common],
         "b": [name for name in b.files if name not in common],
     }
-    report = {"a": a.describe(), "b": b.describe(), "configs": configs, "configs_only_in": alone}
+    report = {"a": a.summary(), "b": b.summary(), "configs": configs, "configs_only_in": only_in}
     return Comparison(report, pd.concat(listings, ignore_index=True))
 
 
@@ -158,19 +164,105 @@ def _read(path: Path) -> pa.Table:
         raise ReleaseError(f"can't read {path}: {error}; get the release anew") from error
 
 
-def _trace(
-    build: Build | None, joined: pd.DataFrame, config: str, side: str
-) -> pd.DataFrame | None:
-    """What kept the rows of one side alone out of the other's build; None without the build."""
-    if build is None:
-        return None
-    alone = joined.loc[joined["where"] == f"only_{side}"]
-    objects = alone[["object_id"]].assign(redshift_kind=alone[f"redshift_kind_{side}"])
-    return trace(build, objects, config)
+def join_rows(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """Join the rows of two releases by object.
+
+    Parameters
+    ----------
+    a, b : pandas.DataFrame
+        As `read_config` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``object_id`` ascending, ``where`` (one of `WHERE`) and the other columns of each, with
+        suffixes ``_a`` and ``_b``; null where a release lacks the object.
+    """
+    joined = a.merge(b, on="object_id", how="outer", suffixes=("_a", "_b"), indicator="where")
+    names = {"both": "both", "left_only": "only_a", "right_only": "only_b"}
+    joined["where"] = joined["where"].cat.rename_categories(names).astype("str")
+    return joined.sort_values("object_id", ignore_index=True)
 
 
-def _counted(build: Build | None, steps: pd.DataFrame | None) -> list[dict[str, Any]] | None:
-    if build is None or steps is None:
-        return None
-    counted = count_steps(build, steps)
-    return [{"stage": stage, "cut": cut, "rows": rows} for stage, cut, rows in counted]
+def describe(joined: pd.DataFrame) -> dict[str, Any]:
+    """Describe how the rows of one config differ, as JSON.
+
+    Parameters
+    ----------
+    joined : pandas.DataFrame
+        As `join_rows` gives it.
+
+    Returns
+    -------
+    dict
+        ``rows``: counts by `WHERE`, and how many in both are ``changed``; of the rows in both
+        ``splits``: counts by split in A, then in B; ``labels``, see `label_statistics`; and
+        ``magnitudes``: by band median and greatest size of A - B, mag, null without rows.
+    """
+    sizes = joined["where"].value_counts()
+    counts = {name: int(sizes.get(name, 0)) for name in WHERE}
+    both = joined.loc[joined["where"] == "both"]
+    splits = both.value_counts(["split_a", "split_b"])
+    magnitudes: dict[str, dict[str, float | None]] = {}
+    for band, name in zip(BANDS, MAGNITUDES, strict=True):
+        difference = (both[f"{name}_a"].astype("float64") - both[f"{name}_b"]).to_numpy()
+        magnitudes[band] = {
+            "median": round(float(np.median(difference)), 6) if len(both) else None,
+            "max_abs": round(float(np.abs(difference).max()), 6) if len(both) else None,
+        }
+    return {
+        "rows": counts | {"changed": int((_differences(both) != "").sum())},
+        "splits": {one: {two: int(splits.get((one, two), 0)) for two in SPLITS} for one in SPLITS},
+        "labels": label_statistics(both),
+        "magnitudes": magnitudes,
+    }
+
+
+def label_statistics(both: pd.DataFrame) -> dict[str, float | None]:
+    """Describe how the labels of rows in both differ: dz = (zA - zB) / (1 + zB).
+
+    Returns
+    -------
+    dict
+        ``rows``, ``equal`` (those whose labels are the same number) and, null without rows, of dz
+        ``median``, ``scatter`` and ``outliers`` as `transferz.photometry.redshift_error` has them.
+    """
+    a, b = (both[f"redshift_{side}"].to_numpy(dtype=np.float64) for side in "ab")
+    dz = redshift_error(a, b) if len(both) else (None, None, None)
+    median, scatter, outliers = (None if value is None else round(value, 6) for value in dz)
+    statistics = {"median": median, "scatter": scatter, "outliers": outliers}
+    return {"rows": len(both), "equal": int((a == b).sum()), **statistics}
+
+
+def differing(joined: pd.DataFrame, steps: Sequence[pd.DataFrame], config: str) -> pd.DataFrame:
+    """List the rows that differ.
+
+    Parameters
+    ----------
+    joined : pandas.DataFrame
+        As `join_rows` gives it.
+    steps : sequence of pandas.DataFrame
+        ``stage`` and ``cut`` of rows in one release only, by the index of `joined`.
+    config : str
+        The config.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `LISTED`: rows in one release only, and rows in both of which split, label, its
+        kind or a magnitude differs, as ``differs`` says.
+    """
+    differs = _differences(joined).where(joined["where"] == "both", "row")
+    cuts = pd.concat([pd.DataFrame({"stage": [], "cut": []}, dtype="str"), *steps])
+    listed = joined.assign(config=config, differs=differs).join(cuts)
+    return listed.loc[differs != "", list(LISTED)]
+
+
+def _differences(joined: pd.DataFrame) -> pd.Series:
+    """What differs in each row, comma-separated; empty where nothing does."""
+    differs = pd.Series("", joined.index, dtype="str")
+    columns = {name: [name] for name in ("split", "redshift", "redshift_kind")}
+    for label, names in (columns | {"magnitudes": list(MAGNITUDES)}).items():
+        unlike = np.any([joined[f"{n}_a"].ne(joined[f"{n}_b"]).to_numpy() for n in names], axis=0)
+        differs = differs.mask(unlike, differs + f",{label}")
+    return differs.str.removeprefix(",")

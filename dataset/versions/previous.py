@@ -9,16 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from transferz.dataset.pipeline.manifest import columns
-from transferz.dataset.versions.versions import (
+from transferz.dataset.versions.diff import (
     Snapshot,
-    compare,
     compared_columns,
+    diff,
     read_indices,
     read_snapshot,
     require_step,
 )
 from transferz.schemas import ParameterError
 from transferz.schemas.survey.versions import Version
+from transferz.tables.hub import locate, parse_reference
+from transferz.tables.hub_client import Unreachable
 
 
 def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:
@@ -49,8 +51,6 @@ def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot 
     """
     if previous is None:
         return None
-    from transferz.hub import Unreachable, locate
-
     if _is_of_other_kind(previous, mock):
         _say_not_compared(previous, "one is a mock, the other is not")
         return None
@@ -75,8 +75,6 @@ def _say_not_compared(previous: str, reason: str) -> None:
 
 def _is_of_other_kind(previous: str, mock: bool) -> bool:
     """Whether a release on the Hub is a mock's where the new one is none, or the other way."""
-    from transferz.hub import parse_reference
-
     if Path(previous).expanduser().is_dir():
         return False
     version = parse_reference(previous).version
@@ -106,6 +104,6 @@ def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock
         return
     number = replace(Version.parse(version), mock=mock)
     new = Snapshot(configs, number, compared_columns(columns()), read_indices(configs))
-    changes = compare(old, new)
+    changes = diff(old, new)
     require_step(old, new, changes)
     sys.stderr.write(f"follows {old.version}: {changes}\n")

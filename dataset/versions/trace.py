@@ -33,9 +33,6 @@ MEANINGS = {
 STAGES = ("ingest", "select", "match", "split", "release", "")
 CATALOGUES = ("", "cosmos2020", "hsc", "transferz", "galaxiesml")
 
-Step = tuple[str, str]
-"""A stage, as ``select@hsc``, and the cut there."""
-
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -165,8 +162,8 @@ def trace(build: Build, objects: pd.DataFrame, config: str) -> pd.DataFrame:
     return pd.concat([route[~spectroscopic], other]).reindex(objects.index)
 
 
-def count_steps(build: Build, steps: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """Count objects by stage and cut, in the order of the pipeline.
+def count_steps(build: Build, steps: pd.DataFrame) -> list[dict[str, Any]]:
+    """Count objects by ``stage`` and ``cut``: their ``rows``, in the order of the pipeline.
 
     Parameters
     ----------
@@ -175,18 +172,18 @@ def count_steps(build: Build, steps: pd.DataFrame) -> list[tuple[str, str, int]]
     steps : pandas.DataFrame
         As `trace` gives it.
     """
-    counts = {
-        (str(stage), str(cut)): int(rows)
+    counts = [
+        {"stage": str(stage), "cut": str(cut), "rows": int(rows)}
         for (stage, cut), rows in steps.value_counts(["stage", "cut"]).items()
-    }
-    return [(*step, counts[step]) for step in sorted(counts, key=lambda step: _rank(build, step))]
+    ]
+    return sorted(counts, key=lambda counted: _rank(build, counted["stage"], counted["cut"]))
 
 
-def _rank(build: Build, step: Step) -> tuple[int, int, int, str]:
-    name, _, catalogue = step[0].partition("@")
-    order = build.cut_order(step[0])
-    place = order.index(step[1]) if step[1] in order else len(order)
-    return STAGES.index(name), CATALOGUES.index(catalogue), place, step[1]
+def _rank(build: Build, stage: str, cut: str) -> tuple[int, int, int, str]:
+    name, _, catalogue = stage.partition("@")
+    order = build.cut_order(stage)
+    place = order.index(cut) if cut in order else len(order)
+    return STAGES.index(name), CATALOGUES.index(catalogue), place, cut
 
 
 def _photometric(build: Build, ids: pd.Series, config: str) -> pd.DataFrame:

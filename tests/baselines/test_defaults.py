@@ -6,7 +6,7 @@ import yaml
 
 from transferz.baselines.benchmark.experiment import FRACTIONS, SALT
 from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.networks.schedule import PAPER
+from transferz.baselines.networks.training import PAPER
 from transferz.cli.train_arguments import parse_arguments
 from transferz.schemas import SPLITS
 

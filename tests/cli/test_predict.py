@@ -16,9 +16,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transferz.baselines.networks.ensemble import Ensemble, Fit
+from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
 from transferz.baselines.networks.weights import MODEL_FILE, save_ensemble
 from transferz.cli.predict_command import main
 from transferz.schemas import InputError, ParameterError, TransferZError
@@ -470,10 +469,9 @@ def test_progress_is_one_line_on_a_terminal(model, tmp_path, monkeypatch, capsys
     table = write(tmp_path / "t.parquet", rows())
     predict(model, table, tmp_path / "o.csv", "--chunk-rows", "20")
     shown = capsys.readouterr().err
-    assert "\r20 of 60 rows  " in shown
-    assert "\r60 of 60 rows  " in shown
+    assert "/60.0 [" in shown
     assert "rows/s" in shown
-    assert shown.endswith("\r\033[K")
+    assert shown.rsplit("\r", 2)[1].strip() == ""  # wiped
     assert "\n" not in shown
     predict(model, table, tmp_path / "o.csv", "--quiet")
     assert capsys.readouterr().err == ""
@@ -509,8 +507,9 @@ def test_odd_rows_late_in_a_table_are_found(model, tmp_path):
 
 
 def child(code, *arguments, **options):
-    start = "import sys, torch; torch.set_num_threads(1); from transferz.baselines import predict\n"
-    command = [sys.executable, "-c", start + code, *map(str, arguments)]
+    start = "import sys, torch; torch.set_num_threads(1)\n"
+    ours = "from transferz.cli import predict_command as predict\n"
+    command = [sys.executable, "-c", start + ours + code, *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -573,7 +572,7 @@ def test_it_runs_on_a_bare_machine(model, bare_site, tmp_path):
     (site / "transferz").mkdir()
     for module in (root / "loaders").iterdir():
         (site / "transferz" / module.name).symlink_to(module)
-    for room in ("schemas", "photometry", "dataset", "baselines"):
+    for room in ("schemas", "photometry", "tables", "dataset", "baselines", "cli"):
         (site / "transferz" / room).symlink_to(root / room)
     table, out = write(tmp_path / "t.csv", rows()), tmp_path / "o.csv"
     done = run_bare(site, "--model", model, table, "--out", out)

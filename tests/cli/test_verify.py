@@ -7,10 +7,10 @@ import pytest
 from releases import read_manifest, read_rows, remake
 from tampering import copy, edit_json
 
-from transferz import cli, hub
+from transferz import cli
 from transferz.dataset import card
-from transferz.dataset.versions import versions_text
-from transferz.dataset.versions.versions import compare, read_snapshot
+from transferz.dataset.versions import printed
+from transferz.dataset.versions.diff import diff, read_snapshot
 from transferz.schemas import CONFIGS
 
 
@@ -134,23 +134,10 @@ def test_what_cannot_be_compared_is_a_users_error(small_release, tmp_path, capsy
     assert status == 2 and "rows are written as .parquet or .csv" in err
 
 
-def test_two_releases_that_are_kept_in_one_place_are_not_compared(
-    small_release, tmp_path, capsys, monkeypatch
-):
-    """Fetching the second would have replaced the first, and nothing would differ."""
-    place = copy(small_release, tmp_path)
-    monkeypatch.setattr(hub, "fetch_release", lambda repo, version: place)
-    for old in ("org/a@1.0.0+mock", place):
-        status, out, err = run(capsys, "diff", old, "org/b@1.0.0+mock")
-        assert (status, out, err.count("\n")) == (2, "", 1)
-        assert "one in the other's place" in err and "TRANSFERZ_CACHE" in err
-    assert run(capsys, "diff", "org/a@1.0.0+mock", "org/a@v1.0.0+mock")[0] == 0
-
-
 def test_what_a_release_is_called_moves_no_cursor(small_release):
     snapshot = read_snapshot(small_release)
-    report = versions_text.report(snapshot, snapshot, compare(snapshot, snapshot), "")
+    report = printed.diff_report(snapshot, snapshot, diff(snapshot, snapshot), "")
     hostile = report | {"columns_added": ["odd\x1b[2J\x9b2J\n"]}
-    text = versions_text.as_text(hostile)
+    text = printed.diff_text(hostile)
     assert "odd" in text and all(line.isprintable() for line in text.split("\n"))
-    assert versions_text.as_json(hostile).isascii()
+    assert printed.as_json(hostile).isascii()

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from transferz.dataset.pipeline.assigning import SplitParams, assign, moved_rows, published_splits
-from transferz.dataset.split import all_rows, split_rows
+from transferz.dataset.pipeline.params import SplitParams
+from transferz.dataset.split import all_rows, assign, moved_rows, published_splits, split_rows
 from transferz.schemas import SPLITS, ParameterError
 
 RADIUS = 1.0

@@ -8,8 +8,7 @@ from datasets import Value
 
 import transferz
 from transferz.schemas import RELEASE, ParameterError
-from transferz.schemas.survey.checks import check
-from transferz.schemas.survey.frames import pandas_dtype
+from transferz.schemas.survey.frames import check, pandas_dtype
 
 
 def test_dtypes_are_the_schemas_and_units_are_in_attrs(loaded, tiny_release):

@@ -7,9 +7,10 @@ import pytest
 
 import transferz
 from transferz import releases
-from transferz.cache import Fetched, Source
 from transferz.releases import find_release
 from transferz.schemas import ParameterError, ReleaseError
+from transferz.schemas.survey.versions import Version
+from transferz.tables.hub import Fetched, Reference
 
 
 @pytest.fixture(autouse=True)
@@ -177,9 +178,9 @@ def asked(monkeypatch, real_release):
     """What is asked of the Hub, which has `real_release` in the cache."""
     found = []
 
-    def look_up(repo, version, cache):
-        found.append((repo, version and str(version)))
-        return Fetched(real_release, Source(repo, "v1.0.0", "c0ffee"), "from cache")
+    def look_up(reference):
+        found.append(str(reference))
+        return Fetched(real_release, Reference(reference.repo, Version(1, 0, 0)), "from cache")
 
     monkeypatch.setattr(releases, "look_up", look_up)
     monkeypatch.setenv("TRANSFERZ_REPO", "org/transferz")
@@ -193,7 +194,7 @@ def test_a_version_asked_for_comes_from_the_hub_before_what_is_here(
     assert find_release().path == tiny_release
     assert asked == []
     found = find_release(version="1.0.0")
-    assert asked == [("org/transferz", "1.0.0")]
+    assert asked == ["org/transferz@v1.0.0"]
     assert str(found) == (
         "transferz 1.0.0 (survey authors) from org/transferz@v1.0.0 on the Hub (from cache): "
         f"{found.path}"
@@ -202,7 +203,7 @@ def test_a_version_asked_for_comes_from_the_hub_before_what_is_here(
 
 def test_the_newest_on_the_hub_comes_last(tiny_release, asked, tmp_path, monkeypatch):
     assert find_release().origin.startswith("org/transferz@v1.0.0")
-    assert asked == [("org/transferz", None)]
+    assert asked == ["org/transferz"]
     monkeypatch.chdir(checkout(tmp_path / "project", "mock", source=tiny_release))
     assert find_release().survey == "mock"
     assert len(asked) == 1

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from transferz.dataset.verify.verifying import inspect
-from transferz.dataset.versions.versions import compare, read_snapshot
+from transferz.dataset.versions.diff import diff, read_snapshot
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_release_that_follows_a_copy_of_the_old_one_is_sound(workspace, tmp_pa
     assert (report.broken, report.unchecked) == ((), ())
     versions = [read_snapshot(release) for release in (old, workspace.release)]
     assert [str(one.version) for one in versions] == ["1.0.0+mock", "1.0.1+mock"]
-    assert compare(*versions).step == "patch"
+    assert diff(*versions).step == "patch"
     manifest = json.loads((workspace.release / "MANIFEST.json").read_text())
     assert [one["version"] for one in manifest["history"]] == ["1.0.1", "1.0.0"]
     assert set(manifest["counts"]["release"]) == {"rows_out"}

@@ -10,13 +10,11 @@ import pytest
 from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.units import arcsec, deg
 
-from transferz.dataset.match import MatchParams
-from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.verify.verifying import PROMISES, inspect
 from transferz.schemas import RELEASE, SPLITS
-from transferz.schemas.survey.checks import check
 from transferz.schemas.survey.files import data_files, file_digest, self_digest
-from transferz.schemas.survey.frames import to_frame
+from transferz.schemas.survey.frames import check, to_frame
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 

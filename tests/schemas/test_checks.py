@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from transferz.schemas import RELEASE, SchemaError
-from transferz.schemas.survey.checks import check
-from transferz.schemas.survey.frames import to_frame
+from transferz.schemas.survey.frames import check, to_frame
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from transferz.dataset.sources.reading import read_any, says_mock
 from transferz.schemas import Column, InputError, SchemaError, Table
-from transferz.tables.fits_sums import OnesComplementSum
+from transferz.tables.fits_hdus import OnesComplementSum
 
 
 def one(dtype, *, nullable=True, ucd=""):
@@ -124,10 +124,10 @@ def test_strings_lose_trailing_blanks_alone(tmp_path):
 
 def test_a_column_of_arrays_is_refused(tmp_path):
     arrays = fits.Column("X", "3E", array=np.ones((2, 3)))
-    with pytest.raises(InputError, match="expected one value in each row, found TFORM 3E"):
+    with pytest.raises(InputError, match="expected one value in each row, found lists"):
         values_of(save(tmp_path / "a.fits", arrays), one("float32"))
     lists = fits.Column("X", "PE()", array=np.array([[1.0], [2.0, 3.0]], dtype=object))
-    with pytest.raises(InputError, match="expected one value in each row, found TFORM 1P"):
+    with pytest.raises(InputError, match=r"column 'X' holds arrays of varying length \(TFORM 1P\)"):
         values_of(save(tmp_path / "b.fits", lists), one("float32"))
 
 
@@ -162,7 +162,7 @@ def test_the_error_is_about_the_table_that_comes_closest(tmp_path):
     with pytest.raises(InputError, match=r"missing Z; fetch"):
         list(read_any(tmp_path / "a.fits", Table("three", columns, "X")))
     fits.HDUList(hdus[:1]).writeto(tmp_path / "b.fits")
-    with pytest.raises(InputError, match=r"b\.fits is no sound FITS file \(it holds no binary"):
+    with pytest.raises(InputError, match=r"b\.fits: it is no sound FITS file \(it holds no binary"):
         list(read_any(tmp_path / "b.fits", one("int64")))
 
 
@@ -206,7 +206,7 @@ def test_checksums_are_checked(summed):
     at = content.index(b"END", 2880) + 5000  # in the data
     summed.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     with pytest.raises(
-        InputError, match=r"a\.fits is no sound FITS file \(DATASUM is \d+, the sum"
+        InputError, match=r"a\.fits: it is no sound FITS file \(DATASUM is \d+, the sum"
     ):
         values_of(summed, one("int64"))
 
@@ -231,7 +231,7 @@ def test_the_sums_of_a_gzip_file_are_checked_too(summed, tmp_path):
     packed.write_bytes(gzip.compress(content))
     assert values_of(packed, one("int64")) == list(range(3000))
     packed.write_bytes(gzip.compress(content[:9000] + b"?" + content[9001:]))
-    with pytest.raises(InputError, match=r"b\.fits\.gz is no sound FITS file \(DATASUM is"):
+    with pytest.raises(InputError, match=r"b\.fits\.gz: it is no sound FITS file \(DATASUM is"):
         values_of(packed, one("int64"))
 
 

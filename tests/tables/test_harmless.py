@@ -89,7 +89,7 @@ CSV = {
     ),
     "everything padded": csv_text(padded(ROWS)),
     "the header padded too": csv_text(padded(ROWS), [f" {name} " for name in NAMES]),
-    "ids of floats": csv_text([(f"{r[0]}.0", *r[1:]) for r in ROWS]),
+    "small ids of floats": csv_text([*ROWS[:1], *((f"{r[0]}.0", *r[1:]) for r in ROWS[1:])]),
     "counts of floats": csv_text(cells("visits", {"3": "3.0", "0": "0.0", "7": "7.0"})),
     "an infinite magnitude": csv_text(cells("HSC_mag", {"": "inf"})),
     "a magnitude of 99": csv_text(cells("HSC_mag", {"": "99.0"})),

@@ -81,11 +81,11 @@ def test_images_on_a_missing_disk_block_do_no_harm(tmp_path):
     [
         (
             {"z": np.ones((ROWS, 2))},
-            r"column 'z': expected one value in each row, found shape \(50, 2\)",
+            r"column 'z': expected one value in each row, found lists",
         ),
         ({"z": np.ones(ROWS - 1)}, "column 'z': expected 50 rows as in others, found 49 rows"),
         ({"z": 1.0}, "expected one value in each row"),
-        ({"z": np.ones(ROWS, complex)}, "expected float32, found complex128"),
+        ({"z": np.ones(ROWS, complex)}, "expected numbers or text, found complex128"),
         ({"specz_name": np.arange(ROWS)}, "expected string, found int64"),
         ({"z": np.array([b"a"] * ROWS)}, "expected float32, found string"),
     ],
@@ -100,7 +100,7 @@ def test_a_group_is_no_column(tmp_path):
     with h5py.File(path, "a") as file:
         del file["z"]
         file.create_group("z")
-    with pytest.raises(InputError, match="column 'z': expected one value in each row"):
+    with pytest.raises(InputError, match="missing z"):
         rows_of(path)
 
 
@@ -116,7 +116,7 @@ def test_parquet_of_other_types(tmp_path):
     rows = rows_of(path).to_pydict()
     assert rows == {"object_id": [1, 2, 3], "specz_name": ["a", None, None], "z": [0.5, None, None]}
     pq.write_table(pa.table(columns | {"z": columns["image"]}), path)
-    with pytest.raises(InputError, match="column 'z': expected float32, found list"):
+    with pytest.raises(InputError, match="column 'z': expected one value in each row, found list"):
         rows_of(path)
 
 
@@ -127,7 +127,7 @@ def test_a_flipped_byte_in_parquet_is_caught_where_pages_have_checksums(tmp_path
     content = bytearray(path.read_bytes())
     content[3000] ^= 1
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.parquet is no sound parquet file"):
+    with pytest.raises(InputError, match=r"a\.parquet: it is no sound parquet file"):
         rows_of(path)
 
 

@@ -14,9 +14,12 @@ from transferz.baselines.scores.probability.scores import (
     PER_GALAXY,
     PROBABILITY_METRICS,
     per_galaxy,
+    pit_ad,
+    pit_cvm,
+    pit_histogram,
+    pit_ks,
     score_probability,
 )
-from transferz.baselines.scores.probability.uniformity import pit_ad, pit_cvm, pit_histogram, pit_ks
 
 __all__ = [
     "PER_GALAXY",

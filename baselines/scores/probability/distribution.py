@@ -1,16 +1,17 @@
-"""What every form of a forecast can do, and how it is done block of galaxies by block.
+"""Say what every form of a forecast can do, and do it block of galaxies by block.
 
 A forecast that is missing is a row of NaN alone: all that is asked of it is NaN. A row with some
 NaN is an error.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.scores.residuals import Array
+from transferz.baselines.scores.metrics import Array
 
 BLOCK = 2**16
 """Values worked on at a time, but at least a whole row (our choice: a processor's cache)."""
@@ -31,28 +32,99 @@ class Distribution(Protocol):
         ...
 
     def cdf(self, redshift: npt.ArrayLike) -> Array:
-        """Probability to lie at or below a redshift, shape (N,)."""
+        """Return the probability to lie at or below a redshift, shape (N,)."""
         ...
 
     def density(self, redshift: npt.ArrayLike) -> Array:
-        """Probability density at a redshift, shape (N,)."""
+        """Return the probability density at a redshift, shape (N,)."""
         ...
 
     def square_integral(self) -> Array:
-        """``∫ p(z)² dz``, shape (N,)."""
+        """Return ``∫ p(z)² dz``, shape (N,)."""
         ...
 
     def crps(self, redshift: npt.ArrayLike) -> Array:
-        """``∫ (F(z) - [z >= redshift])² dz``, shape (N,), in redshift."""
+        """Return ``∫ (F(z) - [z >= redshift])² dz``, shape (N,), in redshift."""
         ...
 
     def quantiles(self, levels: npt.ArrayLike) -> Array:
-        """Redshifts below which the probabilities `levels`, shape (L,), lie; shape (N, L)."""
+        """Return redshifts below which the probabilities `levels` (L,) lie, shape (N, L)."""
         ...
 
 
 D = TypeVar("D", bound=Distribution)
-F = TypeVar("F")
+F = TypeVar("F", bound="Form")
+
+
+class Form(ABC):
+    """A distribution whose subclass computes for a block of galaxies; this class cuts the blocks.
+
+    Its public methods are those of `Distribution`. They check their argument, and ask the private
+    method of the same name of as many galaxies at a time as a processor's cache holds.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def take(self, rows: Rows) -> Self:
+        """Return some of the galaxies."""
+
+    def cdf(self, redshift: npt.ArrayLike) -> Array:
+        """Return the probability to lie at or below a redshift, shape (N,)."""
+        return self._at(redshift, self._width(), lambda part, true: part._cdf(true))
+
+    def density(self, redshift: npt.ArrayLike) -> Array:
+        """Return the probability density at a redshift, shape (N,)."""
+        return self._at(redshift, self._width(), lambda part, true: part._density(true))
+
+    def square_integral(self) -> Array:
+        """Return ``∫ p(z)² dz``, shape (N,)."""
+        return self._at(0.0, self._pair_width(), lambda part, _: part._square_integral())
+
+    def crps(self, redshift: npt.ArrayLike) -> Array:
+        """Return ``∫ (F(z) - [z >= redshift])² dz``, shape (N,), in redshift."""
+        return self._at(redshift, self._crps_width(), lambda part, true: part._crps(true))
+
+    def quantiles(self, levels: npt.ArrayLike) -> Array:
+        """Return redshifts below which the probabilities `levels` (L,) lie, shape (N, L)."""
+        wanted = as_levels(levels)
+        width = self._width(wanted.size)
+        return by_block(self, width, lambda part, _: part._quantiles(wanted))
+
+    def _at(
+        self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
+    ) -> Array:
+        """Compute at one redshift of each galaxy, from `width` values a galaxy."""
+        true = per_row(redshift, len(self))
+        return by_block(self, width, lambda part, rows: compute(part, true[rows]))
+
+    @abstractmethod
+    def _width(self, levels: int = 1) -> int:
+        """Say how many values a galaxy takes; `levels` quantiles at a time."""
+
+    def _pair_width(self) -> int:
+        """Say how many values a galaxy takes in `square_integral`."""
+        return self._width()
+
+    def _crps_width(self) -> int:
+        """Say how many values a galaxy takes in `crps`."""
+        return self._width()
+
+    @abstractmethod
+    def _cdf(self, true: Array) -> Array: ...
+
+    @abstractmethod
+    def _density(self, true: Array) -> Array: ...
+
+    @abstractmethod
+    def _square_integral(self) -> Array: ...
+
+    @abstractmethod
+    def _crps(self, true: Array) -> Array: ...
+
+    @abstractmethod
+    def _quantiles(self, levels: Array) -> Array: ...
 
 
 def blocks(distribution: D, width: int) -> Iterator[tuple[slice, D]]:
@@ -67,9 +139,9 @@ def blocks(distribution: D, width: int) -> Iterator[tuple[slice, D]]:
         yield rows, distribution.take(rows)
 
 
-def by_block(distribution: D, width: int, compute: Callable[[D, slice], Array]) -> Array:
+def by_block(form: F, width: int, compute: Callable[[F, slice], Array]) -> Array:
     """Compute for block after block, and join the results along the galaxies."""
-    parts = [compute(part, rows) for rows, part in blocks(distribution, width)]
+    parts = [compute(part, rows) for rows, part in blocks(form, width)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -82,7 +154,7 @@ def unchecked(kind: type[F], **fields: Any) -> F:
 
 
 def per_row(redshift: npt.ArrayLike, size: int) -> Array:
-    """Redshifts as float64, one for each of `size` galaxies; a single one serves them all."""
+    """Return `size` redshifts as float64, one for each galaxy; a single one serves them all."""
     values = np.asarray(redshift, np.float64)
     if values.shape not in ((), (size,)):
         raise ValueError(f"expected {size} redshifts, shape ({size},); found shape {values.shape}")
@@ -90,7 +162,7 @@ def per_row(redshift: npt.ArrayLike, size: int) -> Array:
 
 
 def as_levels(levels: npt.ArrayLike) -> Array:
-    """Probabilities, shape (L,), within [0, 1]."""
+    """Return probabilities, shape (L,), within [0, 1]."""
     values = np.atleast_1d(np.asarray(levels, np.float64))
     if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
         raise ValueError(f"levels are probabilities in [0, 1], shape (L,); found {values}")
@@ -98,7 +170,7 @@ def as_levels(levels: npt.ArrayLike) -> Array:
 
 
 def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> npt.NDArray[Any]:
-    """Floats, one row a galaxy, not copied where they are floats already."""
+    """Return floats, one row a galaxy, not copied where they are floats already."""
     table = np.asarray(values)
     if table.dtype.kind not in "fiu":
         raise ValueError(f"{what}: expected numbers, found dtype {table.dtype}")
@@ -112,10 +184,14 @@ def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> np
     return table
 
 
-def require_known(table: npt.NDArray[Any], what: str) -> None:
+def require_finite(table: npt.NDArray[Any], what: str) -> None:
     """Raise unless every row is finite, or NaN alone (a missing forecast)."""
+
+    def partly_finite(block: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        return np.asarray(~np.isfinite(block).all(axis=1) & ~np.isnan(block).all(axis=1))
+
     why = "holds NaN or infinity; a forecast that is missing is NaN throughout"
-    refuse(which_rows(table, _half_known), what, why)
+    refuse(which_rows(table, partly_finite), what, why)
 
 
 def which_rows(
@@ -129,14 +205,9 @@ def which_rows(
     return chosen
 
 
-def _half_known(block: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    finite = np.isfinite(block)
-    return np.asarray(~finite.all(axis=1) & ~np.isnan(block).all(axis=1))
-
-
-def refuse(bad: npt.ArrayLike, what: str, why: str, start: int = 0) -> None:
+def refuse(bad: npt.ArrayLike, what: str, why: str) -> None:
     """Raise an error that names the first bad row and counts them, if there is any."""
     if np.any(bad):
-        first, count = start + int(np.argmax(bad)), int(np.sum(bad))
+        first, count = int(np.argmax(bad)), int(np.sum(bad))
         others = f" (and {count - 1} more)" if count > 1 else ""
         raise ValueError(f"{what}: row {first}{others} {why}")

@@ -1,4 +1,4 @@
-"""Forecasts as densities on a grid of redshifts, linear between its points.
+"""Forecast with densities on a grid of redshifts, linear between its points.
 
 The CDF is then quadratic in each cell, and its square is integrated exactly; a true redshift that
 lies within a cell splits it. Nothing is snapped to grid points.
@@ -11,23 +11,24 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
+    BLOCK,
+    Form,
     Rows,
-    as_levels,
     as_table,
-    by_block,
-    per_row,
+    refuse,
     unchecked,
 )
-from transferz.baselines.scores.probability.grid_checks import as_grid, integrals
-from transferz.baselines.scores.residuals import Array
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class GridPDF:
+class GridPDF(Form):
     """Densities on one grid for all galaxies; 0 outside the grid.
+
+    CDF, CRPS and quantiles are exact for the linear density, and for redshifts outside the grid.
 
     Parameters
     ----------
@@ -47,6 +48,12 @@ class GridPDF:
     ValueError
         Where the grid does not increase, shapes differ, a density is negative or not finite, or a
         row's integral is 0.
+
+    Examples
+    --------
+    >>> triangle = GridPDF([0.0, 1.0, 2.0], [[0.0, 1.0, 0.0]])
+    >>> triangle.cdf([0.5]), triangle.quantiles([0.5])
+    (array([0.125]), array([[1.]]))
     """
 
     grid: Array
@@ -68,34 +75,8 @@ class GridPDF:
         kept = {"grid": self.grid, "values": self.values[rows], "norm": self.norm[rows]}
         return unchecked(type(self), **kept)
 
-    def cdf(self, redshift: npt.ArrayLike) -> Array:
-        """``F(redshift)``, exact for the linear density; 0 below the grid, 1 above it."""
-        true = per_row(redshift, len(self))
-        return by_block(self, self.grid.size, lambda part, rows: part._cdf(true[rows]))
-
-    def density(self, redshift: npt.ArrayLike) -> Array:
-        """``p(redshift)``, interpolated; 0 outside the grid."""
-        true = per_row(redshift, len(self))
-        cell, part = self._locate(true)
-        left, right = self._ends(cell)
-        width = self.grid[cell + 1] - self.grid[cell]
-        inside = (true >= self.grid[0]) & (true <= self.grid[-1])
-        found = left + (right - left) * (part / width)
-        return np.where(inside | np.isnan(true), found, 0.0 * self.norm)
-
-    def square_integral(self) -> Array:
-        """``∫ p² dz``, exact for the linear density."""
-        return by_block(self, self.grid.size, lambda part, _: part._square_integral())
-
-    def crps(self, redshift: npt.ArrayLike) -> Array:
-        """CRPS, exact for the linear density, for true redshifts outside the grid too."""
-        true = per_row(redshift, len(self))
-        return by_block(self, self.grid.size, lambda part, rows: part._crps(true[rows]))
-
-    def quantiles(self, levels: npt.ArrayLike) -> Array:
-        """Quantiles, exact for the linear density."""
-        wanted = as_levels(levels)
-        return by_block(self, self.grid.size, lambda part, _: part._quantiles(wanted))
+    def _width(self, levels: int = 1) -> int:
+        return int(self.grid.size)
 
     @cached_property
     def normalised(self) -> Array:
@@ -138,6 +119,13 @@ class GridPDF:
 
     def _square_integral(self) -> Array:
         return self._squares[0]
+
+    def _density(self, true: Array) -> Array:
+        cell, part = self._locate(true)
+        left, right = self._ends(cell)
+        inside = (true >= self.grid[0]) & (true <= self.grid[-1])
+        linear = left + (right - left) * (part / self._widths[cell])
+        return np.where(inside | np.isnan(true), linear, 0.0 * self.norm)
 
     def _locate(self, true: Array) -> tuple[Ints, Array]:
         """Each redshift's cell, and how far into it; those outside are moved to the edge."""
@@ -183,8 +171,14 @@ class GridPDF:
         return np.maximum(whole + (2.0 * area - part), 0.0) + outside
 
     def _quantiles(self, levels: Array) -> Array:
-        row = np.arange(len(self))[:, None]
-        cell = self._cells_of(levels)
+        """Bisect for the cells in which the CDF reaches the levels, and solve a parabola there."""
+        shape = (len(self), levels.size)
+        low, high = np.zeros(shape, np.int64), np.full(shape, self.grid.size - 1)
+        while np.any(high - low > 1):
+            middle = (low + high) // 2
+            reached = np.take_along_axis(self._cumulative, middle, axis=1) >= levels
+            low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+        row, cell = np.arange(len(self))[:, None], np.minimum(low, self.grid.size - 2)
         left, right = self.normalised[row, cell], self.normalised[row, cell + 1]
         width = self._widths[cell]
         wanted = levels - self._cumulative[row, cell]
@@ -193,19 +187,42 @@ class GridPDF:
         part = np.divide(2.0 * wanted, below, out=0.0 * below, where=below > 0.0)
         return self.grid[cell] + np.clip(part, 0.0, width)
 
-    def _cells_of(self, levels: Array) -> Ints:
-        """The cells in which the CDF reaches the levels, shape (N, L), by bisection."""
-        shape = (len(self), levels.size)
-        low, high = np.zeros(shape, np.int64), np.full(shape, self.grid.size - 1)
-        while np.any(high - low > 1):
-            middle = (low + high) // 2
-            reached = np.take_along_axis(self._cumulative, middle, axis=1) >= levels
-            low, high = np.where(reached, low, middle), np.where(reached, middle, high)
-        return np.minimum(low, self.grid.size - 2)
-
 
 def _two_from(first: Ints, length: int) -> Array:
     """2 from each row's `first` on and 0 before, shape (N, length)."""
     ramp = np.repeat([0.0, 2.0], length)
     windows = np.lib.stride_tricks.sliding_window_view(ramp, length)
     return windows[length - first]
+
+
+def as_grid(grid: npt.ArrayLike) -> Array:
+    """Return redshifts as float64, at least 2 and increasing; raise where they are not."""
+    values = np.asarray(grid, np.float64)
+    if values.ndim != 1 or values.size < 2 or not np.all(np.isfinite(values)):
+        raise ValueError(
+            f"grid: expected at least 2 finite redshifts, shape (G,); found {values.shape}"
+        )
+    if not np.all(np.diff(values) > 0.0):
+        raise ValueError("grid: expected increasing redshifts; some do not increase")
+    return values
+
+
+def integrals(grid: Array, values: npt.NDArray[Any]) -> Array:
+    """Integrate the rows by the trapezoidal rule, shape (N,); raise where that is impossible."""
+    width = np.diff(grid)
+    weights = np.zeros(grid.size)
+    weights[1:] += width / 2.0
+    weights[:-1] += width / 2.0
+    norm, lowest = np.empty(len(values)), np.empty(len(values))
+    step = max(1, BLOCK // grid.size)
+    for start in range(0, len(values), step):
+        block = np.asarray(values[start : start + step], np.float64)
+        norm[start : start + step] = block @ weights
+        lowest[start : start + step] = block.min(axis=1)
+    unknown = np.flatnonzero(~np.isfinite(norm) | np.isnan(lowest))
+    bad = np.zeros(len(values), bool)
+    bad[unknown] = ~np.isnan(values[unknown]).all(axis=1)
+    refuse(bad, "PDF", "holds NaN or infinity; a forecast that is missing is NaN throughout")
+    refuse(lowest < 0.0, "PDF", "has a negative density; densities are >= 0")
+    refuse(norm == 0.0, "PDF", "is 0 throughout and cannot be normalised")
+    return norm

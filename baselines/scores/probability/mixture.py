@@ -1,23 +1,20 @@
-"""Forecasts as mixtures of Gaussians."""
+"""Forecast with mixtures of Gaussians."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
+    Form,
     Rows,
-    as_levels,
     as_table,
-    by_block,
-    per_row,
     refuse,
-    require_known,
+    require_finite,
     unchecked,
 )
-from transferz.baselines.scores.residuals import Array
 
 BISECTIONS = 60
 """Most halvings of the bracket of a quantile: down to a float64's precision (our choice)."""
@@ -26,8 +23,12 @@ ROOT_2PI = float(np.sqrt(2.0 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianMixture:
+class GaussianMixture(Form):
     """K Gaussians for each galaxy, of any redshift: not cut off at 0.
+
+    All is in closed form, but quantiles, which are bisected down to a float64's precision:
+    ``∫ p² dz = Σ Σ w_i w_j N(μ_i - μ_j; 0, σ_i² + σ_j²)``, and the CRPS by Grimit et al. 2006,
+    eq. 5.
 
     Parameters
     ----------
@@ -41,6 +42,12 @@ class GaussianMixture:
     ValueError
         Where shapes differ, a row has some NaN, a weight is negative, a sum of weights or a sigma
         is not positive.
+
+    Examples
+    --------
+    >>> forecast = GaussianMixture([[0.7, 0.3]], means=[[0.5, 2.0]], sigmas=[[0.1, 0.2]])
+    >>> forecast.cdf([1.0]).round(3), forecast.quantiles([0.5]).round(3)
+    (array([0.7]), array([[0.557]]))
     """
 
     weights: Array
@@ -53,11 +60,11 @@ class GaussianMixture:
         for name in names:
             table = as_table(getattr(self, name), name, columns).astype(np.float64, copy=False)
             columns = table.shape[1]
-            require_known(table, name)
+            require_finite(table, name)
             object.__setattr__(self, name, table)
         if not len(self.weights) == len(self.means) == len(self.sigmas):
-            found = [getattr(self, name).shape for name in names]
-            raise ValueError(f"weights, means and sigmas differ: shapes {found}")
+            shapes = [getattr(self, name).shape for name in names]
+            raise ValueError(f"weights, means and sigmas differ: shapes {shapes}")
         total = self.weights.sum(axis=1)
         refuse((self.weights < 0.0).any(axis=1), "weights", "has a negative weight")
         refuse(total == 0.0, "weights", "has a sum of 0")
@@ -72,37 +79,20 @@ class GaussianMixture:
         kept = {name: getattr(self, name)[rows] for name in ("weights", "means", "sigmas")}
         return unchecked(type(self), **kept)
 
-    def cdf(self, redshift: npt.ArrayLike) -> Array:
-        """``F(redshift)``."""
-        true = per_row(redshift, len(self))
-        return by_block(self, self._size, lambda part, rows: part._cdf(true[rows, None])[:, 0])
+    def _width(self, levels: int = 1) -> int:
+        return int(self.weights.shape[1]) * levels
 
-    def density(self, redshift: npt.ArrayLike) -> Array:
-        """``p(redshift)``."""
-        true = per_row(redshift, len(self))
-        return by_block(self, self._size, lambda part, rows: part._density(true[rows]))
+    def _pair_width(self) -> int:
+        return int(self._width() ** 2)
 
-    def square_integral(self) -> Array:
-        """``∫ p² dz = Σ Σ w_i w_j N(μ_i - μ_j; 0, σ_i² + σ_j²)``."""
-        return by_block(self, self._size**2, lambda part, _: part._pairs(_gaussian))
+    def _crps_width(self) -> int:
+        return self._pair_width()
 
-    def crps(self, redshift: npt.ArrayLike) -> Array:
-        """CRPS in closed form (Grimit et al. 2006, eq. 5)."""
-        true = per_row(redshift, len(self))
-        return by_block(self, self._size**2, lambda part, rows: part._crps(true[rows]))
+    def _cdf(self, true: Array) -> Array:
+        return self._cdf_at(true[:, None])[:, 0]
 
-    def quantiles(self, levels: npt.ArrayLike) -> Array:
-        """Quantiles by bisection: exact to a float64's precision."""
-        wanted = as_levels(levels)
-        width = self._size * wanted.size
-        return by_block(self, width, lambda part, _: part._quantiles(wanted))
-
-    @property
-    def _size(self) -> int:
-        return int(self.weights.shape[1])
-
-    def _cdf(self, redshift: Array) -> Array:
-        """At several redshifts of each galaxy, shape (N, L)."""
+    def _cdf_at(self, redshift: Array) -> Array:
+        """Compute the CDF at several redshifts of each galaxy, shape (N, L)."""
         from scipy.special import ndtr
 
         scaled = (redshift[..., None] - self.means[:, None]) / self.sigmas[:, None]
@@ -112,22 +102,25 @@ class GaussianMixture:
         heights = _gaussian(true[:, None] - self.means, self.sigmas)
         return np.einsum("nk,nk->n", heights, self.weights)
 
+    def _square_integral(self) -> Array:
+        return self._sum_over_pairs(_gaussian)
+
     def _crps(self, true: Array) -> Array:
         distance = _mean_distance(true[:, None] - self.means, self.sigmas)
-        spread = self._pairs(_mean_distance)
+        spread = self._sum_over_pairs(_mean_distance)
         return np.maximum(np.einsum("nk,nk->n", distance, self.weights) - spread / 2.0, 0.0)
 
-    def _pairs(self, of: Callable[[Array, Array], Array]) -> Array:
-        """``Σ Σ w_i w_j of(μ_i - μ_j, sqrt(σ_i² + σ_j²))``."""
-        first, second = np.triu_indices(self._size)
+    def _sum_over_pairs(self, function: Callable[[Array, Array], Array]) -> Array:
+        """Return ``Σ Σ w_i w_j function(μ_i - μ_j, sqrt(σ_i² + σ_j²))``."""
+        first, second = np.triu_indices(self._width())
         offset = self.means[:, first] - self.means[:, second]
         sigma = np.hypot(self.sigmas[:, first], self.sigmas[:, second])
         weights = self.weights[:, first] * self.weights[:, second]
         weights *= np.where(first == second, 1.0, 2.0)
-        return np.einsum("np,np->n", of(offset, sigma), weights)
+        return np.einsum("np,np->n", function(offset, sigma), weights)
 
     def _quantiles(self, levels: Array) -> Array:
-        """Between the least and the largest of the Gaussians' own quantiles."""
+        """Bisect between the least and the largest of the Gaussians' own quantiles."""
         from scipy.special import ndtri
 
         inner = np.clip(levels, np.finfo(float).tiny, 1.0 - np.finfo(float).epsneg)
@@ -137,10 +130,10 @@ class GaussianMixture:
             middle = (low + high) / 2.0
             if not np.any((low < middle) & (middle < high)):
                 break
-            below = self._cdf(middle) < inner
+            below = self._cdf_at(middle) < inner
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        found = (low + high) / 2.0
-        return np.where(levels == 0.0, -np.inf, np.where(levels == 1.0, np.inf, found))
+        bisected = (low + high) / 2.0
+        return np.where(levels == 0.0, -np.inf, np.where(levels == 1.0, np.inf, bisected))
 
 
 def _gaussian(offset: Array, sigma: Array) -> Array:
@@ -148,7 +141,7 @@ def _gaussian(offset: Array, sigma: Array) -> Array:
 
 
 def _mean_distance(offset: Array, sigma: Array) -> Array:
-    """``E abs(X)`` of a Gaussian X of this mean and sigma."""
+    """Return ``E abs(X)`` of a Gaussian X of this mean and sigma."""
     from scipy.special import erf
 
     scaled = offset / sigma

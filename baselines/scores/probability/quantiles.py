@@ -1,4 +1,4 @@
-"""Forecasts as quantiles."""
+"""Forecast with quantiles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
+    Form,
     Rows,
     as_levels,
     as_table,
-    by_block,
     per_row,
     refuse,
-    require_known,
+    require_finite,
     unchecked,
     which_rows,
 )
-from transferz.baselines.scores.residuals import Array
 
 FEWEST_LEVELS = 5
 """With fewer levels nothing but those very quantiles is known (our choice)."""
@@ -30,12 +30,13 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Quantiles:
+class Quantiles(Form):
     """Redshifts below which given probabilities lie; the CDF is linear between them.
 
     Beyond the outermost levels, the density goes on as in the outermost interval until the
-    probability is used up (our choice). With fewer than 5 levels everything is NaN, but the
-    quantiles at those levels.
+    probability is used up (our choice). Where quantiles coincide, the CDF jumps (it counts as the
+    middle of the jump there) and the density is NaN. With fewer than 5 levels everything is NaN,
+    but the quantiles at those levels.
 
     Parameters
     ----------
@@ -48,6 +49,12 @@ class Quantiles:
     ------
     ValueError
         Where levels do not increase, shapes differ, a row has some NaN or decreases.
+
+    Examples
+    --------
+    >>> forecast = Quantiles([0.05, 0.25, 0.5, 0.75, 0.95], [[0.4, 0.5, 0.6, 0.7, 0.8]])
+    >>> forecast.cdf([0.55])
+    array([0.375])
     """
 
     levels: Array
@@ -58,8 +65,8 @@ class Quantiles:
         if not levels.size or not np.all(np.diff(levels) > 0.0):
             raise ValueError(f"levels: expected increasing probabilities, found {levels}")
         values = as_table(self.values, "quantiles", levels.size)
-        require_known(values, "quantiles")
-        crossing = which_rows(values, _decreases)
+        require_finite(values, "quantiles")
+        crossing = which_rows(values, lambda block: (np.diff(block, axis=1) < 0.0).any(axis=1))
         refuse(crossing, "quantiles", "decreases with level; sort its values")
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "values", values)
@@ -71,36 +78,27 @@ class Quantiles:
         """Return some of the galaxies."""
         return unchecked(type(self), levels=self.levels, values=self.values[rows])
 
-    def cdf(self, redshift: npt.ArrayLike) -> Array:
-        """``F(redshift)``; in the middle of the jump where quantiles coincide."""
-        return self._each(redshift, lambda part, true: part._cdf(true))
-
-    def density(self, redshift: npt.ArrayLike) -> Array:
-        """``p(redshift)``, constant between quantiles; NaN where some of them coincide."""
-        return self._each(redshift, lambda part, true: part._density(true))
-
-    def square_integral(self) -> Array:
-        """``∫ p² dz``; NaN where quantiles coincide."""
-        return self._each(0.0, lambda part, _: part._square_integral())
-
-    def crps(self, redshift: npt.ArrayLike) -> Array:
-        """CRPS, exact for the linear CDF."""
-        return self._each(redshift, lambda part, true: part._crps(true))
+    def _at(
+        self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
+    ) -> Array:
+        if not self._few:
+            return super()._at(redshift, width, compute)
+        per_row(redshift, len(self))  # its shape is checked all the same
+        return np.full(len(self), np.nan)
 
     def quantiles(self, levels: npt.ArrayLike) -> Array:
-        """Quantiles, interpolated; with few levels, NaN but at those levels."""
+        """Return quantiles, shape (N, L); with few levels, NaN but at those very levels."""
+        if not self._few:
+            return super().quantiles(levels)
         wanted = as_levels(levels)
-        if self._few:
-            return self._given(wanted)
-        return by_block(self, self._nodes.size, lambda part, _: part._interpolated(wanted))
+        quantiles = np.full((len(self), wanted.size), np.nan)
+        same = np.abs(self.levels - wanted[:, None]) < SAME_LEVEL
+        given = same.any(axis=1)
+        quantiles[:, given] = self.values[:, same[given].argmax(axis=1)]
+        return quantiles
 
-    def _each(
-        self, redshift: npt.ArrayLike, compute: Callable[["Quantiles", Array], Array]
-    ) -> Array:
-        true = per_row(redshift, len(self))
-        if self._few:
-            return np.full(len(self), np.nan)
-        return by_block(self, self._nodes.size, lambda part, rows: compute(part, true[rows]))
+    def _width(self, levels: int = 1) -> int:
+        return int(self._nodes.size)
 
     @property
     def _few(self) -> bool:
@@ -128,10 +126,10 @@ class Quantiles:
     def _heights(self) -> Array:
         """Densities of the intervals, shape (N, L + 1); NaN throughout where one has no width."""
         masses = np.diff(self._nodes)
-        there = masses > 0.0
-        flat = (self._widths[:, there] == 0.0).any(axis=1)
+        filled = masses > 0.0
+        flat = (self._widths[:, filled] == 0.0).any(axis=1)
         heights = np.zeros(self._widths.shape)
-        np.divide(masses, self._widths, out=heights, where=there & ~flat[:, None])
+        np.divide(masses, self._widths, out=heights, where=filled & ~flat[:, None])
         heights[flat] = np.nan
         return heights
 
@@ -149,7 +147,7 @@ class Quantiles:
         share = np.divide(part, width, out=np.ones(len(self)), where=width > 0.0)
         share = np.where(true < self._edges[:, 0], 0.0, share)
         low, high = self._nodes[kept], self._nodes[kept + 1]
-        return self._known(low + share * (high - low), true)
+        return self._where_defined(low + share * (high - low), true)
 
     def _cdf(self, true: Array) -> Array:
         right = self._level_in(self._locate(true), true)
@@ -160,9 +158,9 @@ class Quantiles:
         interval = self._locate(true)
         last = self._widths.shape[1] - 1
         inside = (true >= self._edges[:, 0]) & (true <= self._edges[:, -1])
-        found = self._heights[np.arange(len(self)), np.clip(interval, 0, last)]
-        nothing = 0.0 * self._heights[:, 0]
-        return self._known(np.where(inside, found, nothing), true)
+        height = self._heights[np.arange(len(self)), np.clip(interval, 0, last)]
+        nothing = 0.0 * self._heights[:, 0]  # NaN where a height is
+        return self._where_defined(np.where(inside, height, nothing), true)
 
     def _square_integral(self) -> Array:
         return self._heights @ np.diff(self._nodes)
@@ -180,9 +178,9 @@ class Quantiles:
         start, end = self._nodes[interval], self._nodes[interval + 1]
         rest = self._widths[row, interval] - part
         split = part * _third(start, level) + rest * _third(1.0 - level, 1.0 - end)
-        return self._known(whole + split + np.abs(true - inside), true)
+        return self._where_defined(whole + split + np.abs(true - inside), true)
 
-    def _interpolated(self, levels: Array) -> Array:
+    def _quantiles(self, levels: Array) -> Array:
         interval = np.searchsorted(self._nodes, levels, side="left") - 1
         interval = np.clip(interval, 0, self._nodes.size - 2)
         mass = np.diff(self._nodes)[interval]
@@ -191,19 +189,8 @@ class Quantiles:
         )
         return self._edges[:, interval] + share * self._widths[:, interval]
 
-    def _given(self, levels: Array) -> Array:
-        found = np.full((len(self), levels.size), np.nan)
-        there = np.abs(self.levels - levels[:, None]) < SAME_LEVEL
-        known = there.any(axis=1)
-        found[:, known] = self.values[:, there[known].argmax(axis=1)]
-        return found
-
-    def _known(self, found: Array, true: Array) -> Array:
-        return np.where(np.isnan(true) | np.isnan(self._edges[:, 0]), np.nan, found)
-
-
-def _decreases(block: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    return np.asarray((np.diff(block, axis=1) < 0.0).any(axis=1))
+    def _where_defined(self, values: Array, true: Array) -> Array:
+        return np.where(np.isnan(true) | np.isnan(self._edges[:, 0]), np.nan, values)
 
 
 def _third(low: Array, high: Array) -> Array:

@@ -1,14 +1,20 @@
-"""Scores of forecasts with a width: of each galaxy, and of many."""
+"""Score forecasts with a width: each galaxy, and many together.
 
+A forecast is calibrated if its probability integral transforms (PITs), the CDFs at the true
+redshifts, are uniform. `pit_ks`, `pit_cvm` and `pit_ad` say how far from that they are. Each takes
+PITs, shape (..., N), and reduces the last axis. They are distances, which do not grow with N: not
+the test statistics, which do. NaN where any PIT is NaN, and where N = 0.
+"""
+
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import Distribution, blocks, per_row
-from transferz.baselines.scores.probability.uniformity import pit_ad, pit_cvm, pit_ks
-from transferz.baselines.scores.residuals import Array
 
 DENSITY_FLOOR = 1e-10
 """Least density in the log score, which is then at most 23.03 (our choice)."""
@@ -21,6 +27,72 @@ SIGMAS = 3.0
 
 PER_GALAXY = ("pit", "crps", "cde_loss", "log_score", "low_68", "high_68", "low_90", "high_90")
 """What `per_galaxy` finds, in order."""
+
+ROW_WIDTH = 401
+"""Values a galaxy that a block is cut by where a form does not tell (our choice)."""
+
+BINS = 20
+"""Of a histogram of PITs."""
+
+PIT_FLOOR = 1e-6
+"""PITs are held this far from 0 and 1 in Anderson and Darling's distance, which is infinite else:
+a truth outside the forecast's support (our choice; what float32 still tells from 1)."""
+
+
+def pit_ks(pit: npt.ArrayLike) -> Array:
+    """Return Kolmogorov and Smirnov's D, the largest distance of the CDFs."""
+    ordered, rank = _ordered(pit)
+    if not rank.size:
+        return np.full(ordered.shape[:-1], np.nan)
+    above, below = (rank / rank.size - ordered), (ordered - (rank - 1.0) / rank.size)
+    return np.maximum(above.max(axis=-1), below.max(axis=-1))
+
+
+def pit_cvm(pit: npt.ArrayLike) -> Array:
+    """Return Cramér and von Mises' ``W² / N``, ``∫ (F_N(u) - u)² du``."""
+    ordered, rank = _ordered(pit)
+    if not rank.size:
+        return np.full(ordered.shape[:-1], np.nan)
+    distance = ordered - (rank - 0.5) / rank.size
+    return 1.0 / (12.0 * rank.size**2) + np.square(distance).mean(axis=-1)
+
+
+def pit_ad(pit: npt.ArrayLike) -> Array:
+    """Return Anderson and Darling's ``A² / N``, ``∫ (F_N(u) - u)² / (u (1 - u)) du``.
+
+    PITs are clipped to [1e-6, 1 - 1e-6] first.
+    """
+    ordered, rank = _ordered(np.clip(pit, PIT_FLOOR, 1.0 - PIT_FLOOR))
+    if not rank.size:
+        return np.full(ordered.shape[:-1], np.nan)
+    weights = (2.0 * rank - 1.0) / rank.size
+    logs = np.log(ordered) + np.log1p(-ordered[..., ::-1])
+    return np.asarray(-1.0 - (weights * logs).mean(axis=-1))
+
+
+def pit_histogram(pit: npt.ArrayLike, bins: int = BINS) -> Array:
+    """Return the share of PITs in equal bins of [0, 1], shape (..., bins); 1 falls into the last.
+
+    Those that are NaN are left out; NaN where all are.
+    """
+    values = np.asarray(pit, np.float64)
+    rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+    known = ~np.isnan(rows)
+    place = np.clip(np.where(known, rows, 0.0) * bins, 0, bins - 1).astype(np.int64)
+    place += bins * np.arange(len(rows))[:, None]
+    counts = np.bincount(place[known], minlength=bins * len(rows)).reshape(-1, bins)
+    total = known.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
+    return shares.reshape(*values.shape[:-1], bins)
+
+
+def _ordered(pit: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return PITs in order, NaN throughout where there is any, and ranks from 1, shape (N,)."""
+    ordered = np.sort(np.asarray(pit, np.float64), axis=-1)
+    if ordered.shape[-1]:
+        ordered = np.where(np.isnan(ordered[..., -1:]), np.nan, ordered)
+    return ordered, np.arange(1.0, ordered.shape[-1] + 1.0)
+
 
 MEANS = ("crps", "cde_loss", "log_score")
 UNIFORMITY: MappingProxyType[str, Callable[[npt.ArrayLike], Array]] = MappingProxyType(
@@ -35,9 +107,6 @@ PROBABILITY_METRICS = (
     "outlier_rate_3sigma_width",
 )
 """What `score_probability` finds, in order."""
-
-ROW_WIDTH = 401
-"""Values a galaxy that a block is cut by where a form does not tell (our choice)."""
 
 
 def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str, Array]:
@@ -67,27 +136,27 @@ def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str,
     ------
     ValueError
         Where there is not one redshift per galaxy.
+
+    Examples
+    --------
+    >>> from transferz.baselines.scores.probability import Quantiles, per_galaxy
+    >>> forecast = Quantiles([0.05, 0.25, 0.5, 0.75, 0.95], [[0.4, 0.5, 0.6, 0.7, 0.8]])
+    >>> per_galaxy(forecast, [0.55])["pit"]
+    array([0.375])
     """
     true = per_row(redshift, len(distribution))
-    found = {name: np.empty(len(distribution)) for name in PER_GALAXY}
-    for rows, part in blocks(distribution, ROW_WIDTH):
-        for name, values in _score_block(part, true[rows]).items():
-            found[name][rows] = values
-    return found
-
-
-def _score_block(part: Distribution, true: Array) -> dict[str, Array]:
-    density = part.density(true)
     levels = [level for ends in INTERVALS.values() for level in ends]
-    ends = part.quantiles(levels)
-    pit = getattr(part, "pit", part.cdf)  # samples have a rank rather than a place on a CDF
-    return {
-        "pit": pit(true),
-        "crps": part.crps(true),
-        "cde_loss": part.square_integral() - 2.0 * density,
-        "log_score": -np.log(np.maximum(density, DENSITY_FLOOR)),
-        **dict(zip(PER_GALAXY[-len(levels) :], ends.T, strict=True)),
-    }
+    scores = {name: np.empty(len(distribution)) for name in PER_GALAXY}
+    for rows, part in blocks(distribution, ROW_WIDTH):
+        density = part.density(true[rows])
+        pit = getattr(part, "pit", part.cdf)  # samples have a rank rather than a place on a CDF
+        scores["pit"][rows] = pit(true[rows])
+        scores["crps"][rows] = part.crps(true[rows])
+        scores["cde_loss"][rows] = part.square_integral() - 2.0 * density
+        scores["log_score"][rows] = -np.log(np.maximum(density, DENSITY_FLOOR))
+        for name, end in zip(PER_GALAXY[-len(levels) :], part.quantiles(levels).T, strict=True):
+            scores[name][rows] = end
+    return scores
 
 
 def score_probability(
@@ -127,31 +196,26 @@ def score_probability(
     points, true = np.asarray(point, np.float64), np.asarray(redshift, np.float64)
     if true.ndim != 1 or points.shape[-1:] != true.shape:
         raise ValueError(f"point (..., N) and redshift (N,) differ: {points.shape}, {true.shape}")
-    known = _complete(columns, points.shape)
+    absent = np.broadcast_to(np.nan, points.shape)
+    given = {name: np.asarray(columns.get(name, absent), np.float64) for name in PER_GALAXY}
+    for name, values in given.items():
+        if values.shape != points.shape:
+            shapes = f"expected shape {points.shape}, as of point; found {values.shape}"
+            raise ValueError(f"{name}: {shapes}")
     if not points.size:
         return {name: np.full(points.shape[:-1], np.nan) for name in PROBABILITY_METRICS}
-    scores = {name: known[name].mean(axis=-1) for name in MEANS}
-    scores |= {name: distance(known["pit"]) for name, distance in UNIFORMITY.items()}
+    scores = {name: given[name].mean(axis=-1) for name in MEANS}
+    scores |= {name: distance(given["pit"]) for name, distance in UNIFORMITY.items()}
     for share in INTERVALS:
-        low, high = known[f"low_{share}"], known[f"high_{share}"]
+        low, high = given[f"low_{share}"], given[f"high_{share}"]
         scores[f"coverage_{share}"] = _rate((low <= true) & (true <= high), low + high + true)
         scores[f"width_{share}"] = (high - low).mean(axis=-1)
-    sigma = (known["high_68"] - known["low_68"]) / 2.0
+    sigma = (given["high_68"] - given["low_68"]) / 2.0
     beyond = np.abs(points - true)
     scores["outlier_rate_3sigma_width"] = _rate(beyond > SIGMAS * sigma, beyond + sigma)
     return {name: np.asarray(scores[name]) for name in PROBABILITY_METRICS}
 
 
-def _complete(columns: Mapping[str, npt.ArrayLike], shape: tuple[int, ...]) -> dict[str, Array]:
-    """All of `PER_GALAXY` in float64; raise where a shape differs from the points'."""
-    absent = np.broadcast_to(np.nan, shape)
-    known = {name: np.asarray(columns.get(name, absent), np.float64) for name in PER_GALAXY}
-    for name, values in known.items():
-        if values.shape != shape:
-            raise ValueError(f"{name}: expected shape {shape}, as of point; found {values.shape}")
-    return known
-
-
 def _rate(chosen: npt.NDArray[np.bool_], values: Array) -> Array:
-    """Share of the chosen over the last axis, NaN where any of the values compared is NaN."""
+    """Return the share of the chosen over the last axis, NaN where any value compared is NaN."""
     return np.where(np.isnan(values).any(axis=-1), np.nan, chosen.mean(axis=-1))

@@ -139,10 +139,10 @@ def test_a_release_split_is_read_whole_and_in_order(tiny_release):
         read_split(release, "combo", "dev")
 
 
-def test_a_damaged_release_file_is_an_input_error(release_builder, tmp_path):
+def test_a_damaged_release_file_is_named(release_builder, tmp_path):
     place = release_builder(tmp_path / "transferz")
     (place / "combo" / "train-00000-of-00001.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InputError, match=r"can't read .*train-00000"):
+    with pytest.raises(ReleaseError, match=r"can't read .*train-00000"):
         read_split(find_release(place), "combo", "train")
 
 

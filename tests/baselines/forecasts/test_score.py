@@ -1,15 +1,25 @@
 """``transferz score``: files of every kind, joined by id or with their truth, scored and drawn."""
 
 import json
+import shutil
 
+import h5py
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
 from transferz.baselines.forecasts import score_forecasts, write_qp
-from transferz.baselines.scores.metrics import per_galaxy, score, score_probability
-from transferz.baselines.scores.probability import GaussianMixture, GridPDF, Quantiles, Samples
+from transferz.baselines.scores.metrics import score
+from transferz.baselines.scores.probability import (
+    GaussianMixture,
+    GridPDF,
+    Quantiles,
+    Samples,
+    per_galaxy,
+    score_probability,
+)
 from transferz.cli import main
 from transferz.releases import find_release
 from transferz.schemas import InputError, ParameterError
@@ -54,12 +64,16 @@ def write(frame, path):
         frame.to_csv(path, index=False, sep=" ")
     elif path.suffix == ".parquet":
         frame.to_parquet(path)
+    elif path.suffix == ".hdf5":
+        with h5py.File(path, "w") as file:
+            for name in frame.columns:
+                file[name] = frame[name].to_numpy()
     else:
         Table.from_pandas(frame).write(path)
     return path
 
 
-@pytest.mark.parametrize("name", ["f.csv", "f.txt", "f.parquet", "f.fits"])
+@pytest.mark.parametrize("name", ["f.csv", "f.txt", "f.parquet", "f.fits", "f.hdf5"])
 @pytest.mark.parametrize("by", ["id", "truth"])
 def test_every_format_gives_the_metrics(frame, tmp_path, capsys, name, by):
     columns = ["object_id", "z_pred"] if by == "id" else ["redshift", "z_pred", "i_cmodel_mag"]
@@ -234,6 +248,27 @@ def test_a_qp_file_is_joined_by_its_ids(frame, mixture, tmp_path, capsys):
     assert abs(bias) < 0.02  # the label is the release's, not that of the file
 
 
+def test_a_qp_file_is_known_by_its_content(frame, mixture, tmp_path, capsys):
+    path = tmp_path / "a.hdf5"
+    write_qp(path, mixture, object_id=frame["object_id"])
+    assert run(capsys, path.rename(tmp_path / "a.dat"))["config"] == "galaxiesml"
+
+
+def test_a_damaged_split_is_never_scored_against(frame, release, tmp_path, capsys):
+    """A page whose checksum differs is refused, though its values could be read."""
+    place = shutil.copytree(release.path, tmp_path / "transferz")
+    split = place / "galaxiesml" / "test-00001-of-00002.parquet"
+    metadata = pq.read_metadata(split)
+    column = metadata.row_group(0).column(metadata.schema.to_arrow_schema().names.index("redshift"))
+    start = column.dictionary_page_offset or column.data_page_offset
+    whole = bytearray(split.read_bytes())
+    whole[start + column.total_compressed_size - 5] ^= 1
+    split.write_bytes(whole)
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    said = fails(capsys, path, "--config", "galaxiesml", "--release", place)
+    assert "can't read" in said and "it is damaged" in said
+
+
 def test_a_qp_file_of_ones_own_galaxies(frame, mixture, tmp_path, capsys):
     path, true = tmp_path / "a.hdf5", frame["redshift"].to_numpy()
     own = {"object_id": np.arange(len(frame)), "redshift": true}
@@ -349,7 +384,7 @@ def test_arrays_in_python(frame):
 
 
 def test_parameter_errors_are_parameter_errors():
-    from transferz.baselines.forecasts.columns import parse_grid
+    from transferz.cli.score import parse_grid
 
     with pytest.raises(ParameterError, match="FROM:TO:COUNT"):
         parse_grid("3:0:20")

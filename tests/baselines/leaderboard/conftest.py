@@ -12,15 +12,15 @@ import pytest
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
 from transferz.baselines.leaderboard.board import read_board
-from transferz.baselines.leaderboard.comparing import write_comparisons
+from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.probability import PER_GALAXY, GaussianMixture, per_galaxy
-from transferz.manifest import read_manifest
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import Entry, rounded, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.survey.files import MANIFEST_FILE, file_digest, json_text, self_digest
 from transferz.schemas.survey.magnitudes import MAGNITUDES
+from transferz.schemas.survey.manifest import read_manifest
 
 
 @dataclasses.dataclass(frozen=True)

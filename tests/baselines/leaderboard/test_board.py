@@ -7,10 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.leaderboard import board as boards
 from transferz.baselines.leaderboard.adding import add_run
 from transferz.baselines.leaderboard.board import BEST, EQUAL, UNKNOWN, read_board
-from transferz.baselines.leaderboard.comparing import write_comparisons
+from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.leaderboard.entries import find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
@@ -83,7 +82,7 @@ def test_an_entry_of_other_forecasts_is_not_compared(own, release):
     write_entry(path, entry.model_copy(update={"forecasts": facts}))
     board = read_board(own, release)
     assert marks(board, "rmse")["blunt"] == UNKNOWN
-    assert boards.status(row(board, "blunt"), board) == "not compared"
+    assert board.status(row(board, "blunt")) == "not compared"
 
 
 def test_an_entry_of_other_data_is_shown_as_such(own, release):
@@ -105,7 +104,7 @@ def test_a_release_of_other_content_makes_all_entries_old(runs, tmp_path, releas
     (other / "MANIFEST.json").write_text(json.dumps(manifest))
     board = read_board(runs, find_release(other))
     assert not any(one.current for one in board.rows)
-    assert "other content" in boards.status(board.rows[0], board)
+    assert "other content" in board.status(board.rows[0])
 
 
 def test_one_that_left_galaxies_out_is_not_ranked(own, release, hashed_release, run_maker):

@@ -12,16 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.baselines.leaks.leaks import (
-    find_leaks,
-    look_for,
-    refuse_leaks,
-    require_no_leak,
-)
-from transferz.baselines.leaks.objects import (
     COLUMNS,
     RADIUS_ARCSEC,
+    find_leaks,
+    look_for,
     match_radius,
     read_objects,
+    refuse_leaks,
+    require_no_leak,
 )
 from transferz.cli import main
 from transferz.releases import find_release

@@ -151,7 +151,7 @@ def test_too_few_galaxies_are_refused_with_how_many_are_needed():
 
 def test_by_magnitude_the_promise_holds_in_every_bin_where_plainly_it_does_not():
     calibration, test = survey(20_000, 3, growth=0.4), survey(20_000, 4, growth=0.4)
-    bins = np.searchsorted(conformal.MAGNITUDE_EDGES, test["i_cmodel_mag"])
+    bins = np.searchsorted(conformal.I_MAGNITUDE_EDGES, test["i_cmodel_mag"])
     plain, conditional = (
         np.array(
             [coverage(calibrated(kind, calibration), test)[0][bins == b].mean() for b in range(8)]
@@ -273,7 +273,8 @@ def test_bins_of_magnitude_need_an_i_band():
 def test_trees_with_conformal_intervals(galaxies, monkeypatch):
     """The whole of it, with forecasts that are learned."""
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    from transferz.baselines.methods import conformal_trees, trees
+    from transferz.baselines.methods import trees
+    from transferz.baselines.methods import trees as conformal_trees
 
     monkeypatch.setattr(trees, "MAX_TREES", 60)
     train, validation = galaxies(2_000, 1), galaxies(500, 2)

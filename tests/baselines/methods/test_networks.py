@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from transferz.baselines.benchmark.samples import Sample
-from transferz.baselines.methods import bayesian, mixture_density, networks
+from transferz.baselines.methods import networks
+from transferz.baselines.methods import networks as bayesian
+from transferz.baselines.methods import networks as mixture_density
 from transferz.baselines.networks import training
-from transferz.baselines.networks.schedule import Schedule
+from transferz.baselines.networks.training import Schedule
 from transferz.baselines.scores.metrics import score
 from transferz.baselines.scores.probability import per_galaxy
 from transferz.schemas import InputError

@@ -9,19 +9,19 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_diver
 from torch.nn.functional import softplus
 
 from transferz.baselines.benchmark.samples import Sample
-from transferz.baselines.networks import bayesian as bayesian_networks
-from transferz.baselines.networks import run, steps
-from transferz.baselines.networks.bayesian import BayesianNetworks
-from transferz.baselines.networks.mixture import (
+from transferz.baselines.networks import probabilistic as bayesian_networks
+from transferz.baselines.networks import steps
+from transferz.baselines.networks import training as run
+from transferz.baselines.networks.network import LAYERS, StackedNetworks
+from transferz.baselines.networks.probabilistic import (
     COMPONENTS,
+    BayesianNetworks,
     GaussianNetworks,
     MixtureNetworks,
     components,
     log_likelihood,
 )
-from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.schedule import Schedule
-from transferz.baselines.networks.training import train
+from transferz.baselines.networks.training import Schedule, train
 
 STOPPING = Schedule(learning_rate=3e-3, batch_size=40, max_epochs=8, patience=2)
 MAKERS = {
@@ -121,7 +121,7 @@ def test_noise_in_the_units_is_noise_in_the_weights():
     many = scaled.expand(2, 20_000, 3)
     networks.renew(generators([0, 1]), 20_000)
     with torch.no_grad():
-        noisy = networks._layer(0, many, networks._noise[:, :, :200])  # (2, 20000, 200)
+        noisy = networks._noisy_layer(0, many, networks._noise[:, :, :200])  # (2, 20000, 200)
         drawn = []
         for chance in range(2000):
             one = networks.draw(generators([chance, chance + 5000]))

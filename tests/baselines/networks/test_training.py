@@ -9,13 +9,12 @@ from training_reference import train_alone
 
 from transferz.baselines.benchmark.samples import Sample
 from transferz.baselines.networks import ensemble as ensembles
-from transferz.baselines.networks import run, steps
+from transferz.baselines.networks import steps
+from transferz.baselines.networks import training as run
+from transferz.baselines.networks.ensemble import Scaler
 from transferz.baselines.networks.hardware import find_device
-from transferz.baselines.networks.losses import tanaka_loss
-from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.scaling import Scaler
-from transferz.baselines.networks.schedule import Schedule
-from transferz.baselines.networks.training import train
+from transferz.baselines.networks.network import StackedNetworks, tanaka_loss
+from transferz.baselines.networks.training import Schedule, train
 from transferz.baselines.scores import metrics
 from transferz.schemas import InputError, ParameterError
 
@@ -179,7 +178,7 @@ def test_seeds_kept_in_the_batch_after_their_end_do_not_change(monkeypatch):
     """As on a GPU, where a few finished seeds are carried along."""
     sets = noise(120, 0), noise(60, 1)
     plain = train(*sets, seeds=range(5), schedule=STOPPING, dtype=torch.float64)
-    monkeypatch.setattr(run.Run, "_least_finished", lambda self: 3)
+    monkeypatch.setattr(run.TrainingRun, "_least_finished", lambda self: 3)
     carried = train(*sets, seeds=range(5), schedule=STOPPING, dtype=torch.float64)
     assert carried.fits == plain.fits
     for ours, others in zip(carried.networks.weights, plain.networks.weights, strict=True):

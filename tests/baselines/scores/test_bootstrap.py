@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from transferz.baselines.scores import metrics, residuals
+from transferz.baselines.scores import metrics
 from transferz.baselines.scores.bootstrap import (
     Draws,
     Replicates,
@@ -48,7 +48,7 @@ def test_resampled_scores_are_scores_of_the_galaxies_drawn():
 def test_blocks_of_seeds_change_nothing(monkeypatch):
     predicted, true = sample(seeds=5)
     whole = replicate(predicted, true, draws=Draws(3))
-    monkeypatch.setattr(residuals, "BLOCK", 2 * true.size)
+    monkeypatch.setattr(metrics, "BLOCK", 2 * true.size)
     for name, values in replicate(predicted, true, draws=Draws(3)).resampled.items():
         np.testing.assert_array_equal(values, whole.resampled[name])
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from transferz.baselines.scores import metrics, residuals
+from transferz.baselines.scores import metrics
 
 redshifts = arrays(np.float64, st.integers(1, 40), elements=st.floats(0.0, 6.0))
 DYADIC = st.integers(-(2**20), 2**20).map(lambda n: n / 2**21)  # scaled by powers of 2 exactly
@@ -133,7 +133,7 @@ def reference(predicted, true):
 @pytest.mark.parametrize("block", [1, 1000, 10**6])  # one row at a time, some, all at once
 @pytest.mark.parametrize("size", [1, 2, 101, 700])
 def test_every_metric_is_the_libraries_whatever_the_blocks(size, block, monkeypatch):
-    monkeypatch.setattr(residuals, "BLOCK", block)
+    monkeypatch.setattr(metrics, "BLOCK", block)
     true = np.random.default_rng(1).gamma(2.0, 0.5, size)
     predicted = true + (1 + true) * heavy_tailed((5, size))
     scores = metrics.score(predicted, true)
@@ -192,7 +192,7 @@ def test_the_input_is_left_as_it_was():
     )
 )
 def test_the_median_is_numpys(values):
-    np.testing.assert_array_equal(residuals.exact_median(values), np.median(values, axis=-1))
+    np.testing.assert_array_equal(metrics.exact_median(values), np.median(values, axis=-1))
 
 
 def test_a_seed_with_a_nan_scores_nan_and_spoils_no_other():

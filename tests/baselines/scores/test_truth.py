@@ -7,7 +7,7 @@ import pytest
 
 from transferz.baselines.benchmark.samples import Sample
 from transferz.baselines.scores import metrics
-from transferz.baselines.scores.truth import format_scores, score_samples, summary
+from transferz.baselines.scores.evaluation import format_scores, score_samples, summary
 
 
 def predict(magnitudes):

@@ -21,8 +21,7 @@ from transferz.dataset.sources import galaxiesml as galaxiesml_source
 from transferz.dataset.sources import hsc as hsc_source
 from transferz.photometry.flux import AB_ZEROPOINT_UJY
 from transferz.schemas import BANDS, COSMOS2020, GALAXIESML, HSC, MAGNITUDES, TRUTH
-from transferz.schemas.survey.checks import check
-from transferz.schemas.survey.frames import to_frame
+from transferz.schemas.survey.frames import check, to_frame
 
 
 def native(values):

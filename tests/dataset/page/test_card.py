@@ -5,16 +5,17 @@ import shutil
 from pathlib import Path
 
 import datasets
+import jinja2
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 from releases import NO_RESULTS, read_manifest, read_rows, remake
 
 import transferz
-from transferz.dataset.card import FIGURES, complete
+from transferz.dataset.card import complete
 from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import read_citation, release_citation
-from transferz.dataset.page.origin import versions
+from transferz.dataset.page.figures import FIGURES
 from transferz.schemas import RELEASE, InputError
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, data_files
 
@@ -75,7 +76,7 @@ def manifests(small_release, tmp_path_factory):
 def cards(manifests):
     project = read_citation(ROOT / CITATION_FILE)
     return {
-        survey: card_text(manifest, release_citation(project, manifest), FIGURES)
+        survey: card_text(manifest, release_citation(project, manifest))
         for survey, manifest in manifests.items()
     }
 
@@ -113,6 +114,15 @@ def test_nothing_is_left_unfilled(cards, survey):
     assert not re.search(r"\n\n\n", text)
     for table in tables(text):
         assert len({len(row) for row in table}) == 1
+
+
+def test_a_fact_that_the_template_lacks_is_an_error(manifests):
+    """Nothing of a card is left empty in silence."""
+    citation = release_citation(read_citation(ROOT / CITATION_FILE), manifests["mock"])
+    medians = {"transferz": manifests["mock"]["quality"]["medians"]["transferz"]}
+    bare = manifests["mock"]["quality"] | {"medians": medians}
+    with pytest.raises(jinja2.UndefinedError, match="galaxiesml"):
+        card_text(manifests["mock"] | {"quality": bare}, citation)
 
 
 def test_a_mock_says_so_first_and_a_real_release_never(cards):
@@ -182,10 +192,12 @@ def test_nulls_are_those_of_the_rows(small_release, manifests):
 
 
 def test_the_history_is_the_changelogs(manifests):
-    assert "### 1.0.0 (2026-11-22)" in versions(manifests["mock"])
+    citation = release_citation(read_citation(ROOT / CITATION_FILE), manifests["mock"])
+    assert "\n\n### 1.0.0 (2026-11-22)\n\nAdded:\n\n- " in card_text(manifests["mock"], citation)
     older = {"version": "0.9.0", "date": "2026-01-01", "changes": {"Fixed": ["a", "b"]}}
     manifest = manifests["mock"] | {"history": [*manifests["mock"]["history"], older]}
-    assert versions(manifest).endswith("### 0.9.0 (2026-01-01)\n\nFixed:\n\n- a\n- b")
+    text = card_text(manifest, citation)
+    assert text.endswith("\n\n### 0.9.0 (2026-01-01)\n\nFixed:\n\n- a\n- b\n")
 
 
 @pytest.mark.parametrize("survey", SURVEYS)
@@ -200,13 +212,13 @@ def test_the_paper_is_the_citations(manifests):
     paper = project["preferred-citation"]
     identifiers = [{"type": "other", "value": "arXiv:2901.00001"}]
     other = project | {"preferred-citation": paper | {"identifiers": identifiers}}
-    card = card_text(manifests["mock"], release_citation(other, manifests["mock"]), FIGURES)
+    card = card_text(manifests["mock"], release_citation(other, manifests["mock"]))
     front, text = card.split("---\n", 2)[1:]
     assert "- arxiv:2901.00001\n" in front and "https://arxiv.org/abs/2901.00001" in text
     (own,) = (one["value"].removeprefix("arXiv:") for one in paper["identifiers"])
     assert own not in card.replace(f"arXiv:{own}, and the Zenodo record", "")
     with pytest.raises(InputError, match="no identifier such as arXiv:"):
-        card_text(manifests["mock"], project | {"preferred-citation": {}}, FIGURES)
+        card_text(manifests["mock"], project | {"preferred-citation": {}})
 
 
 def test_the_load_examples_run(small_release, cards, monkeypatch, tmp_path):

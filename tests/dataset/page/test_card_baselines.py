@@ -11,11 +11,13 @@ from tampering import edit_json, edit_text, reseal
 
 from transferz.baselines.paper.report import report
 from transferz.baselines.paper.results import write_results
-from transferz.dataset.page.baselines import FIGURES, baselines, read_baselines
+from transferz.dataset.page.baselines import FIGURES, read_baselines
+from transferz.dataset.page.card_text import card_text
+from transferz.dataset.page.citation import read_citation
 from transferz.dataset.verify.verifying import verify
 from transferz.releases import find_release
 from transferz.schemas import InputError
-from transferz.schemas.survey.files import CARD_FILE
+from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE
 
 TITLE = "## Reference baselines"
 
@@ -86,14 +88,17 @@ def test_with_results_the_section_gives_scores_on_both_test_sets(with_results, r
         assert row["scatter"] == f"{scatter['mean']:.4f} ± {scatter['spread']:.4f}"
         met = sum(one["met"] for one in found["requirements"].values())
         assert row["LSST"] == f"{met} of 3"
-    assert "from 3 random initialisations" in text
+    assert "from 3 random initialisations" in " ".join(text.split())
     assert "processor" not in text and "†" not in text
 
 
 def test_a_mocks_section_says_that_it_is_one(with_results):
     assert "are a mock's" in section(with_results)
-    manifest = read_manifest(with_results) | {"mock": False}
-    assert "mock's" not in baselines(manifest)[0]
+    real = {"mock": False, "survey": "cosmos2020", "version": "1.0.0"}
+    manifest = read_manifest(with_results) | real
+    text = card_text(manifest, read_citation(with_results / CITATION_FILE))
+    text = text.split(TITLE)[1].split("## ")[0]
+    assert "On GalaxiesML's test split" in text and "mock's" not in text
 
 
 def test_the_figures_are_those_of_the_results(with_results, results):
@@ -140,7 +145,7 @@ def test_results_on_other_data_are_said_to_be_and_shown_without_figures(other):
 def test_another_build_of_the_same_version_is_told_apart(with_results):
     manifest = read_manifest(with_results)
     manifest["content"]["transferz"]["test"]["content"] = "sha256:" + "0" * 64
-    (text,) = baselines(manifest)
+    text = card_text(manifest, read_citation(with_results / CITATION_FILE))
     assert "TransferZ 1.0.0+mock as it was built then" in text
     assert text.count("NN-Base †") == 2
 
@@ -170,20 +175,27 @@ def cell(release):
 
 
 def test_an_edited_score_is_found(release):
+    score = cell(release)
     edit_text(release, CARD_FILE, (cell(release), "0.0001 ± 0.0001"))
     (found,) = findings(release)
-    assert "card: found table of baselines[0][5]: 0.0001 ± 0.0001; expected" in found
+    stated, expected = found.split("; expected ")
+    assert "card: found in 'Reference baselines': '" in stated and "0.0001 ± 0.0001 |" in stated
+    assert "NN-Base" in expected and score in expected
 
 
 def test_a_table_that_is_gone_is_found(release):
-    edit_text(release, CARD_FILE, ("| Baseline |", "| Model |"))
-    assert any("1 tables of baselines; expected 2" in one for one in findings(release))
+    text = (release / CARD_FILE).read_text(encoding="utf-8")
+    table = text[text.index("| Baseline |") : text.index("On TransferZ's test split")]
+    edit_text(release, CARD_FILE, (table, ""))
+    found = findings(release)
+    assert len(found) == 6  # header, rule, four rows
+    assert all("found in 'Reference baselines': no such line; expected '| " in one for one in found)
 
 
 def test_a_table_that_the_manifest_does_not_know_is_found(release):
     edit_json(release, "MANIFEST.json", lambda manifest: manifest.pop("baselines"))
     found = findings(release)
-    assert any("2 tables of baselines; expected 0" in one for one in found)
+    assert any("a section 'Reference baselines'; expected none" in one for one in found)
     assert any("figures of baselines" in one for one in found)
 
 
@@ -193,7 +205,7 @@ def test_results_passed_off_as_of_this_data_are_found(release):
 
     edit_json(release, "MANIFEST.json", edit)
     found = findings(release)
-    assert any("baselines[0][0]: NN-Base; expected NN-Base †" in one for one in found)
+    assert any("'| NN-Base | " in one and "'| NN-Base † | " in one for one in found)
     assert any("figures/forecasts.png" in one for one in found)
 
 

@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from transferz.dataset.card import ReleaseParams
 from transferz.dataset.fetch import FetchParams
-from transferz.dataset.match import MatchParams
 from transferz.dataset.mock.build import MockParams
-from transferz.dataset.pipeline.assigning import SplitParams
-from transferz.dataset.pipeline.params import read_params
+from transferz.dataset.pipeline.params import MatchParams, ReleaseParams, SplitParams, read_params
 from transferz.dataset.select import LabelParams, SelectParams
 from transferz.schemas import ParameterError
 

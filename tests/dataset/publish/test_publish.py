@@ -295,6 +295,16 @@ def test_an_upload_that_arrives_damaged_is_found_and_not_tagged(hub, publish, fi
     assert Counter(hub.puts).total() == len(set(hub.puts)) + (kind == "upload")
 
 
+def test_a_file_that_changes_after_it_was_verified_is_not_tagged(hub, publish, first, tmp_path):
+    release = shutil.copytree(first, tmp_path / "transferz")
+    changed = release / "combo/index.parquet"
+    hub.fault("preupload", then=lambda: changed.write_bytes(changed.read_bytes() + b"\n"))
+    done = publish(release, "org/changed")
+    assert done.returncode == 2
+    assert "org/changed" in done.stderr
+    assert hub.repos["org/changed"].tags == {}
+
+
 def test_a_release_that_is_not_sound_is_not_published(hub, publish, first, tmp_path):
     broken = tmp_path / "transferz"
     shutil.copytree(first, broken)

@@ -5,18 +5,17 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.dataset.sky import zones
+from transferz.dataset.sky import crossmatch
+from transferz.dataset.sky.conflicts import pairs_within
 from transferz.dataset.sky.crossmatch import (
-    Positions,
     chance_match_rate,
+    iterate_pairs,
+    joined,
     match_with_offset,
     mutual_nearest,
     offset_histogram,
-    pairs_between,
-    pairs_within,
-    shift,
 )
-from transferz.dataset.sky.positions import angular_separation
+from transferz.dataset.sky.positions import Positions, angular_separation, shift
 from transferz.schemas.errors import InputError, ParameterError
 
 KINDS = ["sphere", "clustered", "wrap", "north", "south", "over_pole", "ring", "grid"]
@@ -80,6 +79,12 @@ def as_keys(matches, first, second):
         second.key[matches.index_second].tolist(),
         matches.separation_arcsec.tolist(),
     )
+
+
+def pairs_between(first, second, radius):
+    """All pairs, by the keys of first, then of second."""
+    pairs = joined(list(iterate_pairs(first, second, radius)))
+    return pairs.chosen(np.lexsort((second.key[pairs.j], first.key[pairs.i])))
 
 
 skies = {
@@ -215,10 +220,12 @@ def test_blocks_of_any_size_give_the_same(monkeypatch):
     rng = np.random.default_rng(5)
     first, second = sky("north", 200, 1.0, rng), sky("north", 300, 1.0, rng)
     expected = mutual_nearest(first, second, 1.0), pairs_between(first, second, 1.0)
-    monkeypatch.setattr(zones, "_BLOCK_ROWS", 37)
-    monkeypatch.setattr(zones, "_BLOCK_CANDIDATES", 50)
-    blocks = list(zones.iterate_pairs(first, second, 1.0))
-    assert len(blocks) > 200 // 37
+    monkeypatch.setattr(crossmatch, "_BLOCK_CANDIDATES", 50)
+    blocks = list(iterate_pairs(first, second, 1.0))
+    assert len(blocks) > 200 // 50
+    once = [set(block.i.tolist()) for block in blocks]
+    assert sum(map(len, once)) == len(set().union(*once))  # a first row is in one block
+    assert max(np.bincount(pairs_between(first, second, 1.0).i)) > 2 * crossmatch._NEIGHBOURS
     found = mutual_nearest(first, second, 1.0), pairs_between(first, second, 1.0)
     for ours, theirs in zip(found, expected, strict=True):
         for field, other in zip(ours, theirs, strict=True):
@@ -244,7 +251,7 @@ def test_nothing_matches_nothing():
     one = Positions([1.0], [1.0], [1])
     for first, second in [(NOTHING, NOTHING), (one, NOTHING), (NOTHING, one)]:
         assert [len(field) for field in mutual_nearest(first, second, 1.0)] == [0, 0, 0]
-        matches, offset = match_with_offset(first, second, 1.0)
+        matches, offset, _ = match_with_offset(first, second, 1.0)
         assert len(matches.index_first) == 0
         assert offset == (0.0, 0.0)
 
@@ -262,7 +269,7 @@ def test_an_offset_is_found_and_removed(centre):
     )
     second = shift(noisy, 0.4, -0.3)
     assert len(mutual_nearest(first, second, 0.3).index_first) < 0.05 * n
-    matches, offset = match_with_offset(first, second, 0.7)
+    matches, offset, _ = match_with_offset(first, second, 0.7)
     np.testing.assert_allclose(offset, (0.4, -0.3), atol=5 * 1.25 * sigma / np.sqrt(n))
     same = matches.index_first == matches.index_second
     assert same.mean() > 0.99

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.sources import reading
+from transferz.dataset.sources.fields import origin
 from transferz.dataset.sources.reading import read_any
 from transferz.schemas import COSMOS2020, Column, InputError, SchemaError, Table
 from transferz.schemas.survey.frames import arrow_schema
-from transferz.tables.columns import origin
-from transferz.tables.csv_file import read_csv
+from transferz.tables import table as limits
 
 STARS = Table(
     "stars",
@@ -134,9 +134,10 @@ def test_chunks_of_any_size_give_the_same_rows(write, chunk_rows):
 
 
 @pytest.mark.parametrize("block_bytes", [40, 64, 1000])
-def test_csv_blocks_of_any_size_give_the_same_rows(tmp_path, block_bytes):
+def test_csv_blocks_of_any_size_give_the_same_rows(tmp_path, monkeypatch, block_bytes):
+    monkeypatch.setattr(limits, "BLOCK_BYTES", block_bytes)
     write_csv(tmp_path / "a.csv", COLUMNS)
-    expect_stars(pa.concat_tables(read_csv(tmp_path / "a.csv", STARS, block_bytes)))
+    expect_stars(rows_of(tmp_path / "a.csv"))
 
 
 @given(rows=st.integers(0, 40), chunk_rows=st.integers(1, 50), seed=st.integers(0, 99))
@@ -259,7 +260,7 @@ def test_a_web_page_saved_as_data_is_named(tmp_path, ending, page):
 def test_other_bytes_saved_as_data_are_refused(tmp_path, ending, content):
     path = tmp_path / f"a{ending}"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=rf"a\{ending}( is no sound|: expected the columns)"):
+    with pytest.raises(InputError, match=rf"a\{ending}(: it is no sound|: expected )"):
         rows_of(path)
 
 
@@ -272,23 +273,32 @@ def test_a_truncated_file_is_refused(write, keep):
     path.write_bytes(content[: int(keep * len(content))])
     if path.suffix == ".csv":
         return  # text has no length of its own
-    with pytest.raises(InputError, match=f"{path.name} is no sound .* file"):
+    with pytest.raises(InputError, match=f"{path.name}: it is no sound .* file"):
         rows_of(path)
 
 
 def test_a_file_that_is_missing_or_not_readable(tmp_path, write):
     path = write(COLUMNS)
     path.unlink()
-    with pytest.raises(InputError, match=f"{path.name} can't be read: No such file"):
+    with pytest.raises(InputError, match=f"{path.name}: it can't be read: No such file"):
         rows_of(path)
     path.mkdir()
-    with pytest.raises(InputError, match=f"{path.name} can't be read: Is a directory"):
+    with pytest.raises(InputError, match=f"{path.name}: it can't be read: Is a directory"):
         rows_of(path)
 
 
-def test_an_unknown_ending_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"a\.xlsx: expected a file that ends in one of \.fits"):
-        read_any(tmp_path / "a.xlsx", STARS)
+@pytest.mark.parametrize("name", ["a", "a.fits", "a.csv", "a.hdf5"])
+def test_what_a_file_is_its_content_says(tmp_path, name):
+    for ending, written in WRITERS.items():
+        written(tmp_path / f"plain{ending}", COLUMNS)
+        (tmp_path / name).write_bytes((tmp_path / f"plain{ending}").read_bytes())
+        expect_stars(rows_of(tmp_path / name))
+
+
+def test_a_workbook_is_refused_as_one(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"PK\x03\x04...")
+    with pytest.raises(InputError, match=r"a\.csv: expected FITS, .*found a zip archive or a work"):
+        rows_of(tmp_path / "a.csv")
 
 
 def test_the_file_is_found_or_its_absence_explained(tmp_path):

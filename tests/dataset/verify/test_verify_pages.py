@@ -6,6 +6,7 @@ import pytest
 from releases import read_manifest
 from tampering import copy, split_file
 
+from transferz.dataset.verify import pages as verify_pages
 from transferz.dataset.verify.pages import check_card, check_croissant
 from transferz.schemas import RELEASE
 from transferz.tables.files import write_json
@@ -35,12 +36,17 @@ CARD_EDITS = {
     "licence": ("license: cc-by-4.0", "license: mit", "license: mit"),
     "name": ("pretty_name: TransferZ (mock)", "pretty_name: TransferZ", "pretty_name: TransferZ"),
     "tag": ("- mock\n", "", "tags: entries too many: none, missing: "),
-    "title": ("1.0.0+mock\n", "1.0.1+mock\n", "'# TransferZ (mock) 1.0.1+mock'"),
-    "galaxies": (" galaxies with", "7 galaxies with", "'"),
-    "row table": ("| `transferz` |", "| `other` |", "table of rows: nothing for 'transferz' "),
-    "column table": ("| deg |", "| rad |", "table of columns.`ra`[1]: rad"),
-    "no column": ("| `ra` |", "| `Ra` |", "table of columns.`ra`: nothing"),
-    "no column table": ("| Column | Type |", "| Name | Type |", "no table of columns"),
+    "title": ("1.0.0+mock\n", "1.0.1+mock\n", "in 'the opening': '# TransferZ (mock) 1.0.1+mock'"),
+    "galaxies": (" galaxies with", "7 galaxies with", "in 'the opening': '"),
+    "row table": ("| `transferz` |", "| `other` |", "in 'Configs and splits': '| `other` | HSC"),
+    "column table": ("| deg |", "| rad |", "in 'Columns': '| `ra` | float64, may be null | rad |"),
+    "column": ("| `ra` |", "| `Ra` |", "in 'Columns': '| `Ra` |"),
+    "words": ("never for science", "for science", "in 'the opening': '> **This is a mock.** Every"),
+    "cut": ("drops: too near", "drops: near", "in 'How it was made': '| `split_conflict` | drops:"),
+    "one line less": ("- **Not complete**", "", "in 'What it is and what it is not': ': cuts on"),
+    "one line more": ("## Columns\n", "## Columns\n\nMore.\n", "in 'Columns': 'More.'"),
+    "no section": ("## Load\n", "### Load\n", "no section 'Load'"),
+    "one more section": ("## Columns\n", "## More\n\n## Columns\n", "a section 'More'"),
 }
 """What is edited in a card, and how the first finding begins."""
 
@@ -65,18 +71,42 @@ def test_an_edit_of_the_card_is_found(small_release, pages, edit):
     assert said_of_the_card(pages, text.replace(old, new, 1))[0].startswith(begins)
 
 
-def test_a_card_may_put_descriptions_otherwise(small_release, pages):
+def test_the_front_matter_may_put_descriptions_otherwise(small_release, pages):
     text = (small_release / "README.md").read_text(encoding="utf-8")
-    changes = {"description: HSC": "description: Subaru HSC", RELEASE["ra"].description: "Other"}
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    assert said_of_the_card(pages, text) == []
+    changed = text.replace("description: HSC", "description: Subaru HSC")
+    assert changed != text and said_of_the_card(pages, changed) == []
+
+
+def test_a_finding_gives_the_line_that_is_there_and_the_one_that_should_be(small_release, pages):
+    """Of a long row its first cell and the part that differs."""
+    text = (small_release / "README.md").read_text(encoding="utf-8")
+    changed = text.replace("bright_objectcenter", "bright_objectcentre", 1)
+    (pages / "README.md").write_text(changed, encoding="utf-8")
+    manifest = read_manifest(pages)
+    (finding,) = check_card(pages, manifest, manifest["content"], RELEASE)
+    assert finding.found.startswith("in 'How it was made': '| `clean_pixels` | ...")
+    assert "objectcentre" in finding.found and "objectcenter" in finding.expected
+    assert finding.expected.startswith("'| `clean_pixels` | ...") and len(finding.expected) < 130
+
+
+def test_the_card_of_another_template_may_use_other_words_but_no_other_numbers(
+    small_release, pages, monkeypatch
+):
+    """The package's words move on; a release that was sound stays so."""
+    text = (small_release / "README.md").read_text(encoding="utf-8")
+    changed = text.replace("never for science", "not for science")
+    assert len(said_of_the_card(pages, changed)) == 1
+    monkeypatch.setattr(verify_pages, "template_digest", lambda: "of other words")
+    assert said_of_the_card(pages, changed) == []
+    (found,) = said_of_the_card(pages, changed.replace("| deg |", "| rad |", 1))
+    assert "| rad |" in found
+    (found,) = said_of_the_card(pages, changed.replace("1.0.0+mock\n", "1.0.1+mock\n", 1))
+    assert "1.0.1+mock" in found
 
 
 def test_a_card_without_front_matter(pages):
     said = said_of_the_card(pages, "# TransferZ (mock) 1.0.0+mock\n")
-    assert {"configs: nothing", "dataset_info: nothing", "no table of columns"} < set(said)
+    assert {"configs: nothing", "dataset_info: nothing", "no section 'Columns'"} < set(said)
 
 
 def first_set(croissant):

@@ -13,8 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz import cli
-from transferz.dataset.versions.compare import Edition, compare, read_config
-from transferz.dataset.versions.differences import describe, differing, join_rows, label_spread
+from transferz.dataset.versions.compare import (
+    Side,
+    compare,
+    describe,
+    differing,
+    join_rows,
+    label_statistics,
+    read_config,
+)
 from transferz.dataset.versions.trace import UNEXPLAINED, find_build
 from transferz.schemas import BANDS, ERRORS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
 from transferz.schemas.survey.frames import to_arrow
@@ -165,16 +172,16 @@ def theirs(tmp_path_factory):
     return write_release(tmp_path_factory.mktemp("downloaded") / "transferz", configs)
 
 
-def edition(place: Path) -> Edition:
+def side_of(place: Path) -> Side:
     from transferz.releases import read_release
 
     release = read_release(place)
-    return Edition(place, release.version, release.survey, release.files(), *find_build(place))
+    return Side(place, release.version, release.survey, release.files(), *find_build(place))
 
 
 @pytest.fixture(scope="module")
 def compared(ours, theirs):
-    return compare(edition(ours), edition(theirs))
+    return compare(side_of(ours), side_of(theirs))
 
 
 def steps(compared, config, side="only_b"):
@@ -229,7 +236,7 @@ def test_where_there_is_no_build_the_report_says_so(compared):
 
 
 def test_rows_only_in_ours_are_traced_through_their_build(ours, theirs):
-    swapped = compare(edition(theirs), edition(ours))
+    swapped = compare(side_of(theirs), side_of(ours))
     assert steps(swapped, "transferz", "only_a")[0] == ("ingest@hsc", "not_in_table", 1)
     assert swapped.report["configs"]["transferz"]["removed_by"]["only_b"] is None
 
@@ -256,21 +263,21 @@ def test_the_listing_holds_every_differing_row(compared):
     assert pd.isna(listed.loc[14, "redshift_a"])
 
 
-def test_label_spread_follows_its_formula():
+def test_label_statistics_follows_its_formula():
     a = rows(range(5), redshift=[0.5, 0.6, 1.0, 1.5, 2.0])
     b = rows(range(5), redshift=[0.5, 0.5, 1.1, 1.0, 2.0])
     dz = np.array([0.0, 0.1 / 1.5, -0.1 / 2.1, 0.5 / 2.0, 0.0])
-    found = label_spread(join_rows(a, b))
-    assert (found.rows, found.equal, found.outliers) == (5, 2, 0.2)
-    assert found.median == pytest.approx(np.median(dz), abs=1e-6)
-    assert found.scatter == pytest.approx(1.4826 * np.median(np.abs(dz)), abs=1e-6)
+    found = label_statistics(join_rows(a, b))
+    assert (found["rows"], found["equal"], found["outliers"]) == (5, 2, 0.2)
+    assert found["median"] == pytest.approx(np.median(dz), abs=1e-6)
+    assert found["scatter"] == pytest.approx(1.4826 * np.median(np.abs(dz)), abs=1e-6)
 
 
 def test_a_row_that_the_build_holds_is_called_unexplained(ours, tmp_path):
     """Which happens only if the release was changed after it was built."""
-    mine = edition(ours)
+    mine = side_of(ours)
     files = {"transferz": mine.files["galaxiesml"]}
-    cut_down = Edition(mine.path, mine.version, mine.survey, files, mine.build)
+    cut_down = Side(mine.path, mine.version, mine.survey, files, mine.build)
     assert (("", UNEXPLAINED, 12)) in steps(compare(cut_down, mine), "transferz")
 
 
@@ -302,7 +309,7 @@ def test_an_authors_build_is_traced_through_their_table(tmp_path, ours):
     }  # fmt: skip
     counts = {name: write_stage(interim, name.split("@")[0], **one) for name, one in stages.items()}
     place = write_release(survey / "release" / "transferz", {"transferz": rows([1, 2])}, counts)
-    found = compare(edition(ours), edition(place))
+    found = compare(side_of(ours), side_of(place))
     assert steps(found, "transferz", "only_a") == [
         ("ingest@transferz", "not_in_table", 9),
         ("select@transferz", "complete", 1),
@@ -376,7 +383,7 @@ def test_the_command_prints_tables_and_writes_files(ours, theirs, tmp_path, caps
     text = capsys.readouterr().out
     assert "only in B: what A's build did" in text
     assert "why B lacks the rows only in A: its interim tables are not here" in text
-    found = compare(edition(ours), edition(theirs))
+    found = compare(side_of(ours), side_of(theirs))
     assert json.loads(report.read_text()) == found.report
     written = pd.read_parquet(listing)
     assert written["object_id"].tolist() == found.rows["object_id"].tolist()
@@ -387,7 +394,7 @@ def test_the_command_prints_tables_and_writes_files(ours, theirs, tmp_path, caps
 def test_the_command_prints_json_and_writes_csv(ours, theirs, tmp_path, capsys):
     listing = tmp_path / "rows.csv"
     assert cli.main(["compare", str(ours), str(theirs), "--json", "-", "--rows", str(listing)]) == 0
-    found = compare(edition(ours), edition(theirs))
+    found = compare(side_of(ours), side_of(theirs))
     assert json.loads(capsys.readouterr().out) == found.report
     assert pd.read_csv(listing)["object_id"].tolist() == found.rows["object_id"].tolist()
 

@@ -184,7 +184,7 @@ def test_a_version_is_written_as_the_schema_reads_it(build, previous):
 
 
 class TestOnTheHub:
-    """The Hub's answers: what it is asked is looked at in tests/loaders/test_hub.py."""
+    """The Hub's answers: what it is asked is looked at in tests/tables/test_hub.py."""
 
     @pytest.fixture
     def tags(self, build, monkeypatch):

@@ -12,16 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.versions.changes import STEPS, compare_rows
-from transferz.dataset.versions.versions import (
-    actual_step,
-    compare,
-    next_version,
-    read_snapshot,
-    refusal,
-    require_step,
-)
-from transferz.dataset.versions.versions_text import LISTED, changed_rows
+from transferz.dataset.versions.changes import STEPS, actual_step, diff_rows, next_version
+from transferz.dataset.versions.diff import diff, read_snapshot, refusal, require_step
+from transferz.dataset.versions.printed import LISTED, changed_rows
 from transferz.schemas import ReleaseError
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import write_json
@@ -106,7 +99,7 @@ def test_every_kind_of_change_needs_its_step_and_may_have_a_greater_one(tmp_path
     for number, (step, version) in enumerate(VERSIONS.items()):
         digest = old.digest if (kind, step) == ("the same", "none") else latest.digest
         new = replace(latest, version=Version.parse(version), digest=digest)
-        changes = compare(old, new)
+        changes = diff(old, new)
         found = changes.step
         assert found == (needed if digest == old.digest else max(needed, "patch", key=STEPS.index))
         allowed = number >= STEPS.index(needed)
@@ -124,14 +117,14 @@ def test_every_kind_of_change_needs_its_step_and_may_have_a_greater_one(tmp_path
 def test_an_older_version_is_refused_whatever_changed(tmp_path, kind):
     old, new, _ = versions_of(tmp_path, kind, "1.2.2")
     with pytest.raises(ReleaseError, match=r"version 1\.2\.2 is older than 1\.2\.3 .*; make it "):
-        require_step(old, new, compare(old, new))
+        require_step(old, new, diff(old, new))
 
 
 def test_a_refusal_says_what_changed_with_counts(tmp_path):
     frame = moved(changed(rows(range(1, 12))))
     old = read_snapshot(write(tmp_path / "old", OLD, transferz=rows(), combo=rows()))
     new = read_snapshot(write(tmp_path / "new", "1.3.0", transferz=frame, truth=rows()))
-    said = refusal(old, new, compare(old, new))
+    said = refusal(old, new, diff(old, new))
     for part in (
         *("rows removed: 1 in transferz", "rows moved: 1 in transferz", "make it 2.0.0"),
         *("rows changed: 1 in transferz", "rows added: 2 in transferz", "configs removed: combo"),
@@ -142,7 +135,7 @@ def test_a_refusal_says_what_changed_with_counts(tmp_path):
 
 def test_a_column_that_changes_is_named_with_both_units(tmp_path):
     old, new, _ = versions_of(tmp_path, "unit changed", "1.2.4")
-    changes = compare(old, new)
+    changes = diff(old, new)
     assert changes.columns_changed == {"value": "float64 in mag -> float64 in deg"}
     assert changes.rows["transferz"].changed.size == 0  # what is named once is not counted again
 
@@ -153,13 +146,13 @@ def test_mock_and_real_are_no_versions_of_one_another(tmp_path, versions):
         read_snapshot(write(tmp_path / version, version, transferz=rows())) for version in versions
     )
     with pytest.raises(ReleaseError, match="one is a mock, the other is not"):
-        compare(old, new)
+        diff(old, new)
 
 
 def test_a_mock_is_told_a_mock_version(tmp_path):
     old = read_snapshot(write(tmp_path / "old", "1.0.0+mock", transferz=rows()))
     new = read_snapshot(write(tmp_path / "new", "1.0.1+mock", transferz=rows(range(11))))
-    assert refusal(old, new, compare(old, new)).endswith("make it 1.1.0+mock")
+    assert refusal(old, new, diff(old, new)).endswith("make it 1.1.0+mock")
 
 
 DAMAGES = {
@@ -201,7 +194,7 @@ def test_data_that_are_needed_and_damaged_are_named(tmp_path, damage):
     else:
         pq.write_table(table.drop_columns("value") if damage == "column" else table.slice(1), path)
     with pytest.raises(ReleaseError, match="get the release anew"):
-        compare(old, new)
+        diff(old, new)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +227,7 @@ def index(content):
 @settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(FRAMES, FRAMES)
 def test_comparing_rows_agrees_with_a_naive_comparison(old, new):
-    found = compare_rows(index(old), index(new))
+    found = diff_rows(index(old), index(new))
     both = sorted(old.keys() & new.keys())
     assert found.added.tolist() == sorted(new.keys() - old.keys())
     assert found.removed.tolist() == sorted(old.keys() - new.keys())
@@ -257,7 +250,7 @@ def test_comparing_releases_agrees_with_pandas(tmp_path_factory, old, new, more)
 
     columns = column("more") if more else COLUMNS
     a, b = frame(old), frame(new, **({"more": 7.0} if more else {}))
-    changes = compare(
+    changes = diff(
         read_snapshot(write(tmp_path / "a", "1.0.0", transferz=a)),
         read_snapshot(write(tmp_path / "b", "2.0.0", columns, transferz=b)),
     )

@@ -1,0 +1,185 @@
+"""Paired tests: whether one method is better than another, or only luckier.
+
+Two methods are scored on the same galaxies and compared by their losses: how far a metric's mean
+over seeds is from the best that it can be. The error of the difference of two losses adds, in
+quadrature,
+
+- what other galaxies would change: the bootstrap over galaxies (Efron 1979), both methods on the
+  same resamples, so that the ups and downs they have in common cancel;
+- what other seeds would change: ``s² / S`` of each method, which is the bootstrap over seeds in
+  closed form, with the factor ``(S - 1) / S`` by which that falls short undone.
+
+Few seeds know little of their own spread, so difference / error is held against Student's t with
+the degrees of freedom of Welch (1947), those of the galaxies being unlimited (our choice).
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from transferz.baselines.scores.bootstrap import Replicates
+from transferz.baselines.scores.metrics import METRICS, Array
+from transferz.baselines.scores.probability import PROBABILITY_METRICS
+
+TARGETS: MappingProxyType[str, float] = MappingProxyType(
+    {"bias": 0.0, "bias_biweight": 0.0, "coverage_68": 0.68, "coverage_90": 0.90}
+)
+"""What a metric should be, where that is not as small as can be."""
+
+UNRANKED = frozenset({"width_68", "width_90"})
+"""Metrics that rank nothing by themselves: a narrow interval is good only if it covers."""
+
+COMPARED = tuple(name for name in (*METRICS, *PROBABILITY_METRICS) if name not in UNRANKED)
+"""Metrics that methods are compared by, in the order of tables."""
+
+SIGNIFICANCE = 0.05
+"""Share of families of comparisons that may raise any false alarm (our choice)."""
+
+CONFIDENCE = 0.95
+"""Of the interval of a single difference (our choice)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A method's loss by a metric, and what it would be with other galaxies and seeds.
+
+    Attributes
+    ----------
+    value : float
+        Of the mean over seeds; 0 is perfect where the metric has a target.
+    resampled : ndarray, shape (R,)
+        The same on resamples of the galaxies.
+    seed_variance : float
+        Of `value`, from seed to seed; 0 for one seed, which tells nothing of others.
+    seeds : int
+        How many.
+    """
+
+    value: float
+    resampled: Array
+    seed_variance: float
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class LossDifference:
+    """How much larger the loss of a first method is than that of a second.
+
+    Attributes
+    ----------
+    difference : float
+        First less second, in the unit of the metric; below 0 the first is the better one.
+    error : float
+        Its standard error.
+    degrees : float
+        Degrees of freedom of that error; infinite where seeds add nothing to it.
+    """
+
+    difference: float
+    error: float
+    degrees: float
+
+    @property
+    def p(self) -> float:
+        """How likely two equal methods differ as much, either way; NaN where nothing is known."""
+        from scipy.special import stdtr
+
+        if self.difference == 0.0:
+            return 1.0
+        if not self.error > 0.0:
+            return float("nan")
+        return float(2.0 * stdtr(self.degrees, -abs(self.difference) / self.error))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Ends of the interval of the difference, of `CONFIDENCE`."""
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.degrees, (1.0 + CONFIDENCE) / 2.0)) * self.error
+        return self.difference - half, self.difference + half
+
+
+def distance(metric: str, value: float) -> float:
+    """Return the loss of a metric's value: its distance from the target, or itself."""
+    return abs(value - TARGETS[metric]) if metric in TARGETS else value
+
+
+def loss(metric: str, replicates: Replicates) -> Loss:
+    """Turn a metric into a loss.
+
+    Which side of its target a metric lies on is taken from its mean over all seeds: where that is
+    in doubt, errors come out too large rather than too small.
+
+    Parameters
+    ----------
+    metric : str
+        One of `COMPARED`.
+    replicates : Replicates
+        Of one method.
+    """
+    scores, resampled = replicates.scores[metric], replicates.resampled[metric].mean(axis=1)
+    target = TARGETS.get(metric, 0.0)
+    side = -1.0 if metric in TARGETS and scores.mean() < target else 1.0
+    seeds = scores.size
+    variance = float(scores.var(ddof=1)) / seeds if seeds > 1 else 0.0
+    value = side * (float(scores.mean()) - target)
+    return Loss(value, side * (resampled - target), variance, seeds)
+
+
+def paired_difference(first: Loss, second: Loss) -> LossDifference:
+    """Return how far the losses of two methods by a metric are apart, with the error of that.
+
+    Parameters
+    ----------
+    first, second : Loss
+        Of the same galaxies by the same draws; their numbers of seeds may differ.
+
+    Returns
+    -------
+    LossDifference
+        NaN where either has no such score for some seed.
+
+    Raises
+    ------
+    ValueError
+        Where the numbers of resamples differ.
+    """
+    if first.resampled.shape != second.resampled.shape:
+        raise ValueError(f"{first.resampled.size} and {second.resampled.size} resamples differ")
+    galaxies = float(np.var(first.resampled - second.resampled, ddof=1))
+    error = float(np.sqrt(galaxies + first.seed_variance + second.seed_variance))
+    # Welch and Satterthwaite's degrees of freedom; the galaxies' term has no end of them.
+    below = sum(
+        method.seed_variance**2 / (method.seeds - 1)
+        for method in (first, second)
+        if method.seed_variance > 0
+    )
+    degrees = error**4 / below if below > 0 else float("inf")
+    return LossDifference(first.value - second.value, error, degrees)
+
+
+def holm(p: npt.ArrayLike) -> Array:
+    """Correct p-values for how many they are (Holm 1979).
+
+    The chance of any false alarm in the family stays below what the corrected values are held
+    against, however the comparisons hang together.
+
+    Parameters
+    ----------
+    p : array_like, shape (M,)
+        A family; NaN for a comparison that could not be made, which does not count.
+
+    Returns
+    -------
+    ndarray, shape (M,)
+        At most 1; NaN stays.
+    """
+    values = np.asarray(p, np.float64)
+    corrected = np.full(values.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    steps = values[order] * np.arange(order.size, 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected

@@ -1,0 +1,169 @@
+"""From a file's columns to ours: which is which, and the chunks of rows made of them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from transferz.schemas import Column, InputError, SchemaError, Table
+from transferz.schemas.survey.frames import arrow_schema
+
+REMEDY = "fetch the file again or check its version"
+NULL_FLAG = "_isnull"  # ends the name of a column that says where another has no value
+FILE, NAMES = b"file", b"names"  # keys of a chunk's schema metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One of our columns and where a file holds it.
+
+    Attributes
+    ----------
+    column : Column
+        Ours.
+    name : str
+        The file's name for it.
+    path : Path
+        The file.
+    is_flux : bool
+        Whether the file holds a flux in µJy where ours is a magnitude.
+    null_flag : Field or None
+        The file's column of booleans, named as this one with `NULL_FLAG`, that is true where
+        whatever stands here means no value. HSC's archive writes such columns into FITS (our
+        recollection, not verified).
+    """
+
+    column: Column
+    name: str
+    path: Path
+    is_flux: bool = False
+    null_flag: "Field | None" = None
+
+    def __str__(self) -> str:
+        theirs = f" ('{self.name}' in the file)" if self.name != self.column.name else ""
+        return f"{self.path}: column '{self.column.name}'{theirs}"
+
+    def wrong(self, found: object, expected: str = "") -> InputError:
+        """Return the error for values that are not what the column declares."""
+        return InputError(
+            f"{self}: expected {expected or self.column.dtype}, found {found}; {REMEDY}"
+        )
+
+    def require_values(self, missing: int) -> None:
+        """Raise `SchemaError` where values are missing that may not be."""
+        if missing and not self.column.nullable:
+            raise SchemaError(
+                f"{self}: expected a value in every row, found {missing} missing; "
+                "fill them or drop the rows upstream"
+            )
+
+
+def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Field]:
+    """Find a table's columns among those of a file.
+
+    Parameters
+    ----------
+    available : iterable of str
+        The file's columns.
+    table : Table
+        Declares, per column, the names it may have upstream. Columns without any are left out.
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of Field
+        In the table's order. A name that is not there as it is spelt may be there in another case,
+        once. Where the file holds none of a column's names but one of its fluxes, the flux stands
+        in.
+
+    Raises
+    ------
+    InputError
+        Names every column that the file lacks, and those it holds twice.
+    """
+    names = list(available)
+    fields, missing = [], []
+    for column in table:
+        if field := _find(column, names, path):
+            fields.append(field)
+        elif spellings := (*column.upstream, *column.upstream_flux):
+            missing.append(" or ".join(spellings))
+    if missing:
+        raise InputError(
+            f"{path}: expected the columns of table '{table.name}', "
+            f"missing {', '.join(missing)}; {REMEDY}"
+        )
+    twice = [field.name for field in stored_fields(fields) if names.count(field.name) > 1]
+    if twice:
+        raise InputError(
+            f"{path}: expected each column once, found several named {', '.join(twice)}; {REMEDY}"
+        )
+    return fields
+
+
+def share_found(available: Sequence[str], table: Table) -> float:
+    """Return how large a part of the table's upstream columns a file's columns are."""
+    wanted = [column for column in table if column.upstream or column.upstream_flux]
+    return sum(_find(column, available, Path()) is not None for column in wanted) / len(wanted)
+
+
+def _find(column: Column, available: Sequence[str], path: Path) -> Field | None:
+    """Find a column as it is spelt; only where no name is, in another case."""
+    spellings = (*column.upstream, *column.upstream_flux)
+    exact = [(name, name) for name in spellings if name in available]
+    alike = [(name, _in_any_case(name, available)) for name in spellings]
+    for name, theirs in exact or [(name, found[0]) for name, found in alike if len(found) == 1]:
+        field = Field(column, theirs, path, name not in column.upstream)
+        for flag in _in_any_case(f"{theirs}{NULL_FLAG}", available)[:1]:
+            declared = Column(flag, "bool", f"Whether {theirs} has no value", nullable=True)
+            field = replace(field, null_flag=Field(declared, flag, path))
+        return field
+    return None
+
+
+def _in_any_case(name: str, available: Sequence[str]) -> list[str]:
+    return [theirs for theirs in available if theirs.casefold() == name.casefold()]
+
+
+def stored_fields(fields: Iterable[Field]) -> list[Field]:
+    """Return all columns that must be read for some: themselves and their null flags."""
+    whole = list(fields)
+    return whole + [field.null_flag for field in whole if field.null_flag]
+
+
+def make_chunk(table: Table, fields: Sequence[Field], arrays: Sequence[pa.Array]) -> pa.Table:
+    """Build the rows of one chunk.
+
+    Parameters
+    ----------
+    table : Table
+        The declaration.
+    fields : sequence of Field
+        The columns that the file holds; what it lacks is null.
+    arrays : sequence of pyarrow.Array
+        One per field.
+
+    Returns
+    -------
+    pyarrow.Table
+        All of the table's columns. The schema's metadata say where the rows come from: see
+        `origin`.
+    """
+    held = {field.column.name: array for field, array in zip(fields, arrays, strict=True)}
+    rows = len(arrays[0])
+    schema = arrow_schema(table)
+    columns = [
+        held[field.name] if field.name in held else pa.nulls(rows, field.type) for field in schema
+    ]
+    names = json.dumps({field.column.name: field.name for field in fields})
+    notes = {FILE: str(fields[0].path), NAMES: names}
+    return pa.Table.from_arrays(columns, schema=schema.with_metadata(notes))
+
+
+def origin(chunk: pa.Table) -> tuple[str, dict[str, str]]:
+    """Return the file that a chunk was read from, and its names for our columns."""
+    notes = chunk.schema.metadata or {}
+    return notes.get(FILE, b"").decode(), json.loads(notes.get(NAMES, b"{}"))

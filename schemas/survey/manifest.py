@@ -1,0 +1,283 @@
+"""A release's manifest: reading it, and holding the release's files and units against it."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from transferz.schemas.errors import ParameterError, ReleaseError
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    HIDDEN_CARD,
+    MANIFEST_FILE,
+    RELEASE_NAME,
+    file_digest,
+    self_digest,
+)
+from transferz.schemas.survey.release import RELEASE
+from transferz.schemas.survey.versions import Version
+
+SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+"""No part of a file's path may be ``..``, hidden or absolute, whoever wrote the manifest."""
+
+
+def read_manifest(release: Path) -> dict[str, Any]:
+    """Read the manifest in a release directory.
+
+    Raises
+    ------
+    ReleaseError
+        Where there is none, it is no JSON object, or an entry that is read here is missing or of
+        another shape: what is returned can be used and shown without looking at it again.
+    """
+    path = release / MANIFEST_FILE
+    if not path.is_file():
+        raise ReleaseError(
+            f"{release} is an unfinished release, or none: it has no {MANIFEST_FILE}; "
+            "run 'make repro'"
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReleaseError(f"{path} can't be read as JSON: {error}; run 'make repro'") from None
+    if not isinstance(manifest, dict):
+        raise ReleaseError(f"{path} holds no JSON object: not a transferz release manifest")
+    for name, has_its_shape in _SHAPES.items():
+        if name in manifest and not has_its_shape(manifest[name]):
+            raise ReleaseError(
+                f"{path} has another '{name}' than a release's: not a transferz release manifest"
+            )
+    for name in ("version", "survey", "mock"):
+        if name not in manifest:
+            raise ReleaseError(f"{path} has no entry '{name}': not a transferz release manifest")
+    return manifest
+
+
+def _is_version(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(Version.parse(value))
+    except ParameterError:
+        return False
+
+
+def _is_digest(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"sha256", "bytes"}
+        and isinstance(value["sha256"], str)
+        and _SHA256.fullmatch(value["sha256"]) is not None
+        and type(value["bytes"]) is int
+    )
+
+
+def _all_named(value: object, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(
+        _NAME.fullmatch(name) and isinstance(entry, dict) and fits(entry)
+        for name, entry in value.items()
+    )
+
+
+_SHAPES: dict[str, Callable[[Any], bool]] = {
+    "version": _is_version,
+    "survey": lambda survey: survey in SURVEYS,
+    "mock": lambda mock: isinstance(mock, bool),
+    "columns": lambda columns: _all_named(columns, lambda fact: isinstance(fact.get("unit"), str)),
+    "content": lambda content: _all_named(
+        content, lambda splits: all(map(_NAME.fullmatch, splits))
+    ),
+    "files": lambda files: isinstance(files, dict) and all(map(_is_digest, files.values())),
+}
+"""Entry -> whether it has the shape that loading relies on."""
+
+
+def listed_files(manifest: Mapping[str, Any], version: Version, source: str) -> dict[str, Any]:
+    """Return the files that a manifest from elsewhere names, once it is seen to be sound.
+
+    Parameters
+    ----------
+    manifest : mapping
+        As read.
+    version : Version
+        What its release must be.
+    source : str
+        Where it is from, for messages.
+
+    Returns
+    -------
+    dict
+        Path inside the release -> ``sha256`` and ``bytes``; no path leads out of the release.
+
+    Raises
+    ------
+    ReleaseError
+        Where the manifest does not match its own hash, is another release's, or names a file by
+        an unsafe path.
+    """
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not _is_sealed(manifest):
+        raise ReleaseError(
+            f"{MANIFEST_FILE} of {source} does not match its own sha256: it was damaged or edited "
+            "after the release was made; nothing was kept"
+        )
+    if (manifest.get("name"), manifest.get("version")) != (RELEASE_NAME, str(version)):
+        raise ReleaseError(
+            f"{source} holds {manifest.get('name')!r} {manifest.get('version')}, "
+            f"expected '{RELEASE_NAME}' {version}; its tag names another release"
+        )
+    for name in files:
+        if not _FILE_NAME.fullmatch(name):
+            raise ReleaseError(
+                f"{MANIFEST_FILE} of {source} names a file {name!r}, which is no plain path inside "
+                "the release; nothing was fetched"
+            )
+    return files
+
+
+def _is_sealed(manifest: Mapping[str, Any]) -> bool:
+    try:
+        return bool(manifest.get("sha256") == self_digest(manifest))
+    except UnicodeEncodeError:  # half a character: no file holds it
+        return False
+
+
+def require_units(manifest: Mapping[str, Any], source: str) -> None:
+    """Check that a release's columns have the units that this package declares.
+
+    Numbers in another unit look right and are wrong, so that is an error and no warning. Columns
+    that only one side knows are no error: versions of the package and the data differ.
+
+    Raises
+    ------
+    ReleaseError
+        Naming every column whose unit differs.
+    """
+    stated = manifest.get("columns", {})
+    differing = [
+        f"{column.name} ({stated[column.name]['unit']!r}, expected '{column.unit}')"
+        for column in RELEASE
+        if column.name in stated and stated[column.name]["unit"] != column.unit
+    ]
+    if differing:
+        raise ReleaseError(
+            f"{source} has columns in other units than this version of transferz declares: "
+            f"{', '.join(differing)}; install the version of transferz that the release was made "
+            "with, or load the directory by datasets.load_dataset as it is"
+        )
+
+
+def added_files(names: Iterable[str], files: Iterable[str]) -> list[str]:
+    """Return those files that `datasets` could read as a release's and that it does not name.
+
+    They are those in a folder of the release, and the hidden card; what else lies beside a
+    release, such as a licence at the top or hidden files, does no harm.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The paths of the files that are there, inside the release.
+    files : iterable of str
+        Those that the manifest names.
+    """
+    listed = set(files)
+    folders = {name.split("/")[0] for name in listed if "/" in name}
+
+    def disturbs(name: str) -> bool:
+        first, *below = name.split("/")
+        is_hidden = any(part.startswith(".") for part in below)
+        return name == HIDDEN_CARD or (first in folders and bool(below) and not is_hidden)
+
+    return [name for name in sorted(set(names) - listed) if disturbs(name)]
+
+
+def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: str) -> None:
+    """Check that no file that `datasets` could read is there beside those of the manifest.
+
+    Takes what `added_files` does, and what the release is called in messages.
+
+    Raises
+    ------
+    ReleaseError
+        Naming the first that is in a folder of the release and not in its manifest.
+    """
+    for name in added_files(names, files):
+        raise ReleaseError(
+            f"{source} holds {name!r}, which its {MANIFEST_FILE} does not name: datasets could "
+            "take it for rows of the release; delete it, or take another copy of the release"
+        )
+
+
+def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> None:
+    """Check that a config's folder holds the files that the manifest names, and no others.
+
+    Parameters
+    ----------
+    release : Path
+        The release directory.
+    manifest : mapping
+        As `read_manifest` gives it; one without ``files`` passes.
+    config : str
+        Whose files are looked at.
+
+    Raises
+    ------
+    ReleaseError
+        Naming the first file that is missing or should not be there.
+    """
+    if (files := manifest.get("files")) is None:
+        return
+    paths = [*(release / config).rglob("*"), release / HIDDEN_CARD]
+    names = [path.relative_to(release).as_posix() for path in paths if path.is_file()]
+    require_no_others(names, files, str(release))
+    for name in files:
+        if name.startswith(f"{config}/") and name not in names:
+            raise ReleaseError(
+                f"{release / name} is missing, which {MANIFEST_FILE} names: build or fetch the "
+                "release again"
+            )
+
+
+def require_config(
+    release: Path, manifest: Mapping[str, Any], config: str, *, digests: bool = False
+) -> None:
+    """Check a config's files, and the card, as `require_listed` does, and their sizes.
+
+    Parameters
+    ----------
+    digests : bool
+        Check their sha256 too, for which all of them are read.
+
+    Raises
+    ------
+    ReleaseError
+        Naming the first file that is missing, differs or should not be there.
+    """
+    require_listed(release, manifest, config)
+    for name, stated in manifest.get("files", {}).items():
+        if name != CARD_FILE and not name.startswith(f"{config}/"):
+            continue
+        path = release / name
+        size = path.stat().st_size if path.is_file() else 0
+        if size != stated["bytes"] or (digests and file_digest(path) != stated):
+            raise ReleaseError(
+                f"{path} is damaged or was edited: expected {stated['bytes']} bytes with sha256 "
+                f"{stated['sha256'][:16]}…, as {MANIFEST_FILE} says, found "
+                f"{f'{size} bytes' if size != stated['bytes'] else 'others'}; build or fetch the "
+                "release again"
+            )
+
+
+def is_whole(release: Path) -> bool:
+    """Whether every file that the manifest names is there with its size.
+
+    The bytes were checked when they came; this finds what was deleted or cut short since.
+    """
+    try:
+        files = read_manifest(release)["files"]
+        return all((release / name).stat().st_size == files[name]["bytes"] for name in files)
+    except (OSError, ReleaseError, KeyError):
+        return False

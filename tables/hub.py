@@ -1,0 +1,356 @@
+"""Releases on the Hugging Face Hub: named, found, fetched whole, checked, and kept.
+
+A dataset repository holds a tag per version. Endpoint, token and offline mode are those of
+`huggingface_hub`: ``HF_ENDPOINT``, ``HF_TOKEN`` or ``hf auth login``, ``HF_HUB_OFFLINE``. The files
+lie in its own cache layout, in ``<cache>/hub``; ``<cache>/<org>/<name>/<version>/transferz`` is a
+link to them. It is made once every file has been checked, and its name is the one that `datasets`
+caches by, so that the bare name works afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from transferz.schemas.errors import ParameterError, ReleaseError
+from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, file_digest
+from transferz.schemas.survey.manifest import (
+    is_whole,
+    listed_files,
+    read_manifest,
+    require_no_others,
+)
+from transferz.schemas.survey.versions import Version
+from transferz.tables.hub_client import CACHE_VARIABLE, Unreachable, asking
+
+_REFERENCE = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@v?(?P<version>\S+))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A published release as a user writes it, ``org/name@1.0.0``.
+
+    Attributes
+    ----------
+    repo : str
+        Dataset repository, ``org/name``.
+    version : Version or None
+        None asks for the newest.
+    """
+
+    repo: str
+    version: Version | None = None
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.version.tag}" if self.version else self.repo
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A release from the Hub that is on this machine.
+
+    Attributes
+    ----------
+    path : Path
+        Its directory, absolute.
+    reference : Reference
+        What it is a copy of.
+    note : str
+        What the user should know of how it was come by, such as ``"from cache"``.
+    """
+
+    path: Path
+    reference: Reference
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.reference} on the Hub ({self.note}): {self.path}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Read a reference to a published release.
+
+    Parameters
+    ----------
+    text : str
+        ``org/name`` or ``org/name@1.0.0``; the tag ``v1.0.0`` is taken too.
+
+    Raises
+    ------
+    ReleaseError
+        Where it is none.
+    ParameterError
+        Where what follows ``@`` is no version.
+
+    Examples
+    --------
+    >>> parse_reference("org/transferz@1.2.0").version.minor
+    2
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise ReleaseError(
+            f"'{text}' is neither a release directory nor a release on the Hub; write the latter "
+            "as org/name or org/name@1.0.0"
+        )
+    return Reference(match["repo"], Version.parse(match["version"]) if match["version"] else None)
+
+
+def locate(text: str) -> Path:
+    """Find a release by its directory or its name on the Hub; what is fetched is said on stderr.
+
+    Parameters
+    ----------
+    text : str
+        A release directory, or ``org/name[@version]``, which is fetched.
+
+    Returns
+    -------
+    Path
+        The release directory.
+
+    Raises
+    ------
+    Unreachable
+        Where the Hub does not answer and the cache does not have it.
+    ReleaseError
+        Where it is neither, or can't be fetched for another reason.
+    """
+    if text and (directory := Path(text).expanduser()).is_dir():
+        return directory
+    fetched = fetch(parse_reference(text))
+    sys.stderr.write(f"{fetched}\n")
+    return fetched.path
+
+
+def fetch(reference: Reference, *, cache: Path | None = None) -> Fetched:
+    """Fetch a whole release, checked against its manifest.
+
+    A version that is in the cache whole is not fetched again. Where one is asked for by its
+    number the Hub is then not asked either: a published tag never moves.
+
+    Parameters
+    ----------
+    reference : Reference
+        Repository and version, by default the newest; where the Hub can't be reached, the newest
+        in the cache.
+    cache : Path, optional
+        Folder to keep releases in; by default `cache_folder`.
+
+    Returns
+    -------
+    Fetched
+        Directory, source and how it was come by.
+
+    Raises
+    ------
+    ReleaseError
+        Where the repository or version is not there or not to be read, a file differs from the
+        manifest, or there is neither a connection nor a copy in the cache.
+    """
+    found = look_up(reference, cache=cache)
+    return found if isinstance(found, Fetched) else download(found, cache=cache)
+
+
+def look_up(reference: Reference, *, cache: Path | None = None) -> Fetched | Reference:
+    """Find a release without fetching it.
+
+    Takes and raises what `fetch` does.
+
+    Returns
+    -------
+    Fetched or Reference
+        The former where it is in the cache; else its reference, with a version.
+    """
+    cache, repo = cache or cache_folder(), reference.repo
+    if reference.version and is_whole(release := _place(cache, reference)):
+        return Fetched(release, reference, "from cache")
+    try:
+        versions = published_versions(repo)
+    except Unreachable as reason:
+        kept = [] if reference.version else _kept_versions(cache, repo)
+        if not kept:
+            wanted = f"version {reference.version}" if reference.version else "version"
+            raise Unreachable(
+                f"{reason}, and no {wanted} of {repo} is in {cache}; connect and try again, or "
+                "name a release directory on this machine instead"
+            ) from None
+        newest = Reference(repo, kept[-1])
+        return Fetched(_place(cache, newest), newest, f"the newest in the cache: {reason}")
+    if not versions:
+        raise ReleaseError(f"{repo} has no published version: no tag such as v1.0.0")
+    published = Reference(repo, reference.version or versions[-1])
+    if published.version not in versions:
+        listed = ", ".join(map(str, versions))
+        raise ReleaseError(f"{repo} has no version {published.version}; it has: {listed}")
+    release = _place(cache, published)
+    return Fetched(release, published, "from cache") if is_whole(release) else published
+
+
+def published_versions(repo: str) -> list[Version]:
+    """List the versions that a repository has tags for, the oldest first.
+
+    Raises
+    ------
+    ReleaseError
+        Where the repository can't be read; as `Unreachable` where the Hub does not answer.
+    """
+    from huggingface_hub import HfApi
+
+    with asking(repo):
+        tags = HfApi().list_repo_refs(repo, repo_type="dataset").tags
+    return sorted(version for tag in tags if (version := Version.of_tag(tag.name)))
+
+
+def published_manifest(reference: Reference) -> tuple[dict[str, Any], str]:
+    """Fetch the manifest alone of a release that is read where it is.
+
+    Returns
+    -------
+    dict, str
+        The manifest, and the commit that the release is.
+
+    Raises
+    ------
+    ReleaseError
+        Where it can't be had, is not sound, or does not name all that is there.
+    """
+    try:
+        with asking(reference.repo):
+            snapshot, _ = _open(reference, cache_folder())
+    except Unreachable as reason:
+        raise ReleaseError(f"can't read {reference}: {reason}") from None
+    return read_manifest(snapshot), snapshot.name
+
+
+def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
+    """Download a release, check all of it, then make it count as there.
+
+    What a broken or killed download has brought stays in the cache, and the next one goes on.
+
+    Parameters
+    ----------
+    reference : Reference
+        As `look_up` finds it.
+    cache : Path, optional
+        Folder to keep releases in; by default `cache_folder`.
+
+    Raises
+    ------
+    Unreachable
+        Where the download breaks off.
+    ReleaseError
+        Where a file differs from the manifest, one is there that the manifest does not name, or
+        the cache can't be written.
+    """
+    cache = cache or cache_folder()
+    try:
+        with asking(reference.repo):
+            release = _bring(reference, cache)
+    except Unreachable as reason:
+        raise Unreachable(
+            f"fetching {reference} broke off: {reason}; run it again, it goes on where it was"
+        ) from None
+    return Fetched(release, reference, "fetched")
+
+
+def _bring(reference: Reference, cache: Path) -> Path:
+    """Download into the library's cache, check, then link to it by the release's name."""
+    from huggingface_hub import snapshot_download
+
+    snapshot, files = _open(reference, cache)
+    for name, stated in files.items():  # cut short since: the library takes it as it is
+        if (snapshot / name).exists() and (snapshot / name).stat().st_size != stated["bytes"]:
+            _drop(snapshot / name)
+    snapshot_download(
+        reference.repo,
+        repo_type="dataset",
+        revision=snapshot.name,
+        cache_dir=cache / "hub",
+        allow_patterns=list(files),
+    )
+    for name, stated in files.items():
+        path = snapshot / name
+        found = file_digest(path) if path.is_file() else None
+        if found != stated:
+            _drop(path)
+            raise ReleaseError(
+                f"{name} of {reference} is damaged: expected {stated['bytes']} bytes with sha256 "
+                f"{stated['sha256'][:16]}…, as {MANIFEST_FILE} says, found {_spelt(found)}; it was "
+                "not kept: try again, and if it stays so, tell the publisher"
+            )
+    release = _place(cache, reference)
+    release.parent.mkdir(parents=True, exist_ok=True)
+    link = release.with_name(f".{RELEASE_NAME}.{os.getpid()}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(snapshot, release.parent), target_is_directory=True)
+    link.replace(release)
+    return release
+
+
+def _open(reference: Reference, cache: Path) -> tuple[Path, dict[str, Any]]:
+    """Fetch a release's manifest, and check it and the names of the files beside it.
+
+    Returns
+    -------
+    Path, dict
+        The folder of the commit in the library's cache, and the files that the manifest names.
+    """
+    from huggingface_hub import HfApi, hf_hub_download
+
+    version = cast(Version, reference.version)  # `look_up` found it
+    info = HfApi().dataset_info(reference.repo, revision=version.tag)
+    path = hf_hub_download(
+        reference.repo,
+        MANIFEST_FILE,
+        repo_type="dataset",
+        revision=info.sha,
+        cache_dir=cache / "hub",
+        force_download=True,  # a few kB, and the copy that is here may be damaged
+    )
+    snapshot = Path(path).parent
+    files = listed_files(read_manifest(snapshot), version, str(reference))
+    names = [entry.rfilename for entry in info.siblings or ()]
+    require_no_others(names, files, str(reference))
+    return snapshot, files
+
+
+def _drop(path: Path) -> None:
+    """Remove a file from the library's cache: what the link points to, and the link."""
+    path.resolve().unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _spelt(digest: dict[str, Any] | None) -> str:
+    return f"{digest['bytes']} bytes with sha256 {digest['sha256'][:16]}…" if digest else "no file"
+
+
+def cache_folder() -> Path:
+    """Return the folder of fetched releases.
+
+    ``TRANSFERZ_CACHE``, else ``$XDG_CACHE_HOME/transferz``, else ``~/.cache/transferz``.
+    """
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / RELEASE_NAME
+
+
+def _place(cache: Path, reference: Reference) -> Path:
+    """Return where a version's release lies in the cache."""
+    return cache / reference.repo / str(reference.version) / RELEASE_NAME
+
+
+def _kept_versions(cache: Path, repo: str) -> list[Version]:
+    """List the versions of a repository that are here whole, the oldest first."""
+    versions = []
+    for release in (cache / repo).glob(f"*/{RELEASE_NAME}"):
+        with contextlib.suppress(ParameterError):
+            version = Version.parse(release.parent.name)
+            versions += [version] if is_whole(release) else []
+    return sorted(versions)

@@ -1,0 +1,77 @@
+"""Joining matched rows: what is joined, what is removed and by which cut, and published tables."""
+
+import numpy as np
+import pandas as pd
+
+from transferz.dataset.match import join, join_published
+from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
+from transferz.schemas.survey.frames import check
+
+
+def labels(ids):
+    redshift = np.linspace(0.1, 2.0, len(ids)).astype("float32")
+    return pd.DataFrame(
+        {"cosmos_id": ids, "redshift": redshift, "redshift_lo": redshift, "redshift_hi": redshift}
+    )
+
+
+def photometry(ids):
+    frame = pd.DataFrame({"object_id": np.array(ids, dtype="int64")})
+    for band in BANDS:
+        frame[magnitude_name(band)] = np.float32(22.0)
+        frame[error_name(band)] = np.float32(0.1)
+    return frame
+
+
+def pairs(cosmos, hsc):
+    separation = np.full(len(cosmos), 0.1, dtype="float32")
+    return pd.DataFrame({"cosmos_id": cosmos, "object_id": hsc, "separation": separation})
+
+
+def test_a_removed_row_is_listed_with_the_cut_that_removed_it():
+    found = pairs([1, 2, 4], [11, 12, 14])
+    joined, removed, counts = join(labels([1, 2, 3]), photometry([11, 13]), found)
+    assert joined["object_id"].tolist() == [11]
+    assert counts.removed == {"no_counterpart": 1, "counterpart_cut": 1}
+    assert dict(zip(removed["id"], removed["cut"], strict=True)) == {
+        3: "no_counterpart",
+        2: "counterpart_cut",
+    }
+
+
+def test_the_published_table_keeps_its_ids_exactly_and_leaves_the_rest_null():
+    huge = [43158322433012345, 43158322433012346, 2**62 + 1]  # beyond a float's 53 bits
+    published = photometry(huge).assign(
+        redshift=np.float32(0.5), published_split=pd.Series(["train"] * 3, dtype="string[pyarrow]")
+    )
+    joined = join_published(published, photometry(huge[1:2]))
+    check(joined, MATCHED)
+    assert joined["object_id"].tolist() == huge
+    assert joined["galaxiesml_id"].tolist() == [pd.NA, huge[1], pd.NA]
+    empty = ["ra", "dec", "redshift_lo", "redshift_hi", "cosmos_id", "separation"]
+    assert joined[empty].isna().all(axis=None)
+    assert (joined["published_split"] == "train").all()
+
+
+def test_the_published_table_may_share_nothing():
+    published = photometry([1, 2]).assign(
+        redshift=np.float32(0.5), published_split=pd.Series(["test"] * 2, dtype="string[pyarrow]")
+    )
+    joined = join_published(published, photometry([3]))
+    assert joined["galaxiesml_id"].isna().all()
+    assert set(joined) == set(MATCHED.names)
+    assert HSC["object_id"].name in joined
+
+
+HUGE = 43158322433012345  # of an HSC id: a float can't tell it from the next
+
+
+def test_pandas_looks_ids_of_64_bits_up_exactly_missing_ones_too():
+    """What `split` and `release` rely on: pandas before version 3 went through floats."""
+    for dtype in ("string[pyarrow]", "Int64"):
+        values = pd.Series([1, 2], index=[HUGE, HUGE + 1]).astype(dtype)
+        wanted = pd.Series([HUGE + 1, None, HUGE + 2, HUGE], index=[5, 4, 3, 9], dtype="Int64")
+        found = wanted.map(values)
+        assert (found.dtype, found.index.tolist()) == (dtype, [5, 4, 3, 9])
+        assert found.isna().tolist() == [False, True, True, False]
+        assert found.dropna().tolist() == values.iloc[::-1].tolist()
