@@ -15,8 +15,9 @@ class Command:
 
     Attributes
     ----------
-    module, function : str
-        Code that takes the arguments after the command's name and returns an exit status.
+    module : str
+        Of this package; its function of the command's name (``check_leak`` for ``check-leak``)
+        takes the arguments after that and returns an exit status.
     summary : str
         One line for the help.
     extra : str
@@ -24,98 +25,63 @@ class Command:
     """
 
     module: str
-    function: str
     summary: str
     extra: str = ""
 
 
 COMMANDS = {
-    "info": Command("transferz.cli.data", "info", "what the release in use is and holds"),
+    "info": Command("data", "what the release in use is and holds"),
     "compare": Command(
-        "transferz.cli.verify",
-        "compare",
-        "two releases: rows in one only and what removed them, labels, magnitudes",
+        "verify", "two releases: rows in one only and what removed them, labels, magnitudes"
     ),
-    "verify": Command(
-        "transferz.cli.verify",
-        "verify",
-        "whether a release is whole and keeps every promise",
-        "build",
-    ),
+    "verify": Command("verify", "whether a release is whole and keeps every promise", "build"),
     "diff": Command(
-        "transferz.cli.verify",
-        "diff",
+        "verify",
         "two versions of a release: rows added, removed, moved, changed; columns changed",
         "build",
     ),
     "publish": Command(
-        "transferz.cli.publish",
         "publish",
         "verify a release and put it on the Hugging Face Hub, tagged with its version",
         "build",
     ),
     "deposit": Command(
-        "transferz.cli.publish",
-        "deposit",
-        "a folder ready for Zenodo: files, checksums, DataCite metadata",
-        "build",
+        "publish", "a folder ready for Zenodo: files, checksums, DataCite metadata", "build"
     ),
     "export": Command(
-        "transferz.cli.data",
-        "export",
-        "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
-        "astropy",
+        "data", "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like", "astropy"
     ),
     "train": Command(
-        "transferz.cli.train",
         "train",
         "train networks, all seeds at once, on a release or a table of your own; score them",
         "bench",
     ),
     "predict": Command(
-        "transferz.cli.train",
-        "predict",
-        "redshifts of any table with the bands, by a trained model",
-        "bench",
+        "train", "redshifts of any table with the bands, by a trained model", "bench"
     ),
     "benchmark": Command(
-        "transferz.cli.benchmark",
-        "benchmark",
-        "any photo-z method: trained, scored with error bars, recorded",
-        "bench",
+        "benchmark", "any photo-z method: trained, scored with error bars, recorded", "bench"
     ),
     "score": Command(
-        "transferz.cli.score",
-        "score",
-        "forecasts in a table or a qp file: scored with error bars, and drawn",
-        "bench",
+        "score", "forecasts in a table or a qp file: scored with error bars, and drawn", "bench"
     ),
     "leaderboard": Command(
-        "transferz.cli.leaderboard",
-        "leaderboard",
-        "benchmarked methods: which are better, which can't be told apart",
-        "bench",
+        "leaderboard", "benchmarked methods: which are better, which can't be told apart", "bench"
     ),
     "check-leak": Command(
-        "transferz.cli.leaks",
-        "check_leak",
-        "whether a training table holds a release's test galaxies",
-        "bench",
+        "leaks", "whether a training table holds a release's test galaxies", "bench"
     ),
     "fit-templates": Command(
-        "transferz.cli.templates",
-        "fit_templates",
+        "templates",
         "template-fit redshifts of real photometry, scored against spectroscopic ones",
         "build",
     ),
     "magnitudes": Command(
-        "transferz.cli.magnitudes",
         "magnitudes",
         "AB magnitudes of a table's fluxes, and counts of the negative and missing ones",
         "build",
     ),
     "sources": Command(
-        "transferz.cli.sources",
         "sources",
         "where the upstream files come from, on what terms, and what is read of them",
         "build",
@@ -139,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0, or 2 where the user can mend what went wrong, said in one line on stderr.
     """
-    name, *rest = sys.argv[1:] if argv is None else argv or ["--help"]
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         sys.stdout.write(_help())
         return 0
@@ -156,7 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, argv: Sequence[str]) -> int:
     command = COMMANDS[name]
     try:
-        status: int = getattr(importlib.import_module(command.module), command.function)(argv)
+        module = importlib.import_module(f"{__name__}.{command.module}")
+        status: int = getattr(module, name.replace("-", "_"))(argv)
         sys.stdout.flush()
         return status
     except TransferZError as error:

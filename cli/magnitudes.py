@@ -1,16 +1,14 @@
-"""Commands about fluxes and magnitudes."""
+"""The command `transferz magnitudes`: fluxes counted, and turned into magnitudes."""
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from transferz.photometry.flux_table import FluxCounts
+    from transferz.tables.table import TableFile
 
 DESCRIPTION = """\
 AB magnitudes and errors of a table's fluxes, and what the table holds, band by band. Fluxes are
@@ -38,7 +36,7 @@ HEADINGS = {
 def magnitudes(argv: Sequence[str]) -> int:
     """Count a table's fluxes and turn them into magnitudes."""
     parser = argparse.ArgumentParser(prog="transferz magnitudes", description=DESCRIPTION)
-    parser.add_argument("table", type=Path, help="a .csv, .fits (either may be .gz) or .parquet")
+    parser.add_argument("table", type=Path, help="FITS, parquet, HDF5, VOTable, ECSV, CSV or text")
     parser.add_argument(
         "--unit", required=True, choices=UNITS, help="of its fluxes; cgs is erg/s/cm2/Hz"
     )
@@ -47,7 +45,7 @@ def magnitudes(argv: Sequence[str]) -> int:
         type=Path,
         metavar="FILE",
         help="write the table here with columns X_mag and X_magerr for every flux column X "
-        "(.csv, .csv.gz or .parquet)",
+        "(.csv, .csv.gz, .parquet or .fits)",
     )
     arguments = parser.parse_args(argv)
     counts = convert(arguments.table, arguments.unit, arguments.out)
@@ -77,51 +75,74 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, "FluxC
     ------
     InputError
         If the table can't be read, holds no fluxes, already has a column of a name to be made,
-        or `out` can't be written.
+        or `out` can't be written; nothing is left behind then.
     """
-    from transferz.cli.flux_files import read_chunks, require_fluxes, written_whole
-    from transferz.photometry.flux_table import FluxCounts
-    from transferz.schemas.errors import InputError
+    import contextlib
 
-    if out is not None and out.exists() and out.samefile(table):
-        raise InputError(f"{out} is the table itself; give --out another name")
-    counts: dict[str, FluxCounts] = {}
+    import pyarrow as pa
+
+    from transferz.photometry.flux_table import (
+        FluxCounts,
+        count_fluxes,
+        flux_columns,
+        measured_magnitude,
+    )
+    from transferz.tables.cells import as_numbers
+    from transferz.tables.files import replace_file
+    from transferz.tables.reading import open_table
+    from transferz.tables.table import CHUNK_ROWS
+    from transferz.tables.writing import check_place, open_writer
+
+    if out is not None:
+        check_place(out, table)
+    # of several tables in a file, the one with most fluxes
+    file = open_table(table, choose=lambda names: 1.0 - 1.0 / (1 + len(flux_columns(names))))
+    pairs = _require_fluxes(file)
+    added = pa.schema(
+        [(f"{flux}_{what}", pa.float64()) for flux in pairs for what in ("mag", "magerr")]
+    )
+    needed = tuple(dict.fromkeys([*pairs, *pairs.values()]))
+    counts = dict.fromkeys(pairs, FluxCounts())
     with contextlib.ExitStack() as stack:
-        write: Callable[[pa.Table], None] | None = (
-            stack.enter_context(written_whole(out)) if out else None
-        )
-        for chunk in read_chunks(table):
-            pairs = require_fluxes(chunk.column_names, table)
+        names, write = (), None
+        if out is not None:
+            beside = stack.enter_context(replace_file(out))
+            note = f"X_mag, X_magerr: AB magnitudes of the fluxes X in {unit}, transferz"
+            names, write = stack.enter_context(
+                open_writer(beside, out, file, added, note, CHUNK_ROWS, file.flat_names())
+            )
+        for chunk in file.chunks(tuple(dict.fromkeys((*names, *needed))), CHUNK_ROWS):
+            columns = {name: as_numbers(chunk, name, table) for name in needed}
+            values = {name: column.to_numpy() for name, column in columns.items()}
+            made = []
             for flux, error in pairs.items():
-                counts[flux] = counts.get(flux, FluxCounts()) + _count(chunk, flux, error)
+                empty = columns[flux].is_null().to_numpy()
+                counts[flux] += count_fluxes(values[flux], values[error], empty)
+                if write:
+                    made += measured_magnitude(values[flux], values[error], unit)
             if write:
-                write(_with_magnitudes(chunk, pairs, unit, table))
+                arrays = [pa.array(column.round(DECIMALS), from_pandas=True) for column in made]
+                write(chunk.select(names), pa.table(arrays, schema=added))
     return counts
 
 
-def _count(chunk: "pa.Table", flux: str, error: str) -> "FluxCounts":
-    from transferz.photometry.flux_table import count_fluxes
-
-    empty = chunk[flux].is_null().to_numpy()
-    return count_fluxes(chunk[flux].to_numpy(), chunk[error].to_numpy(), empty)
-
-
-def _with_magnitudes(
-    chunk: "pa.Table", pairs: Mapping[str, str], unit: str, path: Path
-) -> "pa.Table":
-    import pyarrow as pa
-
-    from transferz.photometry.flux_table import measured_magnitude
+def _require_fluxes(file: "TableFile") -> dict[str, str]:
+    """Return each flux column with its error column; refuse names that leave doubt."""
+    from transferz.photometry.flux_table import flux_columns
     from transferz.schemas.errors import InputError
+    from transferz.tables.table import require_columns
 
-    for flux, error in pairs.items():
-        values = measured_magnitude(chunk[flux].to_numpy(), chunk[error].to_numpy(), unit)
-        for name, column in zip((f"{flux}_mag", f"{flux}_magerr"), values, strict=True):
-            if name in chunk.column_names:
-                raise InputError(f"{path} already has a column '{name}'; rename it")
-            rounded = pa.array(column.round(DECIMALS), from_pandas=True)
-            chunk = chunk.append_column(name, rounded)
-    return chunk
+    require_columns(file.path, file.names, file.names)
+    pairs = flux_columns(file.names)
+    if not pairs:
+        raise InputError(
+            f"{file.path} holds no fluxes with errors: expected columns such as f_X and ferr_X, "
+            f"X_FLUX and X_FLUXERR, or X and X_err; found {', '.join(file.names[:10])}"
+        )
+    for name in (f"{flux}_{what}" for flux in pairs for what in ("mag", "magerr")):
+        if name in file.names:
+            raise InputError(f"{file.path} already has a column '{name}'; rename it")
+    return pairs
 
 
 def format_counts(counts: Mapping[str, "FluxCounts"]) -> str:
@@ -130,8 +151,8 @@ def format_counts(counts: Mapping[str, "FluxCounts"]) -> str:
 
     total = sum(counts.values(), FluxCounts())
     lines = [["flux", *HEADINGS.values()]] + [
-        [name, *(f"{getattr(one, field):,}" for field in HEADINGS)]
-        for name, one in (*counts.items(), ("all", total))
+        [name, *(f"{getattr(count, field):,}" for field in HEADINGS)]
+        for name, count in (*counts.items(), ("all", total))
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join(

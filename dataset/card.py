@@ -11,8 +11,7 @@ from transferz.dataset.page.baselines import read_baselines, shown_figures
 from transferz.dataset.page.card_text import card_text, template_digest
 from transferz.dataset.page.citation import citation_text, read_citation, release_citation
 from transferz.dataset.page.croissant import croissant
-from transferz.dataset.page.figures import FIGURES, distributions
-from transferz.dataset.page.flow import flow_chart
+from transferz.dataset.page.figures import FIGURES, distributions, flow_chart
 from transferz.dataset.page.front_matter import pretty_name
 from transferz.dataset.page.history import history_of
 from transferz.dataset.page.quality import quality

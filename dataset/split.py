@@ -19,13 +19,7 @@ SPLIT_CONFLICT = "split_conflict"
 
 
 def split(layout: Layout) -> None:
-    """Assign the splits of a survey's objects.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    """
+    """Assign the splits of a survey's objects, and count what was left out and moved."""
     params = read_params("split", SplitParams)
     params = params.model_copy(update={"scheme": layout.scheme(params.scheme)})
     radius = read_params("match", MatchParams).radius_arcsec

@@ -6,20 +6,30 @@ in RAIL's HDF5, those that its stages read.
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from transferz.export_formats import WRITERS, Writer
+import numpy as np
+
 from transferz.releases import Release
 from transferz.rows import stacked, tables
 from transferz.schemas.errors import InputError, ReleaseError
+from transferz.schemas.survey.column import Column, Table
 from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
+from transferz.schemas.survey.magnitudes import BANDS, OBJECT_ID, error_name, magnitude_name
 from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
+from transferz.schemas.survey.votable import (
+    longest_strings,
+    votable_description,
+    votable_document,
+    votable_unit,
+)
+from transferz.tables.files import replace_file
+from transferz.tables.table import require_package
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,11 +117,22 @@ def export(
     ReleaseError
         If the release has no such config or split, or one of its files is damaged.
     """
-    write = _writer(out)
-    _require_place(out, overwrite)
+    if (ending := out.suffix.lower()) not in WRITERS:
+        raise InputError(
+            f"{out}: the file's ending says its format; expected one of {', '.join(WRITERS)}, "
+            f"found '{out.suffix}'"
+        )
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; name the file to write, such as {out / 'table.fits'}")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
+    if not out.parent.is_dir():
+        raise InputError(f"cannot write {out}: {out.parent} is no folder that exists")
+    package, kind = ("h5py", "HDF5") if ending == ".hdf5" else ("astropy", "this format")
+    require_package(out, package, kind)
     exported = read_export(release, config, splits)
-    with _replaced(out) as beside:
-        write(beside, exported.rows, EXPORTED, exported.notes())
+    with replace_file(out) as beside:
+        WRITERS[ending](beside, exported.rows, EXPORTED, exported.notes())
     return exported
 
 
@@ -140,26 +161,6 @@ def read_export(release: Release, config: str, splits: Sequence[str] = ()) -> Ex
     return Export(release, config, chosen, rows.replace_schema_metadata(None))
 
 
-def _writer(out: Path) -> Writer:
-    try:
-        return WRITERS[out.suffix.lower()]
-    except KeyError:
-        raise InputError(
-            f"{out}: the file's ending says its format; expected one of {', '.join(WRITERS)}, "
-            f"found '{out.suffix}'"
-        ) from None
-
-
-def _require_place(out: Path, overwrite: bool) -> None:
-    """Check, before much is read, that a file may be written there."""
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; name the file to write, such as {out / 'table.fits'}")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
-    if not out.parent.is_dir():
-        raise InputError(f"cannot write {out}: {out.parent} is no folder that exists")
-
-
 def _licence(release: Path) -> str:
     """The terms as the release's Croissant file states them, and where to read more."""
     more = f"how to cite: see {CARD_FILE} of the release"
@@ -174,18 +175,145 @@ def _licence(release: Path) -> str:
         ) from None
 
 
-@contextlib.contextmanager
-def _replaced(out: Path) -> Iterator[Path]:
-    """Yield a path beside the file; it takes the file's place when the block succeeds."""
-    beside = out.with_name(f".{out.name}.partial")
-    try:
-        yield beside
-        os.replace(beside, out)  # noqa: PTH105 (as everywhere: atomic, also over an older file)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {out}: {error.strerror or error}; name a folder that exists and has "
-            "free space"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+# --- the formats
+
+
+def write_votable(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
+    """Write a VOTable 1.4 whose data are in the serialisation BINARY2.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    rows : pyarrow.Table
+        The columns of `table`.
+    table : Table
+        The declaration.
+    notes : mapping of str to str
+        What the file says of itself, one ``INFO`` each.
+    """
+    from astropy.io.votable.tree import Info
+
+    document = _votable(rows, table)
+    infos = [Info(name=name, value=note) for name, note in notes.items()]
+    document.resources[0].infos.extend(infos)
+    document.to_xml(str(path), tabledata_format="binary2")
+
+
+def _votable(rows: pa.Table, table: Table) -> Any:
+    """Return a VOTable of the rows, whose fields are those of the declaration."""
+    from astropy.io import votable
+
+    document = votable_document(table, longest_strings(rows))
+    file = votable.parse(io.BytesIO(document.encode()), verify="exception")
+    element = file.get_first_table()
+    element.create_arrays(len(rows))
+    for column in table:
+        element.array[column.name] = _masked(rows[column.name], column)
+    return file
+
+
+def _masked(values: pa.ChunkedArray, column: Column) -> np.ma.MaskedArray[Any, Any]:
+    """One column, exact: nulls are masked, never a number or text of their own."""
+    import pyarrow.compute as pc
+
+    filler: Any = {"string": "", "bool": False}.get(column.dtype, 0)
+    filled = pc.fill_null(values, filler).to_numpy()
+    data = filled.astype(str) if column.dtype == "string" else filled
+    return np.ma.MaskedArray(data, mask=pc.is_null(values).to_numpy())
+
+
+def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
+    """Write a FITS binary table: ``TUNITn``, ``TUCDn`` and, for descriptions, ``TCOMMn``.
+
+    Parameters are those of `write_votable`; the notes are ``COMMENT`` cards. The least number that
+    an integer column can hold stands for its nulls (``TNULLn``), a zero byte for a null truth
+    value.
+
+    Raises
+    ------
+    InputError
+        If there is what FITS can't hold: text that is not ASCII.
+    """
+    from transferz.tables.fits import FitsWriter, text_widths
+
+    cards = {"EXTNAME": table.name, "RADESYS": "ICRS"}
+    for number, column in enumerate(table, start=1):
+        about = {
+            "TUNIT": votable_unit(column.unit),
+            "TUCD": column.ucd,
+            "TCOMM": votable_description(column),
+        }
+        cards |= {f"{key}{number}": value for key, value in about.items() if value}
+    cards["COMMENT"] = "\n".join(f"{name}: {note}" for name, note in notes.items())
+    source, schema = Path(table.name), rows.schema.remove_metadata()
+    widths = text_widths(iter([rows]), schema, source)
+    writer = FitsWriter(path, source, schema, widths, cards)
+    writer.write(rows)
+    writer.close()
+
+
+def write_ecsv(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
+    """Write astropy's enhanced CSV; parameters are those of `write_votable`."""
+    from astropy.table import MaskedColumn
+    from astropy.table import Table as AstropyTable
+
+    columns = [
+        MaskedColumn(
+            _masked(rows[column.name], column),
+            name=column.name,
+            unit=votable_unit(column.unit) or None,
+            description=votable_description(column),
+            meta={"ucd": column.ucd} if column.ucd else {},
+        )
+        for column in table
+    ]
+    meta = {"name": table.name, "description": table.description, **notes}
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        AstropyTable(columns, meta=meta).write(file, format="ascii.ecsv")
+
+
+RAIL_GROUP = "photometry"
+"""The group that RAIL's stages read (``hdf5_groupname``)."""
+
+RAIL_NAMES = {
+    OBJECT_ID.name: "object_id",
+    "redshift": "redshift",
+    **{magnitude_name(band): f"mag_{band}_lsst" for band in BANDS},
+    **{error_name(band): f"mag_err_{band}_lsst" for band in BANDS},
+}
+"""Our columns, by the names that RAIL's stages look for."""
+
+
+def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
+    """Write the HDF5 layout that RAIL's stages read by default.
+
+    It is a group ``photometry`` of the ids, the redshift labels, and magnitudes and their errors in
+    *grizy*, in the names that RAIL gives LSST's (``mag_g_lsst``, ``mag_err_g_lsst`` ...); they are
+    HSC's still. What else a release has, no stage of RAIL reads, and is left out. A null is NaN.
+
+    Parameters are those of `write_votable`; the notes are attributes of the file. `table` declares
+    the units and descriptions, which are attributes of the columns.
+    """
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs.update(notes)
+        for name, theirs in RAIL_NAMES.items():
+            values = rows[name].to_numpy()
+            written = file.create_dataset(f"{RAIL_GROUP}/{theirs}", data=values)
+            column = table[name]
+            about = {"name": name, "unit": column.unit, "description": column.description}
+            written.attrs.update({key: value for key, value in about.items() if value})
+
+
+Writer = Callable[[Path, "pa.Table", Table, Mapping[str, str]], None]
+
+WRITERS: dict[str, Writer] = {
+    ".vot": write_votable,
+    ".xml": write_votable,
+    ".fits": write_fits,
+    ".ecsv": write_ecsv,
+    ".hdf5": write_rail,
+}
+"""By the ending of the file's name."""

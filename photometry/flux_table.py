@@ -33,9 +33,16 @@ TO_UJY: dict[str, Callable[[npt.ArrayLike], Array]] = {
 LAYOUTS = (
     (re.compile(r"f_(?P<band>.+)"), r"ferr_\g<band>"),  # LePhare's input
     (re.compile(r"(?P<band>.+)_FLUX(?P<aperture>_.+)?"), r"\g<band>_FLUXERR\g<aperture>"),
-    (re.compile(r"(?P<band>(?!.*redshift).+)"), r"\g<band>_err"),  # CIGALE's input
+    (re.compile(r"(?P<band>.+)"), r"\g<band>_err"),  # CIGALE's input
 )
 """Pattern of a flux column's name, and its error column's; the second is COSMOS2020's own."""
+
+NO_FLUXES = re.compile(
+    r".*redshift.*|z|z_?(spec|phot|best|true|err).*|.*(spec|phot)_?z|(.*_)?(ra|dec|alpha|delta)"
+    r"(_?j2000)?|.*mag(_.*)?",
+    re.IGNORECASE,
+)
+"""Names of redshifts, positions and magnitudes, which may have an error too."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -90,11 +97,11 @@ def flux_columns(names: Sequence[str]) -> dict[str, str]:
     -------
     dict of str to str
         Flux column to its error column, in the table's order, of the first of `LAYOUTS` that the
-        table has; empty where it has none. A redshift with its error is no flux.
+        table has; empty where it has none. `NO_FLUXES` are none.
     """
     present = set(names)
     for pattern, error in LAYOUTS:
-        matches = (pattern.fullmatch(name) for name in names)
+        matches = (pattern.fullmatch(name) for name in names if not NO_FLUXES.fullmatch(name))
         pairs = {match.string: match.expand(error) for match in matches if match}
         if found := {flux: error for flux, error in pairs.items() if error in present}:
             return found

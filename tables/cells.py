@@ -28,6 +28,8 @@ DECIMAL = (
 LONG = r"^\s*[+-]?[0-9]{16,}(\.0*)?\s*$"  # whole numbers whose last digits float64 may lose
 FLOATED = r"^\s*[+-]?([0-9]{16,}\.0*|[0-9]\.[0-9]+[eE]\+?(1[5-9]|[2-9][0-9]))\s*$"
 TEXT, INTEGER, FLOAT = pa.string(), pa.int64(), pa.float64()
+EXACT = {pa.float32(): 2.0**24, pa.float64(): 2.0**53}
+"""Below this, every whole number has a float of its own."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,7 +56,7 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def as_floats(table: pa.Table, name: str, path: Path) -> Floats:
-    """Take a column as numbers.
+    """Take a column as an array of numbers.
 
     Parameters
     ----------
@@ -75,10 +77,14 @@ def as_floats(table: pa.Table, name: str, path: Path) -> Floats:
     InputError
         Where it holds something else.
     """
+    return np.asarray(as_numbers(table, name, path).to_numpy(), dtype=np.float64)
+
+
+def as_numbers(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
+    """Take a column as float64, null where a cell is null or empty; else as `as_floats`."""
     column = table[name]
     try:
-        numbers = as_type(column, FLOAT)
-        return np.asarray(numbers.to_numpy(), dtype=np.float64)
+        return as_type(column, FLOAT)
     except pa.ArrowInvalid as error:
         raise InputError(
             f"{path}: column '{name}' holds something other than numbers: {error}"
@@ -103,18 +109,26 @@ def as_ids(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
     -------
     pyarrow.ChunkedArray
         Of integers, where every id is a whole number as it is usually written (``007`` is not),
-        else of strings; null where a row has no id.
+        else of strings; null where a row has no id. Decimal numbers may be ids where they are whole
+        and so small that every whole number up to them has a decimal one of its own.
 
     Raises
     ------
     InputError
-        Where ids are decimal numbers: those of 17 digits have lost their last ones.
+        Where ids are other decimal numbers: those of 17 digits have lost their last ones.
     """
     column = plain(table[name])
     if pa.types.is_null(column.type):
         return column.cast(INTEGER)
     if pa.types.is_integer(column.type):
         return column
+    if column.type in EXACT:
+        values = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+        exact = pc.and_(
+            pc.equal(values, pc.round(values)), pc.less(pc.abs(values), EXACT[column.type])
+        )
+        if pc.all(exact).as_py() is not False:
+            return values.cast(INTEGER)
     if column.type == TEXT:
         bare = pc.utf8_trim_whitespace(column)
         ids = pc.if_else(pc.is_in(bare, pa.array(EMPTY)), pa.scalar(None, TEXT), bare)

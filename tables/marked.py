@@ -1,5 +1,6 @@
 """VOTable and ECSV, read by astropy: whole, as these formats can't be read in parts."""
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class MarkedTable(TableFile):
         with one_clear_error(path, "VOTable"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of files that break the standard in harmless ways
             with ByteStream(path, "VOTable") as stream:
-                document = votable.parse(stream, verify="ignore")
+                document = votable.parse(io.BytesIO(stream.read()), verify="ignore")
             tables = list(document.iter_tables())
             if not tables:
                 raise unsound(path, "VOTable", "it holds no table")

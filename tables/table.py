@@ -1,5 +1,6 @@
 """What every table in a file offers, whatever its format: names, units, types, chunks of rows."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,15 @@ class TableFile(ABC):
     units: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     text: ClassVar[bool] = False
+
+    def flat_names(self) -> tuple[str, ...]:
+        """Return the columns that hold one value in each row, as text and numbers are."""
+        flat = []
+        for name in self.names:
+            with contextlib.suppress(InputError):  # arrays of varying length, say
+                if not pa.types.is_nested(self.schema([name]).field(0).type):
+                    flat.append(name)
+        return tuple(flat)
 
     @abstractmethod
     def schema(self, columns: Sequence[str]) -> pa.Schema:

@@ -12,7 +12,6 @@ import json
 import re
 import socket
 import threading
-import time
 import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,8 +52,8 @@ class Fault:
         Redirect there.
     md5 : str
         What the API says the md5 is.
-    pause : float
-        Seconds to wait between chunks of 16 kB.
+    hold_after : int or None
+        Once so many bytes of a body have been sent, set `held` and wait for `release`.
     """
 
     drop_after: int | None = None
@@ -71,7 +70,9 @@ class Fault:
     html: bool = False
     redirect: str = ""
     md5: str = ""
-    pause: float = 0.0
+    hold_after: int | None = None
+    held: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -139,6 +140,8 @@ class UpstreamServer:
         return self
 
     def __exit__(self, *error: object) -> None:
+        for fault in self.faults.values():
+            fault.release.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -258,7 +261,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if fault.chunked else data)
                 self.note.sent += len(data)
                 left = None if left is None else left - len(data)
-                time.sleep(fault.pause)
+                if fault.hold_after is not None and self.note.sent >= fault.hold_after:
+                    self.wfile.flush()
+                    fault.held.set()
+                    fault.release.wait()
         if left is not None:
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)

@@ -44,6 +44,14 @@ def score_forecasts(
     ------
     InputError
         Where shapes differ, a true redshift is missing, or all forecasts are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> true = np.linspace(0.1, 2.0, 50)
+    >>> scores = score_forecasts(true + 0.01 * (1.0 + true), true)
+    >>> round(scores["ranges"]["all"]["metrics"]["bias"]["mean"], 4)
+    0.01
     """
     return score_set(as_forecasts(predicted, true, distribution=distribution, i_mag=i_mag))
 
@@ -74,9 +82,10 @@ def as_forecasts(
         _require(len(distribution) == size, "distribution", len(distribution), size)
         if len(point) > 1:
             raise InputError(f"{len(point)} seeds with one distribution; give those of one seed")
-        found = per_galaxy(distribution, redshift.astype(np.float64))
-        columns = {name: values[None].astype(np.float32) for name, values in found.items()}
-        point = np.where(np.all([np.isnan(one) for one in columns.values()], axis=0), np.nan, point)
+        scores = per_galaxy(distribution, redshift.astype(np.float64))
+        columns = {name: values[None].astype(np.float32) for name, values in scores.items()}
+        missing = np.all([np.isnan(values) for values in columns.values()], axis=0)
+        point = np.where(missing, np.nan, point)
     magnitude = np.asarray(np.full(size, np.nan) if i_mag is None else i_mag, np.float32)
     magnitude = np.where(is_missing(magnitude), np.float32(np.nan), magnitude)
     ids = np.asarray(np.arange(size) if object_id is None else object_id, np.int64)
@@ -93,12 +102,12 @@ def require_truth(true: npt.NDArray[Any], what: str) -> None:
     InputError
         Where one is NaN, a sentinel such as -99, or at most -1, or there is none at all.
     """
-    known = ~is_missing(true) & (true > -1.0)
-    if not known.size:
+    missing = is_missing(true) | ~(true > -1.0)
+    if not missing.size:
         raise InputError(f"{what}: there is no galaxy to score")
-    if not known.all():
+    if missing.any():
         raise InputError(
-            f"{what}: {np.count_nonzero(~known):,} of {known.size:,} rows have no true redshift "
+            f"{what}: {np.count_nonzero(missing):,} of {missing.size:,} rows have no true redshift "
             "(NaN, a sentinel such as -99, or at most -1); leave them out"
         )
 

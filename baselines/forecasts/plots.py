@@ -45,18 +45,20 @@ def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
     list of str
         The files' names.
     """
-    known = forecasts.take(forecasts.scored)
-    true = np.tile(known.redshift.astype(np.float64), len(known.point))
-    predicted = known.point.astype(np.float64).ravel()
+    scored = forecasts.take(forecasts.scored)
+    seeds = len(scored.point)
+    true = np.tile(scored.redshift.astype(np.float64), seeds)
+    predicted = scored.point.astype(np.float64).ravel()
+    i_mag = np.tile(scored.i_mag.astype(np.float64), seeds)
     with paper_style():
         figures = {
             "redshift": _redshift(predicted, true),
-            "residuals": _residuals(known, predicted, true),
+            "residuals": _residuals(predicted, true, i_mag),
         }
-        pit = known.columns.get("pit")
-        if pit is not None and np.isfinite(pit).any():
-            values = pit[np.isfinite(pit)].astype(np.float64)
-            figures |= {"pit": _pit(values, known.redshift.size), "qq": _qq(values)}
+        pit = scored.columns.get("pit", np.empty(0))
+        if (finite := np.isfinite(pit)).any():
+            values = pit[finite].astype(np.float64)
+            figures |= {"pit": _pit(values, scored.redshift.size), "qq": _qq(values)}
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in figures.items():
             figure.suptitle(title, x=0.02, ha="left", fontsize=STYLE["font.size"])
@@ -105,17 +107,17 @@ def _redshift(predicted: Array, true: Array) -> "Figure":
     return figure
 
 
-def _residuals(known: SetForecasts, predicted: Array, true: Array) -> "Figure":
+def _residuals(predicted: Array, true: Array, i_mag: Array) -> "Figure":
     """Draw dz against redshift and, where there is one, magnitude: median, 68 and 95 %."""
     against = {"true redshift": true}
-    if not np.isnan(known.i_mag).any():
-        against["i magnitude (AB)"] = np.tile(known.i_mag.astype(np.float64), len(known.point))
+    if not np.isnan(i_mag).any():
+        against["i magnitude (AB)"] = i_mag
     dz = normalised_error(predicted, true)
-    figure, axes = _new(len(against), 1.7 * len(against) + 0.2)
-    for one, (label, values) in zip(axes, against.items(), strict=True):
-        _running(one, values, dz)
-        one.set(xlabel=label, ylabel="dz")
-    axes[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
+    figure, panels = _new(len(against), 1.7 * len(against) + 0.2)
+    for axes, (label, values) in zip(panels, against.items(), strict=True):
+        _running(axes, values, dz)
+        axes.set(xlabel=label, ylabel="dz")
+    panels[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
     return figure
 
 
@@ -123,14 +125,11 @@ def _running(axes: "Axes", values: Array, dz: Array) -> None:
     edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)))
     place = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, max(edges.size - 2, 0))
     bins = [place == k for k in range(max(edges.size - 1, 1)) if np.any(place == k)]
-    middle = [float(np.median(values[one])) for one in bins]
-    spread = np.array([np.percentile(dz[one], [2.5, 16.0, 50.0, 84.0, 97.5]) for one in bins])
-    axes.fill_between(
-        middle, spread[:, 0], spread[:, 4], color=COLOUR, alpha=0.2, lw=0, label="95 %"
-    )
-    axes.fill_between(
-        middle, spread[:, 1], spread[:, 3], color=COLOUR, alpha=0.4, lw=0, label="68 %"
-    )
+    middle = [float(np.median(values[rows])) for rows in bins]
+    spread = np.array([np.percentile(dz[rows], [2.5, 16.0, 50.0, 84.0, 97.5]) for rows in bins])
+    for low, high, alpha, share in ((0, 4, 0.2, "95 %"), (1, 3, 0.4, "68 %")):
+        ends = spread[:, low], spread[:, high]
+        axes.fill_between(middle, *ends, color=COLOUR, alpha=alpha, lw=0, label=share)
     axes.plot(middle, spread[:, 2], color=COLOUR, marker="o", markersize=2.0, label="median")
     axes.axhline(0.0, color="black", linewidth=0.5)
     for limit in (-OUTLIER_LIMIT, OUTLIER_LIMIT):
@@ -157,11 +156,11 @@ def _qq(pit: Array) -> "Figure":
     """Quantiles of the PIT against those of a flat one, and their difference."""
     figure, (upper, lower) = _new(2, 3.6)
     levels = np.linspace(0.0, 1.0, 201)
-    found = np.quantile(pit, levels)
+    quantiles = np.quantile(pit, levels)
     upper.plot(levels, levels, color="black", linewidth=0.5)
-    upper.plot(levels, found, color=COLOUR)
+    upper.plot(levels, quantiles, color=COLOUR)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="quantile of the PIT")
     lower.axhline(0.0, color="black", linewidth=0.5)
-    lower.plot(levels, found - levels, color=COLOUR)
+    lower.plot(levels, quantiles - levels, color=COLOUR)
     lower.set(xlim=(0, 1), xlabel="quantile of a flat PIT", ylabel="difference")
     return figure

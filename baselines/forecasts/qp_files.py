@@ -146,6 +146,17 @@ def write_qp(
     InputError
         Where the name has another ending, a prediction has a point alone, lengths differ, qp can't
         hold a forecast, or the file can't be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from transferz.baselines.scores.probability import GaussianMixture
+    >>> ones = np.ones((3, 1))
+    >>> mixture = GaussianMixture(ones, 0.5 * ones, 0.05 * ones)
+    >>> path = Path(tempfile.mkdtemp()) / "forecasts.hdf5"
+    >>> write_qp(path, mixture, object_id=[1, 2, 3])
+    >>> read_qp(path).object_id
+    array([1, 2, 3])
     """
     path = Path(path)
     if path.suffix.lower() != ".hdf5":

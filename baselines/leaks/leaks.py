@@ -146,8 +146,8 @@ def find_leaks(
 
     Examples
     --------
-    >>> leaks = find_leaks(find_release(), ra=table["ra"], dec=table["dec"])
-    >>> clean = table[~leaks.rows]
+    >>> leaks = find_leaks(find_release(), ra=table["ra"], dec=table["dec"])  # doctest: +SKIP
+    >>> clean = table[~leaks.rows]  # doctest: +SKIP
     """
     given = {"object_id": object_id, "group_id": group_id, "ra": ra, "dec": dec}
     columns = {name: values for name, values in given.items() if values is not None}

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, SUPRIME_INTERMEDIATE, Band
@@ -20,6 +19,8 @@ from transferz.photometry.flux import cgs_to_ujy, mjy_to_ujy
 from transferz.photometry.models import ModelGrid, model_grid
 from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas.errors import InputError
+from transferz.tables.cells import as_floats
+from transferz.tables.reading import open_table, read_whole
 
 Floats = npt.NDArray[np.float64]
 
@@ -216,7 +217,7 @@ def read_extract(path: Path) -> Extract:
     Parameters
     ----------
     path : Path
-        CSV, gzipped or not.
+        A table of any format that `transferz.tables.reading.open_table` reads.
 
     Returns
     -------
@@ -229,41 +230,29 @@ def read_extract(path: Path) -> Extract:
     InputError
         If the file is missing, no table, in neither layout, or holds no usable row.
     """
-    if not path.is_file():
-        raise InputError(f"no table at {path}")
-    try:
-        frame = pd.read_csv(path)
-    except (OSError, EOFError, ValueError) as error:  # a pandas ParserError is a ValueError
-        raise InputError(f"can't read {path} as CSV: {error}") from None
-    for layout in LAYOUTS:
-        if bands := layout.bands(frame.columns):
-            return _extract(frame, layout, bands, path)
-    expected = " or ".join(
-        f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with errors "
-        f"'{layout.columns('HSC_i')[1]}'"
-        for layout in LAYOUTS
-    )
-    raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
-
-
-def _extract(
-    frame: pd.DataFrame, layout: FluxLayout, bands: tuple[Band, ...], path: Path
-) -> Extract:
+    table = open_table(path)
+    layout = next((layout for layout in LAYOUTS if layout.bands(table.names)), None)
+    if layout is None:
+        expected = " or ".join(
+            f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with "
+            f"errors '{layout.columns('HSC_i')[1]}'"
+            for layout in LAYOUTS
+        )
+        raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
+    bands = layout.bands(table.names)
     columns = [name for band in bands for name in layout.columns(band.name)]
-    for name in ("id", layout.redshift, *columns):
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            raise InputError(f"{path}: column '{name}' holds something other than numbers")
-    identified = frame[["id", layout.redshift]].to_numpy(np.float64)
-    kept = np.isfinite(identified).all(axis=1) & (identified[:, 1] >= 0)
+    rows = read_whole(table, ["id", layout.redshift, *columns])
+    identifiers, redshift = (as_floats(rows, name, path) for name in ("id", layout.redshift))
+    kept = np.isfinite(identifiers) & np.isfinite(redshift) & (redshift >= 0)
     if not kept.any():
         raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
-    numbers = frame[columns].to_numpy(np.float64)[kept]
+    numbers = np.column_stack([as_floats(rows, name, path)[kept] for name in columns])
     flux, error = layout.to_ujy(numbers[:, ::2]), layout.to_ujy(numbers[:, 1::2])
     flux[flux == layout.to_ujy(NO_FLUX)] = np.nan
     limit = error < 0
     return Extract(
-        identifiers=identified[kept, 0].astype(np.int64),
-        redshift=identified[kept, 1],
+        identifiers=identifiers[kept].astype(np.int64),
+        redshift=redshift[kept],
         bands=bands,
         flux=np.where(limit & np.isfinite(flux), 0.0, flux),
         error=np.abs(error),

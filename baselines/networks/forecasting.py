@@ -1,4 +1,4 @@
-"""A trained model applied to a table, chunk by chunk."""
+"""Apply a trained model to a table of any size, chunk by chunk: what ``transferz predict`` does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +24,10 @@ SEED = "redshift_pred_seed_{}"
 FAR = 0.5
 """Magnitudes beyond the range trained on after which a forecast is a mere guess (our choice)."""
 
-Progress = Callable[[int], None]
-
 
 @dataclass(slots=True)
-class Tally:
-    """What was found in a table.
+class RowCounts:
+    """Counts of a table's rows.
 
     Attributes
     ----------
@@ -44,19 +42,19 @@ class Tally:
     far: int = 0
     missing: dict[str, int] = field(default_factory=dict)
 
-    def note(self, bands: Sequence[str], bad: npt.NDArray[np.bool_]) -> None:
-        """Count the rows of a chunk; `bad`, shape (N, B), is where a magnitude is missing."""
-        self.rows += len(bad)
-        self.left_out += int(np.count_nonzero(bad.any(axis=1)))
-        for name, count in zip(bands, bad.sum(axis=0).tolist(), strict=True):
+    def count(self, bands: Sequence[str], missing: npt.NDArray[np.bool_]) -> None:
+        """Count the rows of a chunk; `missing`, shape (N, B), is where there is no magnitude."""
+        self.rows += len(missing)
+        self.left_out += int(np.count_nonzero(missing.any(axis=1)))
+        for name, count in zip(bands, missing.sum(axis=0).tolist(), strict=True):
             self.missing[name] = self.missing.get(name, 0) + count
 
     def where(self) -> str:
-        """The bands that lack values, with how many."""
+        """Name the bands that lack values, with how many."""
         return ", ".join(f"{name} ({count:,})" for name, count in self.missing.items() if count)
 
     def remarks(self) -> list[str]:
-        """What the user should know, a line each."""
+        """Say what the user should know, a line each."""
         lines = []
         if self.left_out:
             lines.append(
@@ -103,19 +101,19 @@ class Forecaster:
         ParameterError
             Where `bands` are not as many as the model's, or one is named twice.
         """
-        taken = tuple(bands or model.bands)
-        if len(taken) != len(model.bands):
+        columns = tuple(bands or model.bands)
+        if len(columns) != len(model.bands):
             raise ParameterError(
-                f"--bands names {len(taken)} columns for a model of {len(model.bands)} bands "
+                f"--bands names {len(columns)} columns for a model of {len(model.bands)} bands "
                 f"({', '.join(model.bands)}); name as many, in that order"
             )
-        if len(set(taken)) != len(taken):
-            raise ParameterError(f"--bands names a column twice: {', '.join(taken)}")
-        require_order(taken, model.bands, "--bands")
+        if len(set(columns)) != len(columns):
+            raise ParameterError(f"--bands names a column twice: {', '.join(columns)}")
+        require_order(columns, model.bands, "--bands")
         seeds = model.ensemble.seeds if each_seed else ()
         names = [PREDICTED, *(SEED.format(seed) for seed in seeds)]
         added = pa.schema([(name, pa.float64()) for name in names])
-        return cls(model.ensemble.to(device), taken, added, model.provenance)
+        return cls(model.ensemble.to(device), columns, added, model.provenance)
 
     def require(self, table: TableFile) -> None:
         """Check a table's columns.
@@ -123,16 +121,17 @@ class Forecaster:
         Raises
         ------
         InputError
-            Where a band is not there, a name occurs twice or is one of those to be added.
+            Where a band is absent, a name occurs twice or is one of those to be added.
         """
-        if lost := [name for name in self.bands if name not in table.names]:
+        if absent := [name for name in self.bands if name not in table.names]:
             raise InputError(
-                f"{table.path} has no column '{lost[0]}'; name its magnitudes with --bands, in the "
-                f"order of the model's ({', '.join(self.bands)}); it has: {', '.join(table.names)}"
+                f"{table.path} has no column '{absent[0]}'; name its magnitudes with --bands, in "
+                f"the order of the model's ({', '.join(self.bands)}); it has: "
+                f"{', '.join(table.names)}"
             )
         require_columns(table.path, table.names, table.names)
-        there = {name.lower(): name for name in table.names}
-        if taken := [there[name] for name in self.added.names if name in there]:
+        by_lower = {name.lower(): name for name in table.names}
+        if taken := [by_lower[name] for name in self.added.names if name in by_lower]:
             raise InputError(f"{table.path} has a column '{taken[0]}' already; rename it")
 
     @property
@@ -163,12 +162,11 @@ class Forecaster:
 
 
 def trained_on_mock(provenance: Mapping[str, Any]) -> bool:
-    """Whether a model, or the one that it started from, was trained on a mock."""
-    source = provenance.get("source") or {}
-    start = provenance.get("start") or {}
-    return bool((source.get("release") or {}).get("mock")) or (
-        bool(start) and trained_on_mock(start)
-    )
+    """Say whether a model, or the one that it started from, was trained on a mock."""
+    source, start = provenance.get("source") or {}, provenance.get("start")
+    if (source.get("release") or {}).get("mock"):
+        return True
+    return trained_on_mock(start) if start else False
 
 
 def predict_table(
@@ -178,9 +176,9 @@ def predict_table(
     *,
     drop_missing: bool,
     rows: int,
-    progress: Progress | None = None,
-) -> Tally:
-    """Write a table with forecasts beside its columns.
+    progress: Callable[[int], None] | None = None,
+) -> RowCounts:
+    """Write a table with forecasts beside its columns, and count its rows.
 
     Parameters
     ----------
@@ -197,17 +195,13 @@ def predict_table(
     progress : callable, optional
         Told the rows done, after each chunk.
 
-    Returns
-    -------
-    Tally
-
     Raises
     ------
     InputError
         Where magnitudes are missing and `drop_missing` is false, no row is left, or something
         can't be read or written. Nothing is written then.
     """
-    tally = Tally()
+    tally = RowCounts()
     bands = forecaster.bands
     with (
         replace_file(out) as beside,
@@ -216,24 +210,21 @@ def predict_table(
         columns = tuple(dict.fromkeys((*names, *bands)))
         for chunk in table.chunks(columns, rows):
             magnitudes = np.column_stack([as_floats(chunk, name, table.path) for name in bands])
-            bad = is_missing(magnitudes)
-            tally.note(bands, bad)
+            missing = is_missing(magnitudes)
+            tally.count(bands, missing)
             if tally.left_out and not drop_missing:
                 continue  # only counts what else is missing
-            kept = ~bad.any(axis=1)
+            kept = ~missing.any(axis=1)
             tally.far += forecaster.far(magnitudes[kept])
             write(chunk.select(names).filter(pa.array(kept)), forecaster.forecast(magnitudes[kept]))
             if progress:
                 progress(tally.rows)
-        _require_some(tally, table.path, drop_missing)
+        if tally.left_out and not drop_missing:
+            raise InputError(
+                f"{table.path}: {tally.left_out:,} of {tally.rows:,} rows lack a magnitude (NaN, "
+                f"null, or a sentinel such as 99 or -99) in {tally.where()}; leave them out with "
+                "--drop-missing"
+            )
+        if tally.rows and tally.left_out == tally.rows:
+            raise InputError(f"{table.path}: none of its {tally.rows:,} rows has all magnitudes")
     return tally
-
-
-def _require_some(tally: Tally, path: Path, drop_missing: bool) -> None:
-    if tally.left_out and not drop_missing:
-        raise InputError(
-            f"{path}: {tally.left_out:,} of {tally.rows:,} rows lack a magnitude (NaN, null, or a "
-            f"sentinel such as 99 or -99) in {tally.where()}; leave them out with --drop-missing"
-        )
-    if tally.rows and tally.left_out == tally.rows:
-        raise InputError(f"{path}: none of its {tally.rows:,} rows has all magnitudes")

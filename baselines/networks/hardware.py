@@ -1,4 +1,4 @@
-"""What a run is computed on."""
+"""Choose what to compute on, and name it."""
 
 import os
 import platform
@@ -54,12 +54,12 @@ def describe_hardware(device: str) -> dict[str, str]:
     dict of str to str
         ``cpu``, ``cores`` (those that this process may use) and perhaps ``gpu``.
     """
-    found = {"cpu": cpu_name(), "cores": str(usable_cores())}
+    hardware = {"cpu": cpu_name(), "cores": str(usable_cores())}
     if device.startswith("cuda"):
         import torch
 
-        found["gpu"] = torch.cuda.get_device_name(device)
-    return found
+        hardware["gpu"] = torch.cuda.get_device_name(device)
+    return hardware
 
 
 def usable_cores() -> int:
@@ -69,9 +69,9 @@ def usable_cores() -> int:
 
 
 def default_threads() -> int:
-    """Threads to compute with: as many as OMP_NUM_THREADS says, or else as there are cores."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdecimal() and int(said) else usable_cores()
+    """Return as many threads as OMP_NUM_THREADS says, or else as there are cores."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    return int(threads) if threads.isdecimal() and int(threads) else usable_cores()
 
 
 def cpu_name() -> str:
@@ -80,5 +80,5 @@ def cpu_name() -> str:
         text = CPU_FILE.read_text(encoding="utf-8")
     except OSError:
         text = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()
+    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return model[1].strip() if model else platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""One optimiser step of all networks: eager anywhere, replayed as a CUDA graph on a GPU."""
+"""Take an optimiser step of all networks: eager anywhere, replayed as a CUDA graph on a GPU."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ EAGER_STEPS = 3
 
 
 def make_optimiser(networks: StackedNetworks, learning_rate: float) -> torch.optim.Adam:
-    """Adam on what is not frozen, in one fused kernel that a CUDA graph can hold."""
+    """Make Adam for what is not frozen, in one fused kernel that a CUDA graph can hold."""
     trained = [weight for weight in networks.parameters() if weight.requires_grad]
     capturable = trained[0].is_cuda
     return torch.optim.Adam(trained, lr=learning_rate, fused=True, capturable=capturable)

@@ -128,14 +128,15 @@ def train(
     schedule = schedule or Schedule()
     scaler = start.scaler if start else Scaler.of(training.magnitudes)
     networks = _initial(training.magnitudes.shape[1], seeds, schedule, start, make)
-    resident = [
+    networks = networks.to(device=device, dtype=dtype)
+    fitted, watched = (
         ResidentSet(
             scaler(galaxies.magnitudes, dtype).to(device),
             torch.from_numpy(galaxies.redshift).to(device),
         )
         for galaxies in (training, validation)
-    ]
-    run = TrainingRun(*resident, networks.to(device=device, dtype=dtype), seeds, schedule)
+    )
+    run = TrainingRun(fitted, watched, networks, seeds, schedule)
     while run.batch.size and run.epoch < schedule.max_epochs:
         epoch = run.next_epoch()
         if progress:

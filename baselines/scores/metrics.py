@@ -190,7 +190,7 @@ def score(
     --------
     >>> scores = score([[0.5, 0.9, 2.0], [0.4, 0.8, 1.1]], [0.4, 0.8, 1.1])  # two seeds
     >>> scores["catastrophic_rate"].tolist(), scores["rmse"].round(3).tolist()
-    ([0.0, 0.0], [0.255, 0.0])
+    ([0.0, 0.0], [0.253, 0.0])
     """
     predicted, true = np.asarray(predicted), np.asarray(true, np.float64)
     if true.ndim != 1 or predicted.shape[-1:] != true.shape:

@@ -175,6 +175,11 @@ def holm(p: npt.ArrayLike) -> Array:
     -------
     ndarray, shape (M,)
         At most 1; NaN stays.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.5]).round(2)
+    array([0.03, 0.08, 0.5 ])
     """
     values = np.asarray(p, np.float64)
     corrected = np.full(values.shape, np.nan)

@@ -1,39 +1,36 @@
 """Check the files that are in place already; they are only read."""
 
+import gzip
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from transferz.dataset.fetching.download import Expected
-from transferz.dataset.fetching.filetypes import wrong_type
-from transferz.dataset.fetching.partial import Digest, hash_file, hash_unpacked
-from transferz.dataset.fetching.recorded import Recorded
-from transferz.dataset.fetching.unproven import is_unproven
-from transferz.dataset.fetching.wanted import Wanted
+from transferz.dataset.fetching.download import is_unproven
+from transferz.dataset.fetching.editions import Recorded, Wanted
+from transferz.dataset.fetching.part import Digest, Expected, hash_stream, wrong_type
 from transferz.schemas import InputError
 
 
-def check_in_place(path: Path, stated: Expected, recorded: Recorded, label: str) -> Digest:
-    """Check a file that is in place, and record its hash if none is recorded yet.
+def check_by_hand(path: Path, recorded: Recorded, label: str) -> Digest:
+    """Check a file that a person put in place, and record its hash if none is recorded yet.
 
     Parameters
     ----------
     path : Path
         The file; it is only read.
-    stated : Expected
-        Size and hashes that its source states.
     recorded : Recorded
-        What was found when it was first fetched.
+        What was found when it was first seen.
     label : str
-        Its name there.
+        The name that its hash is recorded under; that of the file is the person's choice.
 
     Raises
     ------
     InputError
         If it can't be read, is a web page or of another format than its name says, or differs from
-        what is stated or recorded.
+        what is recorded.
     """
     digest = _hash_data(path)
-    _require_agreement(path, digest, recorded.must_be(label, stated), recorded, label)
+    _require_agreement(path, digest, recorded.expected(label), recorded, label)
     recorded.record(label, digest)
     return digest
 
@@ -58,17 +55,29 @@ def check_present(raw: Path, wanted: Wanted, recorded: Recorded, folder: Path) -
     Raises
     ------
     InputError
-        As `check_in_place`, or if it is another copy than the one whose hash is known.
+        As `check_by_hand`, or if it is another copy than the one whose hash is known.
     """
     name, path = wanted.present, raw / wanted.present
     digest = _hash_data(path)
-    if not wanted.is_free(name):
-        _require_same_content(path, wanted, recorded)
+    if not wanted.pinned or name in wanted.pinned:
+        expected = wanted.copies[name].expected
+        _require_agreement(path, digest, expected, recorded, name)
+        if expected.hashed or not is_unproven(folder, name, digest):
+            recorded.record(name, digest)
         return digest
-    expected = wanted.copies[name].expected
-    _require_agreement(path, digest, expected, recorded, name)
-    if expected.hashed or not is_unproven(folder, name, digest):
-        recorded.record(name, digest)
+    original = name.removesuffix(".gz")
+    if original == name or original not in wanted.pinned:
+        raise InputError(
+            f"{path}: the hash that is known is of {', '.join(wanted.pinned)}, with which this "
+            "file can't be compared; it was left as it is: put that one there instead"
+            + recorded.or_accept(wanted.pinned[0])
+        )
+    try:
+        with gzip.open(path, "rb") as file:
+            unpacked = hash_stream(cast(BinaryIO, file))
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"cannot unpack {path}: {error}; remove it or get it again") from error
+    _require_agreement(path, unpacked, wanted.copies[original].expected, recorded, original)
     return digest
 
 
@@ -77,7 +86,8 @@ def _hash_data(path: Path) -> Digest:
     try:
         with path.open("rb") as file:
             wrong = wrong_type(file.read(512), path.name)
-        digest = hash_file(path)
+            file.seek(0)
+            digest = hash_stream(file)
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}; mend that and run again"
@@ -87,36 +97,14 @@ def _hash_data(path: Path) -> Digest:
     return digest
 
 
-def _require_same_content(path: Path, wanted: Wanted, recorded: Recorded) -> None:
-    """Refuse a copy that is not, unpacked, the one whose hash is known."""
-    original = path.name.removesuffix(".gz")
-    if original not in wanted.pinned or original == path.name:
-        raise InputError(
-            f"{path}: the hash that is known is of {', '.join(wanted.pinned)}, with which this "
-            "file can't be compared; it was left as it is: put that one there instead"
-            + _or_accept(recorded, wanted.pinned[0])
-        )
-    try:
-        unpacked = hash_unpacked(path)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot unpack {path}: {error}; remove it or get it again") from error
-    expected = wanted.copies[original].expected
-    _require_agreement(path, unpacked, expected, recorded, original)
-
-
 def _require_agreement(
     path: Path, digest: Digest, expected: Expected, recorded: Recorded, label: str
 ) -> None:
-    difference = expected.difference(digest)
-    if difference:
+    if difference := expected.difference(digest):
         who = f"{recorded.path} or " if recorded.expected(label).hashed else ""
         unpacked = ", unpacked," if label == path.name.removesuffix(".gz") != path.name else ""
         raise InputError(
             f"{path}{unpacked} is not the file that {who}its source states: {difference}; it was "
             "left as it is (it may be cut short or damaged, or have changed upstream): move it "
-            f"away and run again{_or_accept(recorded, label)}"
+            f"away and run again{recorded.or_accept(label)}"
         )
-
-
-def _or_accept(recorded: Recorded, label: str) -> str:
-    return f", or {recorded.remedy(label)}" if recorded.expected(label).hashed else ""

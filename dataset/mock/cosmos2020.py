@@ -35,7 +35,7 @@ COMPACT_PIXELS = 3.2  # FLUX_RADIUS below which a source may be a star
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateFit:
+class SourceFits:
     """What the template fit says of N sources.
 
     Attributes
@@ -92,7 +92,7 @@ def _binned_basis() -> Floats:
 
 def fit(
     photometry: Photometry, ebv: Floats, params: Cosmos2020Params, mixtures: Floats
-) -> TemplateFit:
+) -> SourceFits:
     """Fit templates to 2 arcsec photometry, corrected to total and for the Milky Way's dust.
 
     Parameters
@@ -112,10 +112,10 @@ def fit(
     dust = (DustGrid("calzetti", tuple(params.fit.templates.ebv)),)
     grid = model_grid(params.bands, params.fit.redshift_max, dust=dust, coefficients=mixtures)
     galaxy = fit_templates(flux, error, grid, params.fit.errors)
-    return TemplateFit(galaxy, fit_stars(flux, error, params.bands, params.fit.errors))
+    return SourceFits(galaxy, fit_stars(flux, error, params.bands, params.fit.errors))
 
 
-def classify(result: TemplateFit, photometry: Photometry, xray: Bools) -> npt.NDArray[np.int16]:
+def classify(result: SourceFits, photometry: Photometry, xray: Bools) -> npt.NDArray[np.int16]:
     """Return ``lp_type`` (N,): 2 X-ray source, 1 star, 0 galaxy, -9 fit failed.
 
     A star is compact and fitted better by a star (our choice, after LePhare's criteria).
@@ -131,7 +131,7 @@ def columns(
     sources: Sources,
     flags: MaskFlags,
     photometry: Photometry,
-    result: TemplateFit,
+    result: SourceFits,
     params: Cosmos2020Params,
     seed: int,
 ) -> dict[str, npt.NDArray[np.generic]]:
@@ -189,7 +189,7 @@ def _magnitude(flux: Floats, values: Floats) -> Floats:
 
 
 def lephare_columns(
-    result: TemplateFit, flags: MaskFlags, kind: npt.NDArray[np.int16]
+    result: SourceFits, flags: MaskFlags, kind: npt.NDArray[np.int16]
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Return the fit's columns, each (N,), under LePhare's names.
 

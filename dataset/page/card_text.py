@@ -14,8 +14,7 @@ import jinja2
 
 from transferz.dataset.page.baselines import baselines
 from transferz.dataset.page.citation import bibtex, paper_eprint
-from transferz.dataset.page.figures import FIGURES
-from transferz.dataset.page.flow import NAMES
+from transferz.dataset.page.figures import CATALOGUE_NAMES, FIGURES
 from transferz.dataset.page.front_matter import (
     CONFIG_NOTES,
     front_matter,
@@ -32,11 +31,11 @@ from transferz.schemas.survey.versions import Version
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
 STAGES = {
-    "select@cosmos2020": NAMES["cosmos2020"],
-    "select@hsc": NAMES["hsc"],
-    "select@transferz": NAMES["transferz"],
+    "select@cosmos2020": CATALOGUE_NAMES["cosmos2020"],
+    "select@hsc": CATALOGUE_NAMES["hsc"],
+    "select@transferz": CATALOGUE_NAMES["transferz"],
     "match": "Match",
-    "select@galaxiesml": NAMES["galaxiesml"],
+    "select@galaxiesml": CATALOGUE_NAMES["galaxiesml"],
     "split": "Split (objects of both samples)",
 }
 """The stages that remove rows, in the order in which these flow, and what the card calls them."""

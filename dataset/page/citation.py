@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ A mock: every galaxy is simulated, none of it is a measurement. To try the code,
 science."""
 
 LINE = 92
-TILDE = r"$\sim$"
+"""Characters in a line of BibTeX."""
 
 _TEXT = re.compile(
     r"(?P<author>[^,]+?) et al\. (?P<year>\d{4}), (?P<where>arXiv:\S+|[^:]+): (?P<title>.+)"
@@ -54,14 +55,14 @@ def read_citation(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def release_citation(project: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
+def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the CITATION.cff of a release: a data set, with the paper and its catalogues.
 
     Parameters
     ----------
-    project : dict
+    project : mapping
         The project's own, as `read_citation` reads it: who made the release, and the paper.
-    manifest : dict
+    manifest : mapping
         As `transferz.dataset.pipeline.manifest.describe` makes it.
 
     Returns
@@ -69,8 +70,9 @@ def release_citation(project: dict[str, Any], manifest: dict[str, Any]) -> dict[
     dict
         In the order in which it is written.
     """
-    spdx = licence(manifest)
-    mock = manifest["mock"]
+    registry, spdx, mock = load_registry(), licence(manifest), manifest["mock"]
+    sources = dict.fromkeys(registry[edition].citation for edition in manifest["sources"].values())
+    catalogues = filter(None, map(catalogue_reference, sources))
     return {
         "cff-version": project["cff-version"],
         "message": "If you use this release, please cite it, the paper and its catalogues.",
@@ -83,29 +85,8 @@ def release_citation(project: dict[str, Any], manifest: dict[str, Any]) -> dict[
         **({"license-url": licence_url(manifest)} if spdx == "other" else {"license": spdx}),
         "keywords": [*project["keywords"], *(["mock"] if mock else [])],
         PAPER: project[PAPER],
-        "references": [project[PAPER], *_catalogues(manifest)],
+        "references": [project[PAPER], *catalogues],
     }
-
-
-def citation_text(citation: dict[str, Any]) -> str:
-    """Return a citation as the text of a CITATION.cff."""
-    return yaml.dump(
-        citation, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, default_flow_style=False
-    )
-
-
-class _PlainDumper(yaml.SafeDumper):
-    """Writes what occurs twice (the paper) twice: not every reader of CFF knows anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _catalogues(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    """The papers of a release's sources, each once; that of TransferZ itself is the project's."""
-    registry = load_registry()
-    found = (registry[edition].citation for edition in manifest["sources"].values())
-    return [cited for one in dict.fromkeys(found) if (cited := catalogue_reference(one))]
 
 
 def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
@@ -125,30 +106,44 @@ def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
     match = _TEXT.fullmatch(citation.text)
     if match is None:
         return None
-    eprint = EPRINT.search(f"{citation.url} {match['where']}")
     published = _JOURNAL.fullmatch(match["where"])
-    return {
+    reference = {
         "type": "article",
         "title": match["title"],
         "authors": [{"family-names": match["author"]}, {"name": "et al."}],
         "year": int(match["year"]),
         **({"journal": "arXiv e-prints"} if published is None else published.groupdict()),
-        **({"url": citation.url} if citation.url else {}),
-        **({"notes": f"Data: https://doi.org/{citation.doi}"} if citation.doi else {}),
-        **({"identifiers": [_arxiv(eprint[1])]} if eprint else {}),
     }
+    if citation.url:
+        reference["url"] = citation.url
+    if citation.doi:
+        reference["notes"] = f"Data: https://doi.org/{citation.doi}"
+    if eprint := EPRINT.search(f"{citation.url} {match['where']}"):
+        arxiv = {"type": "other", "value": f"arXiv:{eprint[1]}", "description": "arXiv identifier"}
+        reference["identifiers"] = [arxiv]
+    return reference
 
 
-def _arxiv(eprint: str) -> dict[str, str]:
-    return {"type": "other", "value": f"arXiv:{eprint}", "description": "arXiv identifier"}
+def citation_text(citation: Mapping[str, Any]) -> str:
+    """Return a citation as the text of a CITATION.cff."""
+    return yaml.dump(
+        citation, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, default_flow_style=False
+    )
 
 
-def paper_eprint(citation: dict[str, Any]) -> str:
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what occurs twice (the paper) twice: not every reader of CFF knows anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def paper_eprint(citation: Mapping[str, Any]) -> str:
     """Return the arXiv identifier of the paper.
 
     Parameters
     ----------
-    citation : dict
+    citation : mapping
         The project's or a release's, as `read_citation` reads it.
 
     Raises
@@ -156,27 +151,27 @@ def paper_eprint(citation: dict[str, Any]) -> str:
     InputError
         If the citation does not give it.
     """
-    found = _eprint(citation.get(PAPER, {}))
-    if not found:
+    eprint = _eprint(citation.get(PAPER, {}))
+    if not eprint:
         raise InputError(
             f"the citation file has no identifier such as arXiv:YYMM.NNNNN under {PAPER}, to which "
             "the card links; restore it"
         )
-    return found
+    return eprint
 
 
-def _eprint(reference: dict[str, Any]) -> str:
+def _eprint(reference: Mapping[str, Any]) -> str:
     """The arXiv identifier of a CFF reference; empty where it has none."""
-    found = (EPRINT.search(one["value"]) for one in reference.get("identifiers", ()))
-    return next((match[1] for match in found if match), "")
+    match = EPRINT.search(" ".join(one["value"] for one in reference.get("identifiers", ())))
+    return match[1] if match else ""
 
 
-def bibtex(citation: dict[str, Any]) -> str:
+def bibtex(citation: Mapping[str, Any]) -> str:
     """Return BibTeX for a release, its paper and its catalogues.
 
     Parameters
     ----------
-    citation : dict
+    citation : mapping
         Of a release, as `release_citation` makes it or `read_citation` reads it.
 
     Returns
@@ -184,29 +179,25 @@ def bibtex(citation: dict[str, Any]) -> str:
     str
         One entry after the other, the release's first, without a final line end.
     """
-    return "\n\n".join([_release_entry(citation), *map(_article, citation["references"])])
-
-
-def _release_entry(citation: dict[str, Any]) -> str:
     version = str(citation["version"])
-    key = "transferz" + re.sub(r"\W", "_", version)
     year, month, _ = str(citation["date-released"]).split("-")
     fields = {
-        "title": _tex(citation["title"]),
-        "author": _authors(citation["authors"]),
+        "title": _title(citation),
+        "author": _authors(citation),
         "year": year,
         "month": str(int(month)),
         "version": version,
         "note": "Data set",
     }
-    return _entry("misc", key, fields)
+    release = _entry("misc", "transferz" + re.sub(r"\W", "_", version), fields)
+    return "\n\n".join([release, *map(_article, citation["references"])])
 
 
-def _article(reference: dict[str, Any]) -> str:
+def _article(reference: Mapping[str, Any]) -> str:
     eprint = _eprint(reference)
     fields = {
-        "title": _tex(reference["title"]),
-        "author": _authors(reference["authors"]),
+        "title": _title(reference),
+        "author": _authors(reference),
         "journal": reference["journal"],
         "volume": reference.get("volume", ""),
         "pages": reference.get("start", ""),
@@ -219,35 +210,35 @@ def _article(reference: dict[str, Any]) -> str:
     return _entry("article", f"{first}{reference['year']}", fields)
 
 
-def _authors(authors: list[dict[str, str]]) -> str:
-    return " and ".join(map(_author, authors))
-
-
-def _author(author: dict[str, str]) -> str:
-    if "name" in author:
-        return "others" if author["name"] == "et al." else f"{{{author['name']}}}"
-    return ", ".join(author[key] for key in ("family-names", "given-names") if key in author)
-
-
-def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
-    width = max(map(len, fields))
-    lines = [_field(f"  {name:{width}} = ", value) for name, value in fields.items() if value]
-    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
-
-
-def _field(head: str, value: str) -> str:
-    """One field of an entry, on as many lines as it needs."""
-    indent = " " * (len(head) + 1)
-    return textwrap.fill(
-        f"{{{value}}},",
-        LINE,
-        initial_indent=head,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-
-
-def _tex(title: str) -> str:
+def _title(reference: Mapping[str, Any]) -> str:
     """A title whose capitals BibTeX keeps."""
-    return f"{{{title.replace('~', TILDE)}}}"
+    return "{" + reference["title"].replace("~", r"$\sim$") + "}"
+
+
+def _authors(reference: Mapping[str, Any]) -> str:
+    names = []
+    for author in reference["authors"]:
+        if "name" in author:  # an entity, or what stands for those left out
+            names.append("others" if author["name"] == "et al." else f"{{{author['name']}}}")
+        else:
+            parts = ("family-names", "given-names")
+            names.append(", ".join(author[part] for part in parts if part in author))
+    return " and ".join(names)
+
+
+def _entry(kind: str, key: str, fields: Mapping[str, str]) -> str:
+    """An entry with a field per line, or on as many lines as it needs; empty ones are left out."""
+    width = max(map(len, fields))
+    wrapped = [
+        textwrap.fill(
+            f"{{{value}}},",
+            LINE,
+            initial_indent=f"  {name:{width}} = ",
+            subsequent_indent=" " * (width + 6),
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        for name, value in fields.items()
+        if value
+    ]
+    return "\n".join([f"@{kind}{{{key},", *wrapped, "}"])

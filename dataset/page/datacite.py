@@ -5,7 +5,7 @@ our choice: a real release IsDerivedFrom its catalogues, a mock only References 
 imitates.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from transferz.dataset.page.citation import EPRINT, PAPER
@@ -67,9 +67,14 @@ def datacite(
         JSON of the schema 4.5; without a DOI, which the archive assigns.
     """
     mock, date = manifest["mock"], str(manifest["date"])
-    abstract = str(citation.get("abstract") or citation["title"])
-    methods = METHODS.format(made=MADE_UP if mock else MADE)
-    technical = TECHNICAL.format(archive=archive)
+    registry = load_registry()
+    editions = [registry[name] for name in dict.fromkeys(manifest["sources"].values())]
+    keywords = [*map(str, citation.get("keywords", ())), *(["mock"] if mock else [])]
+    descriptions = {
+        "Abstract": str(citation.get("abstract") or citation["title"]),
+        "Methods": METHODS.format(made=MADE_UP if mock else MADE),
+        "TechnicalInfo": TECHNICAL.format(archive=archive),
+    }
     return {
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Galaxy catalogue"},
         "titles": [
@@ -79,18 +84,22 @@ def datacite(
         "creators": [_creator(author) for author in citation["authors"]],
         "publisher": {"name": PUBLISHER},
         "publicationYear": date[:4],
-        "subjects": [{"subject": word} for word in _subjects(citation, mock)],
+        "subjects": [{"subject": word} for word in dict.fromkeys(keywords)],
         "dates": [{"date": date, "dateType": "Issued"}],
         "language": "en",
         "version": manifest["version"],
-        "rightsList": _rights(manifest),
+        "rightsList": _rights(manifest, editions),
         "descriptions": [
-            {"description": abstract, "descriptionType": "Abstract"},
-            {"description": methods, "descriptionType": "Methods"},
-            {"description": technical, "descriptionType": "TechnicalInfo"},
+            {"description": text, "descriptionType": kind} for kind, text in descriptions.items()
         ],
-        "relatedIdentifiers": [*_relations(manifest, citation)],
-        "sizes": [*_sizes(manifest)],
+        "relatedIdentifiers": [*_relations(mock, citation, editions)],
+        "sizes": [
+            f"{sum(file['bytes'] for file in manifest['files'].values())} bytes",
+            *(
+                f"{sum(split['rows'] for split in splits.values())} rows in config {config}"
+                for config, splits in manifest["content"].items()
+            ),
+        ],
         "formats": list(FORMATS),
         "schemaVersion": SCHEMA,
     }
@@ -102,62 +111,47 @@ def _creator(author: Mapping[str, Any]) -> dict[str, Any]:
         return {"name": author["name"], "nameType": "Organizational"}
     family = " ".join(author[k] for k in ("name-particle", "family-names") if k in author)
     given = author.get("given-names", "")
-    named = {"familyName": family} | ({"givenName": given} if given else {})
-    name = f"{family}, {given}" if given else family
-    whole: dict[str, Any] = {"name": name, "nameType": "Personal"} | named
+    creator: dict[str, Any] = {
+        "name": f"{family}, {given}" if given else family,
+        "nameType": "Personal",
+        "familyName": family,
+        **({"givenName": given} if given else {}),
+    }
     if "orcid" in author:
-        whole["nameIdentifiers"] = [
-            {
-                "nameIdentifier": author["orcid"],
-                "nameIdentifierScheme": "ORCID",
-                "schemeUri": "https://orcid.org",
-            }
-        ]
+        orcid = {"nameIdentifierScheme": "ORCID", "schemeUri": "https://orcid.org"}
+        creator["nameIdentifiers"] = [{"nameIdentifier": author["orcid"]} | orcid]
     if "affiliation" in author:
-        whole["affiliation"] = [{"name": author["affiliation"]}]
-    return whole
+        creator["affiliation"] = [{"name": author["affiliation"]}]
+    return creator
 
 
-def _subjects(citation: Mapping[str, Any], mock: bool) -> list[str]:
-    words = [str(word) for word in citation.get("keywords", ())]
-    return list(dict.fromkeys([*words, *(["mock"] if mock else [])]))
-
-
-def _rights(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+def _rights(manifest: Mapping[str, Any], editions: Sequence[Edition]) -> list[dict[str, str]]:
     """The licence; where there is none of our own to give, the sources' terms in words."""
-    spdx = licence(dict(manifest))
-    if spdx in RIGHTS:
-        return [
-            {
-                "rights": RIGHTS[spdx],
-                "rightsUri": licence_url(dict(manifest)),
-                "rightsIdentifier": spdx,
-                "rightsIdentifierScheme": "SPDX",
-                "schemeUri": "https://spdx.org/licenses/",
-            }
-        ]
-    terms = [{"rights": f"{one.title}: {one.licence}"} for one in _editions(manifest)]
-    stated = licence_url(dict(manifest))
-    return [{"rights": OTHER_RIGHTS} | ({"rightsUri": stated} if stated else {}), *terms]
-
-
-def _editions(manifest: Mapping[str, Any]) -> list[Edition]:
-    registry = load_registry()
-    return [registry[name] for name in dict.fromkeys(manifest["sources"].values())]
+    spdx, url = licence(manifest), licence_url(manifest)
+    if spdx not in RIGHTS:
+        terms = [{"rights": f"{edition.title}: {edition.licence}"} for edition in editions]
+        return [{"rights": OTHER_RIGHTS} | ({"rightsUri": url} if url else {}), *terms]
+    return [
+        {
+            "rights": RIGHTS[spdx],
+            "rightsUri": url,
+            "rightsIdentifier": spdx,
+            "rightsIdentifierScheme": "SPDX",
+            "schemeUri": "https://spdx.org/licenses/",
+        }
+    ]
 
 
 def _relations(
-    manifest: Mapping[str, Any], citation: Mapping[str, Any]
+    mock: bool, citation: Mapping[str, Any], editions: Sequence[Edition]
 ) -> Iterator[dict[str, str]]:
     """The paper, and the catalogues with their papers, each once."""
-    mock = manifest["mock"]
     paper = _arxiv(" ".join(one["value"] for one in citation[PAPER].get("identifiers", ())))
     if paper:
         yield _related(paper, "arXiv", "Cites" if mock else "IsDescribedBy", "Preprint")
     derived = "References" if mock else "IsDerivedFrom"
     seen = {paper}
-    for one in _editions(manifest):
-        source = one.citation
+    for source in (edition.citation for edition in editions):
         if source.doi and source.doi not in seen:
             yield _related(source.doi, "DOI", derived, "Dataset")
         eprint = _arxiv(source.url)
@@ -176,11 +170,5 @@ def _related(identifier: str, kind: str, relation: str, general: str) -> dict[st
 
 
 def _arxiv(text: str) -> str:
-    found = EPRINT.search(text)
-    return f"arXiv:{found[1]}" if found else ""
-
-
-def _sizes(manifest: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{sum(one['bytes'] for one in manifest['files'].values())} bytes"
-    for config, splits in manifest["content"].items():
-        yield f"{sum(split['rows'] for split in splits.values())} rows in config {config}"
+    match = EPRINT.search(text)
+    return f"arXiv:{match[1]}" if match else ""

@@ -1,6 +1,8 @@
-"""The figure of what a release's galaxies are."""
+"""The figures of every card: what a release's galaxies are, and how its rows came about."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +11,14 @@ from transferz.schemas import magnitude_name
 from transferz.tables.pictures import COLOURS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
 """The figures that every card shows: where they lie, relative to it."""
 
-NAMES = {"transferz": "TransferZ (photo-z)", "galaxiesml": "GalaxiesML (spec-z)"}
+SAMPLE_NAMES = {"transferz": "TransferZ (photo-z)", "galaxiesml": "GalaxiesML (spec-z)"}
 PANELS = {
     "redshift": np.arange(0.0, 4.05, 0.1),
     "i cModel magnitude": np.arange(16.0, 27.05, 0.25),
@@ -42,12 +46,15 @@ def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8.0, 3.0), dpi=150, layout="constrained")
-    for axes, (label, bins) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+    panels = figure.subplots(1, len(PANELS))
+    for axes, (label, bins) in zip(panels, PANELS.items(), strict=True):
         for name, rows in tables.items():
-            values, colour = quantities(rows)[label], COLOURS[name]
-            axes.hist(values, bins, density=True, alpha=0.25, color=colour)
-            outline = {"histtype": "step", "linewidth": 1.5, "color": colour, "label": NAMES[name]}
-            axes.hist(values, bins, density=True, **outline)
+            g, r, i = (rows[magnitude_name(band)] for band in "gri")
+            values = dict(zip(PANELS, (rows["redshift"], i, g - r), strict=True))[label]
+            style = {"density": True, "color": COLOURS[name]}
+            axes.hist(values, bins, alpha=0.25, **style)
+            outline = {"histtype": "step", "linewidth": 1.5, "label": SAMPLE_NAMES[name]}
+            axes.hist(values, bins, **style, **outline)
         axes.set(xlabel=label, yticks=[], xlim=(bins[0], bins[-1]))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -57,7 +64,216 @@ def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
     return figure
 
 
-def quantities(rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return what each panel of `distributions` shows of released rows, by its label."""
-    g, r, i = (rows[magnitude_name(band)] for band in "gri")
-    return dict(zip(PANELS, (rows["redshift"], i, g - r), strict=True))
+WIDTH = 8.0  # inches, as are all lengths here: a card's column, at a font that can be read there
+LINE = 0.185
+PAD = 0.08
+GAP = 0.14
+DROP = 0.38  # of an arrow
+INNER = 2.45  # the widest that a box's text gets
+FONT = 9
+
+CATALOGUE_NAMES = {
+    "cosmos2020": "COSMOS2020",
+    "hsc": "HSC-SSP",
+    "galaxiesml": "GalaxiesML",
+    "transferz": "TransferZ, as released",
+}
+PHOTOMETRIC, SPECTROSCOPIC, PLAIN = COLOURS["transferz"], COLOURS["galaxiesml"], "#555555"
+ARROW = {"arrowstyle": "-|>", "color": PLAIN, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 1}
+
+Column = tuple[float, float]
+"""Left and right edge of a box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A step: what comes in, what each cut removes, what is left.
+
+    Attributes
+    ----------
+    title : str
+        Its name.
+    lines : tuple of (str, str)
+        What is said at the left, and the number at the right.
+    total : tuple of (str, str)
+        The last line, set off from the others.
+    colour : str
+        Of frame and title.
+    """
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    total: tuple[str, str]
+    colour: str
+
+    @property
+    def height(self) -> float:
+        """In inches."""
+        return LINE * (len(self.lines) + 2) + 4 * PAD
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart's boxes by row.
+
+    Attributes
+    ----------
+    catalogues : list of Box
+        Upstream catalogues with their cuts, the spectroscopic one last.
+    match, split : Box
+        Where the samples are put together.
+    configs : list of Box
+        What is released.
+    shared : str
+        How many galaxies both samples hold.
+    """
+
+    catalogues: list[Box]
+    match: Box
+    split: Box
+    configs: list[Box]
+    shared: str
+
+    @property
+    def height(self) -> float:
+        """In inches."""
+        rows = (self.catalogues, [self.match], [self.split], self.configs)
+        return sum(max(box.height for box in row) for row in rows) + 3 * DROP + 2 * PAD
+
+
+def read_chart(manifest: Mapping[str, Any]) -> Chart:
+    """Return the flow of rows through the pipeline.
+
+    Parameters
+    ----------
+    manifest : mapping
+        As `transferz.dataset.pipeline.manifest.describe` makes it; all numbers are its ``counts``.
+    """
+    counts, sources = manifest["counts"], manifest["sources"]
+    catalogues = []
+    for name in sorted(sources, key="galaxiesml".__eq__):
+        title = ("Mock " if manifest["mock"] else "") + CATALOGUE_NAMES[name]
+        colour = SPECTROSCOPIC if name == "galaxiesml" else PHOTOMETRIC
+        catalogues.append(_step(title, counts[f"select@{name}"], "rows", "left", colour))
+    radius = manifest["parameters"]["match"]["radius_arcsec"]
+    on_sky = f"Match on the sky within {radius:g}″"
+    match_title = on_sky if "cosmos2020" in sources else "Match by HSC id"
+    return Chart(
+        catalogues,
+        match=_step(
+            match_title, counts["match"], "labelled galaxies", "left: TransferZ", PHOTOMETRIC
+        ),
+        split=_step(
+            "Split, both samples together", counts["split"], "objects", "left: released", PLAIN
+        ),
+        configs=[
+            Box(
+                name,
+                tuple((split, f"{rows:,}") for split, rows in splits.items()),
+                ("rows", f"{sum(splits.values()):,}"),
+                COLOURS.get(name, PLAIN),
+            )
+            for name, splits in counts["release"]["rows_out"].items()
+        ],
+        shared=f"{sum(counts['match']['shared'].values()):,} in both",
+    )
+
+
+def _step(title: str, counts: Mapping[str, Any], what: str, left: str, colour: str) -> Box:
+    """The box of a stage: rows that come in, those that each cut removes, those that are left."""
+    cuts = (
+        (cut.replace("_", " "), f"−{rows:,}" if rows else "0")
+        for cut, rows in counts["removed"].items()
+    )
+    lines = ((what, f"{counts['rows_in']:,}"), *cuts)
+    return Box(title, lines, (left, f"{counts['rows_out']:,}"), colour)
+
+
+def flow_chart(manifest: Mapping[str, Any]) -> "Figure":
+    """Draw how a release came about, from upstream rows to configs.
+
+    Parameters
+    ----------
+    manifest : mapping
+        As `transferz.dataset.pipeline.manifest.describe` makes it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One axes, whose unit is the inch.
+    """
+    from matplotlib.figure import Figure
+
+    chart = read_chart(manifest)
+    figure = Figure(figsize=(WIDTH, chart.height), dpi=150)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set(xlim=(0, WIDTH), ylim=(0, chart.height))
+    axes.set_axis_off()
+    _draw_chart(axes, chart)
+    return figure
+
+
+def _draw_chart(axes: "Axes", chart: Chart) -> None:
+    """Draw row by row from the top."""
+    columns = _columns(len(chart.catalogues))
+    bottoms = [
+        _draw(axes, box, *column, chart.height - PAD)
+        for box, column in zip(chart.catalogues, columns, strict=True)
+    ]
+    # The photometric catalogues flow into the match below them, the spectroscopic one past it.
+    match_top, match_column = min(bottoms) - DROP, (PAD, columns[-2][1])
+    for column, bottom in zip(columns[:-1], bottoms[:-1], strict=True):
+        _arrow(axes, column, bottom, match_top)
+    match_bottom = _draw(axes, chart.match, *match_column, match_top)
+    split_top = match_bottom - DROP
+    _arrow(axes, match_column, match_bottom, split_top)
+    _arrow(axes, columns[-1], bottoms[-1], split_top)
+    # The spectroscopic one is looked through for objects of the other sample: dashed, sideways.
+    start, end = sum(columns[-1]) / 2, match_column[1]
+    height = match_top - chart.match.height / 2
+    axes.annotate("", (end, height), (start, height), arrowprops=ARROW | {"linestyle": "--"})
+    label = {"ha": "center", "va": "center", "fontsize": FONT}
+    axes.text((start + end) / 2, height + LINE / 2, chart.shared, **label)
+    split_bottom = _draw(axes, chart.split, PAD, WIDTH - PAD, split_top)
+    for box, column in zip(chart.configs, _columns(len(chart.configs)), strict=True):
+        _arrow(axes, column, split_bottom, split_bottom - DROP)
+        _draw(axes, box, *column, split_bottom - DROP)
+
+
+def _columns(number: int) -> list[Column]:
+    """Left and right edge of each of some boxes side by side."""
+    width = (WIDTH - 2 * PAD - (number - 1) * GAP) / number
+    lefts = [PAD + place * (width + GAP) for place in range(number)]
+    return [(left, left + width) for left in lefts]
+
+
+def _arrow(axes: "Axes", column: Column, start: float, end: float) -> None:
+    """Draw an arrow straight down the middle of a column."""
+    middle = sum(column) / 2
+    axes.annotate("", (middle, end), (middle, start), arrowprops=ARROW)
+
+
+def _draw(axes: "Axes", box: Box, left: float, right: float, top: float) -> float:
+    """Draw a box and return where it ends below."""
+    from matplotlib.patches import FancyBboxPatch
+
+    bottom = top - box.height
+    corners = {"boxstyle": "round,pad=0,rounding_size=0.06", "linewidth": 1.4}
+    frame = FancyBboxPatch((left, bottom), right - left, box.height, **corners)
+    frame.set(facecolor="white", edgecolor=box.colour)
+    axes.add_patch(frame)
+    middle, inner = (left + right) / 2, min(right - left - 2 * PAD, INNER)
+    edges = (middle - inner / 2, middle + inner / 2)
+    y = top - PAD - LINE / 2
+    heading = {"fontsize": FONT + 1, "fontweight": "bold", "color": box.colour}
+    axes.text(middle, y, box.title, ha="center", va="center", **heading)
+    y -= PAD
+    for line in (*box.lines, box.total):
+        y -= LINE
+        weight = "normal"
+        if line is box.total:
+            axes.plot(edges, [y + LINE / 2 - PAD / 2] * 2, color=box.colour, linewidth=0.6)
+            y, weight = y - PAD, "bold"
+        for text, x, side in zip(line, edges, ("left", "right"), strict=True):
+            axes.text(x, y, text, ha=side, va="center", fontsize=FONT, fontweight=weight)
+    return bottom

@@ -1,6 +1,7 @@
 """What a release says of itself: how good its labels are, and which values it lacks."""
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,12 @@ FEWEST = 20
 """With fewer galaxies no scatter is given (our choice)."""
 
 
-def quality(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def quality(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Measure medians and nulls of every config, and the labels of config ``transferz``.
 
     Parameters
     ----------
-    tables : dict of str to pandas.DataFrame
+    tables : mapping of str to pandas.DataFrame
         Released rows of every config, all splits.
 
     Returns
@@ -32,38 +33,29 @@ def quality(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         i cModel magnitude, ``i`` (AB mag); ``nulls``: by config the share of nulls of each
         column that has any.
     """
+    label = {}
+    for reference, config, key in (
+        ("spectroscopic", "galaxiesml", "specz_name"),
+        ("true", "truth", "object_id"),
+    ):
+        if config in tables:
+            known = tables[config].dropna(subset=key).drop_duplicates(key)[[key, "redshift"]]
+            known = known.rename(columns={"redshift": "reference"})
+            if len(pairs := tables["transferz"].merge(known, on=key)):
+                label[reference] = label_quality(pairs)
+    columns = {"redshift": "redshift", "i": magnitude_name("i")}
+    medians = {
+        config: {
+            name: round(float(rows[column].astype("float64").median()), 4)
+            for name, column in columns.items()
+        }
+        for config, rows in tables.items()
+    }
     return {
-        "label": {
-            name: label_quality(pairs) for name, pairs in references(tables).items() if len(pairs)
-        },
-        "medians": {config: _medians(rows) for config, rows in tables.items()},
+        "label": label,
+        "medians": medians,
         "nulls": {config: _nulls(rows) for config, rows in tables.items()},
     }
-
-
-def references(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Find the galaxies of config ``transferz`` whose redshift is known otherwise too.
-
-    Parameters
-    ----------
-    tables : dict of str to pandas.DataFrame
-        Released rows of every config, all splits.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        By kind of reference: rows of config ``transferz`` with the column ``reference``.
-    """
-    rows, spectroscopic = tables["transferz"], tables["galaxiesml"]
-    found = {"spectroscopic": _pair(rows, spectroscopic, "specz_name")}
-    if "truth" in tables:
-        found["true"] = _pair(rows, tables["truth"], "object_id")
-    return found
-
-
-def _pair(rows: pd.DataFrame, others: pd.DataFrame, key: str) -> pd.DataFrame:
-    known = others.dropna(subset=key).drop_duplicates(key)[[key, "redshift"]]
-    return rows.merge(known.rename(columns={"redshift": "reference"}), on=key)
 
 
 def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
@@ -79,41 +71,27 @@ def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     list of dict
         Per bin ``from`` and ``to`` (AB mag, null where open), ``rows``, and with at least
         `FEWEST` rows ``bias``, ``scatter`` and ``outliers`` (see
-        `transferz.photometry.redshift_error.RedshiftError`) and, where
-        intervals are given, ``covered`` (share of references within them).
+        `transferz.photometry.redshift_error`) and, where intervals are given, ``covered``, the
+        share of references within them.
     """
     i = pairs[magnitude_name("i")].astype("float64")
-    bins = itertools.pairwise(MAGNITUDE_EDGES)
-    return [_bin(low, high, pairs.loc[(i >= low) & (i < high)]) for low, high in bins]
+    bins = []
+    for low, high in itertools.pairwise(MAGNITUDE_EDGES):
+        inside = pairs.loc[(i >= low) & (i < high)]
+        edges = (edge if np.isfinite(edge) else None for edge in (low, high))
+        entry = dict(zip(("from", "to"), edges, strict=True)) | {"rows": len(inside)}
+        bins.append(entry | (_statistics(inside) if len(inside) >= FEWEST else {}))
+    return bins
 
 
-def _bin(low: float, high: float, pairs: pd.DataFrame) -> dict[str, Any]:
-    edges = {"from": _finite(low), "to": _finite(high), "rows": len(pairs)}
-    return edges | (_scores(pairs) if len(pairs) >= FEWEST else {})
-
-
-def _finite(edge: float) -> float | None:
-    return edge if np.isfinite(edge) else None
-
-
-def _scores(pairs: pd.DataFrame) -> dict[str, float]:
+def _statistics(pairs: pd.DataFrame) -> dict[str, float]:
     redshifts = (pairs[name].to_numpy("float64") for name in ("redshift", "reference"))
-    scores = redshift_error(*redshifts)._asdict() | _coverage(pairs)
-    return {name: round(float(value), 4) for name, value in scores.items()}
-
-
-def _coverage(pairs: pd.DataFrame) -> dict[str, float]:
+    statistics = redshift_error(*redshifts)._asdict()
     given = pairs.dropna(subset=["redshift_lo", "redshift_hi"])
-    if given.empty:
-        return {}
-    within = given["reference"].between(given["redshift_lo"], given["redshift_hi"])
-    return {"covered": within.mean()}
-
-
-def _medians(rows: pd.DataFrame) -> dict[str, float]:
-    columns = {"redshift": "redshift", "i": magnitude_name("i")}
-    medians = {name: rows[column].astype("float64").median() for name, column in columns.items()}
-    return {name: round(float(value), 4) for name, value in medians.items()}
+    if len(given):
+        within = given["reference"].between(given["redshift_lo"], given["redshift_hi"])
+        statistics["covered"] = within.mean()
+    return {name: round(float(value), 4) for name, value in statistics.items()}
 
 
 def _nulls(rows: pd.DataFrame) -> dict[str, float]:

@@ -67,53 +67,8 @@ def columns() -> dict[str, dict[str, str]]:
 
     So a release says itself what its columns are, whatever a later package declares.
     """
-    return {
-        one.name: {name: getattr(one, name) for name in ("dtype", "unit", "ucd", "description")}
-        for one in RELEASE
-    }
-
-
-def stage_counts(layout: Layout) -> dict[str, Any]:
-    """Return the counts of every stage, by ``stage`` or ``stage@catalogue``."""
-    by_catalogue = {
-        f"{stage}@{one}": read_json(layout.interim(stage, one) / COUNTS)
-        for stage in ("ingest", "select")
-        for one in layout.catalogues
-    }
-    rest = {one: read_json(layout.interim(one) / COUNTS) for one in ("match", "split", "release")}
-    return by_catalogue | rest
-
-
-def upstream_files(layout: Layout) -> dict[str, Any]:
-    """Return hash and size of every upstream file, with the URL where it was fetched from."""
-    if layout.is_mock:
-        return dict(read_json(layout.raw / COUNTS)["files"])
-    fetched = (read_json(layout.interim("fetch", one) / COUNTS) for one in layout.catalogues)
-    return {name: facts for one in fetched for name, facts in one["files"].items()}
-
-
-def editions(layout: Layout) -> dict[str, str]:
-    """Return which entry of the sources' registry each catalogue is; for a mock, imitates."""
-    if layout.is_mock:
-        return dict(IMITATED)
-    return {
-        one: read_json(layout.interim("fetch", one) / COUNTS)["edition"]
-        for one in layout.catalogues
-    }
-
-
-def _parameters(layout: Layout) -> dict[str, Any]:
-    """The parameters that the release depends on.
-
-    Not the previous release: it is compared with, and nothing that is written depends on it.
-    """
-    sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
-    made = {"mock": sections["mock"]} if layout.is_mock else {}
-    cuts = {one: sections["select"][one] for one in layout.catalogues}
-    split = sections["split"] | {"scheme": layout.scheme(sections["split"]["scheme"])}
-    release = {name: value for name, value in sections["release"].items() if name != "previous"}
-    rest = {"match": sections["match"], "split": split, "release": release}
-    return made | {"select": cuts} | rest
+    facts = ("dtype", "unit", "ucd", "description")
+    return {column.name: {fact: getattr(column, fact) for fact in facts} for column in RELEASE}
 
 
 def describe(layout: Layout, release: Path, release_version: str, date: str) -> dict[str, Any]:
@@ -135,7 +90,21 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
     dict
         Nothing in it depends on platform or clock.
     """
-    mock = layout.is_mock
+    mock, catalogues = layout.is_mock, layout.catalogues
+    counts = {
+        f"{stage}@{catalogue}": read_json(layout.interim(stage, catalogue) / COUNTS)
+        for stage in ("ingest", "select")
+        for catalogue in catalogues
+    }
+    counts |= {
+        stage: read_json(layout.interim(stage) / COUNTS) for stage in ("match", "split", "release")
+    }
+    if mock:
+        sources, upstream = dict(IMITATED), dict(read_json(layout.raw / COUNTS)["files"])
+    else:
+        fetched = {one: read_json(layout.interim("fetch", one) / COUNTS) for one in catalogues}
+        sources = {catalogue: facts["edition"] for catalogue, facts in fetched.items()}
+        upstream = {name: file for of in fetched.values() for name, file in of["files"].items()}
     return {
         "name": "transferz",
         "version": release_version + ("+mock" if mock else ""),
@@ -144,11 +113,27 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
         "date": date,
         "columns": columns(),
         "content": content(release),
-        "counts": stage_counts(layout),
-        "sources": editions(layout),
-        "upstream": upstream_files(layout),
+        "counts": counts,
+        "sources": sources,
+        "upstream": upstream,
         "parameters": _parameters(layout),
         "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _parameters(layout: Layout) -> dict[str, Any]:
+    """The parameters that the release depends on.
+
+    Not the previous release: it is compared with, and nothing that is written depends on it.
+    """
+    sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    split, release = sections["split"], sections["release"]
+    return {
+        **({"mock": sections["mock"]} if layout.is_mock else {}),
+        "select": {catalogue: sections["select"][catalogue] for catalogue in layout.catalogues},
+        "match": sections["match"],
+        "split": split | {"scheme": layout.scheme(split["scheme"])},
+        "release": {name: value for name, value in release.items() if name != "previous"},
     }
 
 

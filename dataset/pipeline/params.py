@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.survey.versions import Version
@@ -117,6 +117,12 @@ class MatchParams(Params):
         if sorted(set(edges)) != edges:
             raise ValueError("edges must ascend")
         return edges
+
+    @model_validator(mode="after")
+    def _shifted_away(self) -> "MatchParams":
+        if self.chance_shift_arcsec <= self.radius_arcsec:
+            raise ValueError("chance_shift_arcsec must exceed radius_arcsec, or matches are true")
+        return self
 
 
 class SplitParams(Params):

@@ -41,7 +41,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class _Size(_Entry):
+class _Split(_Entry):
     rows: int
     bytes: int
     content: str
@@ -52,7 +52,7 @@ class _File(_Entry):
     bytes: int
 
 
-class _Declared(_Entry):
+class _Column(_Entry):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     dtype: Dtype
@@ -61,17 +61,17 @@ class _Declared(_Entry):
     description: str = ""
 
 
-class _Match(_Entry):
+class _MatchParameters(_Entry):
     radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
 
 
-class _Split(_Entry):
+class _SplitParameters(_Entry):
     scheme: str
 
 
 class _Parameters(_Entry):
-    match: _Match
-    split: _Split
+    match: _MatchParameters
+    split: _SplitParameters
 
 
 class ManifestShape(_Entry):
@@ -82,8 +82,8 @@ class ManifestShape(_Entry):
     survey: str
     mock: bool
     date: str
-    columns: dict[str, _Declared]
-    content: dict[str, dict[str, _Size]]
+    columns: dict[str, _Column]
+    content: dict[str, dict[str, _Split]]
     counts: dict[str, Any]
     sources: dict[str, str]
     parameters: _Parameters
@@ -120,27 +120,23 @@ def _load(path: Path, manifest: dict[str, Any]) -> Iterator[Broken]:
     content = json.loads(data.decode("utf-8"))
     if not isinstance(content, dict):
         yield Broken(MANIFEST_FILE, "manifest", type(content).__name__, "a JSON object")
-        return
-    if json_text(content).encode() != data:
+    elif json_text(content).encode() != data:
         yield Broken(MANIFEST_FILE, "manifest", "other white space, order or spelling", "its own")
-    elif self_digest(content) != content.get("sha256"):
-        yield Broken(MANIFEST_FILE, "manifest", f"sha256 {self_digest(content)}", _hash(content))
+    elif (digest := self_digest(content)) != content.get("sha256"):
+        stated = f"the {content['sha256']} it states" if "sha256" in content else "an entry sha256"
+        yield Broken(MANIFEST_FILE, "manifest", f"sha256 {digest}", stated)
     else:
         yield from _misshapen(content)
-    manifest.update(content)
-
-
-def _hash(content: Mapping[str, Any]) -> str:
-    return f"the {content['sha256']} it states" if "sha256" in content else "an entry sha256"
+        manifest.update(content)
 
 
 def _misshapen(content: Mapping[str, Any]) -> Iterator[Broken]:
     try:
         shape = ManifestShape.model_validate(content)
     except ValidationError as error:
-        for one in error.errors()[:5]:
-            where = ".".join(map(str, one["loc"]))
-            yield Broken(MANIFEST_FILE, "manifest", f"entry '{where}': {one['msg']}")
+        for problem in error.errors()[:5]:
+            where = ".".join(map(str, problem["loc"]))
+            yield Broken(MANIFEST_FILE, "manifest", f"entry '{where}': {problem['msg']}")
         return
     mocks = {Version.parse(shape.version).mock, shape.mock, shape.survey == "mock"}
     if len(mocks) > 1 or shape.survey not in SURVEYS:
@@ -160,7 +156,11 @@ def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Itera
     """
     for name, stated in listed.items():
         yield from safely(name, "files", _check_file, release, name, stated)
-    for name in sorted(_present(release) - set(listed) - {MANIFEST_FILE}):
+    present = set()
+    for folder, folders, names in os.walk(release):  # links are not followed
+        links = (one for one in folders if Path(folder, one).is_symlink())
+        present |= {Path(folder, one).relative_to(release).as_posix() for one in (*names, *links)}
+    for name in sorted(present - set(listed) - {MANIFEST_FILE}):
         if name != TOLERATED[0] and not name.startswith(TOLERATED[1]):
             yield Broken(name, "files", "a file that the manifest does not list", "none")
 
@@ -190,19 +190,8 @@ def _not_a_file(path: Path) -> str:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return "nothing"
-    if stat.S_ISREG(mode):
-        return ""
-    kinds = {"a directory": stat.S_ISDIR, "a symbolic link": stat.S_ISLNK}
-    return next((kind for kind, test in kinds.items() if test(mode)), "a special file")
-
-
-def _present(release: Path) -> set[str]:
-    """Names of all that is no directory; links are not followed."""
-    found = set()
-    for folder, folders, names in os.walk(release):
-        links = (one for one in folders if Path(folder, one).is_symlink())
-        found |= {Path(folder, one).relative_to(release).as_posix() for one in (*names, *links)}
-    return found
+    kinds = {stat.S_IFREG: "", stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link"}
+    return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
 def check_configs(
@@ -221,8 +210,9 @@ def check_configs(
     """
     if set(present) != set(expected):
         yield Broken(MANIFEST_FILE, "configs", some(present) or "none", ", ".join(expected))
-    for config in {**present, **manifest["content"]}:
-        splits = present.get(config, {}), manifest["content"].get(config, {})
-        if list(splits[0]) != list(splits[1]):
-            found = f"files of config '{config}' for {some(splits[0]) or 'no split'}"
-            yield Broken(MANIFEST_FILE, "configs", found, some(splits[1]) or "no split")
+    content = manifest["content"]
+    for config in {**present, **content}:
+        splits, stated = list(present.get(config, {})), list(content.get(config, {}))
+        if splits != stated:
+            found = f"files of config '{config}' for {some(splits) or 'no split'}"
+            yield Broken(MANIFEST_FILE, "configs", found, some(stated) or "no split")

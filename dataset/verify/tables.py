@@ -1,4 +1,7 @@
-"""Every parquet file of a release: columns, footer, values, content, index."""
+"""Every parquet file of a release: columns, footer, values, content, index.
+
+The checks take the name that reports give a file, and yield what is broken in it.
+"""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,18 +41,14 @@ Declared = Mapping[str, Mapping[str, str]]
 
 
 def check_declaration(stated: Declared) -> Iterator[Broken]:
-    """Check the manifest's columns against those this package declares.
-
-    Parameters
-    ----------
-    stated : mapping
-        The manifest's ``columns``.
-    """
+    """Check the manifest's ``columns`` against those this package declares."""
     ours = columns()
     if list(stated) != list(ours):
-        lacking, beyond = [n for n in ours if n not in stated], [n for n in stated if n not in ours]
-        found = f"columns without {some(lacking) or 'none'}, with {some(beyond) or 'none'} more"
-        yield Broken(MANIFEST_FILE, "declaration", f"{found}, or in another order", _ADVICE)
+        lacking = some(name for name in ours if name not in stated) or "none"
+        beyond = some(name for name in stated if name not in ours) or "none"
+        found = f"columns without {lacking}, with {beyond} more, or in another order"
+        advice = "those of this package; a release of another version is checked by that version"
+        yield Broken(MANIFEST_FILE, "declaration", found, advice)
     for name in (name for name in ours if name in stated):
         for fact in (fact for fact in FACTS if fact in stated[name]):
             if stated[name][fact] != ours[name][fact]:
@@ -57,71 +56,34 @@ def check_declaration(stated: Declared) -> Iterator[Broken]:
                 yield Broken(MANIFEST_FILE, "declaration", found, f"'{ours[name][fact]}'")
 
 
-_ADVICE = "those of this package; a release of another version is checked by that version"
-
-
 def declared_table(stated: Declared) -> Table:
-    """Return a release's columns as its manifest states them.
-
-    Parameters
-    ----------
-    stated : mapping
-        The manifest's ``columns``.
-
-    Returns
-    -------
-    Table
-        With our bounds, where the column is ours.
-    """
-    return replace(RELEASE, columns=tuple(_declared(name, one) for name, one in stated.items()))
-
-
-def _declared(name: str, stated: Mapping[str, str]) -> Column:
-    if name not in RELEASE.names:
-        return Column(name, **{"description": "", **stated})  # type: ignore[arg-type]
-    return replace(RELEASE[name], **stated)  # type: ignore[arg-type]
+    """Return a release's columns as its manifest states them, ours with our bounds."""
+    ours = {name: RELEASE[name] for name in RELEASE.names}
+    empty = Column("", dtype="string", unit="", description="")
+    columns = (replace(ours.get(name, empty), name=name, **one) for name, one in stated.items())
+    return replace(RELEASE, columns=tuple(columns))
 
 
 def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
-    """Check a file's columns, their types and order.
-
-    Parameters
-    ----------
-    path : Path
-        The parquet file.
-    name : str
-        What reports call it.
-    table : Table
-        The declaration.
-    """
-    found = [(field.name, str(field.type)) for field in pq.read_schema(path)]
-    wanted = [(field.name, str(field.type)) for field in arrow_schema(table)]
-    if found == wanted:
-        return
-    here, there = dict(found), dict(wanted)
-    for one in there:
-        if one not in here:
-            yield Broken(name, "columns", f"no column '{one}'", f"{there[one]}")
-        elif here[one] != there[one]:
-            yield Broken(name, "columns", f"column '{one}' of type {here[one]}", there[one])
-    if more := [one for one in here if one not in there]:
+    """Check a parquet file's columns, their types and order, against a declaration."""
+    fields, declared = (
+        [(field.name, str(field.type)) for field in schema]
+        for schema in (pq.read_schema(path), arrow_schema(table))
+    )
+    types, wanted = dict(fields), dict(declared)
+    for column, kind in wanted.items():
+        if column not in types:
+            yield Broken(name, "columns", f"no column '{column}'", kind)
+        elif types[column] != kind:
+            yield Broken(name, "columns", f"column '{column}' of type {types[column]}", kind)
+    if more := [column for column in types if column not in wanted]:
         yield Broken(name, "columns", f"undeclared columns {some(more)}")
-    if sorted(here.items()) == sorted(there.items()):
-        yield Broken(name, "columns", "the columns in another order, or one twice", some(there))
+    if types == wanted and fields != declared:
+        yield Broken(name, "columns", "the columns in another order, or one twice", some(wanted))
 
 
 def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
-    """Check what a file's VOParquet footer says of its columns.
-
-    Parameters
-    ----------
-    path : Path
-        The parquet file.
-    name : str
-        What reports call it.
-    table : Table
-        The declaration.
-    """
+    """Check what a parquet file's VOParquet footer says of its columns, against a declaration."""
     text = (pq.read_metadata(path).metadata or {}).get(CONTENT_KEY.encode(), b"").decode("utf-8")
     if not text:
         yield Broken(name, "footer", "none", "VOTable metadata of the columns")
@@ -174,15 +136,7 @@ def footer_fields(text: str) -> dict[str, dict[str, str]]:
 
 
 def check_values(tables: Iterable[pa.Table], name: str) -> Iterator[Broken]:
-    """Check rows against their declared bounds.
-
-    Parameters
-    ----------
-    tables : iterable of pyarrow.Table
-        Splits of one config.
-    name : str
-        What reports call their file.
-    """
+    """Check the rows of some splits of a config against their declared bounds."""
     try:
         check(to_frame(_together(tables), RELEASE), RELEASE)
     except SchemaError as error:
@@ -195,20 +149,10 @@ def _together(tables: Iterable[pa.Table]) -> pa.Table:
 
 
 def check_content(
-    found: Mapping[str, Any], name: str, stated: Mapping[str, Any]
+    size: Mapping[str, Any], name: str, stated: Mapping[str, Any]
 ) -> Iterator[Broken]:
-    """Check what a split holds against what the manifest states of it.
-
-    Parameters
-    ----------
-    found : mapping
-        ``rows``, ``bytes`` and ``content`` of the rows.
-    name : str
-        What reports call their file.
-    stated : mapping
-        The same in the manifest.
-    """
-    for fact, value in found.items():
+    """Check a split's ``rows``, ``bytes`` and ``content`` against those the manifest states."""
+    for fact, value in size.items():
         if value != stated[fact]:
             yield Broken(name, "content", f"{fact} {value}", f"{stated[fact]}, by {MANIFEST_FILE}")
 
@@ -216,15 +160,7 @@ def check_content(
 def check_counts(
     stated: Mapping[str, Any], sizes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Iterator[Broken]:
-    """Check the rows that the build counted when it wrote them.
-
-    Parameters
-    ----------
-    stated : mapping
-        The manifest's ``counts``.
-    sizes : mapping
-        config -> split -> ``rows`` of the data, among others.
-    """
+    """Check the rows that the build counted, in the manifest's ``counts``, by config and split."""
     counted = stated["release"]["rows_out"]
     rows = {name: {s: size["rows"] for s, size in of.items()} for name, of in sizes.items()}
     for config in {**rows, **counted}:
@@ -234,17 +170,7 @@ def check_counts(
 
 
 def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Broken]:
-    """Check a config's index against its rows.
-
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    config : str
-        The config.
-    rows : pandas.DataFrame
-        As `read_rows` gives them.
-    """
+    """Check a config's index against its rows, as `read_rows` gives them."""
     name = f"{config}/{INDEX_FILE}"
     index = read_table(release / name, INDEX).set_index("object_id")
     data = rows.drop_duplicates("object_id").set_index("object_id")
@@ -253,8 +179,8 @@ def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Brok
         yield Broken(name, "index", found, "the same in both")
     common = index.index.intersection(data.index)
     for column in ("split", "row_hash"):
-        here, there = (one.loc[common, column].to_numpy(dtype=object) for one in (index, data))
-        if (differs := common[here != there]).size:
+        stated, values = (one.loc[common, column].to_numpy(dtype=object) for one in (index, data))
+        if (differs := common[stated != values]).size:
             found = f"another {column} than the data's for {differs.size:,} objects: "
             yield Broken(name, "index", found + some(differs))
 

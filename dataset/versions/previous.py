@@ -51,34 +51,26 @@ def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot 
     """
     if previous is None:
         return None
-    if _is_of_other_kind(previous, mock):
-        _say_not_compared(previous, "one is a mock, the other is not")
-        return None
+    if not Path(previous).expanduser().is_dir():
+        version = parse_reference(previous).version
+        if version is not None and version.mock != mock:
+            return _not_compared(previous, "one is a mock, the other is not")
     try:
-        found = locate(previous)
+        path = locate(previous)
     except Unreachable as reason:
-        _say_not_compared(previous, str(reason))
-        return None
-    if found.resolve().is_relative_to(built.resolve()):
+        return _not_compared(previous, str(reason))
+    if path.resolve().is_relative_to(built.resolve()):
         raise ParameterError(
             f"parameter 'release.previous': {previous} lies in {built}, which this build replaces; "
             "name a copy elsewhere"
         )
-    return read_snapshot(found)
+    return read_snapshot(path)
 
 
-def _say_not_compared(previous: str, reason: str) -> None:
+def _not_compared(previous: str, reason: str) -> None:
     sys.stderr.write(
         f"not compared with {previous}: {reason}; `transferz publish` compares again\n"
     )
-
-
-def _is_of_other_kind(previous: str, mock: bool) -> bool:
-    """Whether a release on the Hub is a mock's where the new one is none, or the other way."""
-    if Path(previous).expanduser().is_dir():
-        return False
-    version = parse_reference(previous).version
-    return version is not None and version.mock != mock
 
 
 def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock: bool) -> None:

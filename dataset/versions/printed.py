@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 Report = Mapping[str, Any]
 
-LISTED = ("config", "object_id", "what", "old_split", "new_split")
-"""Columns of the list of rows that differ between two versions."""
-
 ROW_FORMATS = (".parquet", ".csv")
 
 
@@ -174,26 +171,6 @@ def _verdict(report: Report) -> str:
 # Files.
 
 
-def changed_rows(changes: Changes) -> pd.DataFrame:
-    """List every row that differs between two versions, once for each thing that happened to it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns `LISTED`; the splits are those of a row that moved, else empty.
-    """
-    parts = [pd.DataFrame({name: [] for name in LISTED}).astype({"object_id": "int64"})]
-    for config, rows in changes.rows.items():
-        for what in ("added", "removed", "changed"):
-            ids = pd.DataFrame({"object_id": getattr(rows, what)})
-            parts.append(ids.assign(config=config, what=what))
-        moved = rows.moved.rename(columns={"old": "old_split", "new": "new_split"})
-        parts.append(moved.assign(config=config, what="moved"))
-    listed = pd.concat(parts, ignore_index=True).reindex(columns=list(LISTED))
-    texts = [name for name in LISTED if name != "object_id"]
-    return listed.fillna(dict.fromkeys(texts, "")).astype(dict.fromkeys(texts, "str"))
-
-
 def check_rows_path(path: Path) -> None:
     """Refuse a file name from which the format of the rows does not follow.
 
@@ -223,15 +200,3 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
             rows.to_csv(staging, index=False, lineterminator="\n")
         else:
             rows.to_parquet(staging, index=False, compression="zstd")
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file whole or not at all.
-
-    Raises
-    ------
-    InputError
-        If it can't be written; an older file of that name is then as it was.
-    """
-    with replace_file(path) as staging:
-        staging.write_text(text, encoding="utf-8")

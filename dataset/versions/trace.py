@@ -33,6 +33,9 @@ MEANINGS = {
 STAGES = ("ingest", "select", "match", "split", "release", "")
 CATALOGUES = ("", "cosmos2020", "hsc", "transferz", "galaxiesml")
 
+Cuts = tuple[str, pd.Series]
+"""A stage, as ``select@hsc``, and the cut there of each object; null where none removed it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -72,20 +75,16 @@ class Build:
             If the file is missing, damaged or lacks a column.
         """
         path = require_file(self.interim / name, "rebuild it with `dvc repro`")
-        few = [one for one in columns if one == "cut"]  # few values, many rows
+        few = [name for name in columns if name == "cut"]  # few values, many rows
         try:
-            with pq.ParquetFile(path, read_dictionary=few, page_checksum_verification=True) as it:
-                table = it.read(list(columns)).select(list(columns))
+            with pq.ParquetFile(path, read_dictionary=few, page_checksum_verification=True) as file:
+                table = file.read(list(columns)).select(list(columns))
                 return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         except (OSError, KeyError, pa.ArrowException) as error:
             raise InputError(
                 f"{path}: expected a sound parquet file with {', '.join(columns)} ({error}); "
                 "rebuild it with `dvc repro`"
             ) from error
-
-    def ids(self, path: str, column: str) -> pd.Series:
-        """Return one column of ids."""
-        return self.read(path, column)[column]
 
     def cuts(self, stage: str, ids: pd.Series) -> pd.Series:
         """Return the cut that removed each of some objects at a stage; null where none did.
@@ -152,14 +151,65 @@ def trace(build: Build, objects: pd.DataFrame, config: str) -> pd.DataFrame:
     if objects.empty:
         return pd.DataFrame({"stage": [], "cut": []}, objects.index, dtype="str")
     ids, kind = objects["object_id"].astype("Int64"), objects["redshift_kind"]
-    route = _photometric(build, ids, config)
-    spectroscopic = kind == "spectroscopic"
-    if (kind == "true").any():
-        spectroscopic |= (kind == "true") & (route["cut"] == NOT_IN_TABLE)
+    steps = _first([*_photometric(build, ids), *_after_matching(build, ids, config)])
+    # A true redshift belongs to either sample: what the photometric one lacks is looked for in the
+    # other.
+    spectroscopic = (kind == "spectroscopic") | ((kind == "true") & (steps["cut"] == NOT_IN_TABLE))
     if not spectroscopic.any():
-        return route
-    other = _spectroscopic(build, ids[spectroscopic], config)
-    return pd.concat([route[~spectroscopic], other]).reindex(objects.index)
+        return steps
+    others = ids[spectroscopic]
+    route = [*_catalogue(build, others, "galaxiesml"), *_after_matching(build, others, config)]
+    return pd.concat([steps[~spectroscopic], _first(route)]).reindex(objects.index)
+
+
+def _photometric(build: Build, ids: pd.Series) -> list[Cuts]:
+    """The steps until objects with a photometric label are matched."""
+    if not build.has("hsc"):
+        return _catalogue(build, ids, "transferz")
+    pairs = build.read(f"match/{PAIRS_FILE}", "object_id", "cosmos_id").set_index("object_id")
+    partner = ids.map(pairs.loc[pairs.index.isin(ids), "cosmos_id"])
+    return [
+        *_catalogue(build, ids, "hsc"),
+        ("select@cosmos2020", build.cuts("select@cosmos2020", partner)),
+        ("match", _note(NO_COUNTERPART, partner.isna())),
+    ]
+
+
+def _catalogue(build: Build, ids: pd.Series, name: str) -> list[Cuts]:
+    """The steps of one catalogue whose key is the HSC id."""
+    if not build.has(name):
+        return [(f"ingest@{name}", _note(NOT_IN_TABLE, ids.notna()))]
+    absent = ~ids.isin(build.read(f"ingest/{name}/{TABLE}", "object_id")["object_id"])
+    left = ids.isin(build.read(f"select/{name}/{TABLE}", "object_id")["object_id"])
+    cut = build.cuts(f"select@{name}", ids).mask(left)
+    return [(f"ingest@{name}", _note(NOT_IN_TABLE, absent)), (f"select@{name}", cut)]
+
+
+def _after_matching(build: Build, ids: pd.Series, config: str) -> list[Cuts]:
+    matched = build.read(f"match/{TABLE}", "object_id", "galaxiesml_id").dropna()
+    twins = matched.loc[matched["object_id"] != matched["galaxiesml_id"], "object_id"]
+    released = ids.isin(build.read(f"split/{TABLE}", "object_id")["object_id"])
+    return [
+        ("split", build.cuts("split", ids)),
+        ("release", _note(SPECTROSCOPIC_ROW_KEPT, ids.isin(twins) & (config == "combo"))),
+        ("release", _note(NO_TRUE_REDSHIFT, released & (config == "truth"))),
+        ("", _note(UNEXPLAINED, ids.notna())),
+    ]
+
+
+def _note(cut: str, where: pd.Series) -> pd.Series:
+    """The name of a cut where a condition holds, null elsewhere."""
+    return pd.Series(cut, where.index, dtype="str").where(where)
+
+
+def _first(steps: list[Cuts]) -> pd.DataFrame:
+    """Of steps in their order, the first that has a cut for each row."""
+    index = steps[0][1].index
+    stage, cut = pd.Series(pd.NA, index, dtype="str"), pd.Series(pd.NA, index, dtype="str")
+    for name, cuts in steps:
+        fresh = cut.isna() & cuts.notna()
+        stage, cut = stage.mask(fresh, name), cut.mask(fresh, cuts.astype("str"))
+    return pd.DataFrame({"stage": stage, "cut": cut})
 
 
 def count_steps(build: Build, steps: pd.DataFrame) -> list[dict[str, Any]]:
@@ -184,62 +234,3 @@ def _rank(build: Build, stage: str, cut: str) -> tuple[int, int, int, str]:
     order = build.cut_order(stage)
     place = order.index(cut) if cut in order else len(order)
     return STAGES.index(name), CATALOGUES.index(catalogue), place, cut
-
-
-def _photometric(build: Build, ids: pd.Series, config: str) -> pd.DataFrame:
-    if not build.has("hsc"):
-        return _first([*_catalogue(build, ids, "transferz"), *_after(build, ids, config)])
-    pairs = build.read(f"match/{PAIRS_FILE}", "object_id", "cosmos_id")
-    pairs = pairs.loc[pairs["object_id"].isin(ids)]
-    partner = ids.map(pairs.set_index("object_id")["cosmos_id"])
-    cosmos_cut = build.cuts("select@cosmos2020", partner)
-    return _first(
-        [
-            *_catalogue(build, ids, "hsc"),
-            ("select@cosmos2020", cosmos_cut),
-            ("match", _note(NO_COUNTERPART, partner.isna())),
-            *_after(build, ids, config),
-        ]
-    )
-
-
-def _spectroscopic(build: Build, ids: pd.Series, config: str) -> pd.DataFrame:
-    return _first([*_catalogue(build, ids, "galaxiesml"), *_after(build, ids, config)])
-
-
-def _catalogue(build: Build, ids: pd.Series, name: str) -> list[tuple[str, pd.Series]]:
-    """The steps of one catalogue whose key is the HSC id."""
-    if not build.has(name):
-        return [(f"ingest@{name}", _note(NOT_IN_TABLE, ids.notna()))]
-    absent = ~ids.isin(build.ids(f"ingest/{name}/{TABLE}", "object_id"))
-    left = ids.isin(build.ids(f"select/{name}/{TABLE}", "object_id"))
-    cut = build.cuts(f"select@{name}", ids).mask(left)
-    return [(f"ingest@{name}", _note(NOT_IN_TABLE, absent)), (f"select@{name}", cut)]
-
-
-def _after(build: Build, ids: pd.Series, config: str) -> list[tuple[str, pd.Series]]:
-    """The steps after matching."""
-    matched = build.read(f"match/{TABLE}", "object_id", "galaxiesml_id").dropna()
-    twins = matched.loc[matched["object_id"] != matched["galaxiesml_id"], "object_id"]
-    released = ids.isin(build.ids(f"split/{TABLE}", "object_id"))
-    return [
-        ("split", build.cuts("split", ids)),
-        ("release", _note(SPECTROSCOPIC_ROW_KEPT, ids.isin(twins) & (config == "combo"))),
-        ("release", _note(NO_TRUE_REDSHIFT, released & (config == "truth"))),
-        ("", _note(UNEXPLAINED, ids.notna())),
-    ]
-
-
-def _note(cut: str, where: pd.Series) -> pd.Series:
-    """The name of a cut where a condition holds, null elsewhere."""
-    return pd.Series(cut, where.index, dtype="str").where(where)
-
-
-def _first(steps: list[tuple[str, pd.Series]]) -> pd.DataFrame:
-    """Of steps in their order, the first that has a cut for each row."""
-    index = steps[0][1].index
-    stage, cut = pd.Series(pd.NA, index, dtype="str"), pd.Series(pd.NA, index, dtype="str")
-    for name, found in steps:
-        fresh = cut.isna() & found.notna()
-        stage, cut = stage.mask(fresh, name), cut.mask(fresh, found.astype("str"))
-    return pd.DataFrame({"stage": stage, "cut": cut})

@@ -127,6 +127,12 @@ def test_a_closed_pipe_is_no_traceback(tiny_release):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_alone_it_prints_its_help():
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: transferz COMMAND")
+
+
 def test_it_runs_as_a_module():
     done = subprocess.run(
         [sys.executable, "-m", "transferz.cli", "--version"], capture_output=True, text=True

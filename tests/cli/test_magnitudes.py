@@ -14,8 +14,8 @@ import pytest
 from astropy.table import Table
 
 from transferz import cli
-from transferz.cli import flux_files
 from transferz.cli.magnitudes import convert
+from transferz.tables import table as limits
 
 CSV = """\
 id,f_g,ferr_g,name,f_r,ferr_r
@@ -75,7 +75,7 @@ def test_all_formats_and_chunk_sizes_give_the_same(tmp_path, monkeypatch):
     frame.assign(g_FLUX=frame["g_FLUX"].astype(str)).to_csv(tmp_path / "t.csv")
     results = []
     for chunk in (7, 1000):
-        monkeypatch.setattr(flux_files, "CHUNK_ROWS", chunk)
+        monkeypatch.setattr(limits, "CHUNK_ROWS", chunk)
         for name in ("t.fits", "t.fits.gz", "t.parquet", "t.csv"):
             counts = convert(tmp_path / name, "ujy", tmp_path / "o.parquet")["g_FLUX"]
             results.append(pq.read_table(tmp_path / "o.parquet").to_pandas())
@@ -89,14 +89,14 @@ def test_all_formats_and_chunk_sizes_give_the_same(tmp_path, monkeypatch):
 
 BAD = {
     "no fluxes": ("t.csv", b"id,z\n1,2\n", "holds no fluxes with errors"),
-    "text for a flux": ("t.csv", b"f_g,ferr_g\nbright,1\n", "can't read"),
-    "a column twice": ("t.csv", b"f_g,ferr_g,f_g\n1,1,1\n", "more than one column f_g"),
+    "text for a flux": ("t.csv", b"f_g,ferr_g\nbright,1\n", "column 'f_g' holds something other"),
+    "a column twice": ("t.csv", b"f_g,ferr_g,f_g\n1,1,1\n", "more than one column 'f_g'"),
     "a ragged row": ("t.csv", b"f_g,ferr_g\n1,1\n1\n", "can't read"),
     "nothing": ("t.csv", b"", "can't read"),
     "html as fits": ("t.fits", b"<html>" * 900, "can't read"),
     "html as parquet": ("t.parquet", b"<html>" * 900, "can't read"),
     "cut gzip": ("t.csv.gz", gzip.compress(CSV.encode() * 90)[:-20], "can't read"),
-    "another kind": ("t.xlsx", b"", "expected a name that ends in .csv"),
+    "another kind": ("t.xlsx", b"PK\x03\x04", "expected FITS, parquet"),
     "made before": ("t.csv", b"f_g,ferr_g,f_g_mag\n1,1,1\n", "already has a column 'f_g_mag'"),
 }
 
@@ -125,9 +125,9 @@ def test_a_damaged_table_leaves_the_old_output(tmp_path):
     ("out", "message"),
     [
         ("t.csv", "is the table itself"),
-        ("nowhere/o.csv", "there is no folder"),
+        ("nowhere/o.csv", "name a file in a folder that exists"),
         ("o.txt", "expected a name that ends in .csv"),
-        ("folder.csv", "cannot write"),
+        ("folder.csv", "can't write"),
     ],
 )
 def test_an_output_that_cannot_be(out, message, tmp_path, capsys):

@@ -507,9 +507,7 @@ def test_odd_rows_late_in_a_table_are_found(model, tmp_path):
 
 
 def child(code, *arguments, **options):
-    start = "import sys, torch; torch.set_num_threads(1)\n"
-    ours = "from transferz.cli import predict_command as predict\n"
-    command = [sys.executable, "-c", start + ours + code, *map(str, arguments)]
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -534,28 +532,32 @@ def test_a_full_disk_leaves_what_was_there(output, older, model, tmp_path, monke
         assert out.read_bytes() == b"older"
 
 
-SLOW = """
-import time
+HELD = """
+import signal, sys, torch
+from transferz.cli.predict_command import main
+torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
 from transferz.baselines.networks import forecasting
-whole = forecasting.Forecaster.forecast
-def slowly(self, magnitudes):
-    print("chunk", flush=True)
-    time.sleep(0.2)
+whole, chunks = forecasting.Forecaster.forecast, iter("123")
+def held(self, magnitudes):
+    if next(chunks, None) is None:
+        print("three chunks are done", flush=True)
+        sys.stdin.read()  # until the end comes
     return whole(self, magnitudes)
-forecasting.Forecaster.forecast = slowly
-predict.main(sys.argv[1:])
+forecasting.Forecaster.forecast = held
+main(sys.argv[1:])
 """
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_killed_leaves_nothing_by_the_name(end, model, tmp_path):
-    table = write(tmp_path / "t.parquet", rows(4000))
+    """Killed while it waits to forecast its fourth chunk of ten."""
+    table = write(tmp_path / "t.parquet", rows(100))
     options = ["--model", model, table, "--out", tmp_path / "o.fits", "--chunk-rows", "10"]
-    run = child(SLOW, *options, stdout=subprocess.PIPE)
-    for _ in range(3):
-        assert run.stdout.readline() == "chunk\n"
-    run.send_signal(end)
-    run.communicate()
+    with child(HELD, *options, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout.readline() == "three chunks are done\n"
+        run.send_signal(end)
+        run.wait()
     assert run.returncode != 0
     assert not (tmp_path / "o.fits").exists()
     if end == signal.SIGINT:

@@ -33,7 +33,8 @@ def test_cosmos2020s_own_pairs_are_found():
 def test_cigales_pairs_are_found_and_a_redshift_is_no_flux():
     names = ["id", "redshift", "redshift_err", "hst.F814W", "hst.F814W_err"]
     assert flux_columns(names) == {"hst.F814W": "hst.F814W_err"}
-    assert flux_columns(["specz_redshift", "specz_redshift_err", "ra"]) == {}
+    others = ["specz_redshift", "ra", "dec", "zspec", "z_phot", "i_mag", "ALPHA_J2000", "z"]
+    assert flux_columns([*others, *(f"{name}_err" for name in others)]) == {}
 
 
 def test_every_kind_of_value_is_counted_once():

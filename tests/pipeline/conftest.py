@@ -1,10 +1,12 @@
 """A small mock survey, built once by `dvc repro` in a folder of its own."""
 
 import contextlib
+import fcntl
 import io
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -15,7 +17,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CODE = ("baselines", "dataset", "photometry", "schemas", "surveys")
+CODE = ("baselines", "cli", "dataset", "photometry", "schemas", "surveys", "tables")
 FILES = ("dvc.yaml", "params.yaml", "CITATION.cff", ".dvcignore")
 NOT_COPIED = ("__pycache__", "dvc.lock", "hashes.json")
 SMALL = {"area_deg2": 0.015, "galaxiesml.rows": 2500, "galaxiesml.shared.rows": 150}
@@ -45,6 +47,17 @@ class Workspace:
             raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
         return done
 
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
     def stage(self, name: str, *arguments: str) -> tuple[int, str]:
         """Run ``python -m transferz.dataset.<name>`` in this process: exit status and stderr."""
         said = io.StringIO()
@@ -58,13 +71,33 @@ class Workspace:
             runpy.run_module(f"transferz.dataset.{name}", run_name="__main__")
         return int(stop.value.code or 0), said.getvalue()
 
+    def run_killed(self, where: tuple[str, str, str], *command: str) -> None:
+        """Run a command that is killed, with all that it started, when one of them gets there.
+
+        Parameters
+        ----------
+        where : (str, str, str)
+            A word of the command line of the process that is watched, the audit event of Python
+            that ends it (docs.python.org/3/library/audit_events.html), and the end or a part of
+            the path that the event is about. A file that is being opened is left half there.
+        command : str
+            What to run.
+        """
+        folder = self.root.parent / "killing"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(Path(__file__).with_name("killed_at.py"), folder / "sitecustomize.py")
+        watched = {"PYTHONPATH": str(folder), "KILLED_AT": "|".join(where)}
+        with self.start(*command, **watched) as done:
+            pass
+        assert done.returncode == -signal.SIGKILL, f"{command} never came to {where}"
+
     def run_after_kill(self, *command: str, lock: str) -> None:
         """Run again as a user does: DVC's own lock, cut short by the kill, comes back from git."""
         (self.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
         path = self.root / lock
         committed = path.with_suffix(".committed")
         done = self.run(*command, check=False)
-        if "validation failed" in done.stderr or "unable to read" in done.stderr:
+        if any(one in done.stderr for one in ("validation failed", "unable to read", "is invalid")):
             path.unlink()
             if committed.exists():
                 shutil.copy(committed, path)
@@ -94,9 +127,28 @@ class Workspace:
         entry = f"[{version}] - {date}\n\n### Changed\n\n- What a test changes.\n"
         path.write_text("\n## ".join([head, entry, *kept]), encoding="utf-8")
 
-    def copy(self, to: Path) -> "Workspace":
-        shutil.copytree(self.root, to, symlinks=True)
+    def copy(self, to: Path, *, code: bool = True) -> "Workspace":
+        """Copy it for a test that changes it; without code `stage` runs, but DVC does not.
+
+        What lies in DVC's cache is never written to, so that links to it do.
+        """
+        left_out = shutil.ignore_patterns("*.py", *(() if code else (".dvc",)))
+        shutil.copytree(
+            self.root,
+            to,
+            symlinks=True,
+            ignore=None if code else left_out,
+            copy_function=link_cached,
+        )
         return Workspace(to)
+
+
+def link_cached(source: str, copy: str) -> str:
+    """Copy a file, or link it where it lies in DVC's cache."""
+    if "/.dvc/cache/" in source:
+        os.link(source, copy)
+        return copy
+    return shutil.copy2(source, copy)
 
 
 def make_workspace(root: Path) -> Workspace:
@@ -119,11 +171,20 @@ def make_workspace(root: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The small mock, built; read it, do not change it."""
-    space = make_workspace(tmp_path_factory.mktemp("built") / "transferz-project")
-    space.run("dvc", "repro")
-    return space
+def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Workspace:
+    """The small mock, built once for all workers; read it, do not change it, run no DVC in it."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # this run's, where each worker has a folder of its own
+    done = Workspace(folder / "built/transferz-project")
+    with (folder / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.root.exists():
+            space = make_workspace(tmp_path_factory.mktemp("building") / "transferz-project")
+            space.run("dvc", "repro")
+            done.root.parent.mkdir()
+            space.root.rename(done.root)
+    return done
 
 
 @pytest.fixture
@@ -134,5 +195,11 @@ def fresh(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def workspace(built: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the built workspace that the test may change."""
+    """A copy of the built workspace that the test may change, and run DVC in."""
     return built.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def stages(built: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the built workspace's data, parameters and texts: stages run, DVC does not."""
+    return built.copy(tmp_path / "project", code=False)

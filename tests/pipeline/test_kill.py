@@ -1,16 +1,26 @@
-"""A stage killed at any moment under `dvc repro` leaves its old output or its new one."""
+"""A stage killed under `dvc repro` leaves its old output or its new one, and the next run goes on.
+
+`tests/tables/test_files.py` kills at every step of a swap; here are whole stages, and DVC.
+"""
 
 import hashlib
-import os
-import random
 import shutil
-import signal
-import subprocess
-import time
+from pathlib import Path
 
 import pytest
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
+MOMENTS = {
+    "split has written its tables": ("transferz.dataset.split", "open", ".split.partial/counts"),
+    "release begins its second output": (
+        *("transferz.dataset.release", "os.mkdir", ".release.partial"),
+    ),
+    "card seals the release": (
+        *("transferz.dataset.card", "open", ".transferz.partial/MANIFEST.json"),
+    ),
+    "dvc has written half of its lock": ("repro", "open", "/dvc.lock"),
+}
+"""Where a run ends, in this order: a word of the command, an audit event of Python, a path."""
 
 
 def digest(directory):
@@ -24,50 +34,43 @@ def digest(directory):
 def state(space):
     """What each stage has on disk: one digest per output that is swapped as a whole."""
     survey = space.root / "data/mock"
-    found = {name: digest(survey / name) for name in ("interim/split", "interim/release")}
-    found["configs"] = "".join(digest(space.release / config) for config in CONFIGS)
+    digests = {name: digest(survey / name) for name in ("interim/split", "interim/release")}
+    digests["configs"] = "".join(digest(space.release / config) for config in CONFIGS)
     card = [path for path in sorted(space.release.iterdir()) if path.name not in CONFIGS]
-    found["card"] = "".join(path.name + hashlib.sha256(content(path)).hexdigest() for path in card)
-    return found
+    digests["card"] = "".join(
+        path.name + hashlib.sha256(content(path)).hexdigest() for path in card
+    )
+    return digests
 
 
 def content(path):
-    return path.read_bytes() if path.is_file() else digest(path).encode()
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else digest(path)
 
 
-@pytest.fixture(scope="module")
-def both(built, tmp_path_factory):
-    """A workspace with a changed salt; the states before and after `dvc repro`; its seconds."""
-    space = built.copy(tmp_path_factory.mktemp("kill") / "project")
-    old = state(space)
-    space.change("split.salt", "another")
-    start = time.monotonic()
-    done = space.copy(tmp_path_factory.mktemp("done") / "project")
-    done.run("dvc", "repro")
-    return space, old, state(done), time.monotonic() - start
+@pytest.fixture
+def salted(workspace, tmp_path):
+    """A built workspace with a changed salt, and the states before and after its stages."""
+    old = state(workspace)
+    workspace.change("split.salt", "another")
+    done = workspace.copy(tmp_path / "done")
+    for stage in ("split", "release", "card"):
+        assert done.stage(stage) == (0, "")
+    new = state(done)
+    assert all(old[name] != new[name] for name in ("interim/split", "configs", "card"))
+    return workspace, old, new
 
 
-@pytest.mark.parametrize("attempt", range(6))
-def test_killed_under_dvc(both, tmp_path, attempt):
-    space, old, new, seconds = both
-    assert all(old[name] != new[name] for name in ("interim/split", "configs"))
-    space = space.copy(tmp_path / "project")
+def test_killed_under_dvc(salted, tmp_path):
+    """Each run goes on where the one before was killed, as when a user starts it again."""
+    space, old, new = salted
     shutil.copy(space.root / "dvc.lock", space.root / "dvc.committed")
-    moment = random.Random(attempt).uniform(0.15, 0.95) * seconds
-    process = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=space.root,
-        env=space.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(moment)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for name, found in state(space).items():
-        assert found in (old[name], new[name], ""), name  # a new release has no card yet
-    space.run_after_kill("dvc", "repro", lock="dvc.lock")  # and the next run completes it
+    for moment, where in MOMENTS.items():
+        space.run_killed(where, "dvc", "repro")
+        for name, digests in state(space).items():
+            assert digests in (old[name], new[name], ""), (moment, name)  # "": no card as yet
+        (space.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
     assert state(space) == new
-    leftovers = [path.name for path in space.root.rglob(".*.partial")]
+    space.run_after_kill("dvc", "repro", lock="dvc.lock")
+    assert state(space) == new
+    leftovers = [path.name for path in Path(space.root).rglob(".*.partial")]
     assert leftovers == []

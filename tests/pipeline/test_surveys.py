@@ -2,11 +2,8 @@
 
 import json
 import os
-import random
 import shutil
 import signal
-import subprocess
-import time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -175,54 +172,57 @@ def test_wrong_md5_and_missing_file_stop_the_pipeline(built, fresh, server):
     assert not (space.root / "data/authors/interim/ingest/transferz").exists()
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_killed_while_fetching_or_reading(built, fresh, server, attempt):
+def test_killed_while_fetching_and_while_reading(built, fresh, server):
     """A catalogue is in place whole or not at all, and the next run goes on where it stopped."""
     upstream.place_cosmos2020(built, server)
     (served,) = server.root.rglob("*.fits")
-    name = served.relative_to(server.root).as_posix()
-    server.faults[name] = servers.Fault(pause=0.02)
+    held = servers.Fault(hold_after=served.stat().st_size // 2)
+    server.faults[served.relative_to(server.root).as_posix()] = held
     space = online(fresh, server)
-    command = ("dvc", "repro", "surveys/cosmos2020/dvc.yaml:ingest@cosmos2020")
-    process = subprocess.Popen(
-        command,
-        cwd=space.root,
-        env=space.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 30
-    while not server.requests_of(".fits") and time.monotonic() < deadline:
-        time.sleep(0.02)
-    seconds = 0.02 * served.stat().st_size / servers.CHUNK + 3  # the rest of it, and the reading
-    time.sleep(random.Random(attempt).uniform(0.1, 0.9) * seconds)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
     survey = space.root / "data/cosmos2020"
-    for path in (survey / "raw/cosmos2020").glob("*"):
-        assert path.read_bytes() == served.read_bytes()
-    output = survey / "interim/ingest/cosmos2020"
-    assert not output.exists() or (output / "counts.json").is_file()
+    fetched, output = survey / "raw/cosmos2020", survey / "interim/ingest/cosmos2020"
+    command = ("dvc", "repro", "surveys/cosmos2020/dvc.yaml:ingest@cosmos2020")
+    with space.start(*command) as running:
+        while not held.held.wait(0.1):  # until half of the file has been sent
+            assert running.poll() is None
+        os.killpg(running.pid, signal.SIGKILL)
+    held.release.set()
     server.faults.clear()
+    assert not list(fetched.glob("*")) and not output.exists()
+    (space.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+    space.run_killed(("transferz.dataset.ingest", "open", "/.cosmos2020.partial/counts"), *command)
+    (path,) = fetched.glob("*")
+    assert path.read_bytes() == served.read_bytes()
+    assert not output.exists()
     space.run_after_kill(*command, lock="surveys/cosmos2020/dvc.lock")
     table = pq.read_table(output / "table.parquet")
     assert table.equals(pq.read_table(built.interim / "ingest/cosmos2020/table.parquet"))
-    ranges = [request.range for request in server.requests_of(".fits")]
-    assert all(one.startswith("bytes=") for one in ranges[1:])
+    _, *again = (request.range for request in server.requests_of(".fits"))
+    assert all(one.startswith("bytes=") for one in again)
     assert not list(survey.rglob(".*.partial"))
 
 
 @pytest.fixture(scope="module")
 def derived(built, tmp_path_factory):
-    """The survey `cosmos2020`, first without the HSC file, then with it."""
+    """The survey `cosmos2020`: by DVC without the HSC file, then by its stages with it."""
     with servers.UpstreamServer(tmp_path_factory.mktemp("archives")) as server:
         upstream.place_cosmos2020(built, server)
         space = online(make_space(tmp_path_factory.mktemp("derived") / "project"), server)
         without = repro(space, "cosmos2020", check=False)
         upstream.put_hsc(built, space)
-        repro(space, "cosmos2020")
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in server.environment.items():
+                patch.setenv(name, value)
+            for stage, catalogues in STAGES.items():
+                for catalogue in catalogues:
+                    status, said = space.stage(stage, *catalogue, "--survey", "cosmos2020")
+                    assert status == 0, said
         yield space, without
+
+
+THREE = (("cosmos2020",), ("hsc",), ("galaxiesml",))
+STAGES = dict.fromkeys(("fetch", "ingest", "select"), THREE)
+STAGES |= dict.fromkeys(("match", "split", "release", "card"), ((),))
 
 
 def make_space(root):

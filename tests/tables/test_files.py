@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -135,29 +134,46 @@ def test_a_link_in_the_place_of_the_partial_output_is_removed_alone(tmp_path):
     assert content(tmp_path / "out") == {"new"}
 
 
-LOOP = """
-import sys
+KILLED_AT_EVERY_STEP = """
+import os, signal, sys
+from itertools import count
 from pathlib import Path
 from transferz.tables.files import replace_directory
-target = Path(sys.argv[1])
-for number in range(1_000_000):
+
+def build(target, text):
     with replace_directory(target) as staging:
         for name in "abc":
-            (staging / name).write_text(str(number))
+            (staging / name).write_text(text)
+
+def kill(event, arguments):
+    step = event.startswith(("open", "os.", "shutil.", "ctypes.")) and event != "os.kill"
+    if step and next(steps, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+target, status = Path(sys.argv[1]), -1
+for moment in count():
+    build(target, "old")
+    if not (child := os.fork()):
+        steps = iter(range(moment))
+        sys.addaudithook(kill)
+        build(target, "new")
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(status, *(f"{path.name}:{path.read_text()}" for path in sorted(target.iterdir())))
+    if status == 0:
+        break
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.003, 0.011, 0.017, 0.029, 0.041])
-def test_a_kill_leaves_the_old_or_the_new_output(tmp_path, delay):
-    target = tmp_path / "out"
-    process = subprocess.Popen([sys.executable, "-c", LOOP, str(target)])
-    while not target.exists():
-        time.sleep(0.001)
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert sorted(path.name for path in target.iterdir()) == ["a", "b", "c"]
-    assert len(content(target)) == 1
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_output(tmp_path):
+    """Every call to the system that Python announces to its audit hooks is such a step."""
+    command = [sys.executable, "-c", KILLED_AT_EVERY_STEP, str(tmp_path / "out")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    *killed, whole = done.stdout.splitlines()
+    old, new = (f"{-signal.SIGKILL} a:{one} b:{one} c:{one}" for one in ("old", "new"))
+    assert set(killed) == {old, new} and len(killed) > 10
+    assert killed == sorted(killed, reverse=True)  # once swapped, it stays the new one
+    assert whole == "0 a:new b:new c:new"
 
 
 def test_the_next_run_clears_what_a_kill_left(tmp_path):

@@ -53,14 +53,14 @@ class Distribution(Protocol):
 
 
 D = TypeVar("D", bound=Distribution)
-F = TypeVar("F", bound="Form")
+F = TypeVar("F")
 
 
 class Form(ABC):
     """A distribution whose subclass computes for a block of galaxies; this class cuts the blocks.
 
-    Its public methods are those of `Distribution`. They check their argument, and ask the private
-    method of the same name of as many galaxies at a time as a processor's cache holds.
+    Its public methods are those of `Distribution`. They check their argument, and ask the
+    subclass's private method of the same name of as many galaxies at a time as `BLOCK` holds.
     """
 
     @abstractmethod
@@ -69,35 +69,6 @@ class Form(ABC):
     @abstractmethod
     def take(self, rows: Rows) -> Self:
         """Return some of the galaxies."""
-
-    def cdf(self, redshift: npt.ArrayLike) -> Array:
-        """Return the probability to lie at or below a redshift, shape (N,)."""
-        return self._at(redshift, self._width(), lambda part, true: part._cdf(true))
-
-    def density(self, redshift: npt.ArrayLike) -> Array:
-        """Return the probability density at a redshift, shape (N,)."""
-        return self._at(redshift, self._width(), lambda part, true: part._density(true))
-
-    def square_integral(self) -> Array:
-        """Return ``∫ p(z)² dz``, shape (N,)."""
-        return self._at(0.0, self._pair_width(), lambda part, _: part._square_integral())
-
-    def crps(self, redshift: npt.ArrayLike) -> Array:
-        """Return ``∫ (F(z) - [z >= redshift])² dz``, shape (N,), in redshift."""
-        return self._at(redshift, self._crps_width(), lambda part, true: part._crps(true))
-
-    def quantiles(self, levels: npt.ArrayLike) -> Array:
-        """Return redshifts below which the probabilities `levels` (L,) lie, shape (N, L)."""
-        wanted = as_levels(levels)
-        width = self._width(wanted.size)
-        return by_block(self, width, lambda part, _: part._quantiles(wanted))
-
-    def _at(
-        self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
-    ) -> Array:
-        """Compute at one redshift of each galaxy, from `width` values a galaxy."""
-        true = per_row(redshift, len(self))
-        return by_block(self, width, lambda part, rows: compute(part, true[rows]))
 
     @abstractmethod
     def _width(self, levels: int = 1) -> int:
@@ -111,20 +82,35 @@ class Form(ABC):
         """Say how many values a galaxy takes in `crps`."""
         return self._width()
 
-    @abstractmethod
-    def _cdf(self, true: Array) -> Array: ...
+    def cdf(self, redshift: npt.ArrayLike) -> Array:
+        """Return the probability to lie at or below a redshift, shape (N,)."""
+        return self._by_block(redshift, self._width(), lambda part, true: part._cdf(true))
 
-    @abstractmethod
-    def _density(self, true: Array) -> Array: ...
+    def density(self, redshift: npt.ArrayLike) -> Array:
+        """Return the probability density at a redshift, shape (N,)."""
+        return self._by_block(redshift, self._width(), lambda part, true: part._density(true))
 
-    @abstractmethod
-    def _square_integral(self) -> Array: ...
+    def square_integral(self) -> Array:
+        """Return ``∫ p(z)² dz``, shape (N,)."""
+        return self._by_block(0.0, self._pair_width(), lambda part, _: part._square_integral())
 
-    @abstractmethod
-    def _crps(self, true: Array) -> Array: ...
+    def crps(self, redshift: npt.ArrayLike) -> Array:
+        """Return ``∫ (F(z) - [z >= redshift])² dz``, shape (N,), in redshift."""
+        return self._by_block(redshift, self._crps_width(), lambda part, true: part._crps(true))
 
-    @abstractmethod
-    def _quantiles(self, levels: Array) -> Array: ...
+    def quantiles(self, levels: npt.ArrayLike) -> Array:
+        """Return redshifts below which the probabilities `levels` (L,) lie, shape (N, L)."""
+        wanted = as_levels(levels)
+        width = self._width(wanted.size)
+        return self._by_block(0.0, width, lambda part, _: part._quantiles(wanted))
+
+    def _by_block(
+        self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
+    ) -> Array:
+        """Compute at one redshift of each galaxy, from `width` values a galaxy, and join."""
+        true = per_row(redshift, len(self))
+        parts = [compute(part, true[rows]) for rows, part in blocks(self, width)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def blocks(distribution: D, width: int) -> Iterator[tuple[slice, D]]:
@@ -137,12 +123,6 @@ def blocks(distribution: D, width: int) -> Iterator[tuple[slice, D]]:
     for start in range(0, size, step):
         rows = slice(start, min(start + step, size))
         yield rows, distribution.take(rows)
-
-
-def by_block(form: F, width: int, compute: Callable[[F, slice], Array]) -> Array:
-    """Compute for block after block, and join the results along the galaxies."""
-    parts = [compute(part, rows) for rows, part in blocks(form, width)]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def unchecked(kind: type[F], **fields: Any) -> F:

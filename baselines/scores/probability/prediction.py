@@ -1,4 +1,4 @@
-"""What a method hands in."""
+"""Hand in forecasts: what a method returns."""
 
 from dataclasses import InitVar, dataclass, field
 
@@ -41,6 +41,12 @@ class Prediction:
     ------
     InputError
         Where shapes differ, more than one form is given, or a form's own check fails.
+
+    Examples
+    --------
+    >>> forecasts = Prediction([0.5, 1.2], samples=[[0.4, 0.6], [1.1, 1.3]])
+    >>> len(forecasts), forecasts.distribution.cdf([0.5, 1.4])
+    (2, array([0.5, 1. ]))
     """
 
     point: Array
@@ -63,16 +69,33 @@ class Prediction:
         mixture: GaussianMixture | None,
     ) -> None:
         try:
-            point = _as_point(self.point)
+            point = np.asarray(self.point, np.float64)
+            if point.ndim != 1:
+                raise ValueError(
+                    "point: expected one redshift per galaxy, shape (N,); found shape "
+                    f"{point.shape}"
+                )
+            if np.isinf(point).any():
+                raise ValueError(
+                    "point: expected finite redshifts, NaN where there is none; found infinity"
+                )
             _require_mixture(mixture)
             forms = [
                 None if samples is None else Samples(np.asarray(samples)),
-                _pair(Quantiles, ("levels", levels), ("quantiles", quantiles)),
-                _pair(GridPDF, ("grid", grid), ("pdf", pdf)),
+                _pair(Quantiles, levels=levels, quantiles=quantiles),
+                _pair(GridPDF, grid=grid, pdf=pdf),
                 mixture,
                 self.distribution,
             ]
-            object.__setattr__(self, "distribution", _only(forms, point.size))
+            given = [form for form in forms if form is not None]
+            if len(given) > 1:
+                raise ValueError(f"expected at most one of {FORMS}; found {len(given)}")
+            for form in given:
+                if len(form) != point.size:
+                    raise ValueError(
+                        f"{point.size} points, but distributions of {len(form)} galaxies"
+                    )
+            object.__setattr__(self, "distribution", given[0] if given else None)
             object.__setattr__(self, "object_id", _as_ids(self.object_id, point.size))
             object.__setattr__(self, "point", point)
         except ValueError as error:
@@ -82,17 +105,10 @@ class Prediction:
         return int(self.point.size)
 
 
-def _as_point(point: npt.ArrayLike) -> Array:
-    values = np.asarray(point, np.float64)
-    if values.ndim != 1:
-        raise ValueError(
-            f"point: expected one redshift per galaxy, shape (N,); found shape {values.shape}"
-        )
-    if np.isinf(values).any():
-        raise ValueError(
-            "point: expected finite redshifts, NaN where there is none; found infinity"
-        )
-    return values
+def _require_mixture(mixture: object) -> None:
+    if not isinstance(mixture, GaussianMixture | None):
+        kind = type(mixture).__name__
+        raise ValueError(f"mixture: expected a GaussianMixture; found {kind}")
 
 
 def _as_ids(object_id: npt.ArrayLike | None, size: int) -> npt.NDArray[np.int64] | None:
@@ -108,31 +124,13 @@ def _as_ids(object_id: npt.ArrayLike | None, size: int) -> npt.NDArray[np.int64]
 
 
 def _pair(
-    kind: type[Quantiles] | type[GridPDF],
-    first: tuple[str, npt.ArrayLike | None],
-    second: tuple[str, npt.ArrayLike | None],
+    kind: type[Quantiles] | type[GridPDF], **arrays: npt.ArrayLike | None
 ) -> Distribution | None:
     """Build a form from its two arrays, if they are given."""
-    if first[1] is None and second[1] is None:
-        return None
-    for name, other in ((first, second), (second, first)):
-        if name[1] is None:
-            raise ValueError(f"{other[0]} is given without {name[0]}")
-    return kind(np.asarray(first[1]), np.asarray(second[1]))
-
-
-def _require_mixture(mixture: object) -> None:
-    if not isinstance(mixture, GaussianMixture | None):
-        found = type(mixture).__name__
-        raise ValueError(f"mixture: expected a GaussianMixture; found {found}")
-
-
-def _only(forms: list[Distribution | None], size: int) -> Distribution | None:
-    given = [form for form in forms if form is not None]
-    if len(given) > 1:
-        raise ValueError(f"expected at most one of {FORMS}; found {len(given)}")
+    given = {name: values for name, values in arrays.items() if values is not None}
     if not given:
         return None
-    if len(given[0]) != size:
-        raise ValueError(f"{size} points, but distributions of {len(given[0])} galaxies")
-    return given[0]
+    if len(given) < len(arrays):
+        (present,), (absent,) = given, set(arrays) - set(given)
+        raise ValueError(f"{present} is given without {absent}")
+    return kind(*map(np.asarray, given.values()))

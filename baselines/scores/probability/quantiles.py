@@ -66,7 +66,7 @@ class Quantiles(Form):
             raise ValueError(f"levels: expected increasing probabilities, found {levels}")
         values = as_table(self.values, "quantiles", levels.size)
         require_finite(values, "quantiles")
-        crossing = which_rows(values, lambda block: (np.diff(block, axis=1) < 0.0).any(axis=1))
+        crossing = which_rows(values, lambda v: np.asarray((np.diff(v, axis=1) < 0.0).any(axis=1)))
         refuse(crossing, "quantiles", "decreases with level; sort its values")
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "values", values)
@@ -78,11 +78,11 @@ class Quantiles(Form):
         """Return some of the galaxies."""
         return unchecked(type(self), levels=self.levels, values=self.values[rows])
 
-    def _at(
+    def _by_block(
         self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
     ) -> Array:
         if not self._few:
-            return super()._at(redshift, width, compute)
+            return super()._by_block(redshift, width, compute)
         per_row(redshift, len(self))  # its shape is checked all the same
         return np.full(len(self), np.nan)
 

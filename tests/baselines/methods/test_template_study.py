@@ -137,8 +137,11 @@ def test_the_order_of_rows_does_not_matter(grid, galaxies, tmp_path):
     assert evaluate(written(tmp_path, table)) == evaluate(written(tmp_path, shuffled))
 
 
-def test_gzipped_tables_are_read(grid, galaxies, tmp_path):
-    path = written(tmp_path, frame(grid, galaxies, CIGALE), "extract.csv.gz")
+def test_gzipped_and_other_tables_are_read(grid, galaxies, tmp_path):
+    table = frame(grid, galaxies, CIGALE)
+    table.to_parquet(tmp_path / "extract.parquet")
+    assert len(read_extract(tmp_path / "extract.parquet").redshift) == 120
+    path = written(tmp_path, table, "extract.csv.gz")
     with gzip.open(path, "rt") as file:
         assert file.readline().startswith("id,redshift")
     assert len(read_extract(path).redshift) == 120
@@ -151,8 +154,9 @@ def test_gzipped_tables_are_read(grid, galaxies, tmp_path):
         ("id,zspec\n1,0.5\n", "no known COSMOS2020 extract"),
         ("id,redshift,subaru.suprime.i,subaru.suprime.i_err\n1,0.5,x,1\n", "'subaru.suprime.i' h"),
         ("id,redshift,subaru.suprime.i,subaru.suprime.i_err\n1,,2,1\n", "none of its 1 rows"),
-        ("", "can't read .* as CSV"),
-        ('a,b\n"1,2\n3', "can't read .* as CSV"),
+        ("", "no sound CSV file .it is empty"),
+        ('a,b\n"1,2\n3', "no known COSMOS2020 extract"),
+        ("id,zspec,f_hsc/i.pb,ferr_hsc/i.pb\n1,2\n", "4 column names for rows of 2 values"),
     ],
 )
 def test_other_tables_are_refused(content, message, tmp_path):

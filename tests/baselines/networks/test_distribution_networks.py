@@ -91,8 +91,17 @@ def test_a_bimodal_truth_gets_two_components():
     assert losses["mixture"] < losses["gaussian"] - 0.5
 
 
-def bayesian():
+def bayesian(units=200):
+    """Two networks of three bands; with fewer units, they are the first ones of each layer."""
     networks = BayesianNetworks.maker(100)(3, [0, 1]).double()
+    if units < 200:
+        shapes = [(3, units), *[(units, units)] * (LAYERS - 2), (units + 3, 3)]
+        weights = [
+            w.detach()[:, :n, :m] for w, (n, m) in zip(networks.weights, shapes, strict=True)
+        ]
+        biases = [b.detach()[..., :m] for b, (_, m) in zip(networks.biases, shapes, strict=True)]
+        raw = [[torch.full_like(tensor, -4.0) for tensor in those] for those in (weights, biases)]
+        networks = BayesianNetworks(weights, biases, *raw, 100)
     with torch.no_grad():
         for raw in (*networks.raw_weight_widths, *networks.raw_bias_widths):
             raw += 0.5 * torch.rand(raw.shape, generator=torch.Generator().manual_seed(2)).double()
@@ -117,11 +126,11 @@ def test_the_divergence_is_torchs():
 
 def test_noise_in_the_units_is_noise_in_the_weights():
     """One layer's output has the mean and variance that drawn weights give."""
-    networks, scaled = bayesian(), torch.rand(3, dtype=torch.float64)
+    networks, scaled = bayesian(units=20), torch.rand(3, dtype=torch.float64)
     many = scaled.expand(2, 20_000, 3)
     networks.renew(generators([0, 1]), 20_000)
     with torch.no_grad():
-        noisy = networks._noisy_layer(0, many, networks._noise[:, :, :200])  # (2, 20000, 200)
+        noisy = networks._noisy_layer(0, many, networks._noise[:, :, :20])  # (2, 20000, 20)
         drawn = []
         for chance in range(2000):
             one = networks.draw(generators([chance, chance + 5000]))

@@ -6,7 +6,7 @@ import re
 import pytest
 from releases import read_manifest
 
-from transferz.dataset.page.flow import flow_chart, read_chart
+from transferz.dataset.page.figures import flow_chart, read_chart
 from transferz.tables.pictures import save_png
 
 

@@ -10,9 +10,8 @@ from fuzzing.campaign import EQUAL, FAILED, REFUSED, Case
 from fuzzing.independent import expected_rows, sort_rows
 from fuzzing.rules import MustRefuse
 from fuzzing.seeds import Seed
-from transferz.dataset.fetch import check_in_place
-from transferz.dataset.fetching.download import Expected
-from transferz.dataset.fetching.recorded import Recorded
+from transferz.dataset.fetching.editions import Recorded
+from transferz.dataset.fetching.in_place import check_by_hand
 from transferz.dataset.ingest import ingest
 from transferz.dataset.pipeline.stage import TABLE, Layout
 from transferz.schemas import InputError, TransferZError
@@ -102,7 +101,7 @@ def hash_refuses(case: Case, layout: Layout) -> bool:
     if not recorded.expected(case.damaged).hashed:
         _record(case.seed, recorded, raw)
     try:
-        check_in_place(raw / case.damaged, Expected(), recorded, case.damaged)
+        check_by_hand(raw / case.damaged, recorded, case.damaged)
     except InputError:
         return True
     return False
@@ -113,5 +112,5 @@ def _record(seed: Seed, recorded: Recorded, raw: Path) -> None:
     for name, content in seed.files.items():
         original = raw / f"original_{name}"
         original.write_bytes(content)
-        check_in_place(original, Expected(), recorded, name)
+        check_by_hand(original, recorded, name)
         original.unlink()

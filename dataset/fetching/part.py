@@ -1,7 +1,7 @@
 """A download under way: the bytes so far, and what is needed to go on after an interruption."""
 
+import errno
 import fcntl
-import gzip
 import hashlib
 import json
 import os
@@ -10,11 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from transferz.schemas import InputError
+from transferz.tables.files import replace_file
+from transferz.tables.streams import WEB_PAGE
 
 CHUNK = 1 << 18
+
+SIGNATURES = {
+    ".gz": b"\x1f\x8b",
+    ".fits": b"SIMPLE  =",
+    ".parquet": b"PAR1",
+    ".hdf5": b"\x89HDF\r\n\x1a\n",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,52 +35,73 @@ class Digest:
     bytes: int
 
 
-class Hasher:
-    """Takes data piece by piece and gives their `Digest`."""
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of a file beforehand; None where nothing is.
 
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self.bytes = 0
-
-    def update(self, data: bytes) -> None:
-        """Take the next piece."""
-        self._sha256.update(data)
-        self._md5.update(data)
-        self.bytes += len(data)
-
-    def digest(self) -> Digest:
-        """Return hashes and size of all pieces so far."""
-        return Digest(self._sha256.hexdigest(), self._md5.hexdigest(), self.bytes)
-
-
-def hash_file(path: Path) -> Digest:
-    """Return sha256, md5 and size of a file, reading it once."""
-    with path.open("rb") as file:
-        return _hash(file).digest()
-
-
-def hash_unpacked(path: Path) -> Digest:
-    """Return sha256, md5 and size of what a gzip file holds, unpacked piece by piece.
-
-    Raises
-    ------
-    OSError, EOFError, zlib.error
-        If it can't be read, or is cut short or damaged.
+    Attributes
+    ----------
+    bytes, md5, sha256
+        Its size and hashes (hexadecimal).
     """
-    with gzip.open(path, "rb") as file:
-        return _hash(cast(BinaryIO, file)).digest()
+
+    bytes: int | None = None
+    md5: str | None = None
+    sha256: str | None = None
+
+    @property
+    def hashed(self) -> bool:
+        """Whether a hash is known, so that no wrong byte can pass."""
+        return bool(self.md5 or self.sha256)
+
+    def difference(self, digest: Digest) -> str:
+        """Return what was expected and what was found instead; empty where all agrees."""
+        return "; ".join(
+            f"expected {name} {stated}, found {getattr(digest, name)}"
+            for name in ("bytes", "md5", "sha256")
+            if (stated := getattr(self, name)) not in (None, getattr(digest, name))
+        )
 
 
-def _hash(file: BinaryIO) -> Hasher:
-    hasher = Hasher()
+def hash_stream(file: BinaryIO) -> Digest:
+    """Return sha256, md5 and size of what is left of an open file, reading it once."""
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     while data := file.read(CHUNK):
-        hasher.update(data)
-    return hasher
+        sha256.update(data)
+        md5.update(data)
+        size += len(data)
+    return Digest(sha256.hexdigest(), md5.hexdigest(), size)
+
+
+def wrong_type(head: bytes, name: str) -> str:
+    """Say what is wrong with a file that is not what its name says.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first bytes, 512 will do.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    str
+        What it is instead; empty where nothing speaks against it.
+    """
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((*WEB_PAGE, b"<?xml")):
+        return "it is a web page (of a login or an error, say), not data"
+    if not head:
+        return "it is empty"
+    for ending, signature in SIGNATURES.items():
+        if name.endswith(ending):
+            return "" if head.startswith(signature) else f"it does not begin as {ending} files do"
+    begins = [ending for ending, signature in SIGNATURES.items() if head.startswith(signature)]
+    return f"it begins as {begins[0]} files do" if begins else ""
 
 
 class Part:
-    """The file ``<name>.part`` in a folder, hashed as it grows; only one process may hold it.
+    """The unfinished download ``<name>.part``; only one process may hold it.
 
     Beside it lies ``<name>.part.json``: where the bytes came from, and the validator (ETag or date)
     by which that server recognises the version of the file that they belong to.
@@ -80,38 +110,31 @@ class Part:
     ----------
     path : Path
         The file.
+    file : binary file
+        The same, open for reading and for writing at its end.
     resumed : bool
         Whether its bytes came over more than one connection.
-    discarded : bool
-        Whether a complete download has been discarded.
+    begun_anew : bool
+        Whether a complete download was dropped, since it was not what was expected.
     whole : bool
         Whether the server has said a size, so that a download cut short would have been noticed.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
-        self.path = path
-        self.resumed = False
-        self.discarded = False
-        self.whole = False
+        self.path, self.file = path, file
+        self.resumed = self.begun_anew = self.whole = False
         self._notes = path.with_name(f"{path.name}.json")
-        self._file = file
-        file.seek(0)
-        self._hasher = _hash(file)
 
     @property
     def size(self) -> int:
         """Bytes so far."""
-        return self._hasher.bytes
+        self.file.flush()
+        return os.fstat(self.file.fileno()).st_size
 
     def digest(self) -> Digest:
         """Return hashes and size of the bytes so far."""
-        return self._hasher.digest()
-
-    def head(self, count: int = 512) -> bytes:
-        """Return the first bytes."""
-        self._file.flush()
-        with self.path.open("rb") as file:
-            return file.read(count)
+        self.file.seek(0)
+        return hash_stream(self.file)
 
     def validator(self, url: str) -> str:
         """Return the validator of the bytes so far if they came from `url`, else nothing."""
@@ -123,32 +146,25 @@ class Part:
 
     def restart(self, url: str = "", validator: str = "") -> None:
         """Drop all bytes, then note where the new ones will come from."""
-        self._file.truncate(0)
-        self._file.flush()
-        self._hasher = Hasher()
-        self.resumed = False
-        self.whole = False
+        self.file.truncate(0)
+        self.resumed = self.whole = False
         notes = json.dumps({"url": url, "validator": validator})
         self._notes.write_text(notes, encoding="utf-8")
 
-    def discard(self) -> None:
-        """Drop a complete download that is not what was expected."""
-        self.restart()
-        self.discarded = True
-
-    def append(self, data: bytes) -> None:
-        """Add bytes at the end."""
-        self._file.write(data)
-        self._hasher.update(data)
-
     def move_to(self, target: Path) -> None:
         """Make the whole, checked file appear at `target`, all at once and for good."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self.file.flush()
+        os.fsync(self.file.fileno())
         target.parent.mkdir(parents=True, exist_ok=True)
-        _rename(self.path, target)
+        try:
+            self.path.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # another file system
+                raise
+            with replace_file(target) as beside:
+                shutil.copyfile(self.path, beside)
+            self.path.unlink()
         self._notes.unlink(missing_ok=True)
-        _sync_folder(target.parent)
 
 
 @contextmanager
@@ -192,25 +208,3 @@ def drop_part(folder: Path, name: str) -> None:
     """Remove an unfinished download, if there is one."""
     for ending in (".part", ".part.json"):
         (folder / f"{name}{ending}").unlink(missing_ok=True)
-
-
-def _rename(source: Path, target: Path) -> None:
-    """Rename, also where the target is on another file system."""
-    if source.stat().st_dev == target.parent.stat().st_dev:
-        source.replace(target)
-        return
-    beside = target.with_name(f".{target.name}.partial")
-    with source.open("rb") as old, beside.open("wb") as new:
-        shutil.copyfileobj(old, new, CHUNK)
-        new.flush()
-        os.fsync(new.fileno())
-    beside.replace(target)
-    source.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -32,7 +32,7 @@ NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 Result = TypeVar("Result")
 
 
-class Temporary(Exception):
+class TemporaryFailure(Exception):
     """What another attempt may cure; `wait` is how long the server asks to wait, s."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
@@ -40,7 +40,7 @@ class Temporary(Exception):
         self.wait = wait
 
 
-class Refused(Exception):
+class PermanentFailure(Exception):
     """What another attempt at the same address will not cure."""
 
 
@@ -71,22 +71,20 @@ def mirrored(url: str) -> str:
     ------
     ParameterError
         If the mirror is no http(s) address.
+    PermanentFailure
+        If `url` is neither https nor the mirror's.
     """
     mirror = os.environ.get(MIRROR, "").rstrip("/")
-    if not mirror or url.startswith(f"{mirror}/"):
-        return url
-    if not mirror.startswith(("http://", "https://")):
+    if mirror and not mirror.startswith(("http://", "https://")):
         raise ParameterError(
             f"environment variable {MIRROR}: expected an address as http://localhost:8000, "
             f"found '{mirror}'; correct or unset it"
         )
-    return f"{mirror}/{url.split('://', 1)[-1]}"
-
-
-def _require_https(url: str) -> None:
-    mirror = os.environ.get(MIRROR, "").rstrip("/")
-    if not url.startswith("https://") and not (mirror and url.startswith(f"{mirror}/")):
-        raise Refused(f"refused to follow an address that is not https: {url}")
+    if mirror and url.startswith(f"{mirror}/"):
+        return url
+    if not url.startswith("https://"):
+        raise PermanentFailure(f"refused to follow an address that is not https: {url}")
+    return f"{mirror}/{url.removeprefix('https://')}" if mirror else url
 
 
 class _Session(requests.Session):  # type: ignore[misc]  # seen as untyped, as older ones are
@@ -94,11 +92,7 @@ class _Session(requests.Session):  # type: ignore[misc]  # seen as untyped, as o
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         target = super().get_redirect_target(resp)
-        if target is None:
-            return None
-        absolute = urllib.parse.urljoin(resp.url, target)
-        _require_https(absolute)
-        return mirrored(absolute)
+        return None if target is None else mirrored(urllib.parse.urljoin(resp.url, target))
 
 
 class Web:
@@ -115,10 +109,6 @@ class Web:
         self._session = _Session()
         # The bytes of the file itself are wanted, not compressed on the way.
         self._session.headers.update({"User-Agent": "transferz", "Accept-Encoding": "identity"})
-
-    def hasty(self) -> "Web":
-        """Return one that asks but once."""
-        return Web(self.retries.model_copy(update={"attempts": 1}))
 
     @contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
@@ -138,30 +128,35 @@ class Web:
 
         Raises
         ------
-        Temporary
+        TemporaryFailure
             If the connection failed or broke, or the server is busy.
-        Refused
+        PermanentFailure
             If it doesn't have the file, or the answer can't be trusted.
         """
-        _require_https(url)
         wait = (self.retries.connect_timeout_seconds, self.retries.read_timeout_seconds)
         try:
             with self._session.get(
                 mirrored(url), headers=dict(headers), stream=True, timeout=wait
             ) as response:
-                _require_answer(response)
+                status = response.status_code
+                said = f"the server answered {status} {response.reason}"
+                if status in TEMPORARY:
+                    asked = retry_after(response.headers.get("Retry-After", ""))
+                    raise TemporaryFailure(said, asked)
+                if status not in (OK, PARTIAL, RANGE_NOT_SATISFIABLE):
+                    raise PermanentFailure(said)
                 yield response
         except PERMANENT_ERRORS as error:
-            raise Refused(_first_line(error)) from error
+            raise PermanentFailure(_first_line(error)) from error
         except NETWORK_ERRORS as error:
-            raise Temporary(_first_line(error)) from error
+            raise TemporaryFailure(_first_line(error)) from error
 
     def json(self, url: str) -> Any:
         """Return the content of a JSON answer.
 
         Raises
         ------
-        Refused
+        PermanentFailure
             If it can't be had, or is no JSON.
         """
 
@@ -172,7 +167,7 @@ class Web:
         try:
             return json.loads(self.persist(ask))
         except ValueError as error:
-            raise Refused(f"the answer is not JSON ({error})") from error
+            raise PermanentFailure(f"the answer is not JSON ({error})") from error
 
     def persist(
         self, attempt: Callable[[], Result], progressed: Callable[[], bool] = lambda: False
@@ -182,7 +177,7 @@ class Web:
         Parameters
         ----------
         attempt : callable
-            Raises `Temporary` where another attempt is worth while.
+            Raises `TemporaryFailure` where another attempt is worth while.
         progressed : callable
             Whether the last attempt got somewhere although it failed; the count then starts anew.
 
@@ -193,35 +188,22 @@ class Web:
 
         Raises
         ------
-        Refused
+        PermanentFailure
             With the last attempt's reason.
         """
         failures = 0
         while True:
             try:
                 return attempt()
-            except Temporary as error:
+            except TemporaryFailure as error:
                 failures = 1 if progressed() else failures + 1
                 if failures >= self.retries.attempts:
-                    raise Refused(f"{error} ({failures} attempts)") from error
-                time.sleep(self._pause(failures, error.wait))
-
-    def _pause(self, failures: int, asked: float) -> float:
-        backoff = self.retries.backoff_seconds * 2.0 ** (failures - 1)
-        return min(max(backoff, asked), self.retries.backoff_max_seconds)
+                    raise PermanentFailure(f"{error} ({failures} attempts)") from error
+                backoff = self.retries.backoff_seconds * 2.0 ** (failures - 1)
+                time.sleep(min(max(backoff, error.wait), self.retries.backoff_max_seconds))
 
 
-def _require_answer(response: requests.Response) -> None:
-    status = response.status_code
-    if status in (OK, PARTIAL, RANGE_NOT_SATISFIABLE):
-        return
-    said = f"the server answered {status} {response.reason}"
-    if status in TEMPORARY:
-        raise Temporary(said, _retry_after(response.headers.get("Retry-After", "")))
-    raise Refused(said)
-
-
-def _retry_after(value: str) -> float:
+def retry_after(value: str) -> float:
     """Return the seconds to wait that a header ``Retry-After`` asks for, a number or a date."""
     if value.isdecimal():
         return float(value)

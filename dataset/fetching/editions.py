@@ -1,0 +1,330 @@
+"""Which files an edition consists of, which of them are in place, and what each must be.
+
+What a file must be is told by the hashes recorded when it was first fetched, in
+``surveys/<survey>/hashes.json``, else by what its source states: the registry, or Zenodo's API.
+"""
+
+import contextlib
+import fnmatch
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from transferz.dataset.fetching.part import Digest, Expected
+from transferz.dataset.fetching.web import PermanentFailure, Web
+from transferz.dataset.sources.registry import ByHand, Edition, UpstreamFile, record_url
+from transferz.schemas import InputError
+from transferz.tables.files import read_json, replace_file
+
+API = "https://zenodo.org/api/records/{}"
+DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h5")
+
+
+class Recorded:
+    """The recorded hashes of one edition, in ``surveys/<survey>/hashes.json``.
+
+    Parameters
+    ----------
+    survey : str
+        Name of the survey.
+    edition : str
+        Key of the edition.
+
+    Attributes
+    ----------
+    path : Path
+        The file, relative to the working directory; it is meant to be committed.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+
+    def __init__(self, survey: str, edition: str) -> None:
+        self.path = Path("surveys") / survey / "hashes.json"
+        self.edition = edition
+        self._content = read_json(self.path) if self.path.is_file() else {}
+        for files in self._content.values():
+            entries = files.values() if isinstance(files, dict) else [None]
+            if not all(isinstance(entry, dict) for entry in entries):
+                raise InputError(
+                    f"{self.path}: expected bytes and sha256 of files by edition, found something "
+                    "else; restore it from git, or delete it to record the hashes anew"
+                )
+
+    def names_of(self, file: UpstreamFile) -> list[str]:
+        """Return the names of a file's copies whose hashes are recorded."""
+        names = sorted(self._content.get(self.edition, {}))
+        return [name for name in names if file.fits(name) and self.expected(name).hashed]
+
+    def expected(self, name: str, stated: Expected | None = None) -> Expected:
+        """Return what a file must be: as recorded, and where nothing is recorded, as stated."""
+        entry, stated = self._content.get(self.edition, {}).get(name, {}), stated or Expected()
+        return Expected(
+            entry.get("bytes", stated.bytes), stated.md5, entry.get("sha256", stated.sha256)
+        )
+
+    def record(self, name: str, digest: Digest) -> None:
+        """Note the hash of a file that has none yet; the file of hashes is replaced whole."""
+        files = self._content.setdefault(self.edition, {})
+        if name in files:
+            return
+        files[name] = {"bytes": digest.bytes, "sha256": digest.sha256}
+        text = json.dumps(self._content, indent=2, sort_keys=True, ensure_ascii=False)
+        with replace_file(self.path) as beside:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(f"{text}\n", encoding="utf-8")
+
+    def remedy(self, name: str) -> str:
+        """Return what to do to accept a file that differs from what is recorded."""
+        return (
+            f"to accept this one from now on, delete the entry '{name}' under '{self.edition}' "
+            f"in {self.path}"
+        )
+
+    def or_accept(self, name: str) -> str:
+        """Return the same as the end of a sentence; empty where nothing is recorded."""
+        return f", or {self.remedy(name)}" if self.expected(name).hashed else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One form of a file: as it is, or compressed.
+
+    Attributes
+    ----------
+    urls : tuple of str
+        Its addresses; empty where it can't be fetched.
+    expected : Expected
+        What it must be.
+    """
+
+    urls: tuple[str, ...]
+    expected: Expected
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file of an edition.
+
+    Attributes
+    ----------
+    copies : dict of str to Copy
+        By name, the preferred first: those that can be fetched, are recorded, or are in place.
+    pinned : tuple of str
+        The copies whose hashes are recorded, or else those whose hashes the source states. If
+        there are any, no other copy may take their place unchecked.
+    present : str
+        The name of the copy that is in place; empty where none is.
+    """
+
+    copies: Mapping[str, Copy]
+    pinned: tuple[str, ...]
+    present: str
+
+    @property
+    def to_fetch(self) -> dict[str, Copy]:
+        """The copies to try in turn."""
+        return {
+            name: copy
+            for name, copy in self.copies.items()
+            if copy.urls and (not self.pinned or name in self.pinned)
+        }
+
+
+def wanted_files(raw: Path, edition: Edition, recorded: Recorded, web: Web) -> list[Wanted]:
+    """Return the files of an edition.
+
+    Parameters
+    ----------
+    raw : Path
+        The catalogue's folder.
+    edition : Edition
+        One whose files can be fetched.
+    recorded : Recorded
+        Hashes of earlier fetches.
+    web : Web
+        Asks Zenodo.
+
+    Raises
+    ------
+    InputError
+        If data files lie there that are not the edition's, or one lies there twice, or the record
+        can't be read while a file is missing or has no recorded hash.
+    """
+    present = find_present(raw, edition)
+    listing = _listing(raw, edition, present, recorded, web)
+    return [
+        _wanted(file, name, listing, edition, recorded)
+        for file, name in zip(edition.files, present, strict=True)
+    ]
+
+
+def _wanted(
+    file: UpstreamFile,
+    present: str,
+    listing: Mapping[str, Copy],
+    edition: Edition,
+    recorded: Recorded,
+) -> Wanted:
+    """Join the addresses, what the source states, and what is recorded of a file's copies."""
+    names = recorded.names_of(file)
+    if edition.zenodo is None:
+        stated = Expected(file.bytes, file.md5, file.sha256)
+        offers = {
+            name: Copy(urls, stated if name == file.name else Expected())
+            for name, urls in file.copies.items()
+        }
+    elif names:
+        offers = {name: listing[name] for name in names if name in listing}
+    elif present in listing and fnmatch.fnmatchcase(present, file.name):
+        offers = {present: listing[present]}
+    else:
+        name = pick(listing, file, edition.zenodo)
+        offers = {name: listing[name]}
+    none = Copy((), Expected())
+    copies = {}
+    for name in dict.fromkeys([*offers, *names, *filter(None, [present])]):
+        offer = offers.get(name, none)
+        copies[name] = Copy(offer.urls, recorded.expected(name, offer.expected))
+    pinned = names or [name for name, offer in offers.items() if offer.expected.hashed]
+    return Wanted(copies, tuple(pinned), present)
+
+
+def _listing(
+    raw: Path, edition: Edition, present: Sequence[str], recorded: Recorded, web: Web
+) -> Mapping[str, Copy]:
+    """What a Zenodo record offers; without the network, recorded hashes have to be enough."""
+    if edition.zenodo is None:
+        return {}
+    all_recorded = all(name and recorded.expected(name).hashed for name in present)
+    try:
+        once = web.retries.model_copy(update={"attempts": 1})
+        return list_record(edition.zenodo, Web(once) if all_recorded else web)
+    except PermanentFailure as reason:
+        if all_recorded:
+            return {}
+        raise InputError(
+            f"cannot read what {record_url(edition.zenodo)} holds: {reason}; run again when it can "
+            f"be reached. Without it, files put in {raw} by hand "
+            f"({', '.join(file.name for file in edition.files)}) are accepted only where their "
+            "hashes have been recorded"
+        ) from reason
+
+
+def list_record(record: int, web: Web) -> dict[str, Copy]:
+    """Return the files of a Zenodo record by name, as its API lists them.
+
+    Only those are listed whose description is of the API's form, and whose name is that of a
+    visible file in the catalogue's folder: whatever else a record holds is no concern of ours.
+
+    Parameters
+    ----------
+    record : int
+        Its number.
+    web : Web
+        Asks the server.
+
+    Raises
+    ------
+    PermanentFailure
+        If the record can't be had, or the answer is no list of files.
+    """
+    url = API.format(record)
+    content = web.json(url)
+    try:
+        entries = {str(entry["key"]): entry for entry in content["files"]}
+    except (KeyError, TypeError) as error:
+        raise PermanentFailure(f"{url}: the answer is no list of files ({error!r})") from error
+    listing = {}
+    for name, entry in entries.items():
+        with contextlib.suppress(KeyError, TypeError):
+            kind, _, value = str(entry["checksum"]).partition(":")
+            copy = Copy(
+                (str(entry["links"]["self"]),), Expected(entry["size"], **{kind: value.lower()})
+            )
+            if isinstance(entry["size"], int) and "/" not in name and not name.startswith("."):
+                listing[name] = copy
+    return listing
+
+
+def pick(listing: Mapping[str, Copy], file: UpstreamFile, record: int) -> str:
+    """Return the listed name that is the file's, or matches it as a glob.
+
+    Raises
+    ------
+    InputError
+        If none matches, or several of which not just one is preferred.
+    """
+    names = [file.name] if file.name in listing else sorted(fnmatch.filter(listing, file.name))
+    names = fnmatch.filter(names, file.prefer) or names
+    if len(names) != 1:
+        raise InputError(
+            f"{record_url(record)}: expected one file {file.name}, found "
+            f"{', '.join(names) or 'none'} among {', '.join(sorted(listing)) or 'no files'}; "
+            "correct the name in dataset/sources/registry.yaml"
+        )
+    return names[0]
+
+
+def find_present(raw: Path, edition: Edition) -> list[str]:
+    """Return, for each file of an edition, the name of the copy in the folder; empty where none is.
+
+    Raises
+    ------
+    InputError
+        If data files lie there that are not the edition's, or one lies there twice.
+    """
+    names = _data_files(raw)
+    # A file of another edition must not be read in place of, or beside, this one's.
+    strange = [name for name in names if not any(file.fits(name) for file in edition.files)]
+    if strange:
+        raise InputError(
+            f"{raw} holds {', '.join(strange)}, which is no file of {edition.title}; move it "
+            f"elsewhere, or choose its edition in params.yaml (fetch.{edition.catalogue}; "
+            "transferz sources lists them)"
+        )
+    return [_only(raw, [name for name in names if file.fits(name)]) for file in edition.files]
+
+
+def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> Path:
+    """Return the one data file that a person has put in place.
+
+    Parameters
+    ----------
+    raw : Path
+        The catalogue's folder.
+    edition, by_hand
+        What it is to hold.
+
+    Raises
+    ------
+    InputError
+        If there is none, saying how to get it, or if there are several.
+    """
+    names = [name for name in _data_files(raw) if name.endswith(by_hand.formats)]
+    if names:
+        return raw / _only(raw, names)
+    with contextlib.suppress(OSError):
+        raw.mkdir(parents=True, exist_ok=True)  # for the person to put the file in
+    query = f" The query is {by_hand.query_path}." if by_hand.query else ""
+    raise InputError(
+        f"{raw} holds no file with {edition.title}, which only you can get: at {by_hand.site} "
+        f"{by_hand.how}.{query} Then put the result, under any name that ends in "
+        f"{', '.join(by_hand.formats)}, into {raw} and run again"
+    )
+
+
+def _data_files(raw: Path) -> list[str]:
+    if not raw.is_dir():
+        return []
+    visible = (path for path in raw.iterdir() if not path.name.startswith("."))
+    return sorted(p.name for p in visible if p.name.endswith(DATA_ENDINGS) and p.is_file())
+
+
+def _only(raw: Path, names: Sequence[str]) -> str:
+    if len(names) > 1:
+        raise InputError(f"{raw}: expected one file, found {', '.join(names)}; keep one there")
+    return names[0] if names else ""
