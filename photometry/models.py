@@ -84,19 +84,18 @@ def model_grid(
     dust: Sequence[DustGrid] = DEFAULT_DUST,
     coefficients: Array | None = None,
 ) -> ModelGrid:
-    """Compute the fluxes of all models (a few seconds).
+    """Compute the fluxes of all models on redshifts from 0 to `redshift_max` (a few seconds).
 
     Parameters
     ----------
     bands : sequence of Band
         B bands.
     redshift_max, redshift_step : float
-        The grid runs from 0 to `redshift_max`.
+        Of the grid.
     dust : sequence of DustGrid
         Dust laws and amounts.
     coefficients : ndarray, shape (T, 5), optional
-        Templates as mixtures of the basis spectra; by default
-        `transferz.photometry.templates.fit_coefficients`.
+        Templates as mixtures of the basis spectra; by default those of `fit_coefficients`.
 
     Returns
     -------

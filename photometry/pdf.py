@@ -15,19 +15,10 @@ SECOND_PEAK_CHI2 = 9.0
 
 
 def interval(chi2: Array, redshift: Array) -> tuple[Array, Array, Array]:
-    """16th, 50th and 84th percentile of the PDF ``exp(-chi2 / 2)``.
+    """Return the 16th, 50th and 84th percentile (N,) of the PDF ``exp(-chi2 / 2)``.
 
-    Parameters
-    ----------
-    chi2 : ndarray, shape (N, Z)
-        Chi-square on the grid.
-    redshift : ndarray, shape (Z,)
-        The grid, increasing.
-
-    Returns
-    -------
-    low, median, high : ndarray, shape (N,)
-        From the trapezoidal cumulative, linear between grid points.
+    `chi2` is (N, Z) on the increasing grid `redshift` (Z,); the trapezoidal cumulative is linear
+    between grid points.
     """
     density = np.exp(-0.5 * (chi2 - chi2.min(axis=1, keepdims=True)))
     pieces = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(redshift)
@@ -46,23 +37,11 @@ def _crossing(cumulative: Array, redshift: Array, quantile: float) -> Array:
 
 
 def second_minimum(chi2: Array, redshift: Array, best: npt.NDArray[np.int64]) -> Array:
-    """Redshift of the second peak of the PDF, NaN where there is none.
+    """Find the redshift (N,) of the second peak of the PDF; NaN where there is none.
 
-    Parameters
-    ----------
-    chi2 : ndarray, shape (N, Z)
-        Chi-square on the grid.
-    redshift : ndarray, shape (Z,)
-        The grid.
-    best : ndarray of int, shape (N,)
-        Index of the best redshift.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        The lowest local minimum further than 0.2 (1 + z) from the best redshift, if its chi-square
-        is less than 9 above the best. Our choice: a stand-in for LePhare's "second peak with a
-        probability over 5 %".
+    The lowest local minimum of `chi2` (N, Z) further than 0.2 (1 + z) from the best redshift, whose
+    index is `best` (N,), if its chi-square is less than 9 above the best. Our choice: a stand-in
+    for LePhare's "second peak with a probability over 5 %".
     """
     edge = np.full((len(chi2), 1), np.inf)
     lower_than_left = chi2 < np.concatenate([edge, chi2[:, :-1]], axis=1)

@@ -50,23 +50,13 @@ class GalaxyTemplates:
         return self.continuum + self.lines
 
     def stellar_mass(self, coefficients: npt.ArrayLike) -> Array:
-        """Solar masses still in stars.
-
-        Parameters
-        ----------
-        coefficients : array_like, shape (..., T)
-            Solar masses formed in each template.
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        """Return solar masses still in stars (...), of those formed in each template (..., T)."""
         return np.asarray(coefficients, float) @ self.surviving_mass
 
 
 @lru_cache(maxsize=1)
 def galaxy_basis() -> GalaxyTemplates:
-    """Five kcorrect templates (Blanton & Roweis 2007, AJ 133, 734) from SkyPy's copy of their file.
+    """Return the five kcorrect templates (Blanton & Roweis 2007, AJ 133, 734) that SkyPy ships.
 
     They are non-negative mixtures of stellar populations (Bruzual & Charlot 2003, Chabrier mass
     function) behind dust, smoothed to 300 km/s. Lines are the difference of the file's spectra with
@@ -100,14 +90,11 @@ _HDUS = (CONTINUUM_AND_LINES_HDU, CONTINUUM_HDU, WAVELENGTH_HDU, SURVIVING_MASS_
 
 @lru_cache(maxsize=1)
 def fit_coefficients() -> Array:
-    """Mixtures of the basis that the template fit tries.
+    """Return the mixtures (31, 5) of the basis that the template fit tries.
 
-    Returns
-    -------
-    ndarray, shape (31, 5)
-        Solar masses formed per basis template, adding up to 1: every non-empty subset of the five
-        spectra, mixed in equal parts of their light in `MIXING_WINDOW`. Our choice: it spans the
-        basis evenly, and needs no random draw.
+    Solar masses formed per basis template, adding up to 1: every non-empty subset of the five
+    spectra, mixed in equal parts of their light in `MIXING_WINDOW`. Our choice: it spans the basis
+    evenly, and needs no random draw.
     """
     basis = galaxy_basis()
     low, high = MIXING_WINDOW

@@ -48,19 +48,7 @@ class DefectParams(Params):
 def spoil(rows: pd.DataFrame, params: DefectParams, rng: np.random.Generator) -> pd.DataFrame:
     """Make rows that GalaxiesML's cuts are to find; see `DefectParams`.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As from `observe`.
-    params : DefectParams
-        Share of each defect.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Changed, and with further rows; ``redshift_true`` is NaN for stars.
+    Changes some rows and adds others; ``redshift_true`` is NaN for stars.
     """
     rows = rows.reset_index(drop=True)
     rows = _spoil_redshifts(rows, params, rng)

@@ -122,23 +122,8 @@ def observe(
 ) -> pd.DataFrame:
     """Place targets in their surveys' fields and measure them.
 
-    Parameters
-    ----------
-    targets : Targets
-        N galaxies and quasars.
-    params : GalaxiesMLParams
-        Fields and surveys.
-    hsc : HscParams
-        Depths and errors of the photometry.
-    clustering : ClusteringParams
-        Of the positions.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        GalaxiesML's upstream columns and ``redshift_true``; what HSC does not detect is left out.
+    Returns GalaxiesML's upstream columns and ``redshift_true``; what HSC does not detect is left
+    out.
     """
     field_of = _choose_fields(targets, params, rng)
     parts = [
@@ -198,24 +183,7 @@ def _observe_field(
 def share(
     field: HscField, sources: Sources, params: SharedParams, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Take rows of the COSMOS field's HSC table: the objects that both samples hold.
-
-    Parameters
-    ----------
-    field : HscField
-        The HSC table.
-    sources : Sources
-        What its objects are.
-    params : SharedParams
-        How many, how bright.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As from `observe`.
-    """
+    """Take rows of the COSMOS field's HSC table: the objects that both samples hold."""
     real = field.table["isprimary"].to_numpy() & (field.source >= 0)
     real[real] = sources.kind[field.source[real]] != STAR
     magnitude = field.table["i_cmodel_mag"].to_numpy()

@@ -93,18 +93,7 @@ def draw_targets(
 ) -> Targets:
     """Draw the candidates of all surveys, each from a sky of its own.
 
-    Parameters
-    ----------
-    surveys : dict of str to SpectroscopicSurvey
-        The surveys.
-    rows : int
-        Rows wanted in the end; about `OVERSAMPLING` times as many are drawn.
-    population, quasars
-        What the sky holds.
-    grid : BasisGrid
-        Of grizy.
-    seed : int
-        The mock's seed.
+    About `OVERSAMPLING` times as many as the `rows` wanted in the end.
     """
     total = sum(survey.share for survey in surveys.values())
     parts = []
@@ -172,23 +161,10 @@ def _quasar_targets(
 def choose(
     targets: Targets, rows: int, quantiles: dict[float, float], rng: np.random.Generator
 ) -> Targets:
-    """Choose targets so that their redshifts have the given quantiles.
+    """Choose `rows` targets, in random order, whose redshifts have the given quantiles.
 
-    Parameters
-    ----------
-    targets : Targets
-        Candidates.
-    rows : int
-        How many to choose; fewer come back where a redshift bin runs out of candidates.
-    quantiles : dict of float to float
-        Share of galaxies below, to redshift; from 0 to 1.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    Targets
-        In random order.
+    `quantiles` maps the share of galaxies below a redshift, from 0 to 1, to that redshift. Fewer
+    targets come back where a redshift bin runs out of candidates.
     """
     shares, edges = np.array(list(quantiles)), np.array(list(quantiles.values()))
     quotas = np.round(rows * np.diff(shares)).astype(int)
@@ -201,23 +177,10 @@ def choose(
 def measure_redshifts(
     redshift: Floats, error: Floats, wrong_fraction: float, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Measure redshifts.
+    """Measure true redshifts (N,): ``specz_redshift`` and ``specz_redshift_err``.
 
-    Parameters
-    ----------
-    redshift : (N,) ndarray
-        True.
-    error : (N,) ndarray
-        Typical error over 1 + z of each one's survey.
-    wrong_fraction : float
-        Share whose lines are mistaken for others: their redshift is that of another object.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``specz_redshift``, ``specz_redshift_err`` of N rows.
+    `error` (N,) is the typical error over 1 + z of each one's survey. A share `wrong_fraction` has
+    its lines mistaken for others: their redshift is that of another object.
     """
     quoted = error * (1.0 + redshift) * 10.0 ** rng.normal(0.0, 0.15, len(redshift))
     measured = redshift + quoted * rng.normal(size=len(redshift))
