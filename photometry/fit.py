@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.photometry.bands import Band
-from transferz.photometry.measurements import DEFAULT_ERRORS, ErrorModel, Weighted
-from transferz.photometry.models import ModelGrid
-from transferz.photometry.pdf import interval, second_minimum
+from transferz.photometry.likelihood import (
+    DEFAULT_ERRORS,
+    ErrorModel,
+    Weighted,
+    interval,
+    second_minimum,
+)
 from transferz.photometry.stars import stellar_fluxes
+from transferz.photometry.templates import ModelGrid
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int16]
@@ -49,7 +54,7 @@ class PhotoZ:
     z_min_chi2 : ndarray
         Grid redshift of least chi-square.
     z_second : ndarray
-        Grid redshift of the second peak (see `transferz.photometry.pdf`), NaN where none.
+        Grid redshift of the second peak (see `transferz.photometry.likelihood`), NaN where none.
     chi2_best : ndarray
         Least chi-square over galaxy models, to 1e-3.
     n_filters : ndarray of int16
@@ -168,7 +173,7 @@ def fit_templates(
         Microjansky, quoted 1-sigma errors; bands in the order of ``grid.bands``. Negative fluxes
         are measurements. A band with NaN, or an error that is not positive, is left out.
     grid : ModelGrid
-        From `transferz.photometry.models.model_grid`.
+        From `transferz.photometry.templates.model_grid`.
     errors : ErrorModel
         Scaling and floors of the errors.
     chunk : int

@@ -12,7 +12,6 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from transferz.dataset.mock import apertures, cosmos2020, galaxiesml, hsc, spectroscopy
 from transferz.dataset.mock.apertures import Cosmos2020Params
-from transferz.dataset.mock.defects import spoil
 from transferz.dataset.mock.galaxiesml import GalaxiesMLParams
 from transferz.dataset.mock.hsc import HscField, HscParams
 from transferz.dataset.mock.noise import generator
@@ -35,6 +34,7 @@ from transferz.dataset.mock.sources import (
     merge,
     observe_field,
 )
+from transferz.dataset.mock.spectroscopy import spoil
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import BY_NAME, HSC_BANDS, Band
 from transferz.photometry.flux import to_magnitude

@@ -20,8 +20,7 @@ from transferz.dataset.mock.sky import ARCSEC, MaskFlags
 from transferz.dataset.mock.sources import Sources
 from transferz.photometry.fit import PhotoZ, fit_stars, fit_templates
 from transferz.photometry.flux import magnitude_error, to_magnitude
-from transferz.photometry.models import DustGrid, model_grid
-from transferz.photometry.templates import galaxy_basis
+from transferz.photometry.templates import DustGrid, galaxy_basis, model_grid
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -5,13 +5,17 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
-from transferz.dataset.mock.defects import DefectParams
 from transferz.dataset.mock.hsc import HscField, HscParams, measure, object_ids, zero_points
 from transferz.dataset.mock.noise import dim, dust_map, extinction_coefficients
 from transferz.dataset.mock.population import COSMOLOGY
 from transferz.dataset.mock.sky import ARCSEC, ClusteringParams, Window, clustered_positions
 from transferz.dataset.mock.sources import STAR, Sources
-from transferz.dataset.mock.spectroscopy import SpectroscopicSurvey, Targets, measure_redshifts
+from transferz.dataset.mock.spectroscopy import (
+    DefectParams,
+    SpectroscopicSurvey,
+    Targets,
+    measure_redshifts,
+)
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.flux import to_magnitude
