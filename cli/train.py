@@ -1,4 +1,4 @@
-"""Commands that train networks and use them."""
+"""The command that trains networks."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,3 @@ def train(argv: Sequence[str]) -> int:
     from transferz.cli.train_command import main
 
     return main(argv, prog="transferz train")
-
-
-def predict(argv: Sequence[str]) -> int:
-    """Forecast the redshifts of a table."""
-    from transferz.cli.predict_command import main
-
-    return main(argv, prog="transferz predict")

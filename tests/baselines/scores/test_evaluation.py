@@ -204,4 +204,4 @@ def test_a_bare_machine_can_evaluate():
         "    sys.modules[name] = None\n"
         "import transferz.baselines.scores.evaluation"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)
