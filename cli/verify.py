@@ -75,7 +75,7 @@ def diff(argv: Sequence[str]) -> int:
     old, new = (read_snapshot(locate(name)) for name in (arguments.old, arguments.new))
     changes = compare_versions(old, new)
     if arguments.rows:
-        printed.write_rows(printed.changed_rows(changes), arguments.rows)
+        printed.write_rows(changes.rows, arguments.rows)
     contradiction = refusal(old, new, changes)
     report = printed.diff_report(old, new, changes, contradiction)
     sys.stdout.write((printed.as_json if arguments.json else printed.diff_text)(report))
@@ -95,6 +95,7 @@ def compare(argv: Sequence[str]) -> int:
 
     from transferz.dataset.versions import printed
     from transferz.dataset.versions.compare import compare as compare_releases
+    from transferz.tables.files import replace_file
 
     if arguments.rows:
         printed.check_rows_path(arguments.rows)
@@ -102,7 +103,8 @@ def compare(argv: Sequence[str]) -> int:
     if arguments.rows:
         printed.write_rows(comparison.rows, arguments.rows)
     if arguments.json and arguments.json != "-":
-        printed.write_text(printed.as_json(comparison.report), Path(arguments.json))
+        with replace_file(Path(arguments.json)) as staging:
+            staging.write_text(printed.as_json(comparison.report), encoding="utf-8")
     text = printed.as_json if arguments.json == "-" else printed.compare_text
     sys.stdout.write(text(comparison.report))
     return 0

@@ -4,14 +4,8 @@ import sys
 from pathlib import Path
 
 from transferz.dataset.fetching.download import Unavailable, download, is_unproven
-from transferz.dataset.fetching.editions import (
-    Recorded,
-    Wanted,
-    check_by_hand,
-    check_present,
-    find_by_hand,
-    wanted_files,
-)
+from transferz.dataset.fetching.editions import Recorded, Wanted, find_by_hand, wanted_files
+from transferz.dataset.fetching.in_place import check_by_hand, check_present
 from transferz.dataset.fetching.part import Digest, drop_part
 from transferz.dataset.fetching.web import Retries, Web
 from transferz.dataset.pipeline.params import Params, read_params

@@ -94,7 +94,11 @@ def load_dataset(
         )
     splits = [] if kwargs.keys() & {"data_files", "data_dir"} else _split_names(split)
     if streaming:
-        _require_whole_splits(split)
+        if "[" in str(split):
+            raise ParameterError(
+                f"split={split!r} can't be streamed: expected whole splits, such as 'train' or "
+                "'train+test'; take rows from the stream by its take and skip, or do not stream"
+            )
         return _stream(seek_release(path, version=version), config, split, splits, kwargs)
     release = find_release(path, version=version)
     _check(release, config, splits)
@@ -103,10 +107,11 @@ def load_dataset(
     return data
 
 
-def _either(what: str, keyword: str, one: str | None, other: str | None) -> str | None:
-    if one is not None and other is not None and one != other:
-        raise ReleaseError(f"two {what} asked for: '{one}' and {keyword}='{other}'; give one")
-    return one or other
+def _either(what: str, keyword: str, ours: str | None, theirs: str | None) -> str | None:
+    """Return what was given under our keyword or under that of `datasets`, but not under both."""
+    if ours is not None and theirs is not None and ours != theirs:
+        raise ReleaseError(f"two {what} asked for: '{ours}' and {keyword}='{theirs}'; give one")
+    return ours or theirs
 
 
 def _split_names(split: object) -> list[str]:
@@ -119,14 +124,6 @@ def _split_names(split: object) -> list[str]:
     return [name for name in names if name != "all"]
 
 
-def _require_whole_splits(split: object) -> None:
-    if "[" in str(split):
-        raise ParameterError(
-            f"split={split!r} can't be streamed: expected whole splits, such as 'train' or "
-            "'train+test'; take rows from the stream by its take and skip, or do not stream"
-        )
-
-
 def _check(release: Release, config: str, splits: list[str], *, streaming: bool = False) -> None:
     """Check what `datasets` will read; all of it where it is read later, by the user's loop."""
     release.require(config, splits)
@@ -137,17 +134,17 @@ def _check(release: Release, config: str, splits: list[str], *, streaming: bool 
 
 
 def _stream(
-    found: Release | Reference, config: str, split: Any, splits: list[str], kwargs: dict[str, Any]
+    release: Release | Reference, config: str, split: Any, splits: list[str], kwargs: dict[str, Any]
 ) -> Loaded:
     wanted = {"split": split, "streaming": True} | kwargs
-    if isinstance(found, Release):
-        _check(found, config, splits, streaming=True)
-        return _load(str(found.path), found.path, config, **wanted)
-    manifest, commit = published_manifest(found)
-    require_splits(manifest.get("content", {}), config, splits, str(found))
-    require_units(manifest, str(found))
-    sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
-    return _load(found.repo, found, config, revision=commit, **wanted)
+    if isinstance(release, Release):
+        _check(release, config, splits, streaming=True)
+        return _load(str(release.path), release.path, config, **wanted)
+    manifest, commit = published_manifest(release)
+    require_splits(manifest.get("content", {}), config, splits, str(release))
+    require_units(manifest, str(release))
+    sys.stderr.write(f"transferz {release.version} streamed from {release} on the Hub\n")
+    return _load(release.repo, release, config, revision=commit, **wanted)
 
 
 def _load(place: str, named: Path | Reference, config: str, **kwargs: Any) -> Loaded:
@@ -180,9 +177,11 @@ def _make_latest(release: Release, config: str, kwargs: dict[str, Any]) -> None:
 
     import datasets
 
-    known = inspect.signature(datasets.load_dataset).parameters
-    only_load = known.keys() - inspect.signature(datasets.load_dataset_builder).parameters.keys()
-    passed_over = {*only_load, "trust_remote_code"}  # the latter is none of its parameters' names
+    of_load, of_builder = (
+        set(inspect.signature(function).parameters)
+        for function in (datasets.load_dataset, datasets.load_dataset_builder)
+    )
+    passed_over = {*(of_load - of_builder), "trust_remote_code"}  # the latter is named by neither
     wanted = {name: value for name, value in kwargs.items() if name not in passed_over}
     builder = datasets.load_dataset_builder(str(release.path), config, **wanted)
     if Path(builder.cache_dir).is_dir():

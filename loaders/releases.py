@@ -102,13 +102,13 @@ def require_splits(
         Where one is not there; the message lists those that are.
     """
     if config not in configs:
-        there = ", ".join(configs) or "none"
-        raise ReleaseError(f"{place} has no config '{config}'; it has: {there}")
+        listed = ", ".join(configs) or "none"
+        raise ReleaseError(f"{place} has no config '{config}'; it has: {listed}")
     for split in splits:
         if split not in configs[config]:
-            there = ", ".join(configs[config])
+            listed = ", ".join(configs[config])
             raise ReleaseError(
-                f"config '{config}' of {place} has no split '{split}'; it has: {there}"
+                f"config '{config}' of {place} has no split '{split}'; it has: {listed}"
             )
 
 
@@ -143,8 +143,8 @@ def find_release(
     >>> find_release("data/mock/release/transferz").version  # doctest: +SKIP
     '1.0.0+mock'
     """
-    found = seek_release(path, version=version)
-    return found if isinstance(found, Release) else _fetched(download(found))
+    release = seek_release(path, version=version)
+    return release if isinstance(release, Release) else _fetched(download(release))
 
 
 def seek_release(
@@ -161,10 +161,18 @@ def seek_release(
     """
     wanted = Version.parse(str(version).removeprefix("v")) if version else None
     repo = os.environ.get("TRANSFERZ_REPO") or TRANSFERZ_REPO
-    if path is not None:
-        return _agreeing(release_at(path), wanted)
-    if not (wanted and repo) and (local := _local_release()):
-        return _agreeing(local, wanted)
+    local = release_at(path) if path is not None else None
+    if local is None and not (wanted and repo):
+        named = os.environ.get(RELEASE_VARIABLE)
+        directory = Path(named) if named else _built_release(Path.cwd())
+        local = read_release(directory) if directory else None
+    if local is not None and wanted is not None and local.version != str(wanted):
+        raise ReleaseError(
+            f"version {wanted} is asked for, and {local.path} holds {local.version}; drop "
+            "version= to load that, or set TRANSFERZ_REPO to org/name to load a published version"
+        )
+    if local is not None:
+        return local
     if repo is None:
         raise ReleaseError(
             f"no transferz release found: path= and {RELEASE_VARIABLE} are not set, {Path.cwd()} "
@@ -172,15 +180,12 @@ def seek_release(
             "is known; run 'make repro' in a checkout, point path= or "
             f"{RELEASE_VARIABLE} at a release directory, or set TRANSFERZ_REPO to org/name"
         )
-    found = look_up(Reference(repo, wanted))
-    return _fetched(found) if isinstance(found, Fetched) else found
+    published = look_up(Reference(repo, wanted))
+    return _fetched(published) if isinstance(published, Fetched) else published
 
 
-def _local_release() -> Release | None:
-    if variable := os.environ.get(RELEASE_VARIABLE):
-        return read_release(Path(variable))
-    built = _built_release(Path.cwd())
-    return None if built is None else read_release(built)
+def _fetched(fetched: Fetched) -> Release:
+    return replace(read_release(fetched.path), origin=str(fetched))
 
 
 def release_at(place: Release | str | os.PathLike[str]) -> Release:
@@ -200,19 +205,6 @@ def release_at(place: Release | str | os.PathLike[str]) -> Release:
             "the release directory's name is empty; give its path, or '.' for the working directory"
         )
     return read_release(Path(place))
-
-
-def _fetched(fetched: Fetched) -> Release:
-    return replace(read_release(fetched.path), origin=str(fetched))
-
-
-def _agreeing(release: Release, wanted: Version | None) -> Release:
-    if wanted is not None and release.version != str(wanted):
-        raise ReleaseError(
-            f"version {wanted} is asked for, and {release.path} holds {release.version}; drop "
-            "version= to load that, or set TRANSFERZ_REPO to org/name to load a published version"
-        )
-    return release
 
 
 def read_release(directory: Path) -> Release:
@@ -240,18 +232,15 @@ def _built_release(start: Path) -> Path | None:
     checkout = next((folder for folder in (start, *start.parents) if _is_checkout(folder)), None)
     if checkout is None:
         return None
-    places = {name: checkout / "data" / name / "release" / RELEASE_NAME for name in SURVEYS}
-    begun = {name: place for name, place in places.items() if place.is_dir()}
-    for place in begun.values():
-        if (place / MANIFEST_FILE).is_file():
-            return place
-    if begun:
-        name, place = next(iter(begun.items()))
+    places = [checkout / "data" / name / "release" / RELEASE_NAME for name in SURVEYS]
+    begun = [place for place in places if place.is_dir()]
+    finished = [place for place in begun if (place / MANIFEST_FILE).is_file()]
+    if begun and not finished:
         raise ReleaseError(
-            f"{place} is an unfinished release: it has no {MANIFEST_FILE}; "
-            f"run 'make repro SURVEY={name}'"
+            f"{begun[0]} is an unfinished release: it has no {MANIFEST_FILE}; "
+            f"run 'make repro SURVEY={begun[0].parts[-3]}'"
         )
-    return None
+    return next(iter(finished), None)
 
 
 def _is_checkout(folder: Path) -> bool:

@@ -117,7 +117,7 @@ def to_torch(
     >>> train.features.shape  # doctest: +SKIP
     torch.Size([12257, 3])
     """
-    bands, device = _known(bands), _usable(device)
+    bands, device = _require_bands(bands), _usable(device)
     magnitudes = [magnitude_name(band) for band in bands]
     errors = [error_name(band) for band in bands]
     wanted = [_IDENTIFIER, _LABEL, *magnitudes, *errors]
@@ -129,16 +129,16 @@ def to_torch(
     return parts.get(single, parts)
 
 
-def _known(bands: object) -> tuple[str, ...]:
+def _require_bands(bands: object) -> tuple[str, ...]:
     """Check the bands; a set has no order, so it can't say which feature is which."""
-    found = tuple(bands) if isinstance(bands, Sequence) else ()
-    unknown = [band for band in found if not isinstance(band, str) or band not in BANDS]
-    if unknown or not found or len(set(found)) < len(found):
+    names = tuple(bands) if isinstance(bands, Sequence) else ()
+    unknown = [band for band in names if not isinstance(band, str) or band not in BANDS]
+    if unknown or not names or len(set(names)) < len(names):
         raise ParameterError(
             f"bands={bands!r}: expected some of {', '.join(BANDS)}, each once, as a text, list or "
             "tuple" + (f"; {unknown[0]!r} is none of them" if unknown else "")
         )
-    return found
+    return names
 
 
 def _usable(device: object) -> torch.device | None:

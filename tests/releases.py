@@ -79,7 +79,7 @@ def remake(
         Whether card, manifest and the other pages are written for the new rows. If not they are
         the source's, which the rows then contradict.
     results : Path, optional
-        Results of baselines for the card; none by default.
+        A folder with entries and figures of baselines for the card; none by default.
 
     Returns
     -------
@@ -95,7 +95,8 @@ def remake(
                 (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to / path.name)
         return to
     manifest = _manifest(read_manifest(source), to, version, mock, counts)
-    complete(to, manifest, ROOT / CITATION_FILE, results or NO_RESULTS)
+    baselines = results or NO_RESULTS
+    complete(to, manifest, ROOT / CITATION_FILE, baselines, baselines)
     return to
 
 

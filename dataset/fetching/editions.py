@@ -1,4 +1,4 @@
-"""Which files an edition consists of, what each must be, and whether those in place are it.
+"""Which files an edition consists of, which of them are in place, and what each must be.
 
 What a file must be is told by the hashes recorded when it was first fetched, in
 ``surveys/<survey>/hashes.json``, else by what its source states: the registry, or Zenodo's API.
@@ -6,23 +6,18 @@ What a file must be is told by the hashes recorded when it was first fetched, in
 
 import contextlib
 import fnmatch
-import gzip
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
-from transferz.dataset.fetching.download import is_unproven
-from transferz.dataset.fetching.part import Digest, Expected, hash_stream, wrong_type
+from transferz.dataset.fetching.part import Digest, Expected
 from transferz.dataset.fetching.web import PermanentFailure, Web
 from transferz.dataset.sources.registry import ByHand, Edition, UpstreamFile, record_url
 from transferz.schemas import InputError
 from transferz.tables.files import read_json, replace_file
 
 API = "https://zenodo.org/api/records/{}"
-HASHES = "hashes.json"
 DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h5")
 
 
@@ -40,52 +35,44 @@ class Recorded:
     ----------
     path : Path
         The file, relative to the working directory; it is meant to be committed.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
     """
 
     def __init__(self, survey: str, edition: str) -> None:
-        self.path = Path("surveys") / survey / HASHES
+        self.path = Path("surveys") / survey / "hashes.json"
         self.edition = edition
-
-    def _entries(self) -> dict[str, Any]:
-        content = read_json(self.path) if self.path.is_file() else {}
-        if not all(isinstance(entries, dict) for entries in content.values()):
-            raise InputError(
-                f"{self.path}: expected files by edition, found something else; "
-                "restore it from git, or delete it to record the hashes anew"
-            )
-        return content
+        self._content = read_json(self.path) if self.path.is_file() else {}
+        for files in self._content.values():
+            entries = files.values() if isinstance(files, dict) else [None]
+            if not all(isinstance(entry, dict) for entry in entries):
+                raise InputError(
+                    f"{self.path}: expected bytes and sha256 of files by edition, found something "
+                    "else; restore it from git, or delete it to record the hashes anew"
+                )
 
     def names_of(self, file: UpstreamFile) -> list[str]:
         """Return the names of a file's copies whose hashes are recorded."""
-        names = sorted(self._entries().get(self.edition, {}))
+        names = sorted(self._content.get(self.edition, {}))
         return [name for name in names if file.fits(name) and self.expected(name).hashed]
 
     def expected(self, name: str, stated: Expected | None = None) -> Expected:
-        """Return what a file must be: as recorded, and where nothing is recorded, as stated.
-
-        Raises
-        ------
-        InputError
-            If the entry is damaged.
-        """
-        entry, stated = self._entries().get(self.edition, {}).get(name, {}), stated or Expected()
-        try:
-            size, sha256 = entry.get("bytes"), entry.get("sha256")
-        except AttributeError:
-            raise InputError(
-                f"{self.path}: expected bytes and sha256 of '{self.edition}' '{name}', found "
-                f"{entry!r}; restore it from git, or delete the entry"
-            ) from None
-        return Expected(stated.bytes if size is None else size, stated.md5, sha256 or stated.sha256)
+        """Return what a file must be: as recorded, and where nothing is recorded, as stated."""
+        entry, stated = self._content.get(self.edition, {}).get(name, {}), stated or Expected()
+        return Expected(
+            entry.get("bytes", stated.bytes), stated.md5, entry.get("sha256", stated.sha256)
+        )
 
     def record(self, name: str, digest: Digest) -> None:
         """Note the hash of a file that has none yet; the file of hashes is replaced whole."""
-        content = self._entries()
-        if name in content.get(self.edition, {}):
+        files = self._content.setdefault(self.edition, {})
+        if name in files:
             return
-        entry = {"bytes": digest.bytes, "sha256": digest.sha256}
-        content.setdefault(self.edition, {})[name] = entry
-        text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+        files[name] = {"bytes": digest.bytes, "sha256": digest.sha256}
+        text = json.dumps(self._content, indent=2, sort_keys=True, ensure_ascii=False)
         with replace_file(self.path) as beside:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             beside.write_text(f"{text}\n", encoding="utf-8")
@@ -96,6 +83,10 @@ class Recorded:
             f"to accept this one from now on, delete the entry '{name}' under '{self.edition}' "
             f"in {self.path}"
         )
+
+    def or_accept(self, name: str) -> str:
+        """Return the same as the end of a sentence; empty where nothing is recorded."""
+        return f", or {self.remedy(name)}" if self.expected(name).hashed else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +199,12 @@ def _listing(
     """What a Zenodo record offers; without the network, recorded hashes have to be enough."""
     if edition.zenodo is None:
         return {}
-    known = all(name and recorded.expected(name).hashed for name in present)
+    all_recorded = all(name and recorded.expected(name).hashed for name in present)
     try:
         once = web.retries.model_copy(update={"attempts": 1})
-        return list_record(edition.zenodo, Web(once) if known else web)
+        return list_record(edition.zenodo, Web(once) if all_recorded else web)
     except PermanentFailure as reason:
-        if known:
+        if all_recorded:
             return {}
         raise InputError(
             f"cannot read what {record_url(edition.zenodo)} holds: {reason}; run again when it can "
@@ -251,7 +242,9 @@ def list_record(record: int, web: Web) -> dict[str, Copy]:
     for name, entry in entries.items():
         with contextlib.suppress(KeyError, TypeError):
             kind, _, value = str(entry["checksum"]).partition(":")
-            copy = Copy((str(entry["links"]["self"]),), Expected(entry["size"], **{kind: value}))
+            copy = Copy(
+                (str(entry["links"]["self"]),), Expected(entry["size"], **{kind: value.lower()})
+            )
             if isinstance(entry["size"], int) and "/" not in name and not name.startswith("."):
                 listing[name] = copy
     return listing
@@ -335,106 +328,3 @@ def _only(raw: Path, names: Sequence[str]) -> str:
     if len(names) > 1:
         raise InputError(f"{raw}: expected one file, found {', '.join(names)}; keep one there")
     return names[0] if names else ""
-
-
-def check_by_hand(path: Path, recorded: Recorded, label: str) -> Digest:
-    """Check a file that a person put in place, and record its hash if none is recorded yet.
-
-    Parameters
-    ----------
-    path : Path
-        The file; it is only read.
-    recorded : Recorded
-        What was found when it was first seen.
-    label : str
-        The name that its hash is recorded under; that of the file is the person's choice.
-
-    Raises
-    ------
-    InputError
-        If it can't be read, is a web page or of another format than its name says, or differs from
-        what is recorded.
-    """
-    digest = _hash_data(path)
-    _require_agreement(path, digest, recorded.expected(label), recorded, label)
-    recorded.record(label, digest)
-    return digest
-
-
-def check_present(raw: Path, wanted: Wanted, recorded: Recorded, folder: Path) -> Digest:
-    """Check the copy of a wanted file that is in place.
-
-    Where the hash of another copy is known, it is accepted only if it is that copy compressed. Its
-    hash is recorded if none is known and the file is not a download that may have been cut short.
-
-    Parameters
-    ----------
-    raw : Path
-        The catalogue's folder.
-    wanted : Wanted
-        The file.
-    recorded : Recorded
-        Hashes of earlier fetches.
-    folder : Path
-        Where unfinished downloads lie, and notes of those that may have been cut short.
-
-    Raises
-    ------
-    InputError
-        As `check_by_hand`, or if it is another copy than the one whose hash is known.
-    """
-    name, path = wanted.present, raw / wanted.present
-    digest = _hash_data(path)
-    if not wanted.pinned or name in wanted.pinned:
-        expected = wanted.copies[name].expected
-        _require_agreement(path, digest, expected, recorded, name)
-        if expected.hashed or not is_unproven(folder, name, digest):
-            recorded.record(name, digest)
-        return digest
-    original = name.removesuffix(".gz")
-    if original == name or original not in wanted.pinned:
-        raise InputError(
-            f"{path}: the hash that is known is of {', '.join(wanted.pinned)}, with which this "
-            "file can't be compared; it was left as it is: put that one there instead"
-            + _or_accept(recorded, wanted.pinned[0])
-        )
-    try:
-        with gzip.open(path, "rb") as file:
-            unpacked = hash_stream(cast(BinaryIO, file))
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot unpack {path}: {error}; remove it or get it again") from error
-    _require_agreement(path, unpacked, wanted.copies[original].expected, recorded, original)
-    return digest
-
-
-def _hash_data(path: Path) -> Digest:
-    """Return the hashes of a file that is what its name says."""
-    try:
-        with path.open("rb") as file:
-            wrong = wrong_type(file.read(512), path.name)
-            file.seek(0)
-            digest = hash_stream(file)
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}; mend that and run again"
-        ) from error
-    if wrong:
-        raise InputError(f"{path}: {wrong}; it was left as it is: remove it or get it again")
-    return digest
-
-
-def _require_agreement(
-    path: Path, digest: Digest, expected: Expected, recorded: Recorded, label: str
-) -> None:
-    if difference := expected.difference(digest):
-        who = f"{recorded.path} or " if recorded.expected(label).hashed else ""
-        unpacked = ", unpacked," if label == path.name.removesuffix(".gz") != path.name else ""
-        raise InputError(
-            f"{path}{unpacked} is not the file that {who}its source states: {difference}; it was "
-            "left as it is (it may be cut short or damaged, or have changed upstream): move it "
-            f"away and run again{_or_accept(recorded, label)}"
-        )
-
-
-def _or_accept(recorded: Recorded, label: str) -> str:
-    return f", or {recorded.remedy(label)}" if recorded.expected(label).hashed else ""

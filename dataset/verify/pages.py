@@ -151,15 +151,7 @@ def _without_keys(content: Any, keys: tuple[str, ...]) -> Any:
 
 
 def check_citation(release: Path, version: str, date: str) -> Iterator[Broken]:
-    """Check that the citation file names this release.
-
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    version, date : str
-        As the manifest says.
-    """
+    """Check that the citation file is of a data set of the manifest's version and date."""
     citation = yaml.safe_load((release / CITATION_FILE).read_bytes().decode("utf-8"))
     for key, value in {"type": "dataset", "version": version, "date-released": date}.items():
         if str(citation.get(key)) != value:

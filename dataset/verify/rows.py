@@ -1,4 +1,8 @@
-"""What rows promise across files: one split per object, nothing near in two, unions, truth."""
+"""What rows promise across files: one split per object, nothing near in two, unions, truth.
+
+The checks take the rows of every config and the manifest's ``parameters``; they yield what is
+broken.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -38,13 +42,8 @@ def check_unique(rows: Rows, _: Parameters) -> Iterator[Broken]:
 def check_own_split(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
     """Check that every object is in the split that the manifest's parameters give it.
 
-    Parameters
-    ----------
-    rows : mapping
-        Rows by config.
-    parameters : mapping
-        The manifest's ``parameters``. By scheme ``published`` a split is what its source
-        published, which no row shows: only the authors' own table may have it.
+    By scheme ``published`` a split is what its source published, which no row shows: only the
+    authors' own table may have it.
     """
     params = SplitParams.model_validate(parameters["split"])
     if params.scheme == "published":
@@ -87,15 +86,7 @@ def check_one_split(rows: Rows, _: Parameters) -> Iterator[Broken]:
 
 
 def check_apart(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
-    """Check that no two objects within the match radius, and no group, are in two splits.
-
-    Parameters
-    ----------
-    rows : mapping
-        Rows by config.
-    parameters : mapping
-        The manifest's ``parameters``.
-    """
+    """Check that no two objects within the match radius, and no group, are in two splits."""
     radius = parameters["match"]["radius_arcsec"]
     objects = _located(rows)
     sky = Positions(objects["ra"], objects["dec"], np.arange(len(objects)), "the release's rows")
@@ -119,15 +110,7 @@ def _located(rows: Rows) -> pd.DataFrame:
 
 
 def check_groups(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
-    """Check ``group_id`` by computing it anew from the positions.
-
-    Parameters
-    ----------
-    rows : mapping
-        Rows by config.
-    parameters : mapping
-        The manifest's ``parameters``.
-    """
+    """Check ``group_id`` by computing it anew from the positions."""
     together = pd.concat(rows.values(), ignore_index=True)
     places = together.drop_duplicates(["object_id", "ra", "dec"])
     ids, ra, dec = (places[name].to_numpy() for name in ("object_id", "ra", "dec"))

@@ -1,4 +1,7 @@
-"""Every parquet file of a release: columns, footer, values, content, index."""
+"""Every parquet file of a release: columns, footer, values, content, index.
+
+The checks take the name that reports give a file, and yield what is broken in it.
+"""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,13 +41,7 @@ Declared = Mapping[str, Mapping[str, str]]
 
 
 def check_declaration(stated: Declared) -> Iterator[Broken]:
-    """Check the manifest's columns against those this package declares.
-
-    Parameters
-    ----------
-    stated : mapping
-        The manifest's ``columns``.
-    """
+    """Check the manifest's ``columns`` against those this package declares."""
     ours = columns()
     if list(stated) != list(ours):
         lacking = some(name for name in ours if name not in stated) or "none"
@@ -60,18 +57,7 @@ def check_declaration(stated: Declared) -> Iterator[Broken]:
 
 
 def declared_table(stated: Declared) -> Table:
-    """Return a release's columns as its manifest states them.
-
-    Parameters
-    ----------
-    stated : mapping
-        The manifest's ``columns``.
-
-    Returns
-    -------
-    Table
-        With our bounds, where the column is ours.
-    """
+    """Return a release's columns as its manifest states them, ours with our bounds."""
     ours = {name: RELEASE[name] for name in RELEASE.names}
     empty = Column("", dtype="string", unit="", description="")
     columns = (replace(ours.get(name, empty), name=name, **one) for name, one in stated.items())
@@ -79,17 +65,7 @@ def declared_table(stated: Declared) -> Table:
 
 
 def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
-    """Check a file's columns, their types and order.
-
-    Parameters
-    ----------
-    path : Path
-        The parquet file.
-    name : str
-        What reports call it.
-    table : Table
-        The declaration.
-    """
+    """Check a parquet file's columns, their types and order, against a declaration."""
     fields, declared = (
         [(field.name, str(field.type)) for field in schema]
         for schema in (pq.read_schema(path), arrow_schema(table))
@@ -107,17 +83,7 @@ def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
 
 
 def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
-    """Check what a file's VOParquet footer says of its columns.
-
-    Parameters
-    ----------
-    path : Path
-        The parquet file.
-    name : str
-        What reports call it.
-    table : Table
-        The declaration.
-    """
+    """Check what a parquet file's VOParquet footer says of its columns, against a declaration."""
     text = (pq.read_metadata(path).metadata or {}).get(CONTENT_KEY.encode(), b"").decode("utf-8")
     if not text:
         yield Broken(name, "footer", "none", "VOTable metadata of the columns")
@@ -170,15 +136,7 @@ def footer_fields(text: str) -> dict[str, dict[str, str]]:
 
 
 def check_values(tables: Iterable[pa.Table], name: str) -> Iterator[Broken]:
-    """Check rows against their declared bounds.
-
-    Parameters
-    ----------
-    tables : iterable of pyarrow.Table
-        Splits of one config.
-    name : str
-        What reports call their file.
-    """
+    """Check the rows of some splits of a config against their declared bounds."""
     try:
         check(to_frame(_together(tables), RELEASE), RELEASE)
     except SchemaError as error:
@@ -193,17 +151,7 @@ def _together(tables: Iterable[pa.Table]) -> pa.Table:
 def check_content(
     size: Mapping[str, Any], name: str, stated: Mapping[str, Any]
 ) -> Iterator[Broken]:
-    """Check what a split holds against what the manifest states of it.
-
-    Parameters
-    ----------
-    size : mapping
-        ``rows``, ``bytes`` and ``content`` of the rows.
-    name : str
-        What reports call their file.
-    stated : mapping
-        The same in the manifest.
-    """
+    """Check a split's ``rows``, ``bytes`` and ``content`` against those the manifest states."""
     for fact, value in size.items():
         if value != stated[fact]:
             yield Broken(name, "content", f"{fact} {value}", f"{stated[fact]}, by {MANIFEST_FILE}")
@@ -212,15 +160,7 @@ def check_content(
 def check_counts(
     stated: Mapping[str, Any], sizes: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Iterator[Broken]:
-    """Check the rows that the build counted when it wrote them.
-
-    Parameters
-    ----------
-    stated : mapping
-        The manifest's ``counts``.
-    sizes : mapping
-        config -> split -> ``rows`` of the data, among others.
-    """
+    """Check the rows that the build counted, in the manifest's ``counts``, by config and split."""
     counted = stated["release"]["rows_out"]
     rows = {name: {s: size["rows"] for s, size in of.items()} for name, of in sizes.items()}
     for config in {**rows, **counted}:
@@ -230,17 +170,7 @@ def check_counts(
 
 
 def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Broken]:
-    """Check a config's index against its rows.
-
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    config : str
-        The config.
-    rows : pandas.DataFrame
-        As `read_rows` gives them.
-    """
+    """Check a config's index against its rows, as `read_rows` gives them."""
     name = f"{config}/{INDEX_FILE}"
     index = read_table(release / name, INDEX).set_index("object_id")
     data = rows.drop_duplicates("object_id").set_index("object_id")

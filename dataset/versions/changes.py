@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from transferz.schemas.survey.versions import Version
 
@@ -19,34 +17,11 @@ Step = Literal["none", "patch", "minor", "major"]
 STEPS: tuple[Step, ...] = get_args(Step)
 """From nothing to the greatest."""
 
-Ids = NDArray[np.int64]
-
 WHAT = ("added", "removed", "moved", "changed")
 """What can happen to a row."""
 
-
-@dataclass(frozen=True, slots=True)
-class RowChanges:
-    """The objects of one config that differ, by ascending ``object_id``.
-
-    Attributes
-    ----------
-    added, removed : int64 array
-        Objects in the new version alone, and in the old one alone.
-    moved : pandas.DataFrame
-        ``object_id``, ``old`` and ``new`` split of the objects that are in another split.
-    changed : int64 array
-        Objects whose values differ in a column that both versions have; they may have moved too.
-    """
-
-    added: Ids
-    removed: Ids
-    moved: pd.DataFrame
-    changed: Ids
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of objects by what happened to them."""
-        return {name: len(getattr(self, name)) for name in WHAT}
+LISTED = ("config", "object_id", "what", "old_split", "new_split")
+"""Columns of the list of rows that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +30,11 @@ class Changes:
 
     Attributes
     ----------
-    rows : mapping
-        config -> `RowChanges`, of the configs in both.
+    rows : pandas.DataFrame
+        Columns `LISTED`: every row that differs, once for each thing that happened to it, of the
+        configs in both. The splits are those of a row that moved, else empty.
+    configs : tuple of str
+        The configs in both.
     configs_added, configs_removed, columns_added, columns_removed : tuple of str
         In the new version alone, and in the old one alone.
     columns_changed : mapping
@@ -65,7 +43,8 @@ class Changes:
         Whether a file differs whatever the data: the card, a figure, the way data are stored.
     """
 
-    rows: Mapping[str, RowChanges]
+    rows: pd.DataFrame
+    configs: tuple[str, ...]
     configs_added: tuple[str, ...] = ()
     configs_removed: tuple[str, ...] = ()
     columns_added: tuple[str, ...] = ()
@@ -76,13 +55,21 @@ class Changes:
     @property
     def step(self) -> Step:
         """The least step of the version number that says what changed."""
-        happened = {what for rows in self.rows.values() for what, n in rows.counts().items() if n}
+        happened = set(self.rows["what"])
         lost = self.configs_removed or self.columns_removed or self.columns_changed
-        if lost or happened & {"removed", "moved", "changed"}:
+        if lost or happened - {"added"}:
             return "major"
-        if self.configs_added or self.columns_added or "added" in happened:
+        if self.configs_added or self.columns_added or happened:
             return "minor"
         return "patch" if self.pages else "none"
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the number of objects by config and by what happened to them."""
+        counts = self.rows.value_counts(["config", "what"])
+        return {
+            config: {what: int(counts.get((config, what), 0)) for what in WHAT}
+            for config in self.configs
+        }
 
     def summary(self) -> dict[str, Any]:
         """Return the counts as JSON."""
@@ -91,17 +78,17 @@ class Changes:
             "step": self.step,
             **{name: list(getattr(self, name)) for name in names},
             "columns_changed": dict(self.columns_changed),
-            "rows": {config: rows.counts() for config, rows in self.rows.items()},
+            "rows": self.counts(),
         }
 
     def __str__(self) -> str:
         return "; ".join(self._phrases()) or "nothing changed"
 
     def _phrases(self) -> Iterator[str]:
+        counts = self.counts()
         for what in ("removed", "moved", "changed", "added"):
-            counts = {config: rows.counts()[what] for config, rows in self.rows.items()}
-            if any(counts.values()):
-                listed = (f"{count:,} in {config}" for config, count in counts.items() if count)
+            listed = [f"{n[what]:,} in {config}" for config, n in counts.items() if n[what]]
+            if listed:
                 yield f"rows {what}: " + ", ".join(listed)
         for name in ("columns_removed", "columns_added", "configs_removed", "configs_added"):
             if names := getattr(self, name):
@@ -113,28 +100,34 @@ class Changes:
             yield "files other than the data's values"
 
 
-def diff_rows(old: pd.DataFrame, new: pd.DataFrame) -> RowChanges:
-    """Find the objects of one config that differ.
+def diff_rows(old: pd.DataFrame, new: pd.DataFrame, config: str) -> pd.DataFrame:
+    """List the objects of one config that differ.
 
     Parameters
     ----------
     old, new : pandas.DataFrame
-        Tables `INDEX`: an object once.
+        Tables `INDEX`: an object once, ascending ``object_id``.
+    config : str
+        The config.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `LISTED`, as `Changes` has them in ``rows``. An object has ``changed`` where its
+        values differ in a column that both versions have; it may have moved too.
     """
-    old_ids, new_ids = old["object_id"].to_numpy(), new["object_id"].to_numpy()
-    common, old_rows, new_rows = np.intersect1d(
-        old_ids, new_ids, assume_unique=True, return_indices=True
-    )
-    old, new = old.iloc[old_rows], new.iloc[new_rows]
-    splits = {"old": old["split"].to_numpy(object), "new": new["split"].to_numpy(object)}
-    moved = (splits["old"] != splits["new"]).astype(bool)
-    changed = old["row_hash"].to_numpy() != new["row_hash"].to_numpy()
-    return RowChanges(
-        added=np.setdiff1d(new_ids, old_ids, assume_unique=True),
-        removed=np.setdiff1d(old_ids, new_ids, assume_unique=True),
-        moved=pd.DataFrame({"object_id": common} | splits)[moved].reset_index(drop=True),
-        changed=common[changed],
-    )
+    both = old.merge(new, on="object_id", suffixes=("_old", "_new"))
+    splits = both.rename(columns={"split_old": "old_split", "split_new": "new_split"})
+    rows_by_what = {
+        "added": new.loc[~new["object_id"].isin(old["object_id"])],
+        "removed": old.loc[~old["object_id"].isin(new["object_id"])],
+        "changed": both.loc[both["row_hash_old"] != both["row_hash_new"]],
+        "moved": splits.loc[both["split_old"] != both["split_new"]],
+    }
+    parts = [rows.assign(config=config, what=what) for what, rows in rows_by_what.items()]
+    listed = pd.concat(parts, ignore_index=True).reindex(columns=list(LISTED))
+    texts = dict.fromkeys(("config", "what", "old_split", "new_split"), "str")
+    return listed.astype(texts).fillna(dict.fromkeys(texts, ""))
 
 
 def actual_step(old: Version, new: Version) -> Step | None:

@@ -10,7 +10,14 @@ import pyarrow.parquet as pq
 
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.versions.changes import STEPS, Changes, actual_step, diff_rows, next_version
+from transferz.dataset.versions.changes import (
+    LISTED,
+    STEPS,
+    Changes,
+    actual_step,
+    diff_rows,
+    next_version,
+)
 from transferz.schemas import CONFIGS, INDEX, InputError, ReleaseError, SchemaError, TransferZError
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, data_files
 from transferz.schemas.survey.versions import Version
@@ -127,8 +134,11 @@ def diff(old: Snapshot, new: Snapshot) -> Changes:
     if not set(old.columns) == set(new.columns) == set(same):
         old_index, new_index = _rehashed(old, same), _rehashed(new, same)
     both = _only(old.index, _only(old.index, new.index))
+    none = pd.DataFrame(columns=list(LISTED), dtype="str").astype({"object_id": "int64"})
+    parts = [diff_rows(old_index[name], new_index[name], name) for name in both]
     return Changes(
-        rows={name: diff_rows(old_index[name], new_index[name]) for name in both},
+        rows=pd.concat([none, *parts], ignore_index=True),
+        configs=both,
         configs_added=_only(new.index, old.index),
         configs_removed=_only(old.index, new.index),
         columns_added=_only(new.columns, old.columns),

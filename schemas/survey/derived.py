@@ -1,4 +1,7 @@
-"""The features of a Hugging Face dataset, derived from a table's declaration."""
+"""What a declaration becomes elsewhere: Hugging Face features, Croissant fields, Markdown tables.
+
+``python -m transferz.schemas.survey.derived docs/columns.md`` writes the reference of all tables.
+"""
 
 import sys
 from collections.abc import Sequence

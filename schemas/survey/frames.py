@@ -1,4 +1,4 @@
-"""The same table in pandas and in Arrow: dtypes and schemas derived from its declaration."""
+"""A table in pandas and in Arrow: dtypes, conversion and checks, derived from its declaration."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -8,10 +8,19 @@ from transferz.schemas.survey.column import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pandera.pandas as pandera
     import pyarrow as pa
-if TYPE_CHECKING:
-    import pandas as pd
-    import pandera.pandas as pa
+
+SHOWN = 5  # offending values named in an error
+
+_RULES = {
+    "not_nullable": "no missing values",
+    "field_uniqueness": "unique values",
+    "column_in_dataframe": "missing columns",
+    "column_in_schema": "undeclared columns",
+    "column_ordered": "columns out of order",
+}
+"""pandera's names for its own rules, in a reader's words."""
 
 
 def pandas_dtype(column: Column) -> str:
@@ -29,15 +38,12 @@ def arrow_schema(table: Table) -> "pa.Schema":
     """Return the table's Arrow schema; each field carries unit, UCD and description."""
     import pyarrow as pa
 
-    return pa.schema([_arrow_field(column) for column in table])
-
-
-def _arrow_field(column: Column) -> "pa.Field":
-    import pyarrow as pa
-
-    notes = {"unit": column.unit, "ucd": column.ucd, "description": column.description}
-    kind = pa.bool_() if column.dtype == "bool" else pa.type_for_alias(column.dtype)
-    return pa.field(column.name, kind, nullable=column.nullable, metadata=notes)
+    fields = []
+    for column in table:
+        kind = pa.bool_() if column.dtype == "bool" else pa.type_for_alias(column.dtype)
+        notes = {"unit": column.unit, "ucd": column.ucd, "description": column.description}
+        fields.append(pa.field(column.name, kind, nullable=column.nullable, metadata=notes))
+    return pa.schema(fields)
 
 
 def to_frame(arrow: "pa.Table", table: Table) -> "pd.DataFrame":
@@ -59,7 +65,7 @@ def to_frame(arrow: "pa.Table", table: Table) -> "pd.DataFrame":
     ------
     SchemaError
         If an integer, boolean or string column has nulls that it may not have. (In a float column
-        they become NaN, which `transferz.schemas.survey.frames.check` reports with the rows' ids.)
+        they become NaN, which `check` reports with the rows' ids.)
     """
     import pandas as pd
 
@@ -84,18 +90,13 @@ def to_arrow(frame: "pd.DataFrame", table: Table) -> "pa.Table":
     """Turn a frame into an Arrow table of exactly the declared schema; NaN becomes null."""
     import pyarrow as pa
 
-    return pa.Table.from_pandas(
-        frame.loc[:, list(table.names)],
-        schema=arrow_schema(table),
-        preserve_index=False,
-    ).replace_schema_metadata(None)
-
-
-SHOWN = 5  # offending values named in an error
+    names, schema = list(table.names), arrow_schema(table)
+    arrow = pa.Table.from_pandas(frame.loc[:, names], schema=schema, preserve_index=False)
+    return arrow.replace_schema_metadata(None)
 
 
 @lru_cache
-def pandera_schema(table: Table) -> "pa.DataFrameSchema":
+def pandera_schema(table: Table) -> "pandera.DataFrameSchema":
     """Build the table's pandera schema; each column's metadata holds its unit and UCD.
 
     Parameters
@@ -108,38 +109,35 @@ def pandera_schema(table: Table) -> "pa.DataFrameSchema":
     pandera.pandas.DataFrameSchema
         Strict: no other columns, exact dtypes.
     """
-    import pandera.pandas as pa
+    import pandera.pandas as pandera
 
-    columns = {column.name: _pandera_column(column) for column in table}
-    return pa.DataFrameSchema(columns, name=table.name, strict=True, ordered=True)
-
-
-def _pandera_column(column: Column) -> "pa.Column":
-    import pandera.pandas as pa
-
-    return pa.Column(
-        pandas_dtype(column),
-        checks=_pandera_checks(column),
-        nullable=column.nullable,
-        unique=column.unique,
-        description=column.description,
-        metadata={"unit": column.unit, "ucd": column.ucd},
-    )
+    columns = {
+        column.name: pandera.Column(
+            pandas_dtype(column),
+            checks=_value_checks(column),
+            nullable=column.nullable,
+            unique=column.unique,
+            description=column.description,
+            metadata={"unit": column.unit, "ucd": column.ucd},
+        )
+        for column in table
+    }
+    return pandera.DataFrameSchema(columns, name=table.name, strict=True, ordered=True)
 
 
-def _pandera_checks(column: Column) -> "list[pa.Check]":
-    import pandera.pandas as pa
+def _value_checks(column: Column) -> "list[pandera.Check]":
+    from pandera.pandas import Check
 
     checks = []
     if column.dtype.startswith("float"):
-        checks.append(pa.Check(lambda values: abs(values) != float("inf"), error="finite"))
+        checks.append(Check(lambda values: abs(values) != float("inf"), error="finite"))
     if column.minimum is not None:
-        checks.append(pa.Check.ge(column.minimum, error=f">= {column.minimum:g}"))
+        checks.append(Check.ge(column.minimum, error=f">= {column.minimum:g}"))
     if column.maximum is not None:
-        checks.append(pa.Check.le(column.maximum, error=f"<= {column.maximum:g}"))
+        checks.append(Check.le(column.maximum, error=f"<= {column.maximum:g}"))
     if column.categories:
         allowed = ", ".join(column.categories)
-        checks.append(pa.Check.isin(column.categories, error=f"one of {allowed}"))
+        checks.append(Check.isin(column.categories, error=f"one of {allowed}"))
     return checks
 
 
@@ -172,44 +170,28 @@ def check(frame: "pd.DataFrame", table: Table, *, source: str = "") -> "pd.DataF
         pandera_schema(table).validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         where = f" ({source})" if source else ""
-        findings = "; ".join(_findings(errors.failure_cases, frame, table))
+        rules = errors.failure_cases.groupby(["column", "check"], sort=False, dropna=False)
+        findings = "; ".join(
+            _finding(str(column), _RULES.get(str(rule), str(rule)), rows, frame, table)
+            for (column, rule), rows in rules
+        )
         raise SchemaError(f"table '{table.name}'{where} breaks its schema: {findings}") from None
     return frame
 
 
-def _findings(failures: "pd.DataFrame", frame: "pd.DataFrame", table: Table) -> list[str]:
-    """One phrase per broken rule."""
-    rules = failures.groupby(["column", "check"], sort=False, dropna=False)
-    return [_finding(str(key[0]), str(key[1]), rows, frame, table) for key, rows in rules]
-
-
 def _finding(
-    column: str, rule: str, rows: "pd.DataFrame", frame: "pd.DataFrame", table: Table
+    column: str, rule: str, failures: "pd.DataFrame", frame: "pd.DataFrame", table: Table
 ) -> str:
-    rule = _RULES.get(rule, rule)
-    if rows["index"].isna().all():  # about the column as a whole
-        found = ", ".join(map(str, rows["failure_case"].head(SHOWN)))
+    """Say in one phrase how a rule is broken."""
+    first = failures.head(SHOWN)
+    if failures["index"].isna().all():  # about the column as a whole
+        values = ", ".join(map(str, first["failure_case"]))
         if column == table.name:
-            return f"{rule}: {found}"
-        return f"column '{column}': expected {rule}, found {found}"
-    first = rows.head(SHOWN)
+            return f"{rule}: {values}"
+        return f"column '{column}': expected {rule}, found {values}"
+    ids = frame[table.key] if table.key in frame else {row: row for row in first["index"]}
     shown = ", ".join(
-        _offender(value, row, frame, table)
+        f"{value} ({table.key} {ids.get(row)})"
         for value, row in zip(first["failure_case"], first["index"], strict=True)
     )
-    return f"column '{column}': rule '{rule}' broken in {len(rows)} rows, first {shown}"
-
-
-def _offender(value: object, row: object, frame: "pd.DataFrame", table: Table) -> str:
-    identity = frame[table.key].get(row) if table.key in frame else row
-    return f"{value} ({table.key} {identity})"
-
-
-_RULES = {
-    "not_nullable": "no missing values",
-    "field_uniqueness": "unique values",
-    "column_in_dataframe": "missing columns",
-    "column_in_schema": "undeclared columns",
-    "column_ordered": "columns out of order",
-}
-"""pandera's names for its own rules, in a reader's words."""
+    return f"column '{column}': rule '{rule}' broken in {len(failures)} rows, first {shown}"

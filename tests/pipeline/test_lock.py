@@ -3,8 +3,11 @@
 import ast
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = ("dvc.yaml", "surveys/authors/dvc.yaml", "surveys/cosmos2020/dvc.yaml")
+STAGES = ("survey", "fetch", "ingest", "select", "match", "split", "release", "card")
 SHAPE_NO_ROW = {"schemas/errors.py"}  # the words of refusals
 
 
@@ -46,16 +50,26 @@ def module_file(dotted: str) -> Path | None:
     return None
 
 
+@cache
+def imported(path: Path) -> set[Path]:
+    """The files of ours that a module names in an import statement."""
+    names = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("transferz."):
+            names |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+    return {file for file in map(module_file, names) if file}
+
+
 def needed(path: Path, seen: set[Path]) -> set[Path]:
     """Every file of ours that a module imports, through others too."""
     seen.add(path)
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("transferz."):
-            for name in (node.module, *(f"{node.module}.{one.name}" for one in node.names)):
-                file = module_file(name)
-                if file and file not in seen:
-                    needed(file, seen)
+    for file in imported(path) - seen:
+        needed(file, seen)
     return seen
+
+
+RUNS = {one: needed(Path("dataset", f"{one}.py"), set()) for one in STAGES}
+"""The code that each stage runs."""
 
 
 def stages():
@@ -64,9 +78,142 @@ def stages():
             yield pytest.param(name, stage["deps"], id=f"{pipeline}:{name}")
 
 
-@pytest.mark.parametrize(("stage", "declared"), stages())
+@pytest.mark.parametrize(("stage", "declared"), list(stages()))
 def test_a_stage_declares_every_folder_whose_code_it_runs(stage, declared):
-    code = {path for path in needed(Path("dataset", f"{stage}.py"), set()) if len(path.parts) > 1}
+    code = {path for path in RUNS[stage] if len(path.parts) > 1}
     code = {path for path in code if path.name != "__init__.py" and str(path) not in SHAPE_NO_ROW}
     missing = {str(path) for path in code if not any(path.is_relative_to(dep) for dep in declared)}
     assert missing == set()
+
+
+# A change of a shared number, in params.yaml or in the code, reruns what it shapes.
+
+
+def parameters(values, path=()):
+    """Dotted names of all parameters; a list is one."""
+    for name, value in values.items():
+        below = (*path, str(name))
+        yield from parameters(value, below) if isinstance(value, dict) else [".".join(below)]
+
+
+class Recorded:
+    """Pipelines by DVC, in a folder of their own: parameters and code have just been recorded."""
+
+    def __init__(self, root: Path) -> None:
+        from dvc.repo import Repo
+
+        for name in ("params.yaml", *PIPELINES):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+        for room in ("dataset", "photometry", "schemas", "tables"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / room, root / room, ignore=ignored)
+        repo = Repo.init(str(root), no_scm=True)
+        self.root = root
+        self.deps = {
+            (pipeline, stage.name): [dep for dep in stage.deps if dep.exists]
+            for pipeline in PIPELINES
+            for stage in repo.stage.load_all(str(root / pipeline))
+        }
+        for dep in (dep for deps in self.deps.values() for dep in deps):
+            dep.save()
+
+    def named(self) -> set[str]:
+        """What the stages of all pipelines name in params.yaml: sections, or numbers in them."""
+        deps = (dep for deps in self.deps.values() for dep in deps)
+        return {name for dep in deps for name in getattr(dep, "params", ())}
+
+    def changed(self, file: str, text: str, pipeline: str = PIPELINES[0]) -> set[str]:
+        """Which stages of a pipeline would run again if a file had this text."""
+        path = self.root / file
+        before = path.read_text(encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
+        by_params = file == "params.yaml"
+        concerned = {
+            stage: [dep for dep in deps if hasattr(dep, "params") == by_params]
+            for (of, stage), deps in self.deps.items()
+            if of == pipeline
+        }
+        folders = {dep.fs_path: dep for deps in concerned.values() for dep in deps}
+        changed = {path for path, dep in folders.items() if not by_params and dep.status()}
+        again = {
+            stage
+            for stage, deps in concerned.items()
+            if any(dep.status() if by_params else dep.fs_path in changed for dep in deps)
+        }
+        path.write_text(before, encoding="utf-8")
+        return again
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> Recorded:
+    return Recorded(tmp_path_factory.mktemp("numbers"))
+
+
+def test_every_parameter_is_named_by_a_stage(recorded):
+    """Those of `baselines` are in the commands of their own pipelines (test_params.py)."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    named = recorded.named()
+    # How patiently to ask a server shapes no file.
+    unnamed = {
+        name
+        for name in parameters(content)
+        if not any(name == one or name.startswith(f"{one}.") for one in named)
+        and not name.startswith(("baselines.", "fetch.retries."))
+    }
+    assert unnamed == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        ("mock.hsc.depths.g", {"survey", "card"}),
+        ("select.hsc.cuts", {"select@hsc", "card"}),
+        ("select.cosmos2020.label", {"select@cosmos2020", "card"}),
+        ("match.radius_arcsec", {"match", "split", "card"}),
+        ("match.chance_shift_arcsec", {"match", "card"}),
+        ("split.fractions.train", {"split", "card"}),
+        ("release.version", {"release", "card"}),
+        ("release.date", {"card"}),
+        ("baselines.seeds", set()),
+    ],
+)
+def test_a_changed_parameter_reruns_the_stages_that_read_it(recorded, name, again):
+    """They themselves: what comes after them runs if what they write changes."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    *parents, last = name.split(".")
+    section = content
+    for one in parents:
+        section = section[one]
+    section[last] = ["changed"]
+    assert recorded.changed("params.yaml", yaml.safe_dump(content)) == again
+
+
+def numbers():
+    """One number in the code of every folder that stages run, by file and the line it is on."""
+    code = set().union(*RUNS.values()) - set(map(Path, SHAPE_NO_ROW))
+    folders = {}
+    for path in sorted(code):
+        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and any(
+                isinstance(one, ast.Constant) and type(one.value) in (int, float)
+                for one in ast.walk(node.value)
+            ):
+                folders.setdefault(path.parent, (path.as_posix(), node.lineno))
+    return [pytest.param(*one, id=one[0]) for one in folders.values()]
+
+
+@pytest.mark.parametrize(("file", "line"), numbers())
+def test_a_changed_number_in_the_code_reruns_the_stages_that_run_it(recorded, file, line):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines(keepends=True)
+    number = re.compile(r"(?<![\w.])\d")
+    lines[line - 1] = number.sub(lambda one: str((int(one[0]) + 1) % 10), lines[line - 1])
+    for pipeline in PIPELINES:
+        again = {one.partition("@")[0] for one in recorded.changed(file, "".join(lines), pipeline)}
+        declared = {stage.partition("@")[0] for of, stage in recorded.deps if of == pipeline}
+        assert {stage for stage in declared if Path(file) in RUNS[stage]} <= again
+
+
+def test_what_the_benchmark_is_scored_by_reruns_no_stage_but_the_card(recorded):
+    """A new metric, or field of an entry, changes no row."""
+    assert recorded.changed("schemas/benchmark/scores.py", "LIMIT = 1\n") == {"card"}
