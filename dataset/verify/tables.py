@@ -60,7 +60,10 @@ def declared_table(stated: Declared) -> Table:
     """Return a release's columns as its manifest states them, ours with our bounds."""
     ours = {name: RELEASE[name] for name in RELEASE.names}
     empty = Column("", dtype="string", unit="", description="")
-    columns = (replace(ours.get(name, empty), name=name, **one) for name, one in stated.items())
+    columns = []
+    for name, facts in stated.items():
+        declared: dict[str, Any] = {"name": name, **facts}
+        columns.append(replace(ours.get(name, empty), **declared))
     return replace(RELEASE, columns=tuple(columns))
 
 

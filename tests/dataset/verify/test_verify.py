@@ -23,7 +23,6 @@ from tampering import (
     without,
 )
 
-from transferz.dataset import card
 from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.tables import write_parquet
 from transferz.dataset.verify.tables import check_footer
@@ -69,13 +68,7 @@ def test_sealing_anew_without_a_change_breaks_nothing(release):
     assert {path: path.read_bytes() for path in release.rglob("*") if path.is_file()} == before
 
 
-@pytest.fixture
-def without_figures(monkeypatch):
-    """Drawing takes most of the time that a small release takes."""
-    monkeypatch.setattr(card, "draw_figures", lambda *_: None)
-
-
-def test_splits_by_blocks_of_sky(tmp_path, without_figures):
+def test_splits_by_blocks_of_sky(tmp_path):
     release = build(tmp_path / "data", scheme="sky_block")
     report = inspect(release)
     assert report.broken == () and "own_split" in report.checked
@@ -106,9 +99,7 @@ def test_published_splits_cannot_be_checked_which_is_said(release):
     assert ": sound; " in sound.text() and sound.text().endswith("; not checked: own_split\n")
 
 
-def test_a_release_with_a_real_name_and_without_positions_is_sound_too(
-    small_release, tmp_path, without_figures
-):
+def test_a_release_with_a_real_name_and_without_positions_is_sound_too(small_release, tmp_path):
     """As the table that the authors published, which gives none."""
     spectroscopic = read_rows(small_release, "galaxiesml")["object_id"]
 
