@@ -29,8 +29,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from transferz.baselines.benchmark.experiment import Columns, Experiment, add_test_table, from_table
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.own_tables import (
+    Columns,
+    Experiment,
+    Sample,
+    add_test_table,
+    from_table,
+)
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.hardware import default_threads, find_device
 from transferz.baselines.networks.progress import epoch_line

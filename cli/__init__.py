@@ -57,7 +57,7 @@ COMMANDS = {
         "bench",
     ),
     "predict": Command(
-        "train", "redshifts of any table with the bands, by a trained model", "bench"
+        "predict", "redshifts of any table with the bands, by a trained model", "bench"
     ),
     "benchmark": Command(
         "benchmark", "any photo-z method: trained, scored with error bars, recorded", "bench"

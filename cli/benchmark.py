@@ -8,13 +8,12 @@ from pathlib import Path
 
 from transferz.baselines.benchmark.benchmarking import SEEDS
 from transferz.baselines.benchmark.benchmarking import benchmark as run_benchmark
-from transferz.baselines.benchmark.experiment import FRACTIONS
 from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
-from transferz.baselines.benchmark.output_folder import check_folder
-from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
+from transferz.baselines.benchmark.outcome import check_folder
+from transferz.baselines.benchmark.own_tables import FRACTIONS, OwnTable, from_own_tables
 from transferz.baselines.benchmark.printing import outcome_text
+from transferz.baselines.benchmark.tables import TRAINING_SETS
 from transferz.baselines.benchmark.task import Task, from_release
-from transferz.baselines.benchmark.training_file import TRAINING_SETS
 from transferz.cli.options import (
     add_columns_option,
     add_release_option,
@@ -23,7 +22,7 @@ from transferz.cli.options import (
     positive,
 )
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import ENTRY_FILE, FORECASTS_FILE, method_key
+from transferz.schemas.benchmark.entries import method_key
 from transferz.schemas.errors import ParameterError, TransferZError
 
 DESCRIPTION = """\
@@ -65,7 +64,7 @@ def benchmark(argv: Sequence[str]) -> int:
     if args.list:
         return _list_methods()
     if args.out:
-        check_folder(args.out, (ENTRY_FILE, FORECASTS_FILE), "run", replace=args.replace)
+        check_folder(args.out, replace=args.replace)
     method = load_method(args.method)
     outcome = run_benchmark(
         method,
@@ -79,7 +78,7 @@ def benchmark(argv: Sequence[str]) -> int:
     sys.stdout.write(outcome_text(outcome.entry))
     if args.out:
         outcome.write(args.out)
-        sys.stdout.write(f"{args.out}: {ENTRY_FILE}, {FORECASTS_FILE}\n")
+        sys.stdout.write(f"{args.out}: {', '.join(outcome.files)}\n")
     return 0
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from transferz.tables.printing import aligned
+
 if TYPE_CHECKING:
     from transferz.photometry.flux_table import FluxCounts
     from transferz.tables.table import TableFile
@@ -154,8 +156,4 @@ def format_counts(counts: Mapping[str, "FluxCounts"]) -> str:
         [name, *(f"{getattr(count, field):,}" for field in HEADINGS)]
         for name, count in (*counts.items(), ("all", total))
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "".join(
-        "  ".join([name.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) + "\n"
-        for name, *rest in lines
-    )
+    return "\n".join(aligned(lines, right=True)) + "\n"

@@ -62,3 +62,19 @@ def add_columns_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--columns", type=column_names, help="all its columns' names, for a text table without them"
     )
+
+
+def add_machine_options(parser: argparse._ActionsContainer) -> None:
+    """Add ``--device`` and ``--threads``, where networks run, to a parser or a group of one."""
+    from transferz.baselines.networks.hardware import default_threads
+
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, ... (default: a GPU where there is one)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=default_threads(),
+        metavar="N",
+        help="CPU threads (default: OMP_NUM_THREADS or all cores, here %(default)s)",
+    )

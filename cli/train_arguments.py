@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from transferz.baselines.benchmark.experiment import FRACTIONS
+from transferz.baselines.benchmark.own_tables import FRACTIONS
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.hardware import default_threads
 from transferz.cli.options import (
@@ -27,7 +27,7 @@ Fine-tuning:     transferz train nn_tl --start DIR_OF_NN_BASE --out DIR
 """
 
 
-def parse_arguments(argv: Sequence[str] | None, prog: str | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line.
 
     Raises
@@ -37,14 +37,16 @@ def parse_arguments(argv: Sequence[str] | None, prog: str | None) -> argparse.Na
     SystemExit
         Where an argument is wrong by itself, or help is asked for.
     """
-    args = _parser(prog).parse_args(argv)
+    args = _parser().parse_args(argv)
     _check(args)
     return args
 
 
-def _parser(prog: str | None) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=prog, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="transferz train",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     configs = ", ".join(f"{name} ({method.config})" for name, method in METHODS.items())
     parser.add_argument(
@@ -150,7 +152,10 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         help="let a GPU round the factors of matrix products to TF32 (default: full float32)",
     )
     group.add_argument(
-        "--out", type=Path, metavar="DIR", help="write weights and results.json to a directory"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write model.safetensors, entry.yaml and forecasts.parquet to a directory",
     )
     group.add_argument(
         "--replace", action="store_true", help="replace an older model in --out when done"

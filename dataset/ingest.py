@@ -33,15 +33,7 @@ def refuse_mock(layout: Layout) -> None:
 
 
 def ingest(layout: Layout, catalogue: str) -> None:
-    """Read one upstream catalogue and write it as a checked table.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    catalogue : str
-        One of `CATALOGUES`.
-    """
+    """Read one upstream catalogue, one of `CATALOGUES`, and write it as a checked table."""
     refuse_mock(layout)
     read, table = CATALOGUES[catalogue]
     chunks = read(layout.raw / catalogue)

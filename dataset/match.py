@@ -4,7 +4,7 @@ The authors' table is joined already: there the stage finds what GalaxiesML hold
 """
 
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,11 @@ from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.sky.crossmatch import (
     Matches,
-    chance_match_rate,
+    OffsetMatches,
     match_with_offset,
     mutual_nearest,
-    offset_histogram,
 )
-from transferz.dataset.sky.positions import Positions, tangent_offsets
+from transferz.dataset.sky.positions import Floats, Positions, shift, tangent_offsets
 from transferz.schemas import (
     COSMOS2020,
     HSC,
@@ -37,16 +36,11 @@ from transferz.tables.files import replace_directory, write_json
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"
+DIRECTIONS = 4  # in which positions are moved to count chance matches (our choice)
 
 
 def match(layout: Layout) -> None:
-    """Write the table of labelled HSC objects.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    """
+    """Write the table of labelled HSC objects, with what GalaxiesML holds of them."""
     if layout.is_published:
         match_published(layout)
     else:
@@ -54,13 +48,7 @@ def match(layout: Layout) -> None:
 
 
 def match_catalogues(layout: Layout) -> None:
-    """Match COSMOS2020 to HSC and write the joined table of selected rows with its report.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    """
+    """Match COSMOS2020 to HSC and write the joined table of selected rows with its report."""
     params = read_params("match", MatchParams)
     radius = params.radius_arcsec
     # Whole catalogues are matched, and the cuts applied to the pairs: an object whose true
@@ -73,10 +61,8 @@ def match_catalogues(layout: Layout) -> None:
     # The two surveys' astrometry differs by a constant offset: the first matches show it, and
     # without it the second ones are closer than chance neighbours. A match is mutual, so that
     # neither object serves two.
-    matches, offset, moved = match_with_offset(
-        first, second, radius, remove=params.remove_median_offset
-    )
-    pairs = pair_ids(cosmos, hsc, matches)
+    found = match_with_offset(first, second, radius, remove=params.remove_median_offset)
+    pairs = pair_ids(cosmos, hsc, found.matches)
     # Of the pairs, those remain whose both rows passed their cuts.
     joined, removed, counts = join(
         read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED),
@@ -88,7 +74,7 @@ def match_catalogues(layout: Layout) -> None:
     galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
     twins, shared = shared_ids(joined, galaxiesml, radius)
     joined = joined.assign(galaxiesml_id=twins, published_split=pd.NA)
-    report = describe(Matched(first, moved, matches, offset), cosmos["i_mag_auto"], params)
+    report = describe(first, found, cosmos["i_mag_auto"], params)
     with replace_directory(layout.interim("match")) as directory:
         write_table(joined, directory / TABLE, MATCHED)
         write_table(pairs, directory / PAIRS_FILE, PAIRS)
@@ -98,13 +84,7 @@ def match_catalogues(layout: Layout) -> None:
 
 
 def match_published(layout: Layout) -> None:
-    """Find which of the authors' TransferZ objects GalaxiesML holds, by HSC id.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    """
+    """Find which of the authors' TransferZ objects GalaxiesML holds, by HSC id."""
     published = read_table(layout.interim("select", "transferz") / TABLE, TRANSFERZ)
     galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
     joined = join_published(published, galaxiesml)
@@ -168,13 +148,6 @@ def shared_ids(
 ) -> tuple[pd.Series, dict[str, int]]:
     """Find the objects that both samples hold: by HSC id, and by position where ids differ.
 
-    Parameters
-    ----------
-    matched, galaxiesml : pandas.DataFrame
-        TransferZ's and GalaxiesML's rows, with HSC ids and positions.
-    radius_arcsec : float
-        Match radius for the positions.
-
     Returns
     -------
     galaxiesml_id : pandas.Series of Int64
@@ -194,18 +167,10 @@ def shared_ids(
 
 
 def join_published(published: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Bring the authors' table into the form of a matched one.
+    """Bring the authors' table, `TRANSFERZ`, into the form of table `MATCHED`.
 
-    Parameters
-    ----------
-    published, galaxiesml : pandas.DataFrame
-        Tables `TRANSFERZ` and `SPECTROSCOPIC`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Table `MATCHED`. What the authors do not give is null: positions, label interval,
-        COSMOS2020 id and separation. ``galaxiesml_id`` is found by HSC id alone.
+    What the authors do not give is null: positions, label interval, COSMOS2020 id and separation.
+    ``galaxiesml_id`` is found by HSC id alone.
     """
     rows = published.reindex(columns=list(MATCHED.names))
     same = published["object_id"].isin(galaxiesml["object_id"])
@@ -213,32 +178,17 @@ def join_published(published: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.Data
     return rows.astype({column.name: pandas_dtype(column) for column in MATCHED})
 
 
-class Matched(NamedTuple):
-    """COSMOS2020 matched to HSC on the sky.
-
-    Attributes
-    ----------
-    cosmos, hsc : Positions
-        What was matched, HSC without the offset if the parameters say so.
-    matches : Matches
-        Rows of either.
-    offset_arcsec : tuple of float
-        Median offset of HSC from COSMOS2020 to the east and north, arcsec.
-    """
-
-    cosmos: Positions
-    hsc: Positions
-    matches: Matches
-    offset_arcsec: tuple[float, float]
-
-
-def describe(matched: Matched, i_magnitude: pd.Series, params: MatchParams) -> dict[str, Any]:
-    """Describe the quality of the match.
+def describe(
+    cosmos: Positions, found: OffsetMatches, i_magnitude: pd.Series, params: MatchParams
+) -> dict[str, Any]:
+    """Describe the quality of the match: its offset, its scatter and its chance matches.
 
     Parameters
     ----------
-    matched : Matched
-        The match.
+    cosmos : Positions
+        COSMOS2020's.
+    found : OffsetMatches
+        Their matches with HSC.
     i_magnitude : pandas.Series
         Of every COSMOS2020 row, AB.
     params : MatchParams
@@ -247,32 +197,63 @@ def describe(matched: Matched, i_magnitude: pd.Series, params: MatchParams) -> d
     Returns
     -------
     dict
-        The median offset, the histogram of the offsets, and per bin of the i magnitude the share
-        of objects that match a catalogue moved by ``chance_shift_arcsec``: arcsec and magnitudes.
+        The median offset in arcsec, and what `offset_histogram` and `chance_matches` give.
     """
-    cosmos, hsc, matches, offset = matched
+    matches, hsc = found.matches, found.second
     east, north = tangent_offsets(cosmos.take(matches.index_first), hsc.take(matches.index_second))
-    bins = round(2 * params.radius_arcsec / params.histogram_step_arcsec)
-    histogram = offset_histogram(east, north, params.radius_arcsec, max(bins, 1))
-    chance = chance_match_rate(
-        cosmos,
-        hsc,
-        params.radius_arcsec,
-        i_magnitude.to_numpy(dtype=np.float64),
-        params.magnitude_edges,
-        shift_arcsec=params.chance_shift_arcsec,
-    )
+    magnitude = i_magnitude.to_numpy(dtype=np.float64)
     return {
-        "median_offset_arcsec": [round(value, 4) for value in offset],
-        "offset_histogram": _plain(histogram),
-        "chance_matches": _plain(chance),
+        "median_offset_arcsec": [round(value, 4) for value in found.offset_arcsec],
+        "offset_histogram": offset_histogram(east, north, params),
+        "chance_matches": chance_matches(cosmos, hsc, magnitude, params),
     }
 
 
-def _plain(result: Any) -> dict[str, Any]:
-    """A named tuple of arrays as JSON; NaN as null."""
-    rounded = {name: np.round(values, 6).tolist() for name, values in result._asdict().items()}
-    return {name: [None if v != v else v for v in values] for name, values in rounded.items()}
+def offset_histogram(east: Floats, north: Floats, params: MatchParams) -> dict[str, list[Any]]:
+    """Count offsets of matched positions (arcsec) in equal bins from minus to plus the radius."""
+    radius, step = params.radius_arcsec, params.histogram_step_arcsec
+    edges = np.linspace(-radius, radius, max(round(2 * radius / step), 1) + 1)
+    counts = (np.histogram(offsets, edges)[0].tolist() for offsets in (east, north))
+    return {"edges": edges.round(6).tolist()} | dict(
+        zip(("count_ra", "count_dec"), counts, strict=True)
+    )
+
+
+def chance_matches(
+    first: Positions, second: Positions, magnitude: Floats, params: MatchParams
+) -> dict[str, list[Any]]:
+    """Measure how often positions match by chance: where second is moved away, all matches are.
+
+    Parameters
+    ----------
+    first, second : Positions
+        The two catalogues, any median offset removed.
+    magnitude : float64 array (len(first),)
+        Of each first position; NaN falls into no bin.
+    params : MatchParams
+        Radius, length of the shift, edges of the magnitude bins.
+
+    Returns
+    -------
+    dict
+        Per bin the number of first ``objects``, of those ``matched`` (mean over four directions)
+        and the ``rate`` of the two, None in an empty bin; and the bins' ``edges``, the last bin
+        closed.
+    """
+    edges = np.asarray(params.magnitude_edges, dtype=np.float64)
+    objects = np.histogram(magnitude, edges)[0]
+    matched = np.zeros(len(objects))
+    for angle in np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS:
+        way = params.chance_shift_arcsec * np.cos(angle), params.chance_shift_arcsec * np.sin(angle)
+        matches = mutual_nearest(first, shift(second, *way), params.radius_arcsec)
+        matched += np.histogram(magnitude[matches.index_first], edges)[0] / DIRECTIONS
+    rate = [round(m / n, 6) if n else None for m, n in zip(matched.tolist(), objects, strict=True)]
+    return {
+        "edges": edges.tolist(),
+        "objects": objects.tolist(),
+        "matched": matched.round(6).tolist(),
+        "rate": rate,
+    }
 
 
 if __name__ == "__main__":

@@ -16,23 +16,56 @@ from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import replace_directory, write_json
 
 
-def _constant(value: str, frame: pd.DataFrame) -> pd.Series:
-    return pd.Series(value, frame.index, dtype=pandas_dtype(RELEASE["redshift_kind"]))
+def release(layout: Layout) -> None:
+    """Write all configs; the card of an earlier build goes, the stage `card` writes a new one.
+
+    Raises
+    ------
+    ReleaseError
+        If the version contradicts what changed since the previous release, or that can't be had;
+        nothing is replaced.
+    """
+    params = read_params("release", ReleaseParams)
+    previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
+    configs = config_rows(layout)
+    with replace_directory(layout.release) as directory:
+        counts = {name: write_config(rows, directory / name) for name, rows in configs.items()}
+        require_successor(previous, params.version, directory, mock=layout.is_mock)
+    with replace_directory(layout.interim("release")) as directory:
+        write_json(directory / COUNTS, {"rows_out": counts})
+
+
+def config_rows(layout: Layout) -> dict[str, pd.DataFrame]:
+    """Put together the rows of every config: the columns of `RELEASE`, and ``split``."""
+    matched = read_table(layout.interim("match") / TABLE, MATCHED)
+    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
+    assigned = read_table(layout.interim("split") / TABLE, ASSIGNED)
+    # Only rows that have a split are released: `split` left out what would leak.
+    photometric, spectroscopic = (
+        rows(matched, galaxiesml).merge(assigned, on="object_id", validate="one_to_one")
+        for rows in (transferz_rows, galaxiesml_rows)
+    )
+    # The union has each galaxy once: one that both hold, perhaps under two ids, by its
+    # spectroscopic row.
+    twins = photometric["object_id"].map(matched.set_index("object_id")["galaxiesml_id"])
+    alone = ~twins.isin(spectroscopic["object_id"].astype("Int64"))
+    configs = {
+        "transferz": photometric,
+        "galaxiesml": spectroscopic,
+        "combo": pd.concat([spectroscopic, photometric.loc[alone]], ignore_index=True),
+    }
+    if layout.is_mock:
+        truth = read_table(layout.raw / "truth.parquet", TRUTH)
+        released = pd.concat([spectroscopic, photometric]).drop_duplicates("object_id")
+        configs["truth"] = truth_rows(released, truth)
+    return configs
 
 
 def transferz_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Rows of config ``transferz``: HSC photometry with the many-band photo-z as label.
+    """Return the rows of config ``transferz``: HSC photometry, labelled by the many-band photo-z.
 
-    Parameters
-    ----------
-    matched, galaxiesml : pandas.DataFrame
-        Tables `MATCHED` and `SPECTROSCOPIC`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The release's columns but for ``group_id``. An object that GalaxiesML holds too has its
-        ``specz_name`` there.
+    From tables `MATCHED` and `SPECTROSCOPIC`; the release's columns but for ``group_id``. An
+    object that GalaxiesML holds too has its ``specz_name`` there.
     """
     names = galaxiesml.set_index("object_id")["specz_name"]
     return matched.assign(
@@ -42,104 +75,40 @@ def transferz_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFr
 
 
 def galaxiesml_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Rows of config ``galaxiesml``: HSC photometry with the spectroscopic redshift as label.
+    """Return the rows of config ``galaxiesml``: HSC photometry, labelled by spectroscopy.
 
-    Parameters
-    ----------
-    matched, galaxiesml : pandas.DataFrame
-        Tables `MATCHED` and `SPECTROSCOPIC`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The release's columns but for ``group_id``; the interval is the redshift ± its error.
+    From tables `MATCHED` and `SPECTROSCOPIC`; the release's columns but for ``group_id``. The
+    interval is the redshift ± its error.
     """
-    shared = matched.dropna(subset="galaxiesml_id").set_index("galaxiesml_id")["cosmos_id"]
+    cosmos_ids = matched.dropna(subset="galaxiesml_id").set_index("galaxiesml_id")["cosmos_id"]
     redshift, error = galaxiesml["specz_redshift"], galaxiesml["specz_redshift_err"]
     return galaxiesml.assign(
         redshift=redshift,
         redshift_lo=redshift - error,
         redshift_hi=redshift + error,
         redshift_kind=_constant("spectroscopic", galaxiesml),
-        cosmos_id=galaxiesml["object_id"].map(shared),
+        cosmos_id=galaxiesml["object_id"].map(cosmos_ids),
     )
 
 
-def combine(transferz: pd.DataFrame, galaxiesml: pd.DataFrame, shared: pd.Series) -> pd.DataFrame:
-    """Rows of config ``combo``: the union, a galaxy that both hold by its spectroscopic row.
-
-    Parameters
-    ----------
-    transferz, galaxiesml : pandas.DataFrame
-        Released rows of the two configs.
-    shared : pandas.Series
-        ``galaxiesml_id`` by the ``object_id`` of TransferZ rows.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The union, each galaxy once.
-    """
-    twins = transferz["object_id"].map(shared)
-    alone = ~twins.isin(galaxiesml["object_id"].astype("Int64"))
-    return pd.concat([galaxiesml, transferz.loc[alone]], ignore_index=True)
-
-
 def truth_rows(released: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Rows of config ``truth``: every released object with its true redshift as label.
+    """Return the rows of config ``truth``: released objects with their true redshift as label.
 
-    Parameters
-    ----------
-    released : pandas.DataFrame
-        Released rows of all configs, an object once.
-    truth : pandas.DataFrame
-        Table `TRUTH`; objects that are no galaxies are not in it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Those of the released rows that have a true redshift.
+    From the released rows of all configs, an object once, and table `TRUTH`; objects that are no
+    galaxies have no true redshift there, and are left out.
     """
     known = released.merge(truth, on="object_id", validate="one_to_one")
+    true = known["redshift_true"]
     return known.assign(
-        redshift=known["redshift_true"],
-        redshift_lo=known["redshift_true"],
-        redshift_hi=known["redshift_true"],
+        redshift=true,
+        redshift_lo=true,
+        redshift_hi=true,
         redshift_kind=_constant("true", known),
     )
 
 
-def configs(layout: Layout) -> dict[str, pd.DataFrame]:
-    """Put together the rows of every config.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        The columns of `RELEASE`, and ``split``.
-    """
-    matched = read_table(layout.interim("match") / TABLE, MATCHED)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
-    assigned = read_table(layout.interim("split") / TABLE, ASSIGNED)
-    photometric, spectroscopic = (
-        rows(matched, galaxiesml).merge(assigned, on="object_id", validate="one_to_one")
-        for rows in (transferz_rows, galaxiesml_rows)
-    )
-    shared = matched.set_index("object_id")["galaxiesml_id"]
-    found = {
-        "transferz": photometric,
-        "galaxiesml": spectroscopic,
-        "combo": combine(photometric, spectroscopic, shared),
-    }
-    if layout.is_mock:
-        truth = read_table(layout.raw / "truth.parquet", TRUTH)
-        everything = pd.concat([spectroscopic, photometric]).drop_duplicates("object_id")
-        found["truth"] = truth_rows(everything, truth)
-    return found
+def _constant(value: str, frame: pd.DataFrame) -> pd.Series:
+    return pd.Series(value, frame.index, dtype=pandas_dtype(RELEASE["redshift_kind"]))
 
 
 def write_config(rows: pd.DataFrame, directory: Path) -> dict[str, int]:
@@ -167,30 +136,6 @@ def write_config(rows: pd.DataFrame, directory: Path) -> dict[str, int]:
     row_hash = hash_rows(rows, RELEASE.names).view("int64")
     write_table(rows.assign(row_hash=row_hash), directory / INDEX_FILE, INDEX, described=True)
     return counts
-
-
-def release(layout: Layout) -> None:
-    """Write all configs; the card of an earlier build goes, the stage `card` writes a new one.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-
-    Raises
-    ------
-    ReleaseError
-        If the version contradicts what changed since the previous release, or that can't be had;
-        nothing is replaced.
-    """
-    params = read_params("release", ReleaseParams)
-    previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
-    found = configs(layout)
-    with replace_directory(layout.release) as directory:
-        counts = {name: write_config(rows, directory / name) for name, rows in found.items()}
-        require_successor(previous, params.version, directory, mock=layout.is_mock)
-    with replace_directory(layout.interim("release")) as directory:
-        write_json(directory / COUNTS, {"rows_out": counts})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import sys
 from typing import Literal
 
-import pandas as pd
 from pydantic import Field, field_validator
 
 from transferz.dataset.pipeline.cuts import Cut, apply_cuts
@@ -49,43 +48,19 @@ class LabelParams(SelectParams):
     label: Literal["lp_zPDF", "lp_zBEST", "lp_zMinChi2"]
 
 
-def add_label(frame: pd.DataFrame, label: str) -> pd.DataFrame:
-    """Add the label and its 68 % interval to COSMOS2020 rows.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Rows of `transferz.schemas.COSMOS2020`.
-    label : str
-        The column that becomes ``redshift``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With ``redshift``, ``redshift_lo`` and ``redshift_hi``; the interval is that of LePhare's
-        probability density whichever redshift is the label.
-    """
-    return frame.assign(
-        redshift=frame[label], redshift_lo=frame["lp_zPDF_l68"], redshift_hi=frame["lp_zPDF_u68"]
-    )
-
-
 def select(layout: Layout, catalogue: str) -> None:
-    """Apply one catalogue's cuts.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    catalogue : str
-        One of `CATALOGUES`.
-    """
+    """Apply the cuts on one catalogue, one of `CATALOGUES`, and write what is kept and removed."""
     before, after = CATALOGUES[catalogue]
     section = f"select.{catalogue}"
     params = read_params(section, LabelParams if catalogue == "cosmos2020" else SelectParams)
     frame = read_table(layout.interim("ingest", catalogue) / TABLE, before)
     if isinstance(params, LabelParams):
-        frame = add_label(frame, params.label)
+        # The interval is that of LePhare's probability density, whichever redshift is the label.
+        frame = frame.assign(
+            redshift=frame[params.label],
+            redshift_lo=frame["lp_zPDF_l68"],
+            redshift_hi=frame["lp_zPDF_u68"],
+        )
     kept, counts, removed = apply_cuts(frame, params.cuts, before.key, f"{section}.cuts")
     with replace_directory(layout.interim("select", catalogue)) as directory:
         write_table(kept, directory / TABLE, after)

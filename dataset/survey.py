@@ -14,11 +14,6 @@ from transferz.tables.files import replace_directory, write_json
 def survey(layout: Layout) -> None:
     """Write the upstream files of a survey into its raw folder.
 
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-
     Raises
     ------
     ParameterError

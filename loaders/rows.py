@@ -319,10 +319,12 @@ def _of_stream(data: Any, columns: Sequence[str] | None) -> pa.Table:
     schema = None if data.features is None else data.features.arrow_schema
     batches = data.with_format(None).iter(batch_size=BATCH_ROWS)
     try:
-        found = [_batch(batch, schema) for batch in batches]
-        if not found and schema is None:
+        parts = [_batch(batch, schema) for batch in batches]
+        if schema is not None:  # for a stream without rows
+            parts.append(schema.empty_table())
+        if not parts:
             raise ParameterError("the stream has no rows, and without rows no columns")
-        table = pa.concat_tables(found or [schema.empty_table()], promote_options="permissive")
+        table = pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowException, OSError) as error:
         raise ParameterError(
             f"the stream can't be made a table: {error}; a column must hold one type of values, "

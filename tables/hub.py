@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, file_digest
+from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME
 from transferz.schemas.survey.manifest import (
+    file_fault,
     is_whole,
     listed_files,
     read_manifest,
@@ -264,8 +265,8 @@ def _bring(reference: Reference, cache: Path) -> Path:
     from huggingface_hub import snapshot_download
 
     snapshot, files = _open(reference, cache)
-    for name, stated in files.items():  # cut short since: the library takes it as it is
-        if (snapshot / name).exists() and (snapshot / name).stat().st_size != stated["bytes"]:
+    for name, stated in files.items():  # cut short since: the library would take it as it is
+        if file_fault(snapshot / name, stated, digest=False):
             _drop(snapshot / name)
     snapshot_download(
         reference.repo,
@@ -275,14 +276,11 @@ def _bring(reference: Reference, cache: Path) -> Path:
         allow_patterns=list(files),
     )
     for name, stated in files.items():
-        path = snapshot / name
-        found = file_digest(path) if path.is_file() else None
-        if found != stated:
-            _drop(path)
+        if fault := file_fault(snapshot / name, stated):
+            _drop(snapshot / name)
             raise ReleaseError(
-                f"{name} of {reference} is damaged: expected {stated['bytes']} bytes with sha256 "
-                f"{stated['sha256'][:16]}…, as {MANIFEST_FILE} says, found {_spelt(found)}; it was "
-                "not kept: try again, and if it stays so, tell the publisher"
+                f"{name} of {reference} {fault}; it was not kept: try again, and if it stays so, "
+                "tell the publisher"
             )
     release = _place(cache, reference)
     release.parent.mkdir(parents=True, exist_ok=True)
@@ -324,10 +322,6 @@ def _drop(path: Path) -> None:
     """Remove a file from the library's cache: what the link points to, and the link."""
     path.resolve().unlink(missing_ok=True)
     path.unlink(missing_ok=True)
-
-
-def _spelt(digest: dict[str, Any] | None) -> str:
-    return f"{digest['bytes']} bytes with sha256 {digest['sha256'][:16]}…" if digest else "no file"
 
 
 def cache_folder() -> Path:

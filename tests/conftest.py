@@ -1,8 +1,12 @@
 """What several rooms' tests share: a tiny release in the real format, and bare environments."""
 
+import os
+
+# The workers, and what they start, share the cores; numpy looks at this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import hashlib
 import importlib.metadata
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +33,6 @@ from transferz.schemas.survey.files import (
 )
 from transferz.schemas.survey.frames import arrow_schema
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers, and what they start, share the cores
 sys.path.append(str(Path(__file__).parent))  # `releases` and the servers are imported by name
 
 SPLIT_ROWS = {"train": 300, "validation": 60, "calibration": 50, "test": 70}

@@ -71,7 +71,7 @@ class Fault:
     def wait(self) -> None:
         """Hold a request."""
         self.reached.set()
-        self.release.wait(60)
+        self.release.wait(600)
 
 
 class HubServer:

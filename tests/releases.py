@@ -82,7 +82,7 @@ def remake(
         Whether card, manifest and the other pages are written for the new rows. If not they are
         the source's, which the rows then contradict.
     results : Path, optional
-        Results of baselines for the card; none by default.
+        A folder with entries and figures of baselines for the card; none by default.
     figures : bool
         Whether the card's figures are drawn, which takes most of the time.
 
@@ -100,8 +100,9 @@ def remake(
                 (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to / path.name)
         return to
     manifest = _manifest(read_manifest(source), to, version, mock, counts)
+    baselines = results or NO_RESULTS
     with drawing(figures):
-        complete(to, manifest, ROOT / CITATION_FILE, results or NO_RESULTS)
+        complete(to, manifest, ROOT / CITATION_FILE, baselines, baselines)
     return to
 
 

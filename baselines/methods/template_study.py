@@ -11,18 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, SUPRIME_INTERMEDIATE, Band
 from transferz.photometry.fit import fit_offsets, fit_templates
 from transferz.photometry.flux import cgs_to_ujy, mjy_to_ujy
-from transferz.photometry.models import ModelGrid, model_grid
 from transferz.photometry.redshift_error import redshift_error
+from transferz.photometry.templates import ModelGrid, model_grid
 from transferz.schemas.errors import InputError
-from transferz.tables.cells import as_floats, as_ids
+from transferz.tables.cells import as_floats
 from transferz.tables.reading import open_table, read_whole
-from transferz.tables.table import TableFile, require_columns
 
 Floats = npt.NDArray[np.float64]
 
@@ -219,7 +217,7 @@ def read_extract(path: Path) -> Extract:
     Parameters
     ----------
     path : Path
-        In any format of `transferz.tables.reading.open_table`.
+        A table of any format that `transferz.tables.reading.open_table` reads.
 
     Returns
     -------
@@ -232,35 +230,28 @@ def read_extract(path: Path) -> Extract:
     InputError
         If the file is missing, no table, in neither layout, or holds no usable row.
     """
-    file = open_table(path)
-    for layout in LAYOUTS:
-        if bands := layout.bands(file.names):
-            return _extract(file, layout, bands)
-    expected = " or ".join(
-        f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with errors "
-        f"'{layout.columns('HSC_i')[1]}'"
-        for layout in LAYOUTS
-    )
-    raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
-
-
-def _extract(file: TableFile, layout: FluxLayout, bands: tuple[Band, ...]) -> Extract:
-    path = file.path
+    table = open_table(path)
+    layout = next((layout for layout in LAYOUTS if layout.bands(table.names)), None)
+    if layout is None:
+        expected = " or ".join(
+            f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with "
+            f"errors '{layout.columns('HSC_i')[1]}'"
+            for layout in LAYOUTS
+        )
+        raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
+    bands = layout.bands(table.names)
     columns = [name for band in bands for name in layout.columns(band.name)]
-    require_columns(path, file.names, ["id", layout.redshift, *columns])
-    table = read_whole(file, ["id", layout.redshift, *columns])
-    redshift, ids = as_floats(table, layout.redshift, path), as_ids(table, "id", path)
-    if not pa.types.is_integer(ids.type):
-        raise InputError(f"{path}: column 'id' holds something other than whole numbers")
-    kept = np.isfinite(redshift) & (redshift >= 0) & ids.is_valid().to_numpy()
+    rows = read_whole(table, ["id", layout.redshift, *columns])
+    identifiers, redshift = (as_floats(rows, name, path) for name in ("id", layout.redshift))
+    kept = np.isfinite(identifiers) & np.isfinite(redshift) & (redshift >= 0)
     if not kept.any():
         raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
-    numbers = np.column_stack([as_floats(table, name, path) for name in columns])[kept]
+    numbers = np.column_stack([as_floats(rows, name, path)[kept] for name in columns])
     flux, error = layout.to_ujy(numbers[:, ::2]), layout.to_ujy(numbers[:, 1::2])
     flux[flux == layout.to_ujy(NO_FLUX)] = np.nan
     limit = error < 0
     return Extract(
-        identifiers=np.asarray(ids.filter(pa.array(kept)), np.int64),
+        identifiers=identifiers[kept].astype(np.int64),
         redshift=redshift[kept],
         bands=bands,
         flux=np.where(limit & np.isfinite(flux), 0.0, flux),

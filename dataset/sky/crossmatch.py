@@ -5,7 +5,7 @@ The tree finds candidates a little beyond the radius; which of them are pairs, a
 is decided by `angular_separation` in whole steps of 1e-7 arcsec, alike on every processor.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +18,10 @@ from transferz.dataset.sky.positions import (
     Positions,
     Rows,
     angular_separation,
-    median_offset,
     shift,
+    tangent_offsets,
 )
-from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.errors import ParameterError
 
 MAX_RADIUS_ARCSEC = 3600.0  # above this the radius is a mistake in the unit (our choice)
 _RADIUS_MARGIN_ARCSEC = 1e-6  # far above the rounding of a unit vector, 1e-10 arcsec
@@ -64,43 +64,6 @@ class Matches(NamedTuple):
     index_first: Rows
     index_second: Rows
     separation_arcsec: Floats
-
-
-class OffsetHistogram(NamedTuple):
-    """How the offsets of matched positions are distributed.
-
-    Attributes
-    ----------
-    edges : float64 array (bins + 1,)
-        Bin edges, arcsec.
-    count_ra, count_dec : int64 array (bins,)
-        Matches per bin of the offset to the east (``dra * cos(dec)``) and to the north.
-    """
-
-    edges: Floats
-    count_ra: Rows
-    count_dec: Rows
-
-
-class ChanceMatches(NamedTuple):
-    """How often positions match by chance, per magnitude bin.
-
-    Attributes
-    ----------
-    edges : float64 array (bins + 1,)
-        Magnitude bin edges, the last bin closed.
-    objects : int64 array (bins,)
-        First positions per bin.
-    matched : float64 array (bins,)
-        Of these, how many matched a shifted second position: mean over the directions.
-    rate : float64 array (bins,)
-        ``matched / objects``, NaN for an empty bin.
-    """
-
-    edges: Floats
-    objects: Rows
-    matched: Floats
-    rate: Floats
 
 
 def iterate_pairs(first: Positions, second: Positions, radius_arcsec: float) -> Iterator[Pairs]:
@@ -248,9 +211,27 @@ class _Nearest:
         np.minimum.at(self.key, row[nearest], key[nearest])
 
 
+class OffsetMatches(NamedTuple):
+    """Matches of two catalogues whose positions differ by an offset.
+
+    Attributes
+    ----------
+    matches : Matches
+        Rows that are each other's nearest.
+    offset_arcsec : (float, float)
+        Median offset of second from first to the east and to the north.
+    second : Positions
+        What was matched to first: the second catalogue, without the offset if it was removed.
+    """
+
+    matches: Matches
+    offset_arcsec: tuple[float, float]
+    second: Positions
+
+
 def match_with_offset(
     first: Positions, second: Positions, radius_arcsec: float, *, remove: bool = True
-) -> tuple[Matches, tuple[float, float], Positions]:
+) -> OffsetMatches:
     """Match, remove the median offset of the matches from second, and match again.
 
     Parameters
@@ -260,115 +241,20 @@ def match_with_offset(
     radius_arcsec : float
         Greatest separation in both passes, arcsec; well above the offset to be removed.
     remove : bool
-        False measures the offset only: the matches are those of the first pass, second stays.
-
-    Returns
-    -------
-    matches : Matches
-        Of the second pass; separations are those with the offset removed.
-    offset : (float, float)
-        Median offset of second from first to the east and to the north, arcsec, as removed.
-    moved : Positions
-        Second, the offset removed.
+        False measures the offset and leaves it: the matches are those of the first pass.
 
     Raises
     ------
     ParameterError
         If the radius is out of its range.
     """
-    rough = mutual_nearest(first, second, radius_arcsec)
-    dra, ddec = median_offset(first.take(rough.index_first), second.take(rough.index_second))
-    if not remove:
-        return rough, (dra, ddec), second
-    moved = shift(second, -dra, -ddec)
-    return mutual_nearest(first, moved, radius_arcsec), (dra, ddec), moved
-
-
-def offset_histogram(
-    dra_arcsec: Floats, ddec_arcsec: Floats, limit_arcsec: float, bins: int = 40
-) -> OffsetHistogram:
-    """Count offsets in equal bins over ``[-limit, limit]``; what lies outside is not counted.
-
-    Parameters
-    ----------
-    dra_arcsec, ddec_arcsec : float64 array (m,)
-        Offsets as `tangent_offsets` gives them, arcsec.
-    limit_arcsec : float
-        Half the range of the histogram, arcsec: usually the match radius.
-    bins : int
-        Number of bins.
-
-    Raises
-    ------
-    ParameterError
-        If the limit is not in (0, 3600] arcsec or there is no bin.
-    """
-    if bins < 1:
-        raise ParameterError(f"An offset histogram needs at least 1 bin, found {bins}.")
-    limit = check_radius(limit_arcsec)
-    edges = np.linspace(-limit, limit, bins + 1)
-    count_ra, count_dec = (np.histogram(d, edges)[0] for d in (dra_arcsec, ddec_arcsec))
-    return OffsetHistogram(edges, count_ra, count_dec)
-
-
-def chance_match_rate(
-    first: Positions,
-    second: Positions,
-    radius_arcsec: float,
-    magnitude: Floats,
-    edges: Sequence[float],
-    *,
-    shift_arcsec: float = 30.0,
-    directions: int = 4,
-) -> ChanceMatches:
-    """Return the fraction of first positions that match second moved away, per magnitude bin.
-
-    Parameters
-    ----------
-    first, second : Positions
-        The two catalogues, any median offset removed.
-    radius_arcsec : float
-        Match radius, arcsec.
-    magnitude : float array (len(first),)
-        Magnitude of each first position; NaN falls into no bin.
-    edges : sequence of float
-        Ascending magnitude bin edges.
-    shift_arcsec : float
-        How far second is moved, arcsec (30, our choice: beyond any one galaxy, within the field).
-    directions : int
-        Number of directions over the full circle, the first to the east (4, our choice).
-
-    Raises
-    ------
-    InputError
-        If there is not one magnitude per first position.
-    ParameterError
-        If a number is out of its range or the edges do not ascend.
-    """
-    bounds, values = np.asarray(edges, dtype=np.float64), np.asarray(magnitude, dtype=np.float64)
-    _check_chance(len(first), radius_arcsec, values, bounds, shift_arcsec, directions)
-    objects = np.histogram(values, bounds)[0]
-    matched = np.zeros(len(bounds) - 1)
-    for angle in np.linspace(0.0, 2 * np.pi, directions, endpoint=False):
-        east, north = shift_arcsec * np.cos(angle), shift_arcsec * np.sin(angle)
-        matches = mutual_nearest(first, shift(second, east, north), radius_arcsec)
-        matched += np.histogram(values[matches.index_first], bounds)[0]
-    matched /= directions
-    rate = np.divide(matched, objects, out=np.full(len(matched), np.nan), where=objects > 0)
-    return ChanceMatches(bounds, objects, matched, rate)
-
-
-def _check_chance(
-    size: int, radius: float, magnitude: Floats, edges: Floats, distance: float, directions: int
-) -> None:
-    if magnitude.shape != (size,):
-        raise InputError(f"Expected {size} magnitudes, one per position, found {magnitude.shape}.")
-    if len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise ParameterError(f"Magnitude bin edges must ascend, found {edges.tolist()}.")
-    if not distance > check_radius(radius):
-        raise ParameterError(
-            f"The shift for chance matches must exceed the match radius of {radius} arcsec, "
-            f"found {distance} arcsec."
-        )
-    if directions < 1:
-        raise ParameterError(f"Chance matches need at least 1 direction, found {directions}.")
+    matches = mutual_nearest(first, second, radius_arcsec)
+    pairs = first.take(matches.index_first), second.take(matches.index_second)
+    # The median, because a few of the first matches are wrong; in whole micro-arcseconds, so that
+    # no processor sees another one.
+    offsets = tangent_offsets(*pairs) if len(pairs[0]) else ([0.0], [0.0])
+    east, north = (round(float(np.median(values)), 6) for values in offsets)
+    if remove:
+        second = shift(second, -east, -north)
+        matches = mutual_nearest(first, second, radius_arcsec)
+    return OffsetMatches(matches, (east, north), second)

@@ -45,11 +45,17 @@ class Positions:
     name: str = "positions"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ra", np.asarray(self.ra, dtype=np.float64))
-        object.__setattr__(self, "dec", np.asarray(self.dec, dtype=np.float64))
+        ra, dec = (np.asarray(values, dtype=np.float64) for values in (self.ra, self.dec))
         key = np.asarray(self.key)
+        object.__setattr__(self, "ra", ra)
+        object.__setattr__(self, "dec", dec)
         object.__setattr__(self, "key", key if key.size else key.astype(np.int64))
-        self._check_shapes()
+        shapes = {"ra": ra.shape, "dec": dec.shape, "key": key.shape}
+        if ra.ndim != 1 or len(set(shapes.values())) > 1:
+            raise InputError(
+                f"{self.name}: ra, dec and key must be one-dimensional and of one length, "
+                f"found shapes {shapes}."
+            )
         finite = np.isfinite(self.ra) & np.isfinite(self.dec)
         self._refuse(~finite, "a position that is not finite", "remove them before matching")
         self._refuse(
@@ -57,24 +63,6 @@ class Positions:
             "a position outside 0 <= ra <= 360, -90 <= dec <= 90",
             "give degrees, right ascension wrapped to 0-360",
         )
-        self._check_keys()
-
-    def __len__(self) -> int:
-        return len(self.ra)
-
-    def take(self, rows: NDArray[np.integer]) -> "Positions":
-        """Choose some rows, each at most once."""
-        return Positions(self.ra[rows], self.dec[rows], self.key[rows], self.name)
-
-    def _check_shapes(self) -> None:
-        shapes = {"ra": self.ra.shape, "dec": self.dec.shape, "key": self.key.shape}
-        if self.ra.ndim != 1 or len(set(shapes.values())) > 1:
-            raise InputError(
-                f"{self.name}: ra, dec and key must be one-dimensional and of one length, "
-                f"found shapes {shapes}."
-            )
-
-    def _check_keys(self) -> None:
         if self.key.dtype.kind not in "iu":
             raise InputError(
                 f"{self.name}: the keys of positions must be integers, found {self.key.dtype}."
@@ -88,6 +76,13 @@ class Positions:
                 f"repeat one, the first of them {repeats[0]}; drop the duplicate rows."
             )
 
+    def __len__(self) -> int:
+        return len(self.ra)
+
+    def take(self, rows: NDArray[np.integer]) -> "Positions":
+        """Choose some rows, each at most once."""
+        return Positions(self.ra[rows], self.dec[rows], self.key[rows], self.name)
+
     def _refuse(self, bad: NDArray[np.bool_], what: str, remedy: str) -> None:
         if not bad.any():
             return
@@ -99,7 +94,7 @@ class Positions:
 
 
 def angular_separation(ra1: Floats, dec1: Floats, ra2: Floats, dec2: Floats) -> Floats:
-    """Great-circle distance by the haversine formula.
+    """Return the great-circle distance by the haversine formula.
 
     Parameters
     ----------
@@ -129,7 +124,7 @@ def wrapped(difference: Floats) -> Floats:
 
 
 def tangent_offsets(first: Positions, second: Positions) -> tuple[Floats, Floats]:
-    """Offsets of second from first, row by row, in the frame centred on each first position.
+    """Return the offsets of second from first, row by row, in the frame of each first position.
 
     The frame is that of astropy's ``SkyCoord.spherical_offsets_to``, whose longitude is
     ``dra * cos(dec)`` at these scales; the differences are written so that they do not cancel.
@@ -184,25 +179,6 @@ def shift(positions: Positions, dra_arcsec: float, ddec_arcsec: float) -> Positi
     ra = positions.ra + np.rad2deg(np.arctan2(east, outward))
     moved = np.rad2deg(np.arctan2(axis, np.hypot(east, outward)))
     return Positions(np.mod(ra, 360.0), moved, positions.key, positions.name)
-
-
-def median_offset(first: Positions, second: Positions) -> tuple[float, float]:
-    """Median offset of second from first, rounded to a micro-arcsecond.
-
-    Parameters
-    ----------
-    first, second : Positions (n,)
-        Row i of one belongs to row i of the other; (0, 0) where there are none.
-
-    Returns
-    -------
-    dra_cosdec, ddec : float
-        Offset to the east and to the north, arcsec.
-    """
-    if not len(first):
-        return 0.0, 0.0
-    dra, ddec = tangent_offsets(first, second)
-    return round(float(np.median(dra)), 6), round(float(np.median(ddec)), 6)
 
 
 def _to_arcsec(angle: ArrayLike) -> Floats:

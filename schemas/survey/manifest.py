@@ -258,17 +258,31 @@ def require_config(
     """
     require_listed(release, manifest, config)
     for name, stated in manifest.get("files", {}).items():
-        if name != CARD_FILE and not name.startswith(f"{config}/"):
-            continue
-        path = release / name
-        size = path.stat().st_size if path.is_file() else 0
-        if size != stated["bytes"] or (digests and file_digest(path) != stated):
-            raise ReleaseError(
-                f"{path} is damaged or was edited: expected {stated['bytes']} bytes with sha256 "
-                f"{stated['sha256'][:16]}…, as {MANIFEST_FILE} says, found "
-                f"{f'{size} bytes' if size != stated['bytes'] else 'others'}; build or fetch the "
-                "release again"
-            )
+        concerned = name == CARD_FILE or name.startswith(f"{config}/")
+        if concerned and (fault := file_fault(release / name, stated, digest=digests)):
+            raise ReleaseError(f"{release / name} {fault}; build or fetch the release again")
+
+
+def file_fault(path: Path, stated: Mapping[str, Any], *, digest: bool = True) -> str:
+    """Say in what a file differs from what the manifest states of it; empty where in nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which may be missing.
+    stated : mapping
+        Its ``sha256`` and ``bytes``.
+    digest : bool
+        Compare the sha256 too, for which the file is read where its size is right.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    if size == stated["bytes"] and not (digest and file_digest(path) != stated):
+        return ""
+    return (
+        f"is damaged or was edited: expected {stated['bytes']} bytes with sha256 "
+        f"{stated['sha256'][:16]}…, as {MANIFEST_FILE} says, found "
+        f"{f'{size} bytes' if size != stated['bytes'] else 'others'}"
+    )
 
 
 def is_whole(release: Path) -> bool:
@@ -278,6 +292,6 @@ def is_whole(release: Path) -> bool:
     """
     try:
         files = read_manifest(release)["files"]
-        return all((release / name).stat().st_size == files[name]["bytes"] for name in files)
+        return not any(file_fault(release / name, files[name], digest=False) for name in files)
     except (OSError, ReleaseError, KeyError):
         return False

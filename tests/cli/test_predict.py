@@ -19,7 +19,7 @@ from astropy.table import Table
 from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
 from transferz.baselines.networks.weights import MODEL_FILE, save_ensemble
-from transferz.cli.predict_command import main
+from transferz.cli.predict import predict as main
 from transferz.schemas import InputError, ParameterError, TransferZError
 
 BANDS = ("g", "r", "i")
@@ -534,7 +534,7 @@ def test_a_full_disk_leaves_what_was_there(output, older, model, tmp_path, monke
 
 HELD = """
 import signal, sys, torch
-from transferz.cli.predict_command import main
+from transferz.cli.predict import predict as main
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
 from transferz.baselines.networks import forecasting
@@ -588,6 +588,6 @@ def test_it_runs_on_a_bare_machine(model, bare_site, tmp_path):
 
 
 def run_bare(site, *options):
-    command = [sys.executable, "-S", "-m", "transferz.cli.predict_command", "--threads", "1"]
+    command = [sys.executable, "-S", "-m", "transferz.cli", "predict", "--threads", "1"]
     environment = os.environ | {"PYTHONPATH": str(site)}
     return subprocess.run([*command, *options], env=environment, capture_output=True, text=True)

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from transferz.dataset.match import join, join_published
+from transferz.dataset.match import chance_matches, join, join_published, offset_histogram
+from transferz.dataset.pipeline.params import MatchParams
+from transferz.dataset.sky.positions import Positions
 from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
 from transferz.schemas.survey.frames import check
 
@@ -75,3 +78,41 @@ def test_pandas_looks_ids_of_64_bits_up_exactly_missing_ones_too():
         assert (found.dtype, found.index.tolist()) == (dtype, [5, 4, 3, 9])
         assert found.isna().tolist() == [False, True, True, False]
         assert found.dropna().tolist() == values.iloc[::-1].tolist()
+
+
+MATCH = MatchParams(
+    radius_arcsec=1.0,
+    remove_median_offset=True,
+    chance_shift_arcsec=30.0,
+    magnitude_edges=[18, 20, 22, 23, 24],
+    histogram_step_arcsec=0.1,
+)
+
+
+def test_an_offset_histogram_counts_each_match_once():
+    rng = np.random.default_rng(2)
+    east, north = rng.normal(0, 0.1, 500), rng.normal(0.2, 0.1, 500)
+    histogram = offset_histogram(east, north, MATCH)
+    assert sum(histogram["count_ra"]) == sum(histogram["count_dec"]) == 500
+    edges = np.array(histogram["edges"])
+    assert (edges[0], edges[-1], len(edges)) == (-1.0, 1.0, 21)
+    centres = (edges[1:] + edges[:-1]) / 2
+    assert np.average(centres, weights=histogram["count_dec"]) == pytest.approx(0.2, abs=0.03)
+    coarse = MATCH.model_copy(update={"histogram_step_arcsec": 9.0})
+    assert offset_histogram(np.array([-1.0, 1.0, 1.1]), east, coarse)["count_ra"] == [2]
+
+
+def test_chance_matches_follow_the_density():
+    rng = np.random.default_rng(3)
+    side, n = 0.2, 20_000
+    second = Positions(150 + rng.uniform(0, side, n), rng.uniform(0, side, n), np.arange(n))
+    rows = rng.permutation(n)[:4000]  # true counterparts, which the shift must undo
+    first = Positions(second.ra[rows], second.dec[rows], np.arange(4000))
+    magnitude = np.repeat([18.5, 20.5, np.nan, 24.0], 1000)
+    chance = chance_matches(first, second, magnitude, MATCH)
+    assert chance["objects"] == [1000, 1000, 0, 1000]
+    assert chance["rate"][2] is None
+    expected = 1 - np.exp(-n / (side * 3600) ** 2 * np.pi)  # 11 %
+    rates = [chance["rate"][k] for k in (0, 1, 3)]
+    np.testing.assert_allclose(rates, expected, atol=5 * np.sqrt(expected / 4000))
+    np.testing.assert_allclose([chance["matched"][k] / 1000 for k in (0, 1, 3)], rates, atol=1e-6)

@@ -179,7 +179,7 @@ def test_a_killed_download_does_not_count_and_the_next_goes_on(hub, client, real
     hub.add_release(REPO, real_release, "v1.0.0")
     held = hub.fault("resolve", after=20, times=10_000, hold="before")
     process = client.start(FETCH)
-    assert held.reached.wait(60)
+    assert held.reached.wait(600)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     hub.faults.clear()
@@ -274,7 +274,7 @@ def test_a_copy_cut_short_in_the_cache_is_fetched_again(hub, client, real_releas
 def test_two_processes_at_once_fetch_it_once(hub, client, real_release):
     hub.add_release(REPO, real_release, "v1.0.0")
     processes = [client.start(FETCH) for _ in range(2)]
-    said = [process.communicate(timeout=60)[0] for process in processes]
+    said = [process.communicate()[0] for process in processes]
     assert all(line.startswith(f"{REPO}@v1.0.0 on the Hub") for line in said)
     assert contents(client.kept()) == contents(real_release)
     assert sum(path.endswith(SPOILED) for path in got(hub)) == 1

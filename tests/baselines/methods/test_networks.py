@@ -1,13 +1,13 @@
 """The networks as plug-ins: a seed is the network that training alone gives."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.methods import networks
-from transferz.baselines.methods import networks as bayesian
-from transferz.baselines.methods import networks as mixture_density
 from transferz.baselines.networks import training
 from transferz.baselines.networks.training import Schedule
 from transferz.baselines.scores.metrics import score
@@ -21,8 +21,8 @@ METHODS = (
     networks.NNTL,
     networks.NNCombo,
     networks.NNSpec,
-    mixture_density.MixtureDensityNetwork,
-    bayesian.BayesianNetwork,
+    networks.MixtureDensityNetwork,
+    networks.BayesianNetwork,
 )
 
 
@@ -36,8 +36,11 @@ def table(count, seed, config="combo"):
 
 @pytest.fixture
 def short(monkeypatch):
+    """Short trainings; a Bayesian network's end anywhere unless its steps are small."""
     for kind in METHODS:
         monkeypatch.setattr(kind, "schedule", SHORT)
+    small = dataclasses.replace(SHORT, learning_rate=1e-3)
+    monkeypatch.setattr(networks.BayesianNetwork, "schedule", small)
     monkeypatch.setattr(networks, "PAPER", SHORT)
 
 
@@ -51,27 +54,51 @@ def sets(kind):
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_each_beats_the_median_and_a_seed_repeats(kind, short):
+def test_each_beats_the_median(kind, short):
     train, validation = sets(kind)
-    first, second = kind().fit_seeds(train, validation, seeds=[4, 1])
-    alone = kind().fit(train, validation, seed=1)
     unseen = table(200, 20)
-    points = [one.predict(unseen[BANDS]).point for one in (first, second, alone)]
-    assert not np.array_equal(points[0], points[1])
+    fitted = kind().fit_seeds(train, validation, seeds=[4, 1])
+    first, second = (method.predict(unseen[BANDS]).point for method in fitted)
+    assert not np.array_equal(first, second)
+    # Over eight seeds each: 0.04 for point networks, 0.07 to 0.20 for mixtures, 0.06 to 0.15 for
+    # Bayesian networks.
     trivial = score(np.full(200, np.median(train["redshift"])), unseen["redshift"])["rmse"]
-    assert score(points[1], unseen["redshift"])["rmse"] < 0.4 * trivial
-    again = kind().fit(train, validation, seed=1).predict(unseen[BANDS])
-    assert np.array_equal(again.point, points[2])
+    assert score(second, unseen["redshift"])["rmse"] < 0.4 * trivial
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_a_seed_repeats(kind, short, monkeypatch):
+    for holder in (kind, networks):
+        name = "PAPER" if holder is networks else "schedule"
+        monkeypatch.setattr(holder, name, dataclasses.replace(SHORT, max_epochs=2))
+    first, again = (kind().fit(*sets(kind), seed=1).predict(table(9, 2)) for _ in range(2))
+    assert np.array_equal(first.point, again.point)
+
+
+NOISE = 0.2
+
+
+def noisy(count, seed):
+    """Redshifts with noise that no method can foresee: it is wider than what training leaves."""
+    rows = table(count, seed)
+    noise = np.random.default_rng(seed + 100).normal(0, NOISE, count)
+    return rows.assign(redshift=0.5 + rows["redshift"] + noise)
 
 
 @pytest.mark.parametrize("kind", METHODS[4:])
-def test_widths_are_about_right(kind, short):
-    unseen = table(2000, 30)
-    forecast = kind().fit(table(1000, 0), table(150, 1), seed=0).predict(unseen[BANDS])
-    found = per_galaxy(forecast.distribution, unseen["redshift"].to_numpy())
-    inside = (found["low_68"] <= unseen["redshift"]) & (unseen["redshift"] <= found["high_68"])
-    assert 0.5 < inside.mean() < 0.97  # so short a training leaves the widths too large
-    assert np.isfinite(found["crps"]).all()
+def test_widths_are_those_of_the_labels_noise(kind, short):
+    """The mean of three seeds, whose coverage scatters by 0.04 and CRPS by 2 %."""
+    unseen = noisy(2000, 30)
+    redshift = unseen["redshift"].to_numpy()
+    coverage, crps = [], []
+    for fitted in kind().fit_seeds(noisy(600, 0), noisy(150, 1), seeds=range(3)):
+        forecast = fitted.predict(unseen[BANDS])
+        scores = per_galaxy(forecast.distribution, redshift)
+        coverage.append(np.mean((scores["low_68"] <= redshift) & (redshift <= scores["high_68"])))
+        crps.append(np.mean(scores["crps"]))
+    assert np.mean(coverage) == pytest.approx(0.68, abs=0.15)
+    least = NOISE / np.sqrt(np.pi)  # of a forecast that knows all but the noise
+    assert 0.95 * least < np.mean(crps) < 1.15 * least
 
 
 def test_a_networks_seed_is_transferz_trains(short):

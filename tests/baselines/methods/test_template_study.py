@@ -19,7 +19,7 @@ from transferz.baselines.methods.template_study import (
     read_extract,
 )
 from transferz.photometry.bands import BY_NAME
-from transferz.photometry.models import model_grid
+from transferz.photometry.templates import model_grid
 from transferz.schemas.errors import InputError
 
 NAMES = ("CFHT_ustar", "HSC_g", "HSC_r", "HSC_i", "HSC_z", "SC_IA624", "UVISTA_J", "UVISTA_Ks")
@@ -137,8 +137,11 @@ def test_the_order_of_rows_does_not_matter(grid, galaxies, tmp_path):
     assert evaluate(written(tmp_path, table)) == evaluate(written(tmp_path, shuffled))
 
 
-def test_gzipped_tables_are_read(grid, galaxies, tmp_path):
-    path = written(tmp_path, frame(grid, galaxies, CIGALE), "extract.csv.gz")
+def test_gzipped_and_other_tables_are_read(grid, galaxies, tmp_path):
+    table = frame(grid, galaxies, CIGALE)
+    table.to_parquet(tmp_path / "extract.parquet")
+    assert len(read_extract(tmp_path / "extract.parquet").redshift) == 120
+    path = written(tmp_path, table, "extract.csv.gz")
     with gzip.open(path, "rt") as file:
         assert file.readline().startswith("id,redshift")
     assert len(read_extract(path).redshift) == 120

@@ -1,5 +1,6 @@
 """The training loop: all seeds at once as each alone, when they stop, what they keep."""
 
+import dataclasses
 from dataclasses import astuple
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from training_reference import train_alone
 
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks import ensemble as ensembles
 from transferz.baselines.networks import steps
 from transferz.baselines.networks import training as run
@@ -38,6 +39,13 @@ def noise(count, seed):
 
 def tensors(galaxies, scaler, dtype):
     return scaler(galaxies.magnitudes, dtype), torch.from_numpy(galaxies.redshift).to(dtype)
+
+
+def same_fits(first, second):
+    """The same epochs; the losses but for what the order of sums does in float64."""
+    for one, other in zip(first.fits, second.fits, strict=True):
+        assert one == dataclasses.replace(other, validation_loss=one.validation_loss)
+        assert one.validation_loss == pytest.approx(other.validation_loss, abs=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +104,7 @@ def test_all_at_once_is_each_alone_in_float64(kind, frozen):
     assert min(stops) < schedule.max_epochs
     sets = [tensors(one, together.scaler, dtype) for one in (training, validation)]
     for position, fit in enumerate(together.fits):
-        network = start.network(fit.seed).to(dtype) if frozen else None
+        network = start.networks.network(fit.seed).to(dtype) if frozen else None
         for layer in (network.layers[one - 1] for one in frozen):
             layer.requires_grad_(False)
         alone, losses = train_alone(*sets, fit.seed, schedule, network, adam_of_the_unfrozen)
@@ -115,11 +123,11 @@ def adam_of_the_unfrozen(network, schedule):
 def test_float32_agrees_with_each_alone_in_distribution():
     training, validation = sample(400, 0), sample(150, 1)
     schedule = Schedule(2e-3, 50, 25, 6)
-    together = train(training, validation, seeds=range(12), schedule=schedule)
+    together = train(training, validation, seeds=range(6), schedule=schedule)
     sets = [tensors(one, together.scaler, torch.float32) for one in (training, validation)]
-    alone = [min(train_alone(*sets, seed, schedule)[1]) for seed in range(12)]
+    alone = [min(train_alone(*sets, seed, schedule)[1]) for seed in range(6)]
     found = [fit.validation_loss for fit in together.fits]
-    error = np.hypot(np.std(alone, ddof=1), np.std(found, ddof=1)) / np.sqrt(12)
+    error = np.hypot(np.std(alone, ddof=1), np.std(found, ddof=1)) / np.sqrt(6)
     assert np.mean(found) == pytest.approx(np.mean(alone), abs=3 * error)
     assert np.std(found) == pytest.approx(np.std(alone), rel=1.0)
 
@@ -180,7 +188,7 @@ def test_seeds_kept_in_the_batch_after_their_end_do_not_change(monkeypatch):
     plain = train(*sets, seeds=range(5), schedule=STOPPING, dtype=torch.float64)
     monkeypatch.setattr(run.TrainingRun, "_least_finished", lambda self: 3)
     carried = train(*sets, seeds=range(5), schedule=STOPPING, dtype=torch.float64)
-    assert carried.fits == plain.fits
+    same_fits(carried, plain)
     for ours, others in zip(carried.networks.weights, plain.networks.weights, strict=True):
         torch.testing.assert_close(ours, others, rtol=0, atol=1e-10)
 
@@ -198,7 +206,7 @@ def test_replayed_steps_are_the_eager_ones(monkeypatch):
     eager = steps.eager_step
     monkeypatch.setattr(run, "make_step", lambda *a: steps.ReplayedStep(eager(*a), capture))
     replayed = train(*sets, seeds=range(4), schedule=STOPPING, dtype=torch.float64)
-    assert replayed.fits == plain.fits
+    same_fits(replayed, plain)
     for ours, others in zip(replayed.networks.weights, plain.networks.weights, strict=True):
         torch.testing.assert_close(ours, others, rtol=0, atol=1e-10)
     assert 1 < len(captured) <= 4  # anew when seeds drop out, and then only

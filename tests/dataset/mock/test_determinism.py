@@ -39,7 +39,6 @@ def test_another_processor_writes_the_same_bytes(tiny, tmp_path):
         [sys.executable, "-W", "ignore", "-c", script, str(tmp_path)],
         env=os.environ | PLAIN,
         check=True,
-        timeout=120,
     )
     assert digests(tmp_path) == digests(tiny)
     assert len(digests(tmp_path)) == 7

@@ -86,6 +86,11 @@ REFUSED = [
     ("select.hsc", {"cuts": [{"name": "a", "keep": "1"}]}, "'select.hsc.cuts.0.source' is missing"),
     ("select.hsc", {"cuts": [{"name": "a", "source": "x"}]}, "exactly one of keep"),
     ("select.hsc", {"cuts": [CUT, CUT]}, "names of cuts must differ"),
+    (
+        "match",
+        {"chance_shift_arcsec": 1.0},
+        "chance_shift_arcsec must exceed radius_arcsec",
+    ),
     ("match", {"chance_shift_arcsec": float("inf")}, "finite number"),
     ("release", {"date": "2026-99-99"}, "'release.date'"),
 ]

@@ -183,7 +183,7 @@ def test_killed_at_any_moment_a_repeat_completes_it_and_uploads_nothing_twice(
     repo = f"org/killed-{list(MOMENTS).index(moment)}"
     fault = hub.fault(kind, after=after, hold=hold)
     running = publish(first, repo, start=True)
-    assert fault.reached.wait(30)
+    assert fault.reached.wait(600)
     assert ("v1.0.0" in hub.repos[repo].tags if repo in hub.repos else False) == (
         (kind, hold) == ("tag", "after")
     )

@@ -8,15 +8,13 @@ from hypothesis import strategies as st
 from transferz.dataset.sky import crossmatch
 from transferz.dataset.sky.conflicts import pairs_within
 from transferz.dataset.sky.crossmatch import (
-    chance_match_rate,
     iterate_pairs,
     joined,
     match_with_offset,
     mutual_nearest,
-    offset_histogram,
 )
 from transferz.dataset.sky.positions import Positions, angular_separation, shift
-from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.errors import ParameterError
 
 KINDS = ["sphere", "clustered", "wrap", "north", "south", "over_pole", "ring", "grid"]
 NOTHING = Positions([], [], [], "nothing")
@@ -251,9 +249,9 @@ def test_nothing_matches_nothing():
     one = Positions([1.0], [1.0], [1])
     for first, second in [(NOTHING, NOTHING), (one, NOTHING), (NOTHING, one)]:
         assert [len(field) for field in mutual_nearest(first, second, 1.0)] == [0, 0, 0]
-        matches, offset, _ = match_with_offset(first, second, 1.0)
-        assert len(matches.index_first) == 0
-        assert offset == (0.0, 0.0)
+        found = match_with_offset(first, second, 1.0)
+        assert len(found.matches.index_first) == 0
+        assert found.offset_arcsec == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("centre", [(150.1, 2.2), (0.0, 50.0), (20.0, -89.0)])
@@ -269,62 +267,26 @@ def test_an_offset_is_found_and_removed(centre):
     )
     second = shift(noisy, 0.4, -0.3)
     assert len(mutual_nearest(first, second, 0.3).index_first) < 0.05 * n
-    matches, offset, _ = match_with_offset(first, second, 0.7)
+    matches, offset, moved = match_with_offset(first, second, 0.7)
+    np.testing.assert_array_equal(
+        matches.separation_arcsec, mutual_nearest(first, moved, 0.7).separation_arcsec
+    )
     np.testing.assert_allclose(offset, (0.4, -0.3), atol=5 * 1.25 * sigma / np.sqrt(n))
     same = matches.index_first == matches.index_second
     assert same.mean() > 0.99
     assert np.median(matches.separation_arcsec) == pytest.approx(1.1774 * sigma, rel=0.1)
 
 
-def test_an_offset_histogram_counts_each_match_once():
-    rng = np.random.default_rng(2)
-    dra, ddec = rng.normal(0, 0.1, 500), rng.normal(0.2, 0.1, 500)
-    histogram = offset_histogram(dra, ddec, 1.0, 20)
-    assert histogram.count_ra.sum() == histogram.count_dec.sum() == 500
-    centres = (histogram.edges[1:] + histogram.edges[:-1]) / 2
-    assert np.average(centres, weights=histogram.count_dec) == pytest.approx(0.2, abs=0.03)
-    assert (histogram.edges[0], histogram.edges[-1], len(centres)) == (-1.0, 1.0, 20)
-    assert offset_histogram([-1.0, 1.0, 1.1], [0.0], 1.0, 4).count_ra.tolist() == [1, 0, 0, 1]
-
-
-def test_an_offset_histogram_needs_bins():
-    with pytest.raises(ParameterError, match="at least 1 bin"):
-        offset_histogram(np.zeros(1), np.zeros(1), 1.0, 0)
-
-
-def test_chance_matches_follow_the_density():
-    rng = np.random.default_rng(3)
-    side, n = 0.2, 20_000
-    second = Positions(150 + rng.uniform(0, side, n), rng.uniform(0, side, n), np.arange(n))
-    rows = rng.permutation(n)[:4000]  # true counterparts, which the shift must undo
-    first = Positions(second.ra[rows], second.dec[rows], np.arange(4000))
-    magnitude = np.repeat([18.5, 20.5, np.nan, 24.0], 1000)
-    chance = chance_match_rate(first, second, 1.0, magnitude, [18, 20, 22, 23, 24])
-    assert chance.objects.tolist() == [1000, 1000, 0, 1000]
-    assert np.isnan(chance.rate[2])
-    expected = 1 - np.exp(-n / (side * 3600) ** 2 * np.pi)  # 11 %
-    filled = [0, 1, 3]
-    scatter = np.sqrt(expected / 4000)
-    np.testing.assert_allclose(chance.rate[filled], expected, atol=5 * scatter)
-    np.testing.assert_allclose(chance.matched[filled], chance.rate[filled] * 1000)
-    one = chance_match_rate(first, second, 1.0, magnitude, [18, 24], directions=1)
-    moved = mutual_nearest(first, shift(second, 30.0, 0.0), 1.0)
-    assert one.matched.tolist() == [np.isfinite(magnitude[moved.index_first]).sum()]
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "said"),
-    [
-        ({"magnitude": np.zeros(3)}, InputError, "Expected 1 magnitudes"),
-        ({"edges": [20.0, 20.0]}, ParameterError, "must ascend"),
-        ({"edges": [20.0]}, ParameterError, "must ascend"),
-        ({"shift_arcsec": 1.0}, ParameterError, "exceed the match radius"),
-        ({"directions": 0}, ParameterError, "at least 1 direction"),
-        ({"radius_arcsec": -1.0}, ParameterError, "above 0"),
-    ],
-)
-def test_chance_matches_refuse(change, error, said):
-    one = Positions([1.0], [1.0], [1])
-    given_ = {"radius_arcsec": 1.0, "magnitude": np.zeros(1), "edges": [18.0, 20.0]} | change
-    with pytest.raises(error, match=said):
-        chance_match_rate(one, one, **given_)
+def test_a_few_wrong_matches_do_not_move_the_offset():
+    rng = np.random.default_rng(9)
+    first = Positions(150 + rng.uniform(0, 0.2, 1001), rng.uniform(2, 2.2, 1001), np.arange(1001))
+    second = shift(first, 0.25, -0.125)
+    wrong = second.dec.copy()
+    wrong[:200] += 0.5 / 3600
+    second = Positions(second.ra, wrong, second.key)
+    assert match_with_offset(first, second, 1.0).offset_arcsec == (0.25, -0.125)
+    kept = match_with_offset(first, second, 1.0, remove=False)
+    assert kept.offset_arcsec == (0.25, -0.125) and kept.second is second
+    assert as_keys(kept.matches, first, second) == as_keys(
+        mutual_nearest(first, second, 1.0), first, second
+    )

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from transferz.dataset.sky.positions import (
     Positions,
     angular_separation,
-    median_offset,
     shift,
     tangent_offsets,
 )
@@ -85,20 +84,6 @@ def test_offsets_undo_a_shift_anywhere(ra, dec, east, north):
     start = positions(np.array([ra]), np.array([dec]))
     dra, ddec = tangent_offsets(start, shift(start, east, north))
     np.testing.assert_allclose([dra[0], ddec[0]], [east, north], rtol=0, atol=1e-6)
-
-
-def test_median_offset_ignores_a_few_wrong_pairs():
-    first = around((150.0, 2.0), 600.0, 1001)
-    second = shift(first, 0.25, -0.125)
-    wrong = second.dec.copy()
-    wrong[:200] += 0.5 / 3600
-    second = positions(second.ra, wrong)
-    assert median_offset(first, second) == (0.25, -0.125)
-
-
-def test_median_offset_of_nothing_is_zero():
-    nothing = positions([], [])
-    assert median_offset(nothing, nothing) == (0.0, 0.0)
 
 
 def test_take_keeps_rows_and_keys_together():

@@ -1,7 +1,7 @@
 """``transferz predict``: redshifts of a table's galaxies, by a trained model.
 
 Runs on a bare machine too, with numpy, pyarrow, torch and safetensors alone (FITS needs astropy):
-``python -m transferz.cli.predict_command --model DIR TABLE --out FILE``.
+``python -m transferz.cli predict --model DIR TABLE --out FILE``.
 """
 
 import argparse
@@ -9,9 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transferz.baselines.benchmark.run_command import run_command
-from transferz.baselines.networks.hardware import default_threads
-from transferz.cli.options import column_names, positive
+from transferz.cli.options import add_columns_option, add_machine_options, column_names, positive
 from transferz.tables.reading import open_table
 from transferz.tables.table import CHUNK_ROWS
 from transferz.tables.writing import SUFFIXES, check_place
@@ -23,15 +21,13 @@ redshift_pred, the mean over the model's seeds.
 """
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the command.
+def predict(argv: Sequence[str]) -> int:
+    """Forecast the redshifts of a table.
 
     Parameters
     ----------
-    argv : sequence of str, optional
-        Arguments; the process's own by default.
-    prog : str, optional
-        What the help calls the command.
+    argv : sequence of str
+        Arguments after the command's name.
 
     Returns
     -------
@@ -43,7 +39,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     TransferZError
         Where the input is not what it should be; nothing is written then.
     """
-    args = _parser(prog).parse_args(argv)
+    args = _parser().parse_args(argv)
     check_place(args.out, args.table)
     table = open_table(args.table, args.columns)
 
@@ -73,8 +69,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     return 0
 
 
-def _parser(prog: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="transferz predict", description=DESCRIPTION)
     parser.add_argument("table", type=Path, metavar="TABLE", help="the table")
     parser.add_argument(
         "--model", type=Path, required=True, metavar="DIR", help="what transferz train --out made"
@@ -91,9 +87,7 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
         type=column_names,
         help="the table's magnitude columns, in the model's order (default: named as the model's)",
     )
-    parser.add_argument(
-        "--columns", type=column_names, help="all its columns' names, for a text table without them"
-    )
+    add_columns_option(parser)
     parser.add_argument(
         "--each-seed",
         action="store_true",
@@ -104,11 +98,6 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
         action="store_true",
         help="leave out rows that lack a magnitude, and count them",
     )
-    _add_machine_arguments(parser)
-    return parser
-
-
-def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chunk-rows",
         type=positive,
@@ -116,18 +105,6 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows to hold in memory at a time (default: %(default)s)",
     )
-    parser.add_argument(
-        "--device", default="auto", help="cpu, cuda, ... (default: a GPU where there is one)"
-    )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        default=default_threads(),
-        metavar="N",
-        help="CPU threads (default: OMP_NUM_THREADS or all cores, here %(default)s)",
-    )
+    add_machine_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no live line on the terminal")
-
-
-if __name__ == "__main__":
-    run_command(main)
+    return parser
