@@ -14,7 +14,7 @@ from transferz.dataset.page.baselines import FIGURES, shown_figures
 from transferz.dataset.page.card_text import card_text, template_digest
 from transferz.dataset.page.citation import read_citation
 from transferz.dataset.page.croissant import croissant
-from transferz.dataset.verify.report import Broken, some
+from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import Table
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, CROISSANT_FILE, json_text
 

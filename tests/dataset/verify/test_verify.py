@@ -25,7 +25,7 @@ from tampering import (
 
 from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.tables import write_parquet
-from transferz.dataset.verify.tables import check_footer
+from transferz.dataset.verify.parquet_files import check_footer
 from transferz.dataset.verify.verifying import PROMISES, inspect, require_sound, verify
 from transferz.schemas import RELEASE, ReleaseError
 from transferz.schemas.survey.files import data_files, json_text
@@ -501,25 +501,25 @@ def test_a_unit_in_the_manifest(release, fact, value):
 def test_a_better_description_is_no_broken_promise(release, monkeypatch):
     """The package moves on; a release that was sound stays so."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import tables as verify_tables
+    from transferz.dataset.verify import parquet_files
 
     ours = {name: one | {"description": "Better."} for name, one in manifest.columns().items()}
-    monkeypatch.setattr(verify_tables, "columns", lambda: ours)
+    monkeypatch.setattr(parquet_files, "columns", lambda: ours)
     better = tuple(replace(one, description="Better.") for one in RELEASE)
-    monkeypatch.setattr(verify_tables, "RELEASE", replace(RELEASE, columns=better))
+    monkeypatch.setattr(parquet_files, "RELEASE", replace(RELEASE, columns=better))
     assert broken(release) == set()
 
 
 def test_a_release_of_other_declarations_says_so_once(release, monkeypatch):
     """As an older package's would look to this one."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import tables as verify_tables
+    from transferz.dataset.verify import parquet_files
 
     ours = manifest.columns()
     ours["new_column"] = ours["ra"]
-    monkeypatch.setattr(verify_tables, "columns", lambda: ours)
+    monkeypatch.setattr(parquet_files, "columns", lambda: ours)
     more = (*RELEASE.columns, replace(RELEASE["ra"], name="new_column"))
-    monkeypatch.setattr(verify_tables, "RELEASE", replace(RELEASE, columns=more))
+    monkeypatch.setattr(parquet_files, "RELEASE", replace(RELEASE, columns=more))
     (finding,) = verify(release)
     assert (finding.file, finding.promise) == ("MANIFEST.json", "declaration")
     assert "without new_column" in finding.found and "another version" in finding.expected

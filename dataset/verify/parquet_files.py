@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.verify.report import Broken, some
+from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
 from transferz.schemas.survey.frames import arrow_schema, check, to_frame
