@@ -99,7 +99,12 @@ class Hdf5Table(TableFile):
             if isinstance(item, h5py.Dataset):
                 names = item.dtype.names or ()
             else:
-                names = [name for name in item if isinstance(item.get(name), h5py.Dataset)]
+                members = {name: item.get(name) for name in item}
+                names = [
+                    name
+                    for name, member in members.items()
+                    if isinstance(member, h5py.Dataset) and not member.dtype.names
+                ]
             if names:
                 tables.append((choose(names), place, tuple(names)))
 
