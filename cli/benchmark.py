@@ -20,6 +20,7 @@ from transferz.cli.options import (
     column_names,
     fractions,
     positive,
+    require_given,
 )
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import method_key
@@ -218,16 +219,9 @@ def _check(args: argparse.Namespace) -> None:
         raise ParameterError("--table needs --bands and --redshift, its columns")
     if args.table and (args.train or args.release):
         raise ParameterError("--train and --release are about a release, and --table is given")
-    _require(args, OF_TABLE, args.table, "--table")
-    _require(args, OF_TEST_TABLE, args.test_table, "--test-table")
+    require_given(args, OF_TABLE, args.table, "--table")
+    require_given(args, OF_TEST_TABLE, args.test_table, "--test-table")
     if args.drop_missing and not args.table:
         raise ParameterError("--drop-missing is about a --table, and none is given")
     if args.replace and not args.out:
         raise ParameterError("--replace is about --out, and none is given")
-
-
-def _require(args: argparse.Namespace, names: Sequence[str], needed: object, flag: str) -> None:
-    for name in names:
-        if not needed and getattr(args, name) is not None:
-            option = name.replace("_", "-")
-            raise ParameterError(f"--{option} is about a {flag}, and none is given")

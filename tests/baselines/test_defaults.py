@@ -7,7 +7,7 @@ import yaml
 from transferz.baselines.benchmark.own_tables import FRACTIONS, SALT
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.training import PAPER
-from transferz.cli.train_arguments import parse_arguments
+from transferz.cli.train import parse_arguments
 from transferz.schemas import SPLITS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))

@@ -37,7 +37,7 @@ def results(small_release, tmp_path_factory):
 def with_results(small_release, results, tmp_path_factory):
     """The small release, its card made anew with the results."""
     to = tmp_path_factory.mktemp("shown") / "transferz"
-    return remake(small_release, to, mock=True, results=results)
+    return remake(small_release, to, mock=True, results=results, figures=True)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_figures_are_those_of_the_results(with_results, results):
 
 
 def test_the_card_repeats_and_the_release_is_sound(with_results, results, tmp_path):
-    again = remake(with_results, tmp_path / "transferz", mock=True, results=results)
+    again = remake(with_results, tmp_path / "transferz", mock=True, results=results, figures=True)
     for path in (path for path in with_results.rglob("*") if path.is_file()):
         assert (again / path.relative_to(with_results)).read_bytes() == path.read_bytes()
     assert verify(with_results) == []  # with no results beside it
@@ -126,7 +126,13 @@ def other(small_release, results, tmp_path_factory):
     """A release of other data: NN-Combo learned from a row that it does not have."""
     to = tmp_path_factory.mktemp("other") / "transferz"
     return remake(
-        small_release, to, version="2.0.0", mock=True, edit=without_a_galaxy, results=results
+        small_release,
+        to,
+        version="2.0.0",
+        mock=True,
+        edit=without_a_galaxy,
+        results=results,
+        figures=True,
     )
 
 
@@ -167,7 +173,7 @@ def test_a_missing_figure_is_an_error(small_release, results, tmp_path):
     folder = shutil.copytree(results, tmp_path / "mock")
     (folder / "scores.png").unlink()
     with pytest.raises(InputError, match=r"scores\.png is missing; write it again"):
-        remake(small_release, tmp_path / "transferz", mock=True, results=folder)
+        remake(small_release, tmp_path / "transferz", mock=True, results=folder, figures=True)
 
 
 # What `transferz verify` finds in a release with the section, its manifest sealed anew.
