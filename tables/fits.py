@@ -71,8 +71,8 @@ class FitsTable(TableFile):
                 if (score := choose(names)) > best_score:
                     units = {column.name: column.unit for column in columns if column.unit}
                     rows = count(hdu.header, "NAXIS2")
-                    about = {"units": units, "notes": tuple(notes)}
-                    best = cls(path, names, rows, number, columns, primary, hdu.header, **about)
+                    stored = (number, columns, primary, hdu.header)
+                    best = cls(path, names, rows, *stored, units=units, notes=tuple(notes))
                     best_score = score
                 if score >= 1:
                     break
@@ -141,10 +141,12 @@ class FitsTable(TableFile):
         for start in range(0, total, rows):
             size = min(rows, total - start)
             kept = {name: _empty(field, size) for name, field in fields.items()}
+            if RAW in columns or not start:
+                buffer = bytearray(min(step, size) * width)
             for first in range(0, size, step):
-                buffer = bytearray(min(step, size - first) * width)
-                hdu.read(memoryview(buffer))
-                block = np.frombuffer(buffer, layout)
+                filled = memoryview(buffer)[: min(step, size - first) * width]
+                hdu.read(filled)
+                block = np.frombuffer(filled, layout)
                 for name, values in kept.items():
                     values[first : first + len(block)] = block[name]
             arrays = [
@@ -290,12 +292,12 @@ class FitsWriter:
         header = fits.BinTableHDU.from_columns(columns, nrows=0).header.copy()
         self._rows = _Rows(path, fits.PrimaryHDU().header, header, cards)
 
-    def write(self, chunk: pa.Table) -> None:
+    def write(self, rows: pa.Table) -> None:
         """Write rows, of the schema's columns."""
-        rows = np.empty(len(chunk), self._dtype)
-        for number, (field, column) in enumerate(zip(self._schema, chunk.columns, strict=True)):
-            rows[f"f{number}"] = self._encode(field, column, self._dtype[number])
-        self._rows.append(rows)
+        stored = np.empty(len(rows), self._dtype)
+        for number, (field, column) in enumerate(zip(self._schema, rows.columns, strict=True)):
+            stored[f"f{number}"] = self._encode(field, column, self._dtype[number])
+        self._rows.append(stored)
 
     def close(self) -> None:
         """Write the header again, now that the rows are counted."""
@@ -343,16 +345,16 @@ class FitsCopy:
             header["PCOUNT"] -= header.get("THEAP", end) - end
         self._rows = _Rows(path, table.primary, header, {"HISTORY": note})
 
-    def write(self, chunk: pa.Table, added: pa.Table) -> None:
-        """Write rows, of the column `RAW`, and the columns that are added to them."""
-        raw = chunk[RAW].combine_chunks()
-        raw = pa.concat_arrays(raw.chunks) if isinstance(raw, pa.ChunkedArray) else raw
+    def write(self, rows: pa.Table) -> None:
+        """Write rows: the column `RAW`, and those that are added to it."""
+        raw, *added = rows.columns
+        whole = pa.concat_arrays(raw.chunks) if raw.num_chunks else pa.array([], raw.type)
         width = raw.type.byte_width
-        cells = np.frombuffer(raw.buffers()[1] or b"", np.uint8)
-        rows = cells[raw.offset * width : (raw.offset + len(raw)) * width].reshape(-1, width)
-        extra = [column.to_numpy().astype(">f8") for column in added.columns]
-        wide = [values.view(np.uint8).reshape(-1, 8) for values in extra]
-        self._rows.append(np.concatenate([rows, *wide], axis=1))
+        cells = np.frombuffer(whole.buffers()[1] or b"", np.uint8)
+        cells = cells[whole.offset * width : (whole.offset + len(whole)) * width]
+        extra = [column.to_numpy().astype(">f8").view(np.uint8) for column in added]
+        parts = [cells.reshape(-1, width), *(values.reshape(-1, 8) for values in extra)]
+        self._rows.append(np.concatenate(parts, axis=1))
 
     def close(self) -> None:
         """Copy the heap and write the header again, now that the rows are counted."""

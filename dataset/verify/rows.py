@@ -15,8 +15,8 @@ from transferz.dataset.sky.conflicts import group_ids, pairs_within
 from transferz.dataset.sky.positions import Positions
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block
-from transferz.dataset.verify.report import Broken, some
-from transferz.dataset.verify.tables import LABELS
+from transferz.dataset.verify.findings import Broken, some
+from transferz.dataset.verify.parquet_files import LABELS
 from transferz.schemas.survey.files import MANIFEST_FILE
 
 Rows = Mapping[str, pd.DataFrame]

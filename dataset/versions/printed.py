@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from transferz.dataset.verify.report import printable
+from transferz.dataset.verify.findings import printable
 from transferz.dataset.versions.changes import STEPS, WHAT, Changes, actual_step
 from transferz.dataset.versions.trace import MEANINGS
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.methods import networks
 from transferz.baselines.networks import training
 from transferz.baselines.networks.training import Schedule

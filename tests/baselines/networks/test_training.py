@@ -8,7 +8,7 @@ import pytest
 import torch
 from training_reference import train_alone
 
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks import ensemble as ensembles
 from transferz.baselines.networks import steps
 from transferz.baselines.networks import training as run

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.verify.report import Broken, some
+from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
 from transferz.schemas.survey.frames import arrow_schema, check, to_frame
@@ -60,7 +60,10 @@ def declared_table(stated: Declared) -> Table:
     """Return a release's columns as its manifest states them, ours with our bounds."""
     ours = {name: RELEASE[name] for name in RELEASE.names}
     empty = Column("", dtype="string", unit="", description="")
-    columns = (replace(ours.get(name, empty), name=name, **one) for name, one in stated.items())
+    columns = []
+    for name, facts in stated.items():
+        declared: dict[str, Any] = {"name": name, **facts}
+        columns.append(replace(ours.get(name, empty), **declared))
     return replace(RELEASE, columns=tuple(columns))
 
 
