@@ -7,13 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.scores.binning import (
-    COLOUR_EDGES,
-    I_MAGNITUDE_EDGES,
-    REDSHIFT_EDGES,
-    Bin,
-    cut,
-)
+from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES, Bin, binnings, cut
 from transferz.baselines.scores.bootstrap import Replicates, difference_error
 from transferz.baselines.scores.probability import PER_GALAXY, pit_histogram
 from transferz.baselines.scores.requirements import verdicts
@@ -43,6 +37,8 @@ def score_set(forecasts: SetForecasts) -> Plain:
         decides which range a galaxy is in, for scores against the truth too.
     """
     scored = forecasts.scored
+    known = forecasts.take(scored)
+    kinds = binnings(known.redshift, known.point, known.i_mag, known.g_mag)
     masks = {name: scored & mask for name, mask in forecasts.ranges().items()}
     parts = {name: forecasts.take(mask) for name, mask in masks.items()}
     found: Plain = {
@@ -50,7 +46,7 @@ def score_set(forecasts: SetForecasts) -> Plain:
         "completeness": float(scored.mean()),
         "ranges": {name: _range(part) for name, part in parts.items()},
         "pit": _pits(forecasts, masks),
-        "bins": _bins(forecasts.take(scored)),
+        "bins": {kind: [_bin(known, one) for one in bins] for kind, bins in kinds.items()},
     }
     if forecasts.truth is not None and not np.isnan(forecasts.truth).all():
         found["truth"] = {name: _against_truth(part) for name, part in parts.items()}
@@ -142,20 +138,6 @@ def _pits(forecasts: SetForecasts, masks: Mapping[str, Any]) -> Plain | None:
         return None
     shares = {name: pit_histogram(pit[:, mask].ravel()) for name, mask in masks.items()}
     return {name: [_finite(one) for one in values] for name, values in shares.items()}
-
-
-def _bins(known: SetForecasts) -> Plain:
-    """Score in bins of true and predicted redshift, i magnitude and g - i, as far as known."""
-    kinds = {
-        "true_redshift": cut(known.redshift, REDSHIFT_EDGES),
-        "predicted_redshift": cut(known.point, REDSHIFT_EDGES),
-    }
-    if not np.isnan(known.i_mag).all():
-        kinds["i"] = cut(known.i_mag, I_MAGNITUDE_EDGES)
-        if known.g_mag is not None and not np.isnan(known.g_mag).all():
-            colour = known.g_mag.astype(np.float64) - known.i_mag
-            kinds["g-i"] = cut(colour, COLOUR_EDGES)
-    return {kind: [_bin(known, one) for one in bins] for kind, bins in kinds.items()}
 
 
 def _bin(known: SetForecasts, one: Bin) -> Plain:

@@ -1,4 +1,4 @@
-"""The photometry networks of the paper as plug-ins: NN-Base, NN-TL, NN-Combo, NN-Spec.
+"""Forecast with networks: the paper's NN-Base, NN-TL, NN-Combo, NN-Spec, a mixture, a Bayesian one.
 
 All seeds are trained at once. `transferz train` trains the same classes with a schedule, a device
 or a model to start from of the user's choice, which are arguments of their constructors.
@@ -39,6 +39,9 @@ Progress = Callable[[Epoch], None]
 
 PAPERS = "Soriano et al. 2024, arXiv:2411.18054"
 FOLLOW_UP = "arXiv:2601.17222"
+
+DRAWS = 32
+"""Of the weights, for a forecast (our choice)."""
 
 
 class NetworkMethod:
@@ -91,8 +94,8 @@ class NetworkMethod:
 
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Train one seed's network."""
-        (one,) = self.fit_seeds(train, validation, seeds=[seed])
-        self.ensemble, self.whole, self.bands = one.ensemble, one.whole, one.bands
+        (fitted,) = self.fit_seeds(train, validation, seeds=[seed])
+        self.ensemble, self.whole = fitted.ensemble, fitted.whole
         return self
 
     def fit_seeds(
@@ -100,8 +103,11 @@ class NetworkMethod:
     ) -> list[Self]:
         """Train a network per seed; returns a method for each."""
         self.bands = band_columns(train)
-        trained = self.train_seeds(train, validation, seeds)
-        return [self._with(trained, seed) for seed in seeds]
+        whole = self.train_seeds(train, validation, seeds)
+        methods = [copy(self) for _ in seeds]
+        for method, seed in zip(methods, seeds, strict=True):
+            method.whole, method.ensemble = whole, whole.take([seed])
+        return methods
 
     def train_seeds(
         self, training: pd.DataFrame, validation: pd.DataFrame, seeds: Sequence[int]
@@ -145,14 +151,8 @@ class NetworkMethod:
         return table[self.bands].to_numpy("float64")
 
     def _scaled(self, table: pd.DataFrame) -> torch.Tensor:
-        """Scaled magnitudes on the networks' device, shape (N, B)."""
-        weight = self.ensemble.networks.weights[0]
-        return self.ensemble.scaler(self._magnitudes(table), weight.dtype).to(weight.device)
-
-    def _with(self, whole: Ensemble, seed: int) -> Self:
-        one = copy(self)
-        one.whole, one.ensemble = whole, whole.take([seed])
-        return one
+        """Return what the networks take, shape (N, B)."""
+        return self.ensemble.scaled(self._magnitudes(table))
 
 
 class PhotometryMethod(NetworkMethod):
@@ -184,22 +184,18 @@ class PhotometryMethod(NetworkMethod):
         source : mapping
             What was learned from.
         """
-        one, whole, schedule = fitted[0], fitted[0].whole, asdict(fitted[0].schedule)
-        facts = {"schedule": schedule, "start": one.origin, "tf32": one.tf32}
+        first = fitted[0]  # all hold the same
+        facts = {"schedule": asdict(first.schedule), "start": first.origin, "tf32": first.tf32}
         provenance = {"method": cls.key, "source": dict(source)} | facts
-        spans = {
-            name: _span([getattr(fit, name) for fit in whole.fits])
-            for name in ("epochs", "best_epoch", "validation_loss")
-        }
-        start = _start_facts(one.origin) if one.origin else None
+        spans = {}
+        for name in ("epochs", "best_epoch", "validation_loss"):
+            values = [float(getattr(fit, name)) for fit in first.whole.fits]
+            mean = sum(values) / len(values)
+            spans[name] = {"mean": mean, "min": min(values), "max": max(values)}
+        start = _start_facts(first.origin) if first.origin else None
         written = find_spec("safetensors") is not None
-        model = ensemble_bytes(whole, bands, provenance) if written else b""
+        model = ensemble_bytes(first.whole, bands, provenance) if written else b""
         return Kept(facts | {"start": start} | spans, MODEL_FILE, model)
-
-
-def _span(values: Sequence[float]) -> dict[str, float]:
-    """Sum up a number of every seed."""
-    return {"mean": sum(values) / len(values), "min": float(min(values)), "max": float(max(values))}
 
 
 def _start_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +205,9 @@ def _start_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
         learned = {table["file"]: table["sha256"]}
     elif release := source.get("release"):
         parts = release["content"].items()
-        learned = {f"{config}/{name}": one for config, part in parts for name, one in part.items()}
+        learned = {
+            f"{config}/{split}": held for config, part in parts for split, held in part.items()
+        }
     return {"method": origin["method"], "schedule": origin["schedule"], "learned": learned}
 
 
@@ -297,16 +295,20 @@ def _of_config(
     training: pd.DataFrame, validation: pd.DataFrame, config: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of a config, of both tables."""
-    found = [
+    first, second = (
         table[table[CONFIG] == config] if CONFIG in table else table.iloc[:0]
         for table in (training, validation)
-    ]
-    if not all(len(table) for table in found):
+    )
+    if not len(first) or not len(second):
         raise InputError(
             f"{NNTL.name} learns from two sets: expected a training set with {config}, found none; "
             f"give --train {NNTL.train}"
         )
-    return found[0], found[1]
+    return first, second
+
+
+PHOTOMETRY = {kind.key: kind for kind in (NNBase, NNTL, NNCombo, NNSpec)}
+"""The methods by key."""
 
 
 class MixtureDensityNetwork(NetworkMethod):
@@ -325,13 +327,9 @@ class MixtureDensityNetwork(NetworkMethod):
     def predict(self, table: pd.DataFrame) -> Prediction:
         """Forecast a mixture per galaxy."""
         outputs = self.ensemble.networks(self._scaled(table))[0].double()  # (N, 3 K)
-        log_weights, *others = components(outputs)
-        mixture = GaussianMixture(*(one.cpu().numpy() for one in (log_weights.exp(), *others)))
+        log_weights, means, widths = (part.cpu() for part in components(outputs))
+        mixture = GaussianMixture(log_weights.exp().numpy(), means.numpy(), widths.numpy())
         return Prediction(mixture.quantiles([0.5])[:, 0], mixture=mixture)
-
-
-DRAWS = 32
-"""Of the weights, for a forecast (our choice)."""
 
 
 class BayesianNetwork(NetworkMethod):
@@ -358,11 +356,7 @@ class BayesianNetwork(NetworkMethod):
         assert isinstance(networks, BayesianNetworks)  # noqa: S101 (for mypy: the maker's)
         chance = [torch.Generator().manual_seed(self.ensemble.seeds[0])]
         drawn = [networks.draw(chance)(scaled)[0].double() for _ in range(DRAWS)]  # (N, 3)
-        _, *found = components(torch.stack(drawn, dim=1))  # (N, draws, 1)
-        means, widths = (one.squeeze(2).cpu().numpy() for one in found)
+        _, *parts = components(torch.stack(drawn, dim=1))  # (N, draws, 1)
+        means, widths = (part.squeeze(2).cpu().numpy() for part in parts)
         mixture = GaussianMixture(np.full(means.shape, 1.0 / DRAWS), means, widths)
         return Prediction(means.mean(axis=1), mixture=mixture)
-
-
-PHOTOMETRY = {kind.key: kind for kind in (NNBase, NNTL, NNCombo, NNSpec)}
-"""The methods by key."""
