@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,7 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, "FluxC
     """
     import contextlib
 
+    import numpy as np
     import pyarrow as pa
 
     from transferz.photometry.flux_table import (
@@ -106,7 +107,8 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, "FluxC
     needed = tuple(dict.fromkeys([*pairs, *pairs.values()]))
     counts = dict.fromkeys(pairs, FluxCounts())
     with contextlib.ExitStack() as stack:
-        names, write = (), None
+        names: tuple[str, ...] = ()
+        write: Callable[[pa.Table, pa.Table], None] | None = None
         if out is not None:
             beside = stack.enter_context(replace_file(out))
             note = f"X_mag, X_magerr: AB magnitudes of the fluxes X in {unit}, transferz"
@@ -116,7 +118,7 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, "FluxC
         for chunk in file.chunks(tuple(dict.fromkeys((*names, *needed))), CHUNK_ROWS):
             columns = {name: as_numbers(chunk, name, table) for name in needed}
             values = {name: column.to_numpy() for name, column in columns.items()}
-            made = []
+            made: list[np.ndarray] = []
             for flux, error in pairs.items():
                 empty = columns[flux].is_null().to_numpy()
                 counts[flux] += count_fluxes(values[flux], values[error], empty)

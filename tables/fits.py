@@ -71,8 +71,8 @@ class FitsTable(TableFile):
                 if (score := choose(names)) > best_score:
                     units = {column.name: column.unit for column in columns if column.unit}
                     rows = count(hdu.header, "NAXIS2")
-                    about = {"units": units, "notes": tuple(notes)}
-                    best = cls(path, names, rows, number, columns, primary, hdu.header, **about)
+                    stored = (number, columns, primary, hdu.header)
+                    best = cls(path, names, rows, *stored, units=units, notes=tuple(notes))
                     best_score = score
                 if score >= 1:
                     break

@@ -227,7 +227,8 @@ def test_permuted_upstream_rows_give_the_same_release(workspace):
     shuffle_fits(next(workspace.raw.glob("cosmos2020/*.fits")), rng)
     for folder in (workspace.root / "baselines", workspace.root / "surveys"):
         shutil.rmtree(folder)  # their pipelines are downstream of the release too
-    (workspace.root / "baselines/results/mock").mkdir(parents=True)
+    for folder in ("baselines/results/mock", "baselines/leaderboard/entries/mock"):
+        (workspace.root / folder).mkdir(parents=True)
     done = workspace.run(
         "dvc", "repro", "--downstream", "ingest@hsc", "ingest@cosmos2020", "ingest@galaxiesml"
     )
