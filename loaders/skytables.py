@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from transferz.rows import DECLARED, chosen, one_table, table_units
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-    from astropy.coordinates import SkyCoord
     from astropy.table import QTable, Table
     from datasets import Dataset
 
@@ -64,16 +64,26 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
     >>> table = to_astropy(load_dataset(split="test"))  # doctest: +SKIP
     >>> table["sky"].separation(centre) < 1 * u.arcmin  # doctest: +SKIP
     """
+    from astropy.coordinates import SkyCoord
     from astropy.table import QTable
 
-    arrow = one_table(data, config=config, split=split)
-    units, features = table_units(data, split, arrow.column_names), _features(chosen(data, split))
+    arrow, dataset = one_table(data, config=config, split=split), chosen(data, split)
+    if isinstance(dataset, Mapping):  # of several splits, which share them, those of the first
+        dataset = next(iter(dataset.values()), None)
+    features = dict(getattr(dataset, "features", None) or {})
     table = QTable()
-    for name, unit in units.items():
+    for name, unit in table_units(data, split, arrow.column_names).items():
         table[name] = _column(arrow[name], name, unit)
-        _describe(table[name].info, name, unit, arrow[name], features.get(name))
-    if _has_positions(arrow):
-        table[SKY] = _positions(arrow)
+        info = table[name].info
+        if name in DECLARED:
+            info.description = DECLARED[name].description
+            info.meta = {"ucd": DECLARED[name].ucd} if DECLARED[name].ucd else {}
+        if name in features and (odd := _odd_feature(features[name], arrow[name].type, unit)):
+            info.meta = {**(info.meta or {}), _FEATURE: odd}
+    names = set(arrow.column_names)
+    if {RA, DEC} <= names and SKY not in names and arrow[RA].null_count < len(arrow):
+        positions = arrow[RA].to_numpy(), arrow[DEC].to_numpy()
+        table[SKY] = SkyCoord(*positions, unit="deg", frame="icrs")
     return table
 
 
@@ -102,22 +112,26 @@ def from_astropy(table: Table) -> Dataset:
     >>> from_astropy(Table.read("galaxies.fits")).features  # doctest: +SKIP
     """
     import pyarrow as pa
+    from astropy.coordinates import SkyCoord
     from astropy.table import Table
     from datasets import Dataset, DatasetInfo, Features
 
     if not isinstance(table, Table):
         raise ParameterError(f"expected an astropy table, found {type(table).__name__}")
-    columns = _columns(table)
+    columns = {name: table[name] for name in table.colnames}
+    if isinstance(columns.get(SKY), SkyCoord):
+        position = columns.pop(SKY).icrs.spherical
+        made = {RA: position.lon.to("deg"), DEC: position.lat.to("deg")}
+        columns |= {name: made[name] for name in made if name not in columns}
     arrays = {name: _array(column, name) for name, column in columns.items()}
-    features = Features({name: _feature(columns[name], arrays[name]) for name in columns})
+    features = Features()
+    for name, column in columns.items():
+        unit = "" if column.info.unit is None else column.info.unit.to_string()
+        stated = (column.info.meta or {}).get(_FEATURE)
+        plain = _plain_feature(arrays[name].type, unit)
+        features[name] = Features.from_dict({"": stated})[""] if stated else plain
     arrow = pa.table(arrays).cast(features.arrow_schema)
     return Dataset(arrow, info=DatasetInfo(features=features))
-
-
-def _features(data: Any) -> dict[str, Any]:
-    """The features of a dataset; of several splits, which share them, those of the first."""
-    first = next(iter(data.values()), None) if hasattr(data, "values") else data
-    return dict(getattr(first, "features", None) or {})
 
 
 def _column(values: pa.ChunkedArray, name: str, unit: str) -> Any:
@@ -154,21 +168,14 @@ def _numbers(values: pa.ChunkedArray, name: str) -> npt.NDArray[Any]:
     )
 
 
-def _describe(info: Any, name: str, unit: str, values: pa.ChunkedArray, feature: Any) -> None:
-    if name in DECLARED:
-        info.description = DECLARED[name].description
-        info.meta = {"ucd": DECLARED[name].ucd} if DECLARED[name].ucd else {}
-    if feature is not None and feature != _plain_feature(_kind_here(values.type), unit):
-        from datasets import Features
-
-        info.meta = {**(info.meta or {}), _FEATURE: Features({name: feature}).to_dict()[name]}
-
-
-def _kind_here(kind: pa.DataType) -> pa.DataType:
-    """The type that a column comes back with by itself: astropy has one kind of text."""
+def _odd_feature(feature: Any, kind: pa.DataType, unit: str) -> Any:
+    """What `datasets` calls a column, where that is not what it comes back as by itself."""
     import pyarrow as pa
+    from datasets import Features
 
-    return pa.string() if pa.types.is_large_string(kind) else kind
+    here = pa.string() if pa.types.is_large_string(kind) else kind  # astropy has one kind of text
+    odd = feature != _plain_feature(here, unit)
+    return Features({"": feature}).to_dict()[""] if odd else None
 
 
 def _plain_feature(kind: pa.DataType, unit: str) -> Any:
@@ -177,29 +184,6 @@ def _plain_feature(kind: pa.DataType, unit: str) -> Any:
 
     feature = Features.from_arrow_schema(pa.schema([("", kind)]))[""]
     return Value(feature.dtype, id=unit or None)
-
-
-def _has_positions(arrow: pa.Table) -> bool:
-    names = set(arrow.column_names)
-    return {RA, DEC} <= names and SKY not in names and arrow[RA].null_count < len(arrow)
-
-
-def _positions(arrow: pa.Table) -> SkyCoord:
-    from astropy.coordinates import SkyCoord
-
-    return SkyCoord(arrow[RA].to_numpy(), arrow[DEC].to_numpy(), unit="deg", frame="icrs")
-
-
-def _columns(table: Table) -> dict[str, Any]:
-    """The table's columns, with positions as two of them."""
-    from astropy.coordinates import SkyCoord
-
-    columns = {name: table[name] for name in table.colnames}
-    if isinstance(columns.get(SKY), SkyCoord):
-        position = columns.pop(SKY).icrs.spherical
-        made = {RA: position.lon.to("deg"), DEC: position.lat.to("deg")}
-        columns |= {name: made[name] for name in made if name not in columns}
-    return columns
 
 
 def _array(column: Any, name: str) -> pa.Array:
@@ -243,12 +227,3 @@ def _values(column: Any, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bo
         )
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     return values, None if mask is None or not np.any(mask) else np.broadcast_to(mask, values.shape)
-
-
-def _feature(column: Any, values: pa.Array) -> Any:
-    from datasets import Features
-
-    if stated := (column.info.meta or {}).get(_FEATURE):
-        return Features.from_dict({"": stated})[""]
-    unit = column.info.unit
-    return _plain_feature(values.type, "" if unit is None else unit.to_string())

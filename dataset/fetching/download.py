@@ -26,6 +26,7 @@ from transferz.schemas import InputError
 
 PROGRESS = 1 << 20  # bytes that make a broken connection count as progress
 SPARE = 64 << 20  # bytes to leave free on the disk
+CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")  # first byte and size
 SIZE_UNKNOWN = "size unknown: its end can't be checked here"
 
 
@@ -183,14 +184,19 @@ def _begin(
 ) -> int | None:
     """Make `part` end where the response begins; return the size of the whole, if it is said."""
     headers = response.headers
-    start, total = _content_range(headers.get("Content-Range", ""))
+    encoding = headers.get("Content-Encoding", "identity")
+    if encoding != "identity" and not name.endswith(".gz"):
+        raise PermanentFailure(f"the server sent the file compressed ({encoding}) though asked not")
+    ranged = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    total = int(ranged[2]) if ranged and ranged[2] != "*" else None
     if response.status_code == RANGE_NOT_SATISFIABLE:
         if total != part.size:
             part.restart()
             raise TemporaryFailure("the server's file is shorter than what came of it; begun anew")
     elif response.status_code == PARTIAL:
         current = _validator(response)
-        if start != part.size or (validator and current and current != validator):
+        starts_here = ranged is not None and ranged[1] == str(part.size)
+        if not starts_here or (validator and current and current != validator):
             part.restart()
             raise TemporaryFailure("the server sent another part than was asked for; begun anew")
         part.resumed = True
@@ -198,9 +204,6 @@ def _begin(
         part.restart(url, _validator(response))
         length = headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() else None
-    encoding = headers.get("Content-Encoding", "identity")
-    if encoding != "identity" and not name.endswith(".gz"):
-        raise PermanentFailure(f"the server sent the file compressed ({encoding}) though asked not")
     part.whole = total is not None
     return total
 
@@ -212,13 +215,6 @@ def _validator(response: requests.Response) -> str:
     """
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
-
-
-def _content_range(value: str) -> tuple[int | None, int | None]:
-    """Return first byte and total size from ``bytes 5-9/10`` or ``bytes */10``."""
-    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", value)
-    start, total = match.groups() if match else (None, "*")
-    return int(start) if start else None, int(total) if total != "*" else None
 
 
 def _require_space(part: Part, total: int | None) -> None:

@@ -65,7 +65,10 @@ def deposit(release: Path, out: Path) -> None:
         citation = read_citation(release / CITATION_FILE)
         write_json(folder / DATACITE_FILE, datacite(manifest, citation, name))
         _require_whole(folder / name, release, manifest)
-        _write_checksums(folder)
+        files = sorted(folder.iterdir())
+        for sums, algorithm in CHECKSUM_FILES.items():
+            lines = [f"{_digest(file, algorithm)}  {file.name}\n" for file in files]
+            (folder / sums).write_text("".join(lines), encoding="utf-8")
 
 
 def archive_name(version: str) -> str:
@@ -90,7 +93,7 @@ def pack(release: Path, manifest: Mapping[str, Any], archive: Path) -> None:
     """
     year, month, day = (int(part) for part in manifest["date"].split("-"))
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        for name in _names(manifest):
+        for name in sorted([*manifest["files"], MANIFEST_FILE]):
             entry = zipfile.ZipInfo(f"{RELEASE_NAME}/{name}", (year, month, day, 0, 0, 0))
             entry.create_system, entry.external_attr = _UNIX, _FILE_MODE
             entry.file_size = (release / name).stat().st_size
@@ -98,30 +101,19 @@ def pack(release: Path, manifest: Mapping[str, Any], archive: Path) -> None:
                 shutil.copyfileobj(source, target, _CHUNK)
 
 
-def _names(manifest: Mapping[str, Any]) -> list[str]:
-    return sorted([*manifest["files"], MANIFEST_FILE])
-
-
 def _require_whole(archive: Path, release: Path, manifest: Mapping[str, Any]) -> None:
     """Check what was packed against the manifest."""
-    expected = {name: one["sha256"] for name, one in manifest["files"].items()}
+    expected = {name: stated["sha256"] for name, stated in manifest["files"].items()}
     expected[MANIFEST_FILE] = file_digest(release / MANIFEST_FILE)["sha256"]
     with zipfile.ZipFile(archive) as packed:
         for name, sha256 in expected.items():
             with packed.open(f"{RELEASE_NAME}/{name}") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-            if found != sha256:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            if digest != sha256:
                 raise InputError(
-                    f"{name} changed while it was packed: expected sha256 {sha256}, found {found}; "
-                    "run it again"
+                    f"{name} changed while it was packed: expected sha256 {sha256}, found "
+                    f"{digest}; run it again"
                 )
-
-
-def _write_checksums(folder: Path) -> None:
-    files = sorted(folder.iterdir())
-    for name, algorithm in CHECKSUM_FILES.items():
-        lines = [f"{_digest(file, algorithm)}  {file.name}\n" for file in files]
-        (folder / name).write_text("".join(lines), encoding="utf-8")
 
 
 def _digest(path: Path, algorithm: str) -> str:
@@ -141,10 +133,14 @@ def _require_own(out: Path, release: Path) -> None:
             f"{out} is or holds the folder that this runs in, and would be replaced as a whole; "
             "name a folder in it, or another one"
         )
-    if not place.exists() or _is_empty(place):
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return
-    sums = _checksums(place)
-    if DATACITE_FILE not in sums or _names_in(place) != {*sums, *CHECKSUM_FILES}:
+    listing = place / SHA256_FILE
+    text = listing.read_text("utf-8", errors="replace") if listing.is_file() else ""
+    pairs = (line.partition("  ") for line in text.splitlines())
+    sums = {name: sha256 for sha256, _, name in pairs}
+    names = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    if DATACITE_FILE not in sums or names != {*sums, *CHECKSUM_FILES}:
         raise InputError(
             f"{out} is there already and is no deposit of transferz; name a folder that is not "
             "there yet, or remove it first"
@@ -155,21 +151,3 @@ def _require_own(out: Path, release: Path) -> None:
                 f"{name} in {out} was changed since the deposit was written ({SHA256_FILE} tells), "
                 "and would be replaced; keep it elsewhere, then remove the deposit"
             )
-
-
-def _is_empty(place: Path) -> bool:
-    return place.is_dir() and not _names_in(place)
-
-
-def _names_in(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    """The sha256 of each file that a deposit lists; empty if it is none."""
-    sums = folder / SHA256_FILE
-    if not sums.is_file():
-        return {}
-    lines = sums.read_text("utf-8", errors="replace").splitlines()
-    pairs = (line.partition("  ") for line in lines)
-    return {name: sha256 for sha256, _, name in pairs}
