@@ -181,7 +181,7 @@ def from_release(
         sets = [read_training_file(path, columns), validation]
         table = FileFacts(file=path.name, sha256=file_digest(path)["sha256"])
     files = release.files()
-    tested = [name for name in TESTED if require_test or TEST in files.get(name, {})]
+    tested: list[str] = [name for name in TESTED if require_test or TEST in files.get(name, {})]
     learned = dict(zip(("training", "validation"), sets, strict=True))
     held = (TEST, CALIBRATION) if calibrates else (TEST,)
     if tested:
