@@ -89,8 +89,8 @@ class TextTable(TableFile):
                 f"{path}: {len(header)} column names for rows of {len(row)} values; name all the "
                 "columns with --columns"
             )
-        about = {"units": units, "notes": tuple(comments)}
-        return cls(path, tuple(header), None, delimiter, skipped, one_line, **about)
+        parting = (delimiter, skipped, one_line)
+        return cls(path, tuple(header), None, *parting, units=units, notes=tuple(comments))
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`: text, null where a cell is empty."""

@@ -63,7 +63,7 @@ def write(path, columns):
         pq.write_table(pa.table(columns), path, row_group_size=17)
         return path
     if path.suffix == ".hdf5":
-        with h5py.File(path, "w") as file:
+        with h5py.File(path, "w", track_order=True) as file:
             for name, values in columns.items():
                 file[name] = values
         return path
