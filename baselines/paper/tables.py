@@ -8,13 +8,13 @@ from types import MappingProxyType
 from transferz.baselines.leaderboard.comparisons import Run
 from transferz.baselines.scores.metrics import CATASTROPHIC_LIMIT, MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.entries import EntryRange
 from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
     NONE,
     SETS,
     TITLES,
     Config,
+    EntryRange,
     Metric,
     Range,
     Requirement,
