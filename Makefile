@@ -1,6 +1,6 @@
 # Two commands do everything: `make repro` builds the dataset, `make test` runs the tests.
 # Both make the environment in .venv first. `make repro SURVEY=x` builds another survey.
-# `make baselines` trains and scores the reference baselines, `make paper` does with the paper's 100 seeds.
+# `make baselines` trains and scores the paper's networks, `make paper` does with the paper's 100 seeds.
 
 SURVEY ?= mock
 PYTHON ?= python3
@@ -32,9 +32,18 @@ repro: $(STAMP)
 	@test -f $(PIPELINE) || { echo "error: there is no survey '$(SURVEY)': $(PIPELINE) is missing"; exit 2; }
 	dvc repro $(PIPELINE)
 
-# Both write the checked results and build the release's card, which shows them, anew.
-RESULTS = python -m transferz.baselines.paper.results --release data/$(SURVEY)/release/transferz \
-	--out baselines/results/$(SURVEY) --run
+# Networks are runs of the benchmark as all methods are. What has run: the networks' entries go to the
+# leaderboard, the paper's figures and tables to baselines/results/, and both onto the release's card.
+NETWORKS := nn_base nn_tl nn_combo nn_spec
+RELEASE := data/$(SURVEY)/release/transferz
+
+define PUBLISH
+	for method in $(NETWORKS); do \
+		transferz leaderboard add $(1)/$$method --release $(RELEASE) --replace || exit 1; done
+	rm -rf baselines/results/$(SURVEY)
+	cp -r $(1)/figures baselines/results/$(SURVEY)
+	dvc repro $(PIPELINE)
+endef
 
 ifneq ($(SURVEY),mock)
 baselines:
@@ -42,23 +51,21 @@ baselines:
 else
 baselines: repro
 	dvc repro baselines/dvc.yaml
-	$(RESULTS) data/mock/baselines
-	dvc repro $(PIPELINE)
+	$(call PUBLISH,$(RUNS))
 endif
 
 paper: repro
 	dvc repro baselines/paper/dvc.yaml:figures@$(SURVEY)
-	$(RESULTS) data/$(SURVEY)/paper
-	dvc repro $(PIPELINE)
+	$(call PUBLISH,data/$(SURVEY)/paper)
 
-# The reference methods on the mock, 5 seeds each, into baselines/leaderboard/entries/ and one page.
-# A method that has run on this release does not run again: remove its folder to have it anew.
+# The other reference methods on the mock, 5 seeds each, into baselines/leaderboard/entries/, and one
+# page of all. A method that has run on this release does not run again: remove its folder for that.
 METHODS := median nearest trees quantile_trees conformal_trees conformal_trees_by_magnitude \
-	template_fit nn_base nn_tl nn_combo nn_spec mixture_density bayesian
-MANIFEST := data/mock/release/transferz/MANIFEST.json
+	template_fit mixture_density bayesian
+ROWS := data/mock/release/transferz/combo/index.parquet
 RUNS := data/mock/benchmark
 
-leaderboard: repro $(METHODS:%=$(RUNS)/%/entry.yaml)
+leaderboard: baselines $(METHODS:%=$(RUNS)/%/entry.yaml)
 	for method in $(METHODS); do transferz leaderboard add $(RUNS)/$$method --replace || exit 1; done
 	transferz leaderboard compare $(RUNS) --out baselines/leaderboard/entries/mock
 	transferz leaderboard --html $(RUNS)/leaderboard.html
@@ -69,10 +76,10 @@ docs/mock/leaderboard.png: $(RUNS)/leaderboard.html
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1460,1050 \
 		--user-data-dir=$$(mktemp -d) --screenshot=$(CURDIR)/$@ "file://$(CURDIR)/$<#theme=light"
 
-$(RUNS)/%/entry.yaml: $(MANIFEST)
+$(RUNS)/%/entry.yaml: $(ROWS)
 	transferz benchmark $* --release data/mock/release/transferz --out $(@D) --replace
 
-$(MANIFEST): | repro ;
+$(ROWS): | repro ;
 
 # The same methods on tables of real galaxies, from the folder that TRANSFERZ_REAL_DATA names.
 real: $(STAMP)

@@ -29,8 +29,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from transferz.baselines.benchmark.experiment import Columns, Experiment, add_test_table, from_table
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.own_tables import FRACTIONS, OwnTable, split_sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.hardware import default_threads, find_device
 from transferz.baselines.networks.progress import epoch_line
@@ -99,21 +99,21 @@ class Forecasts:
     choice: str = ""
 
 
-def experiments(folder: Path) -> Iterator[tuple[str, Experiment, Sample]]:
+def experiments(folder: Path) -> Iterator[tuple[str, dict[str, Sample], Sample]]:
     """Split the tables; yield each one's name, parts, and the part that is scored."""
-    bands = Columns(tuple("grizy"), "redshift")
-    made = from_table(folder / EGS, bands, drop_missing=True)
-    yield "EGS, grizy", made, made.samples["test"]
+    egs = OwnTable(folder / EGS, tuple("grizy"), "redshift")
+    parts = split_sample(egs.read(drop_missing=True), egs, FRACTIONS)
+    yield "EGS, grizy", parts, parts["test"]
     names = open_table(folder / f"{SDSS}.test").names  # the training file's header lacks one
-    bands = Columns(tuple("ugriz"), "zs", names=names)
-    made = from_table(folder / f"{SDSS}.train", bands, SDSS_SHARES)
-    made = add_test_table(made, folder / f"{SDSS}.test", Columns(tuple("ugriz"), "zs"))
-    yield "SDSS MGS, ugriz", made, made.samples[f"table {SDSS}.test"]
+    sdss = OwnTable(folder / f"{SDSS}.train", tuple("ugriz"), "zs", names=names)
+    parts = split_sample(sdss.read(), sdss, SDSS_SHARES)
+    test = OwnTable(folder / f"{SDSS}.test", tuple("ugriz"), "zs").read()
+    yield "SDSS MGS, ugriz", parts, test
 
 
-def forecasts(made: Experiment, test: Sample, settings: Settings) -> Iterator[Forecasts]:
+def forecasts(parts: dict[str, Sample], test: Sample, settings: Settings) -> Iterator[Forecasts]:
     """Train every method and forecast the redshifts of a sample."""
-    training, validation = made.samples["train"], made.samples["validation"]
+    training, validation = parts["train"], parts["validation"]
     with epoch_line(NETWORK, quiet=settings.quiet) as progress:
         ensemble = train(
             training,
@@ -264,21 +264,21 @@ def main(argv: list[str] | None = None) -> int:
         device=find_device(args.device),
         quiet=args.quiet,
     )
-    for name, made, test in experiments(args.data):
+    for name, parts, test in experiments(args.data):
         with threadpool_limits(args.threads):  # of scikit-learn
-            found = list(forecasts(made, test, settings))
+            found = list(forecasts(parts, test, settings))
         scores = scored(found, test, settings.resamples)
-        print(f"{note(name, made, found)}\n")
+        print(f"{note(name, parts, found)}\n")
         print(markdown(["range", "galaxies", "method", *SHOWN], score_rows(found, test, scores)))
         print(markdown(["range", "difference", *COMPARED], difference_rows(found, scores)))
     return 0
 
 
-def note(name: str, made: Experiment, found: list[Forecasts]) -> str:
+def note(name: str, parts: dict[str, Sample], found: list[Forecasts]) -> str:
     """How many galaxies there were to learn from, and what was chosen."""
-    parts = " + ".join(f"{len(made.samples[part]):,}" for part in ("train", "validation"))
+    sizes = " + ".join(f"{len(parts[part]):,}" for part in ("train", "validation"))
     choices = "; ".join(f"{one.method}: {one.choice}" for one in found if one.choice)
-    return f"{name}; {parts} galaxies for training and validation; {choices}:"
+    return f"{name}; {sizes} galaxies for training and validation; {choices}:"
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from training_reference import make_adam, new_network, train_step
 
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks.hardware import default_threads, describe_hardware, find_device
 from transferz.baselines.networks.network import (
     HIDDEN_LAYERS,

@@ -8,22 +8,22 @@ from pathlib import Path
 
 from transferz.baselines.benchmark.benchmarking import SEEDS
 from transferz.baselines.benchmark.benchmarking import benchmark as run_benchmark
-from transferz.baselines.benchmark.experiment import FRACTIONS
 from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
-from transferz.baselines.benchmark.output_folder import check_folder
-from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
+from transferz.baselines.benchmark.outcome import check_folder
+from transferz.baselines.benchmark.own_tables import FRACTIONS, OwnTable, from_own_tables
 from transferz.baselines.benchmark.printing import outcome_text
+from transferz.baselines.benchmark.tables import TRAINING_SETS
 from transferz.baselines.benchmark.task import Task, from_release
-from transferz.baselines.benchmark.training_file import TRAINING_SETS
 from transferz.cli.options import (
     add_columns_option,
     add_release_option,
     column_names,
     fractions,
     positive,
+    require_given,
 )
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import ENTRY_FILE, FORECASTS_FILE, method_key
+from transferz.schemas.benchmark.entries import method_key
 from transferz.schemas.errors import ParameterError, TransferZError
 
 DESCRIPTION = """\
@@ -65,7 +65,7 @@ def benchmark(argv: Sequence[str]) -> int:
     if args.list:
         return _list_methods()
     if args.out:
-        check_folder(args.out, (ENTRY_FILE, FORECASTS_FILE), "run", replace=args.replace)
+        check_folder(args.out, replace=args.replace)
     method = load_method(args.method)
     outcome = run_benchmark(
         method,
@@ -79,7 +79,7 @@ def benchmark(argv: Sequence[str]) -> int:
     sys.stdout.write(outcome_text(outcome.entry))
     if args.out:
         outcome.write(args.out)
-        sys.stdout.write(f"{args.out}: {ENTRY_FILE}, {FORECASTS_FILE}\n")
+        sys.stdout.write(f"{args.out}: {', '.join(outcome.files)}\n")
     return 0
 
 
@@ -219,16 +219,9 @@ def _check(args: argparse.Namespace) -> None:
         raise ParameterError("--table needs --bands and --redshift, its columns")
     if args.table and (args.train or args.release):
         raise ParameterError("--train and --release are about a release, and --table is given")
-    _require(args, OF_TABLE, args.table, "--table")
-    _require(args, OF_TEST_TABLE, args.test_table, "--test-table")
+    require_given(args, OF_TABLE, args.table, "--table")
+    require_given(args, OF_TEST_TABLE, args.test_table, "--test-table")
     if args.drop_missing and not args.table:
         raise ParameterError("--drop-missing is about a --table, and none is given")
     if args.replace and not args.out:
         raise ParameterError("--replace is about --out, and none is given")
-
-
-def _require(args: argparse.Namespace, names: Sequence[str], needed: object, flag: str) -> None:
-    for name in names:
-        if not needed and getattr(args, name) is not None:
-            option = name.replace("_", "-")
-            raise ParameterError(f"--{option} is about a {flag}, and none is given")

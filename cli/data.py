@@ -7,6 +7,7 @@ from pathlib import Path
 
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import ReleaseError
+from transferz.tables.printing import aligned
 
 EXPORT = """\
 Write a config of a release as one table with every unit, UCD and description: VOTable (.vot or
@@ -50,18 +51,10 @@ def _report(release: Release, counts: Mapping[str, Mapping[str, int]]) -> str:
     for config, rows in counts.items():
         numbers = [rows.get(split, 0) for split in splits] + [sum(rows.values())]
         table.append([config, *(f"{number:,}" for number in numbers)])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = (
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        )
-        for row in table
-    )
     head = [f"version  {release.version}", f"survey   {release.survey}", f"path     {release.path}"]
     if release.mock:
         head.append("these are MOCK galaxies, not real ones")
-    return "\n".join([*head, "", *lines]) + "\n"
+    return "\n".join([*head, "", *aligned(table, right=True)]) + "\n"
 
 
 def export(argv: Sequence[str]) -> int:

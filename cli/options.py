@@ -1,7 +1,10 @@
 """Options that several commands have, and how their values are read."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+
+from transferz.schemas.errors import ParameterError
 
 PARTS = 4  # train, validation, calibration and test
 
@@ -78,3 +81,30 @@ def add_machine_options(parser: argparse._ActionsContainer) -> None:
         metavar="N",
         help="CPU threads (default: OMP_NUM_THREADS or all cores, here %(default)s)",
     )
+
+
+def require_given(
+    args: argparse.Namespace, names: Sequence[str], needed: object, option: str
+) -> None:
+    """Refuse options that say something of another one, where that is not given.
+
+    Parameters
+    ----------
+    args : Namespace
+        What was parsed; an option that was not given is None.
+    names : sequence of str
+        Attributes of the options to refuse, such as ``test_bands``.
+    needed : object
+        The other option's value.
+    option : str
+        What it is called, such as ``--table``.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first such option.
+    """
+    for name in names:
+        if not needed and getattr(args, name) is not None:
+            flag = name.replace("_", "-")
+            raise ParameterError(f"--{flag} is about a {option}, and none is given")

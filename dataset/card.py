@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from transferz.dataset.page.baselines import read_baselines, shown_figures
+from transferz.dataset.page.baselines import REMEDY, read_baselines, shown_figures
 from transferz.dataset.page.card_text import card_text, template_digest
 from transferz.dataset.page.citation import citation_text, read_citation, release_citation
 from transferz.dataset.page.croissant import croissant
@@ -20,7 +20,6 @@ from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table
 from transferz.schemas import RELEASE
-from transferz.schemas.benchmark.results import REMEDY
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
@@ -32,8 +31,9 @@ from transferz.schemas.survey.files import (
 from transferz.tables.files import replace_directory, require_file, write_json
 from transferz.tables.pictures import save_png
 
-RESULTS = Path("baselines/results")
-"""Checked results of the baselines, a folder per survey: small files in git, no stage's output."""
+BASELINES = Path("baselines/leaderboard/entries"), Path("baselines/results")
+"""Checked entries of the baselines and their figures, a folder per survey each: small files in git,
+no stage's output."""
 
 
 def read_config(release: Path, config: str) -> pd.DataFrame:
@@ -58,9 +58,9 @@ def read_config(release: Path, config: str) -> pd.DataFrame:
 
 
 def draw_figures(
-    release: Path, tables: dict[str, pd.DataFrame], manifest: dict[str, Any], results: Path
+    release: Path, tables: dict[str, pd.DataFrame], manifest: dict[str, Any], figures: Path
 ) -> None:
-    """Draw the figures of the card, and take those of the baselines' results.
+    """Draw the figures of the card, and take those of the baselines.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def draw_figures(
         Released rows of every config, all splits.
     manifest : dict
         As `transferz.dataset.pipeline.manifest.describe` makes it.
-    results : Path
-        The survey's results of baselines.
+    figures : Path
+        The folder of the baselines' figures.
     """
     (release / FIGURES["flow"]).parent.mkdir()
     samples = {name: tables[name] for name in ("transferz", "galaxiesml")}
@@ -79,11 +79,13 @@ def draw_figures(
     save_png(distributions(samples, title), release / FIGURES["distributions"])
     save_png(flow_chart(manifest), release / FIGURES["flow"])
     for path in shown_figures(manifest).values():
-        drawn = require_file(results / Path(path).name, REMEDY)
+        drawn = require_file(figures / Path(path).name, REMEDY)
         shutil.copyfile(drawn, release / path)
 
 
-def complete(release: Path, manifest: dict[str, Any], citation: Path, results: Path) -> None:
+def complete(
+    release: Path, manifest: dict[str, Any], citation: Path, entries: Path, figures: Path
+) -> None:
     """Write a release's pages beside its configs, last the manifest, which has all their hashes.
 
     Parameters
@@ -92,17 +94,18 @@ def complete(release: Path, manifest: dict[str, Any], citation: Path, results: P
         The release directory, with its configs and nothing else.
     manifest : dict
         As `transferz.dataset.pipeline.manifest.describe` makes it, with ``history``; ``quality`` is
-        measured here, ``baselines`` are read from `results`, where there are any.
+        measured here, ``baselines`` are read from `entries`, where there are any.
     citation : Path
         The project's CITATION.cff.
-    results : Path
-        The folder of the survey's results of baselines, which need not exist.
+    entries, figures : Path
+        The folders of the survey's entries of the baselines and of their figures, which need not
+        exist.
     """
     tables = {name: read_config(release, name) for name in manifest["content"]}
-    found = read_baselines(results, manifest["survey"])
+    found = read_baselines(entries, figures, manifest["survey"])
     measured = {"template": template_digest(), "quality": quality(tables)}
     whole = manifest | measured | ({"baselines": found} if found else {})
-    draw_figures(release, tables, whole, results)
+    draw_figures(release, tables, whole, figures)
     cited = release_citation(read_citation(citation), whole)
     _write(release / CITATION_FILE, citation_text(cited))
     write_json(release / CROISSANT_FILE, croissant(whole, release))
@@ -126,10 +129,10 @@ def card(layout: Layout) -> None:
     history = history_of(params.version, params.date)
     require_file(layout.release / "transferz" / INDEX_FILE)
     citation = require_file(Path(CITATION_FILE), "run this from the project's root")
-    results = RESULTS / layout.survey
+    entries, figures = (folder / layout.survey for folder in BASELINES)
     with replace_directory(layout.release, keep=data_files(layout.release)) as directory:
         manifest = describe(layout, directory, params.version, params.date)
-        complete(directory, manifest | {"history": history}, citation, results)
+        complete(directory, manifest | {"history": history}, citation, entries, figures)
 
 
 if __name__ == "__main__":

@@ -113,20 +113,7 @@ def split_rows(
 
 
 def assign(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
-    """Assign each object to a split; all its rows share it.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `all_rows` makes it.
-    params : SplitParams
-        Scheme, salt and fractions.
-
-    Returns
-    -------
-    pandas.Series of str
-        One of `SPLITS` per row.
-    """
+    """Assign each object of `all_rows` to a split: one of `SPLITS` for each of its rows."""
     objects = rows.drop_duplicates("object_id")  # the spectroscopic row of an object in both
     ids = objects["object_id"]
     if params.scheme == "sky_block":
@@ -144,19 +131,9 @@ def assign(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
 
 
 def published_splits(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
-    """Return the split that each row's own source published, or else the hash of its id.
+    """Return the split that each row's own source published, or else that of its id's hash.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `all_rows` makes it.
-    params : SplitParams
-        Salt and fractions.
-
-    Returns
-    -------
-    pandas.Series of str
-        ``calibration`` is carved out of GalaxiesML's training split alone.
+    GalaxiesML's authors published no ``calibration``: it is carved out of their training split.
     """
     published = rows["published_split"].to_numpy(dtype=object, na_value=None)
     hashes = hash_ids(rows["object_id"].to_numpy(), params.salt)

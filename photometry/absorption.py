@@ -26,24 +26,10 @@ BLUE_LIMIT = 1000.0
 
 
 def reddening_curve(law: DustLaw, wavelength: npt.ArrayLike) -> Array:
-    """Attenuation in magnitudes per unit E(B-V).
+    """Return the attenuation ``k = A / E(B-V)``, never negative, at rest-frame angstrom.
 
-    Parameters
-    ----------
-    law : {"calzetti", "smc"}
-        Calzetti et al. 2000, eq. 4, or the SMC fit of Pei 1992, table 4.
-    wavelength : array_like
-        Rest-frame angstrom.
-
-    Returns
-    -------
-    ndarray
-        ``k(wavelength) = A(wavelength) / E(B-V)``, never negative.
-
-    Raises
-    ------
-    ValueError
-        If the law is unknown.
+    Calzetti et al. 2000, eq. 4, or the SMC fit of Pei 1992, table 4. Raises ValueError for another
+    `law`.
     """
     from sedpy import attenuation
 
@@ -58,17 +44,10 @@ def reddening_curve(law: DustLaw, wavelength: npt.ArrayLike) -> Array:
 
 
 def attenuate(law: DustLaw, wavelength: npt.ArrayLike, ebv: float) -> Array:
-    """Fraction of the light that passes: ``10^(-0.4 E(B-V) k)``.
+    """Return the fraction of the light that passes: ``10^(-0.4 E(B-V) k)``.
 
-    Parameters
-    ----------
-    law : {"calzetti", "smc"}
-        See `reddening_curve`.
-    wavelength : array_like
-        Rest-frame angstrom.
-    ebv : float
-        E(B-V) in magnitudes. Negative values make a spectrum bluer, which the already reddened
-        kcorrect templates need.
+    Takes rest-frame angstrom and E(B-V) in magnitudes. Negative values make a spectrum bluer, which
+    the already reddened kcorrect templates need.
     """
     return np.power(10.0, -0.4 * ebv * reddening_curve(law, wavelength))
 
@@ -86,24 +65,10 @@ LYMAN_SERIES: tuple[tuple[float, float], ...] = (
 
 
 def igm_transmission(wavelength: npt.ArrayLike, redshift: float) -> Array:
-    """Mean transmission of the intergalactic medium towards a source.
+    """Return the mean transmission of the intergalactic medium towards a source, between 0 and 1.
 
-    Parameters
-    ----------
-    wavelength : array_like
-        Observed angstrom.
-    redshift : float
-        Of the source, not negative.
-
-    Returns
-    -------
-    ndarray
-        Between 0 and 1, shape of `wavelength`.
-
-    Notes
-    -----
-    Line blanketing of the first four Lyman lines (eqs. 12, 15) and photoelectric absorption
-    (approximation of footnote 3 to eq. 16).
+    `wavelength` is observed, in angstrom. Line blanketing of the first four Lyman lines (eqs. 12,
+    15) and photoelectric absorption (approximation of footnote 3 to eq. 16).
     """
     observed = np.asarray(wavelength, float)
     if np.all(observed > LYMAN_SERIES[0][0] * (1.0 + redshift)):  # redward of Lyman alpha

@@ -125,12 +125,7 @@ def _tabulated(curve: str) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=64)
 def transmission(band: Band) -> tuple[Array, Array]:
-    """Filter curve of a band: detector signal per photon, peak 1.
-
-    Parameters
-    ----------
-    band : Band
-        The band.
+    """Return the filter curve of a band: detector signal per photon, peak 1.
 
     Returns
     -------
@@ -162,7 +157,7 @@ def transmission(band: Band) -> tuple[Array, Array]:
 
 
 def effective_wavelength(band: Band) -> float:
-    """Effective wavelength in angstrom (Fukugita et al. 1996, eq. 3): exp of the mean of ln."""
+    """Return the effective wavelength in angstrom (Fukugita et al. 1996, eq. 3)."""
     wavelength, response = transmission(band)
     log_wavelength = np.log(wavelength)
     return float(
@@ -174,7 +169,7 @@ def effective_wavelength(band: Band) -> float:
 
 
 def pivot_wavelength(band: Band) -> float:
-    """Pivot wavelength in angstrom: the one that converts f_lambda to f_nu exactly."""
+    """Return the pivot wavelength in angstrom, which converts f_lambda to f_nu exactly."""
     wavelength, response = transmission(band)
     numerator = np.trapezoid(response * wavelength, wavelength)
     return float(np.sqrt(numerator / np.trapezoid(response / wavelength, wavelength)))

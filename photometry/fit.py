@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.photometry.bands import Band
-from transferz.photometry.measurements import DEFAULT_ERRORS, ErrorModel, Weighted
-from transferz.photometry.models import ModelGrid
-from transferz.photometry.pdf import interval, second_minimum
+from transferz.photometry.likelihood import (
+    DEFAULT_ERRORS,
+    ErrorModel,
+    Weighted,
+    interval,
+    second_minimum,
+)
 from transferz.photometry.stars import stellar_fluxes
+from transferz.photometry.templates import ModelGrid
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int16]
@@ -49,7 +54,7 @@ class PhotoZ:
     z_min_chi2 : ndarray
         Grid redshift of least chi-square.
     z_second : ndarray
-        Grid redshift of the second peak (see `transferz.photometry.pdf`), NaN where none.
+        Grid redshift of the second peak (see `transferz.photometry.likelihood`), NaN where none.
     chi2_best : ndarray
         Least chi-square over galaxy models, to 1e-3.
     n_filters : ndarray of int16
@@ -86,7 +91,7 @@ def _gain(photometry: Weighted, flux: Array, squared: Array, cross: Array, norm:
 
 
 def chi2_by_redshift(photometry: Weighted, grid: ModelGrid) -> Array:
-    """Chi-square minimised over models and amplitude: shape (N, Z)."""
+    """Return chi-square (N, Z), minimised over models and amplitude."""
     count, models = photometry.constant.size, grid.flux.shape[1]
     cross, norm = np.empty((models, count)), np.empty((models, count))
     gain = np.empty((grid.redshift.size, count))
@@ -168,7 +173,7 @@ def fit_templates(
         Microjansky, quoted 1-sigma errors; bands in the order of ``grid.bands``. Negative fluxes
         are measurements. A band with NaN, or an error that is not positive, is left out.
     grid : ModelGrid
-        From `transferz.photometry.models.model_grid`.
+        From `transferz.photometry.templates.model_grid`.
     errors : ErrorModel
         Scaling and floors of the errors.
     chunk : int
@@ -216,19 +221,10 @@ def fluxes_at_redshift(
     errors: ErrorModel = DEFAULT_ERRORS,
     chunk: int = CHUNK,
 ) -> Array:
-    """Fluxes of the best model at known redshifts: what offsets of bands are measured against.
+    """Return the best model's fluxes (N, B) at known redshifts (N,), microjansky.
 
-    Parameters
-    ----------
-    flux, error, grid, errors, chunk
-        As in `fit_templates`.
-    redshift : array_like, shape (N,)
-        The grid redshift nearest to each is used.
-
-    Returns
-    -------
-    ndarray, shape (N, B)
-        Microjansky; NaN where no band is usable.
+    What offsets of bands are measured against. Arguments as in `fit_templates`; the grid redshift
+    nearest to each is used. NaN where no band is usable.
     """
     photometry = Weighted.of(flux, error, grid.bands, errors)
     at_z = np.abs(np.asarray(redshift, float)[:, None] - grid.redshift).argmin(axis=1)
@@ -247,26 +243,10 @@ def fit_stars(
     bands: Sequence[Band],
     errors: ErrorModel = DEFAULT_ERRORS,
 ) -> Array:
-    """Least chi-square over star templates, amplitude free.
+    """Return the least chi-square (N,) over star templates, amplitude free, to 1e-3.
 
-    Parameters
-    ----------
-    flux, error : array_like, shape (N, B)
-        As in `fit_templates`.
-    bands : sequence of Band
-        B bands.
-    errors : ErrorModel
-        Scaling and floors of the errors.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        Chi-square to 1e-3; NaN where no band is usable.
-
-    Raises
-    ------
-    ValueError
-        If the shapes disagree.
+    Fluxes and errors (N, B) as in `fit_templates`; NaN where no band is usable. Raises ValueError
+    if the shapes disagree.
     """
     photometry = Weighted.of(flux, error, bands, errors)
     models = stellar_fluxes(bands)
@@ -284,26 +264,12 @@ def fit_offsets(
     errors: ErrorModel = DEFAULT_ERRORS,
     iterations: int = ITERATIONS,
 ) -> Array:
-    """Factors by which to multiply each band's fluxes so that templates fit best.
+    """Find the factors (B,) by which to multiply each band's fluxes so that templates fit best.
 
-    Parameters
-    ----------
-    flux, error : array_like, shape (N, B)
-        Microjansky, as in `transferz.photometry.fit.fit_templates`.
-    redshift : array_like, shape (N,)
-        Known redshifts.
-    grid : ModelGrid
-        Models in the same bands.
-    errors : ErrorModel
-        Scaling and floors of the errors.
-    iterations : int
-        Rounds of fitting the models and taking medians.
-
-    Returns
-    -------
-    ndarray, shape (B,)
-        Median over galaxies of model flux over measured flux, as LePhare's and EAZY's zero-point
-        offsets are; their geometric mean is 1, because a common factor is no colour.
+    The median over galaxies of known redshift (N,) of model flux over measured flux, as LePhare's
+    and EAZY's zero-point offsets are; their geometric mean is 1, because a common factor is no
+    colour. `iterations` rounds of fitting the models and taking medians; fluxes and errors (N, B)
+    as in `fit_templates`.
     """
     flux, error = np.asarray(flux, float), np.asarray(error, float)
     with np.errstate(invalid="ignore"):

@@ -28,17 +28,14 @@ MAGNITUDE_PER_RELATIVE_ERROR = 2.5 / np.log(10.0)
 
 
 def to_magnitude(flux: npt.ArrayLike) -> Array:
-    """AB magnitude of a flux.
+    """Return AB magnitudes of fluxes in microjansky: ``23.9 - 2.5 log10(flux)``.
 
-    Parameters
-    ----------
-    flux : array_like
-        Microjansky.
+    NaN where the flux is NaN, zero or negative.
 
-    Returns
-    -------
-    ndarray
-        ``23.9 - 2.5 log10(flux)``; NaN where the flux is NaN, zero or negative.
+    Examples
+    --------
+    >>> to_magnitude([1.0, 100.0, -1.0])
+    array([23.9, 18.9,  nan])
     """
     flux = np.asarray(flux, float)
     positive = np.where(flux > 0, flux, np.nan)
@@ -51,12 +48,9 @@ def to_flux(magnitude: npt.ArrayLike) -> Array:
 
 
 def magnitude_error(flux: npt.ArrayLike, flux_error: npt.ArrayLike) -> Array:
-    """First-order 1-sigma error of the magnitude; NaN where the flux is not positive.
+    """Return first-order 1-sigma errors of magnitudes; NaN where the flux is not positive.
 
-    Parameters
-    ----------
-    flux, flux_error : array_like
-        In one and the same unit.
+    Flux and error are in one and the same unit.
     """
     flux = np.asarray(flux, float)
     positive = np.where(flux > 0, flux, np.nan)

@@ -28,7 +28,7 @@ CHUNK = 65_536
 
 
 def lagrange_weights(nodes: Array, values: Array) -> Array:
-    """Weights of the interpolating polynomial through `nodes`: shape (N, K)."""
+    """Return the weights (N, K) of the interpolating polynomial through K `nodes`."""
     weights = np.ones((values.size, nodes.size))
     for k, node in enumerate(nodes):
         for other in np.delete(nodes, k):
@@ -180,7 +180,7 @@ class BasisGrid:
         law: npt.ArrayLike = 0,
         line_strength: npt.ArrayLike = 1.0,
     ) -> Array:
-        """Observed fluxes of galaxies, IGM absorption included.
+        """Return observed fluxes (N, B) of galaxies, microjansky, IGM absorption included.
 
         Parameters
         ----------
@@ -189,17 +189,9 @@ class BasisGrid:
         coefficients : array_like, shape (N, 5)
             Solar masses formed in each basis template (scale them to the luminosity wanted; fluxes
             are linear in them).
-        ebv : array_like, shape (N,) or scalar
-            E(B-V) of the extra dust, from -0.2 to 0.6.
-        law : array_like of int, shape (N,) or scalar
-            Index into `transferz.photometry.absorption.DUST_LAWS`: 0 Calzetti, 1 SMC-like.
-        line_strength : array_like, shape (N,) or scalar
-            Factor on all emission lines.
-
-        Returns
-        -------
-        ndarray, shape (N, B)
-            Microjansky, bands in the order of `bands`.
+        ebv, law, line_strength : array_like, shape (N,) or scalar
+            E(B-V) of the extra dust, from -0.2 to 0.6; index into `DUST_LAWS`; factor on all
+            emission lines.
 
         Raises
         ------
@@ -219,7 +211,7 @@ class BasisGrid:
         law: npt.ArrayLike = 0,
         line_strength: npt.ArrayLike = 1.0,
     ) -> Array:
-        """Rest-frame Bessell-B AB magnitude at 10 pc, shape (N,), arguments as in `fluxes`.
+        """Return rest-frame Bessell-B AB magnitudes (N,) at 10 pc; arguments as in `fluxes`.
 
         To give a galaxy the magnitude M, multiply its coefficients by ``10^(0.4 (this - M))``.
         """
@@ -245,24 +237,7 @@ def _in_chunks(nodes: FluxNodes, log_stretch: Array, mixtures: Mixtures) -> Arra
 
 
 def basis_grid(bands: Sequence[Band], redshift_max: float = 6.0) -> BasisGrid:
-    """Compute the grid (a few seconds).
-
-    Parameters
-    ----------
-    bands : sequence of Band
-        B bands.
-    redshift_max : float
-        End of the grid, positive.
-
-    Returns
-    -------
-    BasisGrid
-
-    Raises
-    ------
-    ValueError
-        If `redshift_max` is not positive.
-    """
+    """Compute the grid of redshifts up to a positive `redshift_max` (a few seconds)."""
     if redshift_max <= 0:
         raise ValueError(f"redshift_max must be positive, not {redshift_max:g}")
     count = int(np.ceil(np.log1p(redshift_max) / LOG_STRETCH_STEP)) + 1

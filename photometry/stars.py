@@ -106,18 +106,9 @@ def _absorption(temperature: float, metallicity: float, wavelength: Array) -> Ar
 
 
 def stellar_spectrum(temperature: float, metallicity: float = 1.0) -> Array:
-    """f_lambda on `WAVELENGTH`, arbitrary normalisation.
+    """Return f_lambda (L,) on `WAVELENGTH` of a star of some kelvin; arbitrary normalisation.
 
-    Parameters
-    ----------
-    temperature : float
-        Kelvin.
-    metallicity : float
-        Strength of the metal features; 1 for the Sun's neighbourhood.
-
-    Returns
-    -------
-    ndarray, shape (L,)
+    `metallicity` is the strength of the metal features; 1 for the Sun's neighbourhood.
     """
     # The Paschen continuum of A and F stars is as blue as a Planck curve half as hot again.
     colour_temperature = temperature * (1.0 + 0.45 * _balmer_strength(temperature))
@@ -130,7 +121,7 @@ def stellar_spectrum(temperature: float, metallicity: float = 1.0) -> Array:
 
 @lru_cache(maxsize=1)
 def stellar_templates() -> StellarTemplates:
-    """Star templates: 64 temperatures from 2,400 to 30,000 K at three metallicities."""
+    """Return star templates: 64 temperatures from 2,400 to 30,000 K at three metallicities."""
     pairs = [(t, m) for m in METALLICITIES for t in TEMPERATURES]
     return StellarTemplates(
         temperature=np.array([t for t, _ in pairs]),
@@ -141,25 +132,10 @@ def stellar_templates() -> StellarTemplates:
 
 
 def stellar_fluxes(bands: Sequence[Band], temperature: npt.ArrayLike | None = None) -> Array:
-    """Fluxes of stars, 1 microjansky in HSC i.
+    """Return fluxes (N, B) of stars, in microjansky, with 1 microjansky in HSC i.
 
-    Parameters
-    ----------
-    bands : sequence of Band
-        B bands.
-    temperature : array_like, shape (N,), optional
-        Effective temperatures in kelvin, 2,400 to 30,000; stars of the Sun's neighbourhood,
-        interpolated between templates. By default every template.
-
-    Returns
-    -------
-    ndarray, shape (N, B)
-        Microjansky.
-
-    Raises
-    ------
-    ValueError
-        If a temperature is outside the range.
+    Of stars of the Sun's neighbourhood with effective `temperature` (N,), 2,400 to 30,000 K,
+    interpolated between templates, or of every template. Raises ValueError outside that range.
     """
     templates = stellar_templates()
     flux = band_fluxes(templates.wavelength, templates.spectrum, [*bands, HSC_BANDS["i"]])

@@ -23,12 +23,9 @@ LOG_STEP_TOLERANCE = 1e-3
 
 
 def log_step(wavelength: Array) -> float:
-    """Step of a grid uniform in ln(wavelength).
+    """Return the step of a grid uniform in ln(wavelength).
 
-    Raises
-    ------
-    ValueError
-        If the grid is not uniform and increasing in its logarithm.
+    Raises ValueError if the grid is not uniform and increasing in its logarithm.
     """
     steps = np.diff(np.log(wavelength))
     mean = float(steps.mean())
@@ -58,29 +55,13 @@ def _band_weights(
 def flux_weights(
     wavelength: Array, bands: Sequence[Band], redshift: float = 0.0
 ) -> sparse.csr_array:
-    """Weights that turn rest-frame spectra into band fluxes.
+    """Return weights (B, L) that turn rest-frame spectra into band fluxes.
 
-    Parameters
-    ----------
-    wavelength : ndarray, shape (L,)
-        Rest-frame angstrom, uniform in its logarithm.
-    bands : sequence of Band
-        B bands.
-    redshift : float
-        Of the source.
-
-    Returns
-    -------
-    csr_array, shape (B, L)
-        Times f_lambda in erg/s/cm2/angstrom at some distance, gives f_nu in microjansky, were the
-        source moved to `redshift` with its bolometric flux kept: multiply by
-        ``(distance / luminosity distance)^2``. The mean is photon-weighted
-        (``int f_nu R dln(nu) / int R dln(nu)``), and the IGM absorbs.
-
-    Raises
-    ------
-    ValueError
-        If `wavelength` is not uniform in its logarithm.
+    Times f_lambda in erg/s/cm2/angstrom at some distance they give f_nu in microjansky, were the
+    source moved to `redshift` with its bolometric flux kept: multiply by
+    ``(distance / luminosity distance)^2``. The mean is photon-weighted
+    (``int f_nu R dln(nu) / int R dln(nu)``), and the IGM absorbs. `wavelength` (L,) is rest-frame
+    angstrom; ValueError where it is not uniform in its logarithm.
     """
     step = log_step(wavelength)
     parts = [_band_weights(wavelength, step, band, redshift) for band in bands]
@@ -93,44 +74,14 @@ def flux_weights(
 def band_fluxes(
     wavelength: Array, spectra: Array, bands: Sequence[Band], redshift: float = 0.0
 ) -> Array:
-    """Band fluxes of spectra.
-
-    Parameters
-    ----------
-    wavelength : ndarray, shape (L,)
-        Rest-frame angstrom, uniform in its logarithm.
-    spectra : ndarray, shape (T, L)
-        f_lambda, erg/s/cm2/angstrom.
-    bands : sequence of Band
-        B bands.
-    redshift : float
-        See `flux_weights`.
-
-    Returns
-    -------
-    ndarray, shape (T, B)
-        Microjansky.
-    """
+    """Return the band fluxes (T, B) of spectra (T, L), microjansky; see `flux_weights`."""
     return fluxes_by_redshift(wavelength, spectra, bands, np.array([redshift]))[0]
 
 
 def fluxes_by_redshift(
     wavelength: Array, spectra: Array, bands: Sequence[Band], redshifts: Array
 ) -> Array:
-    """`band_fluxes` at many redshifts.
-
-    Parameters
-    ----------
-    wavelength, spectra, bands
-        As in `band_fluxes`: (L,), (T, L), B bands.
-    redshifts : ndarray, shape (Z,)
-        Redshifts.
-
-    Returns
-    -------
-    ndarray, shape (Z, T, B)
-        Microjansky.
-    """
+    """Return `band_fluxes` at many redshifts: shape (Z, T, B), microjansky."""
     columns = np.ascontiguousarray(spectra.T)  # once: the product wants it so
     fluxes = np.empty((len(redshifts), len(spectra), len(bands)))
     for flux, redshift in zip(fluxes, redshifts, strict=True):
@@ -149,12 +100,9 @@ def _comoving_distance() -> CubicSpline:
 
 
 def luminosity_distance(redshift: npt.ArrayLike) -> Array:
-    """Luminosity distance in Mpc, to a relative 1e-8, for redshifts from 0 to 12.
+    """Return luminosity distances in Mpc, to a relative 1e-8, for redshifts from 0 to 12.
 
-    Raises
-    ------
-    ValueError
-        If a redshift is outside 0 to 12.
+    Raises ValueError outside that range.
     """
     redshift = np.asarray(redshift, float)
     if not np.all((redshift >= 0) & (redshift <= REDSHIFT_MAX)):
@@ -163,6 +111,6 @@ def luminosity_distance(redshift: npt.ArrayLike) -> Array:
 
 
 def dimming(redshift: npt.ArrayLike) -> Array:
-    """Flux at a redshift relative to the flux at 10 pc: ``(10 pc / d_L)^2``; infinite at z = 0."""
+    """Return the flux at a redshift over that at 10 pc: ``(10 pc / d_L)^2``; infinite at z = 0."""
     with np.errstate(divide="ignore"):
         return np.square(TEN_PARSEC_IN_MPC / luminosity_distance(redshift))

@@ -1,5 +1,10 @@
-"""Galaxy spectra: the kcorrect basis that SkyPy ships, and the fit's templates drawn from it."""
+"""Galaxy spectra, and the models that the template fit makes of them.
 
+The kcorrect basis that SkyPy ships, mixtures of it as templates, and their fluxes behind dust on
+a grid of redshifts.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -9,18 +14,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from transferz.photometry.absorption import DustLaw, attenuate
+from transferz.photometry.bands import Band
+from transferz.photometry.synthesis import dimming, fluxes_by_redshift
+
 Array = npt.NDArray[np.float64]
 
-CONTINUUM_AND_LINES_HDU = 1
-CONTINUUM_HDU = 2
-WAVELENGTH_HDU = 11
-SURVIVING_MASS_HDU = 17
+HDUS = (1, 2, 11, 17)  # of the file: continuum and lines, continuum, wavelength, surviving mass
 
 REDDEST = 70_000.0
 """Angstrom; redder rest-frame light reaches no band that the fit uses."""
 
 MIXING_WINDOW = (4000.0, 8000.0)
 """Rest-frame angstrom over which the fit's templates mix in equal parts of light (our choice)."""
+
+REDSHIFT_STEP = 0.01
+
+FLUX_FLOOR = 1e-12
+"""Least flux of a model relative to its brightest band: keeps sums over few bands above zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +61,13 @@ class GalaxyTemplates:
         return self.continuum + self.lines
 
     def stellar_mass(self, coefficients: npt.ArrayLike) -> Array:
-        """Solar masses still in stars.
-
-        Parameters
-        ----------
-        coefficients : array_like, shape (..., T)
-            Solar masses formed in each template.
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        """Return solar masses still in stars (...), of those formed in each template (..., T)."""
         return np.asarray(coefficients, float) @ self.surviving_mass
 
 
 @lru_cache(maxsize=1)
 def galaxy_basis() -> GalaxyTemplates:
-    """Five kcorrect templates (Blanton & Roweis 2007, AJ 133, 734) from SkyPy's copy of their file.
+    """Return the five kcorrect templates (Blanton & Roweis 2007, AJ 133, 734) that SkyPy ships.
 
     They are non-negative mixtures of stellar populations (Bruzual & Charlot 2003, Chabrier mass
     function) behind dust, smoothed to 300 km/s. Lines are the difference of the file's spectra with
@@ -75,7 +76,7 @@ def galaxy_basis() -> GalaxyTemplates:
     from astropy.io import fits
 
     with fits.open(_kcorrect_file()) as hdus:
-        table = [hdus[number].data.astype(float) for number in _HDUS]
+        table = [hdus[number].data.astype(float) for number in HDUS]
     total, continuum, wavelength, surviving_mass = table
     blue = wavelength <= REDDEST
     continuum = np.clip(continuum[:, blue], 0.0, None)
@@ -95,19 +96,13 @@ def _kcorrect_file() -> Path:
     return Path(spec.origin).parent / "data" / "kcorrect" / "k_nmf_derived.default.fits"
 
 
-_HDUS = (CONTINUUM_AND_LINES_HDU, CONTINUUM_HDU, WAVELENGTH_HDU, SURVIVING_MASS_HDU)
-
-
 @lru_cache(maxsize=1)
 def fit_coefficients() -> Array:
-    """Mixtures of the basis that the template fit tries.
+    """Return the mixtures (31, 5) of the basis that the template fit tries.
 
-    Returns
-    -------
-    ndarray, shape (31, 5)
-        Solar masses formed per basis template, adding up to 1: every non-empty subset of the five
-        spectra, mixed in equal parts of their light in `MIXING_WINDOW`. Our choice: it spans the
-        basis evenly, and needs no random draw.
+    Solar masses formed per basis template, adding up to 1: every non-empty subset of the five
+    spectra, mixed in equal parts of their light in `MIXING_WINDOW`. Our choice: it spans the basis
+    evenly, and needs no random draw.
     """
     basis = galaxy_basis()
     low, high = MIXING_WINDOW
@@ -120,3 +115,106 @@ def fit_coefficients() -> Array:
         row[list(subset)] = 1.0
     mixtures = shares / light
     return mixtures / mixtures.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DustGrid:
+    """Dust that the fit tries on every template.
+
+    Attributes
+    ----------
+    law : {"calzetti", "smc"}
+        Attenuation law.
+    ebv : tuple of float
+        Values of E(B-V). Negative ones undo some of the dust that the basis already contains.
+    """
+
+    law: DustLaw = "calzetti"
+    ebv: tuple[float, ...] = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+
+
+DEFAULT_DUST = (DustGrid(),)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGrid:
+    """Fluxes of M models (template x dust) at Z redshifts in B bands; build with `model_grid`.
+
+    Attributes
+    ----------
+    bands : tuple of Band
+        In the order of the fluxes' last axis.
+    redshift : ndarray, shape (Z,)
+        The grid, from 0.
+    flux, squared : ndarray, shape (Z, M, B)
+        Model fluxes, each model's brightest band 1, and their squares.
+    mass_per_amplitude : ndarray, shape (Z, M)
+        Solar masses in stars of a galaxy whose brightest band has 1 microjansky.
+    """
+
+    bands: tuple[Band, ...]
+    redshift: Array
+    flux: Array
+    squared: Array
+    mass_per_amplitude: Array
+
+
+def _model_spectra(coefficients: Array, dust: Sequence[DustGrid]) -> tuple[Array, Array]:
+    """Spectra (M, L) at 10 pc per solar mass formed, and stellar masses (M,) of the same."""
+    basis = galaxy_basis()
+    spectra = coefficients @ basis.total
+    screens = [
+        attenuate(grid.law, basis.wavelength, ebv)
+        for number, grid in enumerate(dust)
+        for ebv in grid.ebv
+        if ebv or number == 0  # without dust the laws coincide
+    ]
+    return (
+        np.concatenate([spectra * screen for screen in screens]),
+        np.tile(basis.stellar_mass(coefficients), len(screens)),
+    )
+
+
+def model_grid(
+    bands: Sequence[Band],
+    redshift_max: float = 6.0,
+    redshift_step: float = REDSHIFT_STEP,
+    dust: Sequence[DustGrid] = DEFAULT_DUST,
+    coefficients: Array | None = None,
+) -> ModelGrid:
+    """Compute the fluxes of all models on redshifts from 0 to `redshift_max` (a few seconds).
+
+    Parameters
+    ----------
+    bands : sequence of Band
+        B bands.
+    redshift_max, redshift_step : float
+        Of the grid.
+    dust : sequence of DustGrid
+        Dust laws and amounts.
+    coefficients : ndarray, shape (T, 5), optional
+        Templates as mixtures of the basis spectra; by default those of `fit_coefficients`.
+
+    Returns
+    -------
+    ModelGrid
+        Model number ``screen * T + template``: screens in the order of `dust`.
+
+    Raises
+    ------
+    ValueError
+        If there is no band, or the redshift grid is empty.
+    """
+    if not bands:
+        raise ValueError("a template fit needs at least one band")
+    if not 0 < redshift_step <= redshift_max:
+        raise ValueError(f"no redshifts from 0 to {redshift_max:g} in steps of {redshift_step:g}")
+    redshift = np.round(np.arange(round(redshift_max / redshift_step) + 1) * redshift_step, 6)
+    wavelength = galaxy_basis().wavelength
+    templates = fit_coefficients() if coefficients is None else coefficients
+    spectra, mass = _model_spectra(templates, dust)
+    flux = fluxes_by_redshift(wavelength, spectra, bands, redshift)
+    peak = flux.max(axis=2, keepdims=True)
+    flux = np.maximum(flux / peak, FLUX_FLOOR)
+    mass_per_amplitude = mass / (peak[..., 0] * dimming(redshift)[:, None])
+    return ModelGrid(tuple(bands), redshift, flux, np.square(flux), mass_per_amplitude)

@@ -1,1 +1,16 @@
-"""Tables of any format, read and written in chunks with bounded memory."""
+"""Tables of any format, read and written in chunks of rows, and files replaced all at once.
+
+`reading.open_table` opens FITS, parquet, HDF5, VOTable, ECSV, CSV and blank-separated text; the
+file's content says which, never its name. What it returns, a `table.TableFile`, has the columns'
+``names`` and ``units``, ``schema(columns)`` and ``chunks(columns, rows)``; `reading.read_whole`
+reads all rows. Values are exact: a whole number stays one, FITS's unsigned ones included, text
+stays as it is spelt, and what the file marks as missing is null. Whatever is wrong with a file is
+one `InputError`. Memory is bounded by the chunk, but for VOTable and ECSV, which astropy reads
+whole.
+
+`cells` takes columns as numbers or ids (`cells.as_ids`: the same id from every format).
+`writing.open_writer` writes a table with columns added, as CSV, parquet or FITS;
+`files.replace_file` lets a file appear whole or not at all. Formats: `text`, `columnar` (parquet,
+HDF5), `fits` on `fits_hdus`, `marked` (VOTable, ECSV), each on `streams`. astropy and h5py are
+needed for their own formats alone.
+"""

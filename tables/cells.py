@@ -19,13 +19,10 @@ EMPTY = ("", "#N/A", "#NA", "N/A", "NA", "NULL", "None", "n/a", "null")
 """Text that stands for no number. "nan" is none of them: it is read as NaN."""
 
 WHOLE = r"^\s*-?(0|[1-9][0-9]*)\s*$"
-DECIMAL = (
-    r"^\s*[+-]?((0|[1-9][0-9]*)(\.[0-9]*([eE][+-]?[0-9]+)?|[eE][+-][0-9]+)?"
-    r"|\.[0-9]+([eE][+-]?[0-9]+)?|[nN][aA][nN]|[iI][nN][fF]|[iI]nfinity)\s*$"
-)
-"""Numbers as programs print them. ``007``, ``0x1F`` and ``2E1`` are somebody's names."""
+NO_NUMBER = r"^\s*[+-]?(0[0-9]|[0-9]+[eE][0-9]|[0-9]{16,}(\.0*)?\s*$)|[xX]"
+"""What may be read as a number and is somebody's name: ``007``, ``2E1``, ``0x1F``; or an id of so
+many digits that a float would not hold them."""
 
-LONG = r"^\s*[+-]?[0-9]{16,}(\.0*)?\s*$"  # whole numbers whose last digits float64 may lose
 FLOATED = r"^\s*[+-]?([0-9]{16,}\.0*|[0-9]\.[0-9]+[eE]\+?(1[5-9]|[2-9][0-9]))\s*$"
 TEXT, INTEGER, FLOAT = pa.string(), pa.int64(), pa.float64()
 EXACT = {pa.float32(): 2.0**24, pa.float64(): 2.0**53}
@@ -133,8 +130,8 @@ def as_ids(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
         bare = pc.utf8_trim_whitespace(column)
         ids = pc.if_else(pc.is_in(bare, pa.array(EMPTY)), pa.scalar(None, TEXT), bare)
         for kind in (INTEGER, pa.uint64()):
-            if _all_match(ids, WHOLE) and _holds(ids, kind):
-                return ids.cast(kind)
+            if _all_match(ids, WHOLE) and (whole := _cast(ids, kind)) is not None:
+                return whole
         floated = ids.filter(pc.fill_null(pc.match_substring_regex(ids, FLOATED), False))
         if not len(floated):
             return ids
@@ -218,40 +215,39 @@ class _Guess:
     """The narrowest of int64, float64 and text that holds all cells of a column seen so far."""
 
     kind: pa.DataType = INTEGER
-    long: bool = False
     seen: bool = False
+    long: bool = False
 
     def look(self, cells: pa.ChunkedArray) -> None:
         if self.kind == TEXT or not pc.any(pc.not_equal(cells, "")).as_py():
             return
         self.seen = True
-        for kind, spelling in ((INTEGER, WHOLE), (FLOAT, DECIMAL)):
-            if kind == INTEGER and self.kind == FLOAT:
-                continue
-            if _holds(cells, kind) and _all_match(cells, spelling):
-                self.kind = kind
-                self.long |= bool(pc.any(pc.match_substring_regex(cells, LONG)).as_py())
-                return
-        self.kind = TEXT
+        if self.kind == INTEGER and (whole := _cast(cells, INTEGER)) is not None:
+            if not _all_match(cells, WHOLE):
+                self.kind = TEXT
+            elif (extremes := pc.min_max(whole).as_py())["min"] is not None:
+                self.long |= max(abs(extremes["min"]), abs(extremes["max"])) >= 1e15
+            return
+        odd = pc.any(pc.match_substring_regex(cells, NO_NUMBER)).as_py()
+        self.kind = TEXT if odd or self.long or _cast(cells, FLOAT) is None else FLOAT
 
     @property
     def settled(self) -> pa.DataType:
-        """Text, too, where float64 would lose digits of whole numbers, or where all is empty."""
-        return TEXT if not self.seen or (self.long and self.kind == FLOAT) else self.kind
+        """Text, too, where all is empty."""
+        return self.kind if self.seen else TEXT
 
 
-def _holds(cells: pa.ChunkedArray, kind: pa.DataType) -> bool:
+def _cast(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     try:
-        as_type(cells, kind)
+        return as_type(cells, kind)
     except pa.ArrowInvalid:
-        return False
-    return True
+        return None
 
 
 def _all_match(cells: pa.ChunkedArray, spelling: str) -> bool:
     """Whether all cells that hold something are spelt so."""
-    good = pc.or_(
-        pc.match_substring_regex(cells, spelling),
-        pc.is_in(pc.utf8_trim_whitespace(cells), pa.array(EMPTY)),
-    )
-    return bool(pc.all(pc.fill_null(good, True)).as_py() is not False)
+    good = pc.fill_null(pc.match_substring_regex(cells, spelling), True)
+    if pc.all(good).as_py() is not False:
+        return True
+    odd = pc.utf8_trim_whitespace(cells.filter(pc.invert(good)))
+    return bool(pc.all(pc.is_in(odd, pa.array(EMPTY))).as_py())

@@ -33,8 +33,8 @@ class ParquetTable(TableFile):
                 for field in schema
                 if field.metadata and b"unit" in field.metadata
             }
-            about = {"units": units, "notes": tuple(notes)}
-            return cls(path, tuple(schema.names), metadata.num_rows, schema, **about)
+            names, rows = tuple(schema.names), metadata.num_rows
+            return cls(path, names, rows, schema, units=units, notes=tuple(notes))
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`: the types that are stored, text and lists in their plain form."""
@@ -99,7 +99,12 @@ class Hdf5Table(TableFile):
             if isinstance(item, h5py.Dataset):
                 names = item.dtype.names or ()
             else:
-                names = [name for name in item if isinstance(item.get(name), h5py.Dataset)]
+                members = {name: item.get(name) for name in item}
+                names = [
+                    name
+                    for name, member in members.items()
+                    if isinstance(member, h5py.Dataset) and not member.dtype.names
+                ]
             if names:
                 tables.append((choose(names), place, tuple(names)))
 
@@ -112,8 +117,8 @@ class Hdf5Table(TableFile):
             lengths = {_shape(file[place], name)[:1] for name in names}
             rows = lengths.pop() if len(lengths) == 1 else ()
             notes = tuple(str(text) for pair in file.attrs.items() for text in pair)
-            about = {"units": _units(file[place]), "notes": notes}
-            return cls(path, names, rows[0] if rows else None, place, **about)
+            count = rows[0] if rows else None
+            return cls(path, names, count, place, units=_units(file[place]), notes=notes)
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`; a dataset of several dimensions gives lists."""
@@ -174,6 +179,5 @@ def _units(item: Any) -> dict[str, str]:
     """The attribute ``unit`` or ``units`` of each dataset in a group."""
     if getattr(item, "dtype", None) is not None:
         return {}
-    attributes = {name: dict(item[name].attrs) for name in item}
-    found = {name: about.get("unit", about.get("units", "")) for name, about in attributes.items()}
-    return {name: str(unit) for name, unit in found.items() if str(unit)}
+    units = {name: item[name].attrs.get("unit", item[name].attrs.get("units", "")) for name in item}
+    return {name: str(unit) for name, unit in units.items() if str(unit)}

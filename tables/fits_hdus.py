@@ -145,17 +145,15 @@ def _column(header: Any, number: int, offset: int) -> TableColumn:
     match = _TFORM.match(form)
     if not match or match[2] not in BYTES:
         raise HeaderError(f"TFORM{number} is {form!r}")
-    scaling = []
-    for key, default in (("TSCAL", 1.0), ("TZERO", 0.0)):
-        value = card(header, f"{key}{number}", default)
+    scale, zero = card(header, f"TSCAL{number}", 1.0), card(header, f"TZERO{number}", 0.0)
+    for key, value in (("TSCAL", scale), ("TZERO", zero)):
         if type(value) not in (int, float) or not math.isfinite(value):
             raise HeaderError(f"{key}{number} is {value!r}, not a number")
-        scaling.append(float(value))
     code, repeat = match[2], int(match[1] or 1)
     name, unit = (str(card(header, f"{key}{number}", "")).strip() for key in ("TTYPE", "TUNIT"))
     shape = _shape(code, repeat, str(card(header, f"TDIM{number}", "")).strip())
     null = card(header, f"TNULL{number}")
-    return TableColumn(name, unit, code, repeat, shape, offset, *scaling, null)
+    return TableColumn(name, unit, code, repeat, shape, offset, float(scale), float(zero), null)
 
 
 def _shape(code: str, repeat: int, dimensions: str) -> tuple[int, ...]:

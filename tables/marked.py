@@ -62,8 +62,8 @@ class MarkedTable(TableFile):
     @classmethod
     def _of(cls, path: Path, whole: Any, notes: Sequence[str]) -> Self:
         units = {name: str(whole[name].unit) for name in whole.colnames if whole[name].unit}
-        about = {"units": units, "notes": tuple(notes)}
-        return cls(path, tuple(whole.colnames), len(whole), whole, **about)
+        names = tuple(whole.colnames)
+        return cls(path, names, len(whole), whole, units=units, notes=tuple(notes))
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`."""

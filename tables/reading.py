@@ -1,5 +1,6 @@
 """Open a table of any format, told by the file's content."""
 
+import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from transferz.tables.text import TextTable
 
 PARQUET, HDF5 = b"PAR1", b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
-UTF16 = (b"\xff\xfe", b"\xfe\xff")
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KINDS = "FITS, parquet, HDF5, VOTable, ECSV, CSV or text with columns parted by blanks"
 
 

@@ -5,6 +5,7 @@ The names may stand in a comment line, units and dashes beneath; gzip and UTF-16
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,6 @@ PREAMBLE_BYTES = 1 << 20  # within which the first row must begin
 DELIMITERS = ",;\t|"
 BLANKS = ""  # any number of them parts columns
 
-_BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _RULE = re.compile(r"[\s,;|-]*-[\s,;|-]*")  # VizieR's line under names and units
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _NUMBERED = re.compile(r"#\s*(\d+)\s+(\S+)")  # SExtractor's and BPZ's way to name columns
@@ -79,10 +78,9 @@ class TextTable(TableFile):
         """
         comments, below = _first_lines(path)
         try:
-            found = _find_names(comments, below, choose, names)
+            header, delimiter, skipped = _find_names(comments, below, choose, names)
         except csv.Error as error:
             raise unsound(path, "CSV", error) from error
-        header, delimiter, skipped = found
         units, more = _find_units(below[skipped:], header, delimiter)
         skipped += more
         row = _split(below[skipped], delimiter) if below[skipped:] else header
@@ -91,8 +89,8 @@ class TextTable(TableFile):
                 f"{path}: {len(header)} column names for rows of {len(row)} values; name all the "
                 "columns with --columns"
             )
-        about = {"units": units, "notes": tuple(comments)}
-        return cls(path, tuple(header), None, delimiter, skipped, one_line, **about)
+        parting = (delimiter, skipped, one_line)
+        return cls(path, tuple(header), None, *parting, units=units, notes=tuple(comments))
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`: text, null where a cell is empty."""
@@ -146,7 +144,7 @@ def _is_comment(line: str) -> bool:
 def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     """Return the comment lines above the first other line, and that one and some that follow."""
     with ByteStream(path, "CSV") as stream:
-        content = _utf8(stream).read(PREAMBLE_BYTES).removeprefix(_BOM)
+        content = _utf8(stream).read(PREAMBLE_BYTES).removeprefix(codecs.BOM_UTF8)
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(content)
     except UnicodeDecodeError as error:
@@ -154,7 +152,7 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     if not text.strip():
         raise unsound(path, "CSV", "it is empty")
     comments, below = [], list[str]()
-    for line in text.split("\n", 1000):
+    for line in text.split("\n"):
         if not line.strip():
             continue
         if not _is_comment(line):
@@ -168,20 +166,9 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
 
 def _utf8(stream: ByteStream) -> Any:
     """The stream's text in UTF-8; UTF-16 is told by its byte-order mark."""
-    start = stream.read(2) or b""
-    rest = _After(start, stream)
-    return codecs.EncodedFile(rest, "utf-8", "utf-16") if start in _UTF16 else rest  # type: ignore[type-var]
-
-
-class _After:
-    """Some bytes, and a stream behind them."""
-
-    def __init__(self, start: bytes, stream: ByteStream) -> None:
-        self._start, self._stream = start, stream
-
-    def read(self, size: int) -> bytes:
-        start, self._start = self._start[:size], self._start[size:]
-        return start + (self._stream.read(size - len(start)) or b"")
+    reader = io.BufferedReader(stream, limits.BLOCK_BYTES)
+    is_utf16 = reader.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return codecs.EncodedFile(reader, "utf-8", "utf-16") if is_utf16 else reader
 
 
 def _find_names(
@@ -280,14 +267,15 @@ class _Feed:
         self.lines = self.quotes = 0
         self._table, self._source = table, _utf8(stream)
         self._ended, self._line_ended, self._tail = False, True, b""
-        start, left = self._source.read(limits.BLOCK_BYTES).removeprefix(_BOM), table.skipped
+        start = self._source.read(limits.BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
+        left = table.skipped
         while start:  # pass over comments, blank lines, and those of names and units
             line, end, rest = start.partition(b"\n")
             if not end and (more := self._source.read(limits.BLOCK_BYTES)):
                 start += more
                 continue
             is_comment = line.lstrip().startswith(b"#")
-            if line.strip() and not is_comment and not left:
+            if line.strip() and not left and (table.skipped or not is_comment):
                 break
             left -= bool(line.strip()) and not is_comment
             start = rest

@@ -42,14 +42,10 @@ def check_place(out: Path, table: Path, option: str = "--out") -> None:
         raise InputError(f"{option} {out} is the table itself; name another file")
 
 
-class Writer(Protocol):
-    """Takes the chunks of a table."""
+class _Writer(Protocol):
+    def write(self, rows: pa.Table) -> None: ...
 
-    def write(self, chunk: pa.Table, added: pa.Table) -> None:
-        """Write rows, and the columns that are added to them."""
-
-    def close(self) -> None:
-        """Write what stands at the end of the file."""
+    def close(self) -> None: ...
 
 
 @contextlib.contextmanager
@@ -92,17 +88,33 @@ def open_writer(
         Where the format can't hold a column or a value.
     """
     columns, ending = tuple(names or table.names), out.name.lower()
-    writer: Writer
+    kinds: pa.Schema | None = None
+    writer: _Writer
     if ending.endswith((".csv", ".csv.gz")):
         writer = _CsvWriter(path, table.path, (*columns, *added.names), ending.endswith(".gz"))
-    elif ending.endswith(".parquet"):
-        writer = _ParquetWriter(path, table, _types(table, columns, rows), added, note)
-    elif isinstance(table, FitsTable):
+    elif ending.endswith(".fits") and isinstance(table, FitsTable):
         writer, columns = FitsCopy(path, table, added, note), (RAW,)
-    else:
-        writer = _FitsTableWriter(path, table, _types(table, columns, rows), added, note, rows)
+    else:  # these must know all types beforehand
+        chunks = table.chunks(columns, rows) if table.text else ()
+        kinds = guess_types(chunks, columns) if table.text else table.schema(columns)
+        if ending.endswith(".parquet"):
+            writer = _parquet_writer(path, table, kinds, added, note)
+        else:
+            widths = text_widths(table.chunks(columns, rows), kinds, table.path)
+            units = {f"TUNIT{k}": table.units.get(name, "") for k, name in enumerate(columns, 1)}
+            cards = {key: unit for key, unit in units.items() if unit and unit.isascii()}
+            schema = pa.schema([*kinds, *added])
+            writer = FitsWriter(path, table.path, schema, widths, cards | {"HISTORY": note})
+
+    def write(chunk: pa.Table, extra: pa.Table) -> None:
+        known = typed(chunk, kinds) if table.text and kinds is not None else chunk
+        fields = [*known.schema, *added]
+        writer.write(
+            pa.Table.from_arrays([*known.columns, *extra.columns], schema=pa.schema(fields))
+        )
+
     try:
-        yield columns, writer.write
+        yield columns, write
     except BaseException:
         with contextlib.suppress(Exception):
             writer.close()
@@ -110,74 +122,20 @@ def open_writer(
     writer.close()
 
 
-def _types(table: TableFile, names: Sequence[str], rows: int) -> pa.Schema:
-    if table.text:
-        return guess_types(table.chunks(names, rows), names)
-    return table.schema(names)
-
-
-def _joined(chunk: pa.Table, added: pa.Table, kinds: pa.Schema, schema: pa.Schema) -> pa.Table:
-    """Put columns beside those of a chunk, whose text becomes what it spells."""
-    columns = typed(chunk, kinds).columns if chunk.schema != kinds else chunk.columns
-    return pa.Table.from_arrays([*columns, *added.columns], schema=schema)
-
-
-class _ParquetWriter:
-    """A row group per chunk, zstd, page checksums."""
-
-    def __init__(
-        self, path: Path, table: TableFile, kinds: pa.Schema, added: pa.Schema, note: str
-    ) -> None:
-        kept = {
-            key: value
-            for key, value in (kinds.metadata or {}).items()
-            if not key.startswith(DECLARATIONS)
-        }
-        self._kinds = kinds.remove_metadata()
-        fields = [
-            field.with_metadata({"unit": table.units[field.name]})
-            if field.name in table.units and not field.metadata
-            else field
-            for field in kinds
-        ]
-        self._schema = pa.schema([*fields, *added], kept | {b"transferz": note.encode()})
-        self._file = pq.ParquetWriter(
-            path, self._schema, compression="zstd", write_page_checksum=True
-        )
-
-    def write(self, chunk: pa.Table, added: pa.Table) -> None:
-        self._file.write_table(_joined(chunk, added, self._kinds, self._schema))
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _FitsTableWriter:
-    """A FITS table from one of another format, with units."""
-
-    def __init__(
-        self,
-        path: Path,
-        table: TableFile,
-        kinds: pa.Schema,
-        added: pa.Schema,
-        note: str,
-        rows: int,
-    ) -> None:
-        self._kinds, self._schema = kinds.remove_metadata(), pa.schema([*kinds, *added])
-        widths = text_widths(table.chunks(kinds.names, rows), kinds, table.path)
-        numbers = {name: number for number, name in enumerate(kinds.names, start=1)}
-        cards = {f"TUNIT{numbers[n]}": u for n, u in table.units.items() if n in numbers}
-        ascii_cards = {key: unit for key, unit in cards.items() if unit.isascii()}
-        self._file = FitsWriter(
-            path, table.path, self._schema, widths, {"HISTORY": note} | ascii_cards
-        )
-
-    def write(self, chunk: pa.Table, added: pa.Table) -> None:
-        self._file.write(_joined(chunk, added, self._kinds, self._schema))
-
-    def close(self) -> None:
-        self._file.close()
+def _parquet_writer(
+    path: Path, table: TableFile, kinds: pa.Schema, added: pa.Schema, note: str
+) -> pq.ParquetWriter:
+    """A row group per chunk, zstd, page checksums; units and what the footer says are kept."""
+    fields = [
+        field
+        if field.metadata or field.name not in table.units
+        else field.with_metadata({"unit": table.units[field.name]})
+        for field in kinds
+    ]
+    stored = kinds.metadata or {}
+    kept = {key: text for key, text in stored.items() if not key.startswith(DECLARATIONS)}
+    schema = pa.schema([*fields, *added], kept | {b"transferz": note.encode()})
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
 class _CsvWriter:
@@ -189,11 +147,13 @@ class _CsvWriter:
         self._file = cast("BinaryIO", opened)
         self._write_lines([_quoted(pa.array([name], TEXT)) for name in names])
 
-    def write(self, chunk: pa.Table, added: pa.Table) -> None:
-        columns = [*zip(chunk.column_names, chunk.columns, strict=True)]
-        cells = [_cells(column, name, self._source) for name, column in columns]
-        if len(chunk):
-            self._write_lines([*cells, *(column.cast(TEXT) for column in added.columns)])
+    def write(self, rows: pa.Table) -> None:
+        cells = [
+            _cells(column, name, self._source)
+            for name, column in zip(rows.column_names, rows.columns, strict=True)
+        ]
+        if len(rows):
+            self._write_lines(cells)
 
     def close(self) -> None:
         self._file.close()

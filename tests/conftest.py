@@ -174,7 +174,7 @@ def small_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole mock release of a few hundred rows, by the real stages; read it, don't change it."""
     from releases import build
 
-    return build(tmp_path_factory.mktemp("small") / "data")
+    return build(tmp_path_factory.mktemp("small") / "data", figures=True)
 
 
 def requirements(names: tuple[str, ...]) -> set[str]:

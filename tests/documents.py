@@ -27,6 +27,7 @@ NOT_RUN = {
     "dvc": "tests/pipeline runs DVC on a checkout of its own",
     "python benchmarks/": "measures time, for minutes",
     "python -m transferz.baselines.paper.transfer_study": "trains for minutes",
+    "python -m transferz.baselines.paper.report": "tests/baselines/paper draws everything",
     "transferz publish": "needs the Hub: tests/dataset/test_publish.py has one of its own",
     "transferz verify ORG/": "needs the Hub, as `transferz publish`",
     "transferz diff ORG/": "needs the Hub, as `transferz publish`",

@@ -7,6 +7,7 @@
 import contextlib
 import json
 import shutil
+import unittest.mock
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from transferz.dataset import card as stage_card
 from transferz.dataset.card import card, complete
 from transferz.dataset.pipeline.manifest import columns, content
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
@@ -56,6 +58,7 @@ def remake(
     edit: Edit | None = None,
     reseal: bool = True,
     results: Path | None = None,
+    figures: bool = False,
 ) -> Path:
     """Derive a release from a built one, through the code that writes releases.
 
@@ -79,7 +82,9 @@ def remake(
         Whether card, manifest and the other pages are written for the new rows. If not they are
         the source's, which the rows then contradict.
     results : Path, optional
-        Results of baselines for the card; none by default.
+        A folder with entries and figures of baselines for the card; none by default.
+    figures : bool
+        Whether the card's figures are drawn, which takes most of the time.
 
     Returns
     -------
@@ -95,8 +100,16 @@ def remake(
                 (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to / path.name)
         return to
     manifest = _manifest(read_manifest(source), to, version, mock, counts)
-    complete(to, manifest, ROOT / CITATION_FILE, results or NO_RESULTS)
+    baselines = results or NO_RESULTS
+    with drawing(figures):
+        complete(to, manifest, ROOT / CITATION_FILE, baselines, baselines)
     return to
+
+
+def drawing(figures: bool) -> contextlib.AbstractContextManager[Any]:
+    """Let a card's figures be drawn, or not: a release without them is sound too."""
+    undrawn = unittest.mock.patch.object(stage_card, "draw_figures")
+    return contextlib.nullcontext() if figures else undrawn
 
 
 def _edited(source: Path, mock: bool, edit: Edit | None) -> dict[str, pd.DataFrame]:
@@ -149,6 +162,7 @@ def build(
     spectroscopic: int = 900,
     seed: int = 0,
     scheme: str = "hash",
+    figures: bool = False,
 ) -> Path:
     """Make a small mock release with the stages split, release and card, of invented tables.
 
@@ -165,6 +179,8 @@ def build(
         Of the random numbers.
     scheme : str
         How the splits are made; else params.yaml is the project's.
+    figures : bool
+        Whether the card's figures are drawn, which takes most of the time.
 
     Returns
     -------
@@ -187,7 +203,8 @@ def build(
     truth = pd.DataFrame({"object_id": everything.iloc[5:]})  # the first are no galaxies
     truth["redshift_true"] = rng.uniform(0.05, 3.5, len(truth)).astype("float32")
     write_table(truth, layout.raw / "truth.parquet", TRUTH)
-    with contextlib.chdir(_project(layout.data.with_name("project"), scheme)):
+    project = _project(layout.data.with_name("project"), scheme)
+    with contextlib.chdir(project), drawing(figures):
         for stage in (split, release, card):
             stage(layout)
     return layout.release

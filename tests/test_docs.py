@@ -27,10 +27,10 @@ from documents import (
 from releases import remake
 
 from transferz.baselines.benchmark import forecasts
+from transferz.baselines.benchmark.scoring import FEWEST
 from transferz.baselines.forecasts import write_qp
 from transferz.baselines.leaderboard import comparisons, entries
 from transferz.baselines.methods import conformal
-from transferz.baselines.scores import evaluation
 from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS, Draws
 from transferz.baselines.scores.metrics import METRICS
 from transferz.baselines.scores.paired import CONFIDENCE, SIGNIFICANCE
@@ -289,7 +289,7 @@ def test_the_metrics_that_are_described_are_those_there_are():
         f"over {comparisons.DRAWS.resamples} resamples",
         f"corrected p ≥ {SIGNIFICANCE}",
         f"and the {CONFIDENCE:.0%} interval".replace("%", " %"),
-        f"fewer than {evaluation.FEWEST} galaxies",
+        f"fewer than {FEWEST} galaxies",
         f"fewer than {conformal.FEWEST} calibration galaxies",
         f"fewer than {FEWEST_LEVELS} levels",
         f"more than {THINNED} samples",

@@ -1,6 +1,6 @@
 """The forecasts of a benchmark run, as `transferz benchmark` writes them, checked and by config."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transferz.baselines.scores.bootstrap import DRAWS, Draws, Replicates, replicate
-from transferz.baselines.scores.metrics import Array, in_cosmological_range
+from transferz.baselines.scores.metrics import METRICS, Array, in_cosmological_range
 from transferz.baselines.scores.probability import PER_GALAXY, score_probability
 from transferz.baselines.scores.requirements import in_lsst_range
 from transferz.schemas.errors import InputError
 
-COLUMNS = ("config", "object_id", "seed", "redshift", "i_mag", "point")
-"""Those of any method; `PER_GALAXY` are there where its forecasts have a width."""
+WHOLE = ("config", "object_id", "seed")
+"""Columns that hold no fractions."""
+
+OF_GALAXIES = ("object_id", "redshift", "i_mag", "g_mag", "truth")
+"""What is the same for every seed. Older files have no `g_mag`, and only mocks a `truth`; columns
+`PER_GALAXY` are there where forecasts have a width."""
 
 AGAIN = "write it again with `transferz benchmark`"
 
@@ -39,6 +43,10 @@ class SetForecasts:
         Redshifts; NaN for a missing forecast.
     columns : dict of str to ndarray, shape (S, N)
         Each of `transferz.baselines.scores.probability.PER_GALAXY` that there is.
+    g_mag : ndarray of float32, shape (N,), or None
+        g magnitude, for colours; NaN where there is no g band.
+    truth : ndarray of float32, shape (N,), or None
+        True redshifts, which only a mock has; NaN where an object is no galaxy.
     """
 
     object_id: npt.NDArray[np.int64]
@@ -46,6 +54,8 @@ class SetForecasts:
     i_mag: npt.NDArray[np.float32]
     point: npt.NDArray[np.float32]
     columns: dict[str, npt.NDArray[np.float32]]
+    g_mag: npt.NDArray[np.float32] | None = None
+    truth: npt.NDArray[np.float32] | None = None
 
     @property
     def scored(self) -> Mask:
@@ -66,20 +76,44 @@ class SetForecasts:
         """Pick galaxies by a mask."""
         columns = {name: values[:, rows] for name, values in self.columns.items()}
         own = self.object_id[rows], self.redshift[rows], self.i_mag[rows]
-        return SetForecasts(*own, self.point[:, rows], columns)
+        known = (None if one is None else one[rows] for one in (self.g_mag, self.truth))
+        return SetForecasts(*own, self.point[:, rows], columns, *known)
 
     def replicate(self, draws: Draws | None = None) -> Replicates:
         """Score the galaxies and resamples of them, by all metrics that the columns allow."""
         draws = draws or DRAWS
-        true = self.redshift.astype(np.float64)
-        found = replicate(self.point, true, draws=draws)
+        found = self.replicate_points(draws=draws)
         if not self.columns:
             return found
-        rows = np.arange(true.size)
+        rows = np.arange(self.redshift.size)
         scores = self._probability(rows)
         made = [self._probability(np.repeat(rows, counts)) for counts in draws.counts(rows.size)]
         many = {name: np.stack([one[name] for one in made]) for name in scores}
         return Replicates(found.scores | scores, found.resampled | many)
+
+    def replicate_points(
+        self,
+        names: Collection[str] = METRICS,
+        *,
+        true: npt.NDArray[Any] | None = None,
+        chosen: Mask | None = None,
+        draws: Draws | None = None,
+    ) -> Replicates:
+        """Score the points, against labels unless other true redshifts are given.
+
+        Parameters
+        ----------
+        names : collection of str
+            Which metrics.
+        true : ndarray, shape (N,), optional
+            True redshifts.
+        chosen : ndarray of bool, shape (S, N), optional
+            Which galaxies count for which seed.
+        draws : Draws, optional
+            Which resamples.
+        """
+        redshift = self.redshift if true is None else true
+        return replicate(self.point, redshift, names, chosen=chosen, draws=draws or DRAWS)
 
     def _probability(self, drawn: npt.NDArray[np.int64]) -> dict[str, Array]:
         columns = {name: values[:, drawn] for name, values in self.columns.items()}
@@ -122,13 +156,15 @@ def _of_config(table: pa.Table, config: str, path: Path) -> SetForecasts:
     if rows.num_rows % seeds:
         raise InputError(f"{path}: '{config}' has not as many rows for every seed; {AGAIN}")
     shaped = {name: column.reshape(seeds, -1) for name, column in values.items()}
-    for name in ("object_id", "redshift", "i_mag"):
+    known = {name: shaped[name] for name in OF_GALAXIES if name in shaped}
+    for name in known:
         if not np.array_equal(shaped[name], shaped[name][:1].repeat(seeds, 0), equal_nan=True):
             raise InputError(f"{path}: '{config}' has another {name} for another seed; {AGAIN}")
     _require_order(shaped, config, path)
     columns = {name: shaped[name] for name in PER_GALAXY if name in shaped}
     own = shaped["object_id"][0], shaped["redshift"][0], shaped["i_mag"][0]
-    return SetForecasts(*own, shaped["point"], columns)
+    further = {name: shaped[name][0] for name in known if name in ("g_mag", "truth")}
+    return SetForecasts(*own, shaped["point"], columns, **further)
 
 
 def _numbers(rows: pa.Table, name: str, path: Path) -> npt.NDArray[Any]:
@@ -146,3 +182,49 @@ def _require_order(shaped: Mapping[str, npt.NDArray[Any]], config: str, path: Pa
     identifiers = shaped["object_id"][0]
     if np.unique(identifiers).size != identifiers.size:
         raise InputError(f"{path}: '{config}' has a galaxy more than once; {AGAIN}")
+
+
+def forecasts_file(forecasts: Mapping[str, SetForecasts]) -> bytes:
+    """Return forecasts as a parquet file: a row per test set, seed and galaxy, in this order."""
+    names = dict.fromkeys(
+        name for one in forecasts.values() for name in ("g_mag", "truth") if _known(one, name)
+    )
+    widths = sorted({name for one in forecasts.values() for name in one.columns})
+    table = pa.concat_tables(_long(name, one, names, widths) for name, one in forecasts.items())
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=["config"],
+        use_byte_stream_split=[name for name in table.column_names if name not in WHOLE],
+        write_page_checksum=True,
+    )
+    return bytes(sink.getvalue())
+
+
+def _known(one: SetForecasts, name: str) -> bool:
+    values = getattr(one, name)
+    return values is not None and not np.isnan(values).all()
+
+
+def _long(
+    config: str, one: SetForecasts, names: Collection[str], widths: Collection[str]
+) -> pa.Table:
+    """Lay the forecasts of a test set out, with NaN in columns that only other sets have."""
+    seeds, size = one.point.shape
+    absent = np.full(one.point.shape, np.nan, np.float32)
+    known = {name: getattr(one, name) for name in names}
+    columns: dict[str, Any] = {
+        "config": pa.array([config] * (seeds * size), pa.string()),
+        "object_id": np.tile(one.object_id, seeds),
+        "seed": np.repeat(np.arange(seeds, dtype=np.int16), size),
+        "redshift": np.tile(one.redshift, seeds),
+        "i_mag": np.tile(one.i_mag, seeds),
+    }
+    columns |= {
+        name: absent.ravel() if values is None else np.tile(values, seeds)
+        for name, values in known.items()
+    }
+    columns["point"] = one.point.ravel()
+    return pa.table(columns | {name: one.columns.get(name, absent).ravel() for name in widths})

@@ -3,14 +3,15 @@
 import importlib
 import inspect
 import sys
-from dataclasses import dataclass
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.benchmark.errors import MethodError, failure
 from transferz.schemas.benchmark.entries import method_key
-from transferz.schemas.errors import ParameterError
+from transferz.schemas.errors import ParameterError, TransferZError
 
 GROUP = "transferz.methods"
 """Entry points of installed methods."""
@@ -27,8 +28,33 @@ CALLS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "predict": ("predict(table)", ("table",), ()),
     "calibrate": ("calibrate(calibration)", ("calibration",), ()),
+    "keep": ("keep(fitted, *, bands, source)", ("fitted",), ("bands", "source")),
 }
 """A method's calls: how they are written, their arguments by position and by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was trained, as it is kept.
+
+    Attributes
+    ----------
+    networks : dict
+        How it was trained, as `transferz.schemas.benchmark.entries.EntryNetworks` has it.
+    file : str
+        What the model's file is called.
+    model : bytes
+        All seeds' weights, as `transferz predict` reads them; empty where they can't be written.
+    """
+
+    networks: dict[str, Any]
+    file: str
+    model: bytes
+
+    def write(self, folder: Path) -> None:
+        """Write the model's file into a folder, where there is one."""
+        if self.model:
+            (folder / self.file).write_bytes(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +67,13 @@ class Method:
         Its class.
     spec : str
         What it was called by: ``package.module:Class`` or the name of an entry point.
+    options : dict
+        What its constructor is called with.
     """
 
     kind: type[Any]
     spec: str
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -85,9 +114,33 @@ class Method:
             Where its constructor fails.
         """
         try:
-            return self.kind()
+            return self.kind(**self.options)
         except (Exception, SystemExit) as error:
             raise failure(f"{self.name}: {self.kind.__name__}()", error) from error
+
+    def keep(
+        self, fitted: Sequence[Any], bands: Sequence[str], source: Mapping[str, Any]
+    ) -> Kept | None:
+        """Return what was trained with all seeds; None where the method can't be kept.
+
+        Parameters
+        ----------
+        fitted : sequence
+            Trained methods, one per seed.
+        bands : sequence of str
+            What the data call the bands.
+        source : mapping
+            What was learned from.
+        """
+        if not callable(getattr(self.kind, "keep", None)):
+            return None
+        try:
+            kept = self.kind.keep(fitted, bands=bands, source=source)
+        except (Exception, SystemExit) as error:
+            raise failure(f"{self.name}: keep", error) from error
+        if not isinstance(kept, Kept | None):
+            raise MethodError(f"{self.name}: keep returned {type(kept).__name__}, expected a Kept")
+        return kept
 
 
 def load_method(method: str | type[Any]) -> Method:
@@ -194,3 +247,28 @@ def _takes(call: Any, positional: tuple[str, ...], named: tuple[str, ...]) -> bo
     except ValueError:  # written in C: nobody can tell
         return True
     return True
+
+
+class MethodError(TransferZError):
+    """A method that can't be run: its code failed, or what it returned is no forecast.
+
+    Its cause is what the method's code raised, where it raised something.
+    """
+
+
+def failure(what: str, error: BaseException) -> MethodError:
+    """Say which call failed, with the traceback in the method's own code.
+
+    Parameters
+    ----------
+    what : str
+        The method and the call, such as ``k-NN: fit, seed 3``.
+    error : BaseException
+        What the call raised; one of ours has a text for the user, and needs no traceback.
+    """
+    if isinstance(error, TransferZError):
+        return MethodError(f"{what}: {error}")
+    inner = error.__traceback__.tb_next if error.__traceback__ else None
+    lines = "".join(traceback.format_exception(type(error), error, inner)).rstrip()
+    reason = " ".join(str(error).split()) or "no reason given"
+    return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")

@@ -1,25 +1,21 @@
-"""What a benchmark run leaves: an entry for the leaderboard, and the forecasts behind it."""
+"""What a benchmark run leaves: an entry, the forecasts behind it, and a model to apply."""
 
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 import transferz
-from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.benchmark.loading import Method
+from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
+from transferz.baselines.benchmark.loading import Kept, Method
 from transferz.baselines.benchmark.running import Cost, Ran
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set, score_transfer
 from transferz.baselines.benchmark.task import Task, calibrated
+from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.hardware import default_threads, describe_hardware
 from transferz.schemas.benchmark.entries import (
     ENTRY_FILE,
@@ -29,6 +25,7 @@ from transferz.schemas.benchmark.entries import (
     rounded,
     write_entry,
 )
+from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_directory
 
 PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "torch")
@@ -49,14 +46,26 @@ class Outcome:
         Test set -> what was forecast.
     table : bytes
         The forecasts as a parquet file, whose hash is in the entry.
+    kept : Kept or None
+        What was trained, of a method that can be kept.
+    fitted : list
+        The trained methods, one per seed.
     """
 
     entry: Entry
     forecasts: dict[str, SetForecasts]
     table: bytes
+    kept: Kept | None = None
+    fitted: list[Any] = field(default_factory=list)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What `write` writes."""
+        model = (self.kept.file,) if self.kept and self.kept.model else ()
+        return (ENTRY_FILE, FORECASTS_FILE, *model)
 
     def write(self, directory: Path) -> None:
-        """Write ``entry.yaml`` and ``forecasts.parquet``, all or nothing.
+        """Write ``entry.yaml``, ``forecasts.parquet`` and, of networks, the model, all or nothing.
 
         Raises
         ------
@@ -64,6 +73,8 @@ class Outcome:
             Where the directory can't be written; an older one is then as it was.
         """
         with replace_directory(directory) as beside:
+            if self.kept:
+                self.kept.write(beside)
             (beside / FORECASTS_FILE).write_bytes(self.table)
             write_entry(beside / ENTRY_FILE, self.entry)
 
@@ -86,80 +97,41 @@ def make_outcome(
     key : str, optional
         What files are called by; by default as the method is.
     """
-    table = forecasts_file(ran.forecasts)
-    seeds = len(next(iter(ran.forecasts.values())).point)
+    table, kept = forecasts_file(ran.forecasts), method.keep(ran.fitted, task.columns, task.source)
     by_magnitude = {name: coverage_by_magnitude(one) for name, one in ran.forecasts.items()}
-    known = {name: bins for name, bins in by_magnitude.items() if bins}
     transfer = [score_transfer(pair, one) for pair, one in ran.transfer.items()]
     learned = calibrated(task) if method.calibrates else task.learned
-    entry = Entry.model_validate_json(
-        _json(
-            {
-                "schema": SCHEMA,
-                "method": _describe(method, key),
-                "training": learned.model_dump(mode="json"),
-                "bands": task.bands,
-                "seeds": seeds,
-                "data": task.data.model_dump(mode="json", by_alias=True, exclude_none=True),
-                "scores": {name: score_set(one) for name, one in ran.forecasts.items()},
-                "transfer": [one for one in transfer if one] or None,
-                "by_magnitude": known or None,
-                **_machine(ran.cost, calibrates=method.calibrates),
-                "command": command,
-                "packages": _packages(method),
-                "transferz": transferz.__version__,
-                "date": date.today().isoformat(),
-                "forecasts": {
-                    "file": FORECASTS_FILE,
-                    "sha256": hashlib.sha256(table).hexdigest(),
-                    "bytes": len(table),
-                },
-            }
-        )
-    )
-    return Outcome(entry, ran.forecasts, table)
-
-
-def forecasts_file(forecasts: Mapping[str, SetForecasts]) -> bytes:
-    """Forecasts as a parquet file: a row per test set, seed and galaxy, in this order."""
-    names = {name for one in forecasts.values() for name in one.columns}
-    tables = [_long(name, one, names) for name, one in forecasts.items()]
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.concat_tables(tables),
-        sink,
-        compression="zstd",
-        use_dictionary=["config"],
-        use_byte_stream_split=[n for n in tables[0].column_names if n not in _WHOLE],
-        write_page_checksum=True,
-    )
-    return bytes(sink.getvalue())
-
-
-_WHOLE = ("config", "object_id", "seed")
-
-
-def _long(config: str, one: SetForecasts, names: set[str]) -> pa.Table:
-    seeds, size = one.point.shape
-    repeated: dict[str, Any] = {
-        "object_id": one.object_id,
-        "redshift": one.redshift,
-        "i_mag": one.i_mag,
+    networks = {"networks": kept.networks} if kept else {}
+    content = {
+        "schema": SCHEMA,
+        "method": _describe(method, key),
+        "training": learned.model_dump(mode="json"),
+        "bands": task.bands,
+        "seeds": len(ran.fitted),
+        "data": task.data.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "scores": {name: score_set(one) for name, one in ran.forecasts.items()},
+        "transfer": [one for one in transfer if one] or None,
+        "by_magnitude": {name: bins for name, bins in by_magnitude.items() if bins} or None,
+        **networks,
+        **_machine(ran.cost, calibrates=method.calibrates),
+        "command": command,
+        "packages": _packages(method),
+        "transferz": transferz.__version__,
+        "date": date.today().isoformat(),
+        "forecasts": _file_facts(FORECASTS_FILE, table),
     }
-    long = {name: np.tile(values, seeds) for name, values in repeated.items()}
-    absent = np.full(one.point.shape, np.nan, np.float32)
-    wide = {name: one.columns.get(name, absent).ravel() for name in sorted(names)}
-    return pa.table(
-        {
-            "config": pa.array([config] * (seeds * size), pa.string()),
-            "object_id": long["object_id"],
-            "seed": np.repeat(np.arange(seeds, dtype=np.int16), size),
-            "redshift": long["redshift"],
-            "i_mag": long["i_mag"],
-            "point": one.point.ravel(),
-            **wide,
-        }
-    )
+    if kept and kept.model:
+        content["model"] = _file_facts(kept.file, kept.model)
+    entry = Entry.model_validate_json(json.dumps(rounded(content), allow_nan=False))
+    return Outcome(entry, ran.forecasts, table, kept, ran.fitted)
+
+
+def _file_facts(name: str, content: bytes) -> dict[str, Any]:
+    return {
+        "file": name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
 
 
 def _describe(method: Method, key: str | None) -> dict[str, Any]:
@@ -169,11 +141,11 @@ def _describe(method: Method, key: str | None) -> dict[str, Any]:
 
 
 def _machine(cost: Cost, *, calibrates: bool) -> dict[str, Any]:
-    device = "cpu" if cost.gpu_peak_mb is None else "cuda"
+    device, torch = "cpu" if cost.gpu_peak_mb is None else "cuda", sys.modules.get("torch")
     return {
         "hardware": describe_hardware(device),
         "device": device,
-        "threads": default_threads(),
+        "threads": torch.get_num_threads() if torch else default_threads(),
         "time": {
             "fit_s": cost.fit_s,
             "calibrate_s": cost.calibrate_s if calibrates else None,
@@ -192,5 +164,33 @@ def _packages(method: Method) -> dict[str, str]:
     return {name: metadata.version(name) for name in names}
 
 
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(rounded(content), allow_nan=False)
+RUN_FILES = frozenset({ENTRY_FILE, FORECASTS_FILE, MODEL_FILE, "results.json"})
+"""What a run's folder holds; the last is an older `transferz train`'s."""
+
+
+def check_folder(directory: Path, *, replace: bool) -> None:
+    """Refuse an output directory that holds something, before any work, and make its parent.
+
+    Parameters
+    ----------
+    directory : Path
+        It need not exist.
+    replace : bool
+        An older run may be replaced; nothing else may.
+
+    Raises
+    ------
+    InputError
+        Where it holds something that may not go, or its parent can't be made.
+    """
+    try:
+        if directory.exists():
+            ours = directory.is_dir() and {path.name for path in directory.iterdir()} <= RUN_FILES
+            if not (replace and ours):
+                remedy = ": it holds more than a run" if replace else ", or give --replace"
+                raise InputError(
+                    f"--out {directory} exists already; remove it or name another{remedy}"
+                )
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"can't write to --out {directory}: {error}") from None

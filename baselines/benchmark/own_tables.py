@@ -1,40 +1,43 @@
-"""A benchmark on a table of one's own, of real galaxies say: split by hash, and scored."""
+"""A task on tables of one's own, of real galaxies say: split by hash as releases are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from transferz.baselines.benchmark.experiment import (
-    FRACTIONS,
-    Columns,
-    Experiment,
-    add_test_table,
-    from_table,
-)
-from transferz.baselines.benchmark.samples import Sample
 from transferz.baselines.benchmark.tables import (
     CONFIG,
-    I_BANDS,
     ID,
+    Sample,
     error_name,
     magnitude_column,
     ordered,
-    photometry,
+    refuse_shared,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
-from transferz.baselines.benchmark.training_file import refuse_shared
+from transferz.dataset.splits.hashing import hash_ids
+from transferz.dataset.splits.splitting import object_keys, split_by_hash
 from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
+from transferz.schemas.survey.files import file_digest
+from transferz.tables.cells import as_floats, as_ids, is_missing
+from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import require_columns
+
+SALT = "transferz-1"
+"""Salt of the splits of a table: the one that the project's releases use."""
+
+FRACTIONS = (0.7, 0.1, 0.1, 0.1)
+"""Train, validation, calibration and test parts of a table: the project's default."""
 
 TABLE, TEST_TABLE = "table", "test_table"
-"""What its test part, and a further table, are called."""
-
-LEARNED = ("train", "validation", "calibration")
+"""What the test part of a table, and a further table, are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,31 @@ class OwnTable:
     identifier: str | None = None
     names: tuple[str, ...] | None = None
 
-    @property
-    def columns(self) -> Columns:
-        """What is read."""
-        return Columns(self.bands, self.redshift, self.identifier, self.names, self.errors)
+    def read(self, *, drop_missing: bool = False) -> Sample:
+        """Read the galaxies, the errors behind the magnitudes; raises what `read_sample` does."""
+        columns = (*self.bands, *self.errors)
+        return read_sample(
+            self.path,
+            columns,
+            self.redshift,
+            identifier=self.identifier,
+            drop_missing=drop_missing,
+            names=self.names,
+        )
+
+    def facts(self, sample: Sample, tested: int) -> dict[str, Any]:
+        """Describe the table for a record: what was read of it, how many rows are tested on."""
+        return {
+            "file": self.path.name,
+            "sha256": file_digest(self.path)["sha256"],
+            "bands": self.bands,
+            "errors": self.errors or None,
+            "redshift": self.redshift,
+            "id": self.identifier,
+            "rows": len(sample),
+            "dropped": sample.dropped,
+            "tested": tested,
+        }
 
 
 def from_own_tables(
@@ -76,6 +100,7 @@ def from_own_tables(
     fractions: Sequence[float] = FRACTIONS,
     *,
     drop_missing: bool = False,
+    require_test: bool = True,
 ) -> Task:
     """Split a table, and perhaps add another to be tested on.
 
@@ -89,43 +114,204 @@ def from_own_tables(
         Of the four parts.
     drop_missing : bool
         Drop and count rows that lack a value, instead of refusing them.
+    require_test : bool
+        Whether it is an error that nothing is left to test on.
 
     Raises
     ------
     InputError
-        Where a table can't be used or leaves no test part.
+        Where a table can't be used, leaves no training, validation or test part, or has galaxies
+        to learn from and to test on that are the same.
     ParameterError
-        Where bands and errors differ in number.
+        Where the fractions are wrong, or bands and errors differ in number.
     """
-    for one in (table, test_table or table):
-        _require_errors(one, len(table.errors))
-    made = from_table(table.path, table.columns, fractions, parts=SPLITS, drop_missing=drop_missing)
-    if test_table:
-        made = add_test_table(made, test_table.path, test_table.columns, drop_missing=drop_missing)
-    parts = {name: _frame(sample, table) for name, sample in made.samples.items()}
-    tests = {TABLE: "test", TEST_TABLE: f"table {test_table.path.name}" if test_table else ""}
-    there = {name: part for name, part in tests.items() if part in parts}
-    if not there:
-        raise InputError(f"{table.path}: no row is left to test on; give other --fractions")
+    for each in (table, test_table or table):
+        _require_errors(each, len(table.errors))
+    sample = table.read(drop_missing=drop_missing)
+    samples = split_sample(sample, table, fractions)
     bands = tuple(map(magnitude_column, table.bands))
-    learned = pd.concat([part for name, part in parts.items() if name in LEARNED])
-    for name, part in there.items():
-        of = table if name == TABLE else test_table
-        refuse_shared(learned, parts[part], bands, str(table.path), f"{of and of.path}'s test part")
-    calibration = {name: parts["calibration"] for name in there if "calibration" in parts}
-    return Task(
+    parts = {name: _frame(part, bands, len(table.errors)) for name, part in samples.items()}
+    if require_test and "test" not in parts and not test_table:
+        raise InputError(f"{table.path}: no row is left to test on; give other --fractions")
+    tests = {TABLE: TestSet.of(parts["test"], bands)} if "test" in parts else {}
+    split = {"fractions": dict(zip(SPLITS, fractions, strict=True)), "salt": SALT}
+    facts = table.facts(sample, len(samples.get("test", ()))) | split
+    task = Task(
         bands,
         parts["train"],
         parts["validation"],
-        calibration,
-        {name: _test_set(parts[part], bands) for name, part in there.items()},
+        {name: parts["calibration"] for name in tests if "calibration" in parts},
+        tests,
         describe_training(TABLE, parts["train"], parts["validation"]),
-        _data(made, table, test_table, {name: len(parts[part]) for name, part in there.items()}),
+        TableData(table=TableFacts.model_validate(facts)),
+        table.bands,
+    )
+    learned = pd.concat([part for name, part in parts.items() if name != "test"])
+    for test in tests.values():
+        refuse_shared(learned, test.table, bands, str(table.path), f"{table.path}'s test part")
+    if not test_table:
+        return task
+    task = add_test_table(task, test_table, learned, drop_missing=drop_missing)
+    if "calibration" in parts:
+        task = replace(task, calibration=dict.fromkeys(task.tests, parts["calibration"]))
+    return task
+
+
+def add_test_table(
+    task: Task,
+    further: OwnTable,
+    learned: pd.DataFrame | None = None,
+    *,
+    drop_missing: bool = False,
+) -> Task:
+    """Test on a further table too, with as many bands, in the same order.
+
+    Parameters
+    ----------
+    task : Task
+        On a release or a table.
+    further : OwnTable
+        The table.
+    learned : DataFrame, optional
+        Galaxies that may not be among the table's; by default those of the task's training and
+        validation.
+    drop_missing : bool
+        Drop and count rows that lack a value, instead of refusing them.
+
+    Raises
+    ------
+    InputError
+        Where the table can't be used, has another number of bands, or galaxies that are learned
+        from.
+    """
+    if len(further.bands) != len(task.bands):
+        raise InputError(
+            f"{len(further.bands)} test bands ({', '.join(further.bands)}) for a network of "
+            f"{len(task.columns)} ({', '.join(task.columns)}); give as many, in that order"
+        )
+    sample = further.read(drop_missing=drop_missing)
+    frame = _frame(sample, task.bands, len(further.errors))
+    known = pd.concat([task.training, task.validation]) if learned is None else learned
+    refuse_shared(known, frame, task.bands, "training set", f"{further.path}'s test part")
+    facts = TableFacts.model_validate(further.facts(sample, len(sample)))
+    return replace(
+        task,
+        tests=task.tests | {TEST_TABLE: TestSet.of(frame, task.bands)},
+        data=task.data.model_copy(update={"test_table": facts}),
     )
 
 
+def split_sample(
+    sample: Sample, table: OwnTable, fractions: Sequence[float] = FRACTIONS
+) -> dict[str, Sample]:
+    """Split galaxies by the hash of each one's id, as releases are split.
+
+    Where there is no id the hash is that of the magnitudes, so rows with the same photometry
+    stay together (our choice: the same galaxy with two redshifts must not be in two splits).
+
+    Returns
+    -------
+    dict of str to Sample
+        Split -> its galaxies; a split without any is left out.
+
+    Raises
+    ------
+    InputError
+        Where the training or the validation part is empty.
+    ParameterError
+        Where the fractions are wrong.
+    """
+    shares = dict(zip(SPLITS, fractions, strict=True))
+    split = split_by_hash(hash_ids(_keys(sample, table.bands), SALT), shares)
+    parts = {name: sample.take(split == name) for name in SPLITS if np.any(split == name)}
+    if missing := {"train", "validation"} - set(parts):
+        raise InputError(
+            f"{table.path}: its {len(sample)} usable rows leave no "
+            f"{' and no '.join(sorted(missing))} part at the fractions {shares}; give more rows or "
+            "other --fractions"
+        )
+    return parts
+
+
+def _keys(sample: Sample, bands: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """Return what is hashed: the ids, else the magnitudes without their errors."""
+    if sample.identifiers is None:
+        magnitudes = {name: sample.magnitudes[:, k] for k, name in enumerate(bands)}
+        return object_keys(pa.table(magnitudes))
+    ids = pa.table({"id": sample.identifiers})
+    whole = np.issubdtype(sample.identifiers.dtype, np.integer)
+    return object_keys(ids, "id") if whole else object_keys(ids)
+
+
+def read_sample(
+    path: Path,
+    bands: Sequence[str],
+    redshift: str,
+    *,
+    identifier: str | None = None,
+    drop_missing: bool = False,
+    names: Sequence[str] | None = None,
+) -> Sample:
+    """Read galaxies from a table of one's own.
+
+    Parameters
+    ----------
+    path : Path
+        In a format of `transferz.tables.reading.open_table`.
+    bands : sequence of str
+        Columns of magnitudes, in the order in which a method takes them; errors may follow.
+    redshift : str
+        Column of redshifts.
+    identifier : str, optional
+        Column of object ids.
+    drop_missing : bool
+        Drop and count the rows where a band or the redshift is missing (NaN, null, or a sentinel
+        such as 99 or -99), instead of refusing the table.
+    names : sequence of str, optional
+        All the columns' names, for a text table whose first line lacks some.
+
+    Raises
+    ------
+    InputError
+        Where the file can't be read, a column is absent or no number, values are missing and
+        `drop_missing` is false, or no row is left.
+    """
+    wanted = [*bands, redshift, *([identifier] if identifier else [])]
+    if len(set(wanted)) != len(wanted):
+        raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
+    file = open_table(path, names)
+    require_columns(path, file.names, wanted)
+    table = read_whole(file, wanted)
+    columns = {name: as_floats(table, name, path) for name in (*bands, redshift)}
+    missing = {name: is_missing(values) for name, values in columns.items()}
+    missing[redshift] |= columns[redshift] <= -1.0  # as a sentinel too: 1 + z must be positive
+    kept = ~np.logical_or.reduce(list(missing.values()))
+    if not drop_missing and not kept.all():
+        where = ", ".join(f"{name} ({bad.sum()})" for name, bad in missing.items() if bad.any())
+        raise InputError(
+            f"{path}: {np.count_nonzero(~kept)} of {len(kept)} rows lack a value (NaN or a "
+            f"sentinel such as 99 or -99) in {where}; drop them with --drop-missing"
+        )
+    if not kept.any():
+        raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
+    magnitudes = np.column_stack([columns[name][kept] for name in bands])
+    identifiers = _ids(table.filter(pa.array(kept)), identifier, path) if identifier else None
+    return Sample(magnitudes, columns[redshift][kept], identifiers, int(np.count_nonzero(~kept)))
+
+
+def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[Any]:
+    """Return the ids of rows that are used; each must have one, for it decides the row's split."""
+    ids = as_ids(table, name, path)
+    if ids.null_count:
+        raise InputError(
+            f"{path}: {ids.null_count:,} of {len(ids):,} rows have no id in column '{name}'; leave "
+            "them out, or name no column of ids"
+        )
+    return np.asarray(ids.to_numpy())
+
+
 def _require_errors(table: OwnTable, expected: int) -> None:
-    """An error for each band or none; as many in a table that is only tested on."""
+    """Check for an error for each band or none; as many in a table that is only tested on."""
     if len(table.errors) != expected or (expected and expected != len(table.bands)):
         wanted = f"each of {len(table.bands)} bands" if expected else "no band, as in the other"
         raise ParameterError(
@@ -134,51 +320,11 @@ def _require_errors(table: OwnTable, expected: int) -> None:
         )
 
 
-def _frame(sample: Sample, table: OwnTable) -> pd.DataFrame:
-    """What methods get: the bands called ``<band>_mag``, ids or else row numbers."""
-    bands = list(map(magnitude_column, table.bands))
-    names = bands + [error_name(band) for band in bands][: len(table.errors)]
-    frame = pd.DataFrame(sample.magnitudes, columns=names)
-    known = frame.assign(**{ID: _ids(sample), "redshift": sample.redshift, CONFIG: TABLE})
-    return ordered(known, bands)
-
-
-def _ids(sample: Sample) -> Any:
-    """Whole numbers: the table's ids where they are, else those of the rows of this part."""
+def _frame(sample: Sample, bands: Sequence[str], errors: int) -> pd.DataFrame:
+    """Return what methods get, with ids: the table's where they are whole numbers, else places."""
+    names = [*bands, *[error_name(band) for band in bands][:errors]]
     ids = sample.identifiers
-    if ids is None or not np.issubdtype(ids.dtype, np.integer):
-        return np.arange(len(sample))
-    return ids if len(np.unique(ids)) == len(sample) else np.arange(len(sample))
-
-
-def _test_set(frame: pd.DataFrame, bands: Sequence[str]) -> TestSet:
-    i_band = next((name for name in I_BANDS if name in bands), None)
-    i_mag = frame[i_band] if i_band else pd.Series(np.nan, index=frame.index)
-    redshift = frame["redshift"].to_numpy(np.float32)
-    return TestSet(photometry(frame, bands), redshift, i_mag.to_numpy(np.float32))
-
-
-def _data(
-    made: Experiment, table: OwnTable, test_table: OwnTable | None, tested: dict[str, int]
-) -> TableData:
-    facts = _facts(made.source["table"], table, tested.get(TABLE, 0))
-    shares = {"fractions": made.source["table"]["fractions"], "salt": made.source["table"]["salt"]}
-    further = None
-    if test_table:
-        known = _facts(made.source["test_table"], test_table, tested[TEST_TABLE])
-        further = TableFacts.model_validate(known)
-    return TableData(table=TableFacts.model_validate(facts | shares), test_table=further)
-
-
-def _facts(source: dict[str, Any], table: OwnTable, tested: int) -> dict[str, Any]:
-    return {
-        "file": source["file"],
-        "sha256": source["sha256"],
-        "bands": table.bands,
-        "errors": table.errors or None,
-        "redshift": table.redshift,
-        "id": table.identifier,
-        "rows": source["rows"],
-        "dropped": source["dropped"],
-        "tested": tested,
-    }
+    if ids is None or not np.issubdtype(ids.dtype, np.integer) or len(np.unique(ids)) < len(ids):
+        ids = np.arange(len(sample))
+    frame = pd.DataFrame(sample.magnitudes, columns=names)
+    return ordered(frame.assign(**{ID: ids, "redshift": sample.redshift, CONFIG: TABLE}), bands)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.benchmark.errors import MethodError
+from transferz.baselines.benchmark.loading import MethodError
 from transferz.baselines.leaks.leaks import first_ids
 from transferz.baselines.scores.probability import PER_GALAXY, Distribution, Prediction, per_galaxy
 from transferz.tables.cells import is_missing

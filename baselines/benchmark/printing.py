@@ -1,11 +1,17 @@
-"""The table that a benchmark run prints."""
+"""The tables that a run prints."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.schemas.benchmark.entries import Entry, EntryScores, TestedSet
 from transferz.schemas.benchmark.scores import Summary
 
 RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
+PLAIN = ("bias", "scatter", "outlier_rate", "rmse", "loss")
 POINT = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate")
 LSST = "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
 NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
@@ -24,6 +30,40 @@ TITLES = {
 
 
 Scores = Mapping[TestedSet, EntryScores]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def samples_text(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
+    """Lay out plain scores of samples, of what was learned from too: mean ± spread over seeds.
+
+    Parameters
+    ----------
+    samples : mapping
+        Sample -> redshifts that were forecast, shape (S, N), and true ones, shape (N,).
+    """
+    body = []
+    for name, (predicted, true) in samples.items():
+        for title, rows in (("all z", slice(None)), (RANGES[0][1], in_cosmological_range(true))):
+            found = score(predicted[:, rows], true[rows], PLAIN)
+            cells = [_plain_cell(found[metric]) for metric in PLAIN]
+            body.append([name, title, f"{true[rows].size}", *cells])
+    return _laid_out(["sample", "range", "n", *(name.replace("_", " ") for name in PLAIN)], body)
+
+
+def _plain_cell(values: Floats) -> str:
+    if np.isnan(values.mean()):
+        return "-"
+    spread = f" ± {values.std(ddof=1):.4f}" if values.size > 1 else ""
+    return f"{values.mean():.4f}{spread}"
+
+
+def _laid_out(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *body)
+    )
+    return "\n".join(lines)
 
 
 def outcome_text(entry: Entry) -> str:
@@ -64,12 +104,7 @@ def _any(scores: Scores, name: str) -> bool:
 def _table(scores: Scores, names: Sequence[str]) -> str:
     head = ["test set", "range", "galaxies", *(TITLES.get(name, name) for name in names)]
     body = [row for name, one in scores.items() for row in _rows(name, one, names)]
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *body)
-    )
-    return "\n".join(lines)
+    return _laid_out(head, body)
 
 
 def _rows(name: str, one: EntryScores, names: Sequence[str]) -> Iterator[list[str]]:

@@ -1,19 +1,21 @@
 """Run a method: train every seed, calibrate it for each test set, forecast; time and memory."""
 
+import re
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from transferz.baselines.benchmark.errors import MethodError, failure
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.benchmark.loading import Method
-from transferz.baselines.benchmark.memory import gpu_peak_mb, peak_mb, reset_peak, synchronise
+from transferz.baselines.benchmark.loading import Method, MethodError, failure
 from transferz.baselines.benchmark.predictions import align, require_complete
 from transferz.baselines.benchmark.task import Task, TestSet
 from transferz.baselines.scores.probability import PER_GALAXY
@@ -54,11 +56,14 @@ class Ran:
         Calibrated on, tested on -> forecasts, where the two differ.
     cost : Cost
         What it took.
+    fitted : list
+        The trained methods, one per seed, not calibrated.
     """
 
     forecasts: dict[str, SetForecasts]
     transfer: dict[tuple[str, str], SetForecasts] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    fitted: list[Any] = field(default_factory=list)
 
 
 def run_method(
@@ -103,11 +108,11 @@ def run_method(
             name: _forecast(method, fitted, seeds, test, name, cost, allow_missing)
             for name, test in task.tests.items()
         }
-        return Ran(found, {}, _with_memory(cost))
+        return Ran(found, {}, _with_memory(cost), fitted)
     pairs = _calibrated(method, fitted, seeds, task, cost, allow_missing, report)
     own = {tested: one for (calibrated, tested), one in pairs.items() if calibrated == tested}
     others = {pair: one for pair, one in pairs.items() if pair[0] != pair[1]}
-    return Ran(own, others if _differ(task) else {}, _with_memory(cost))
+    return Ran(own, others if _differ(task) else {}, _with_memory(cost), fitted)
 
 
 def _differ(task: Task) -> bool:
@@ -219,6 +224,8 @@ def _forecast(
             column: np.stack([columns[column] for columns in widths]).astype(np.float32)
             for column in (PER_GALAXY if widths else ())
         },
+        test.g_mag,
+        test.truth,
     )
 
 
@@ -253,3 +260,47 @@ def _call(what: str, cost: Cost, clock: str) -> Iterator[None]:
 def _with_memory(cost: Cost) -> Cost:
     cost.peak_mb, cost.gpu_peak_mb = peak_mb(), gpu_peak_mb()
     return cost
+
+
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
+MEGA = 1e6
+
+
+def reset_peak() -> None:
+    """Start counting anew, where the system can; else the peak is that since the process began."""
+    with suppress(OSError):
+        CLEAR.write_text(RESET_PEAK, encoding="ascii")
+    if torch := _cuda():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_mb() -> float:
+    """Highest resident memory of this process, 1e6 bytes; its children's is not in it."""
+    with suppress(OSError):
+        if found := re.search(r"^VmHWM:\s*(\d+) kB", STATUS.read_text("ascii"), re.MULTILINE):
+            return int(found[1]) * 1024 / MEGA
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGA
+
+
+def gpu_peak_mb() -> float | None:
+    """Highest memory that PyTorch took on the GPUs, 1e6 bytes; None where it took none."""
+    torch = _cuda()
+    if torch is None:
+        return None
+    devices = range(torch.cuda.device_count())
+    peak = sum(torch.cuda.max_memory_allocated(one) for one in devices)
+    return peak / MEGA if peak else None
+
+
+def synchronise() -> None:
+    """Wait for a GPU to finish what it was told, so that it is timed."""
+    if torch := _cuda():
+        torch.cuda.synchronize()
+
+
+def _cuda() -> Any:
+    """PyTorch, where something has imported it and a GPU is in use; it is not imported here."""
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and torch.cuda.is_initialized() else None

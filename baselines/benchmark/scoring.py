@@ -4,16 +4,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES, REDSHIFT_EDGES, Bin, cut
-from transferz.baselines.scores.bootstrap import Replicates
-from transferz.baselines.scores.evaluation import FEWEST, summary
+from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES, Bin, binnings, cut
+from transferz.baselines.scores.bootstrap import Replicates, difference_error
 from transferz.baselines.scores.probability import PER_GALAXY, pit_histogram
 from transferz.baselines.scores.requirements import verdicts
 
-BINNED = ("bias", "scatter", "outlier_rate")
-"""Metrics in bins of true redshift."""
+FEWEST = 20
+"""Galaxies below which a bin, for any seed, is not scored (our choice)."""
+
+BINNED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate")
+"""Metrics in bins of redshift, magnitude and colour."""
 
 COVERAGES = ("coverage_68", "coverage_90", "width_68", "width_90")
 """Metrics in bins of i magnitude, of forecasts with a width."""
@@ -30,19 +33,24 @@ def score_set(forecasts: SetForecasts) -> Plain:
     -------
     dict
         What `transferz.schemas.benchmark.entries.EntryScores` validates. Galaxies that any seed
-        has no forecast for are left out; `completeness` is the share of the others.
+        has no forecast for are left out; `completeness` is the share of the others. The label
+        decides which range a galaxy is in, for scores against the truth too.
     """
     scored = forecasts.scored
-    masks = {name: scored & mask for name, mask in forecasts.ranges().items()}
     known = forecasts.take(scored)
-    redshift_bins = cut(known.redshift, REDSHIFT_EDGES)
-    return {
+    kinds = binnings(known.redshift, known.point, known.i_mag, known.g_mag)
+    masks = {name: scored & mask for name, mask in forecasts.ranges().items()}
+    parts = {name: forecasts.take(mask) for name, mask in masks.items()}
+    found: Plain = {
         "n": int(scored.sum()),
         "completeness": float(scored.mean()),
-        "ranges": {name: _range(forecasts.take(mask)) for name, mask in masks.items()},
+        "ranges": {name: _range(part) for name, part in parts.items()},
         "pit": _pits(forecasts, masks),
-        "bins": {"true_redshift": [_bin(known, one, BINNED) for one in redshift_bins]},
+        "bins": {kind: [_bin(known, one) for one in bins] for kind, bins in kinds.items()},
     }
+    if forecasts.truth is not None and not np.isnan(forecasts.truth).all():
+        found["truth"] = {name: _against_truth(part) for name, part in parts.items()}
+    return found
 
 
 def coverage_by_magnitude(forecasts: SetForecasts) -> list[Plain] | None:
@@ -50,7 +58,13 @@ def coverage_by_magnitude(forecasts: SetForecasts) -> list[Plain] | None:
     if not has_widths(forecasts) or np.isnan(forecasts.i_mag).all():
         return None
     known = forecasts.take(forecasts.scored)
-    return [_bin(known, one, COVERAGES) for one in cut(known.i_mag, I_MAGNITUDE_EDGES)]
+    found = []
+    for one in cut(known.i_mag, I_MAGNITUDE_EDGES):
+        metrics = None
+        if (count := int(one.members.sum())) >= FEWEST:
+            metrics = _summaries(known.take(one.members).replicate(), COVERAGES)
+        found.append(_ends(one) | {"n": count, "metrics": metrics})
+    return found
 
 
 def score_transfer(pair: tuple[str, str], forecasts: SetForecasts) -> Plain | None:
@@ -68,6 +82,29 @@ def has_widths(forecasts: SetForecasts) -> bool:
     return any(np.isfinite(values).any() for values in columns)
 
 
+def summary(values: npt.NDArray[np.float64], error: float | None = None) -> Plain:
+    """Sum up a metric's values of all seeds, shape (S,), for JSON.
+
+    Returns
+    -------
+    dict
+        ``mean`` and ``spread`` (standard deviation, ddof 1; None for one seed) over seeds, and
+        ``error`` where one is given. None for NaN.
+    """
+    spread = float(values.std(ddof=1)) if values.size > 1 else None
+    found: Plain = {"mean": _finite(float(values.mean())), "spread": _finite(spread)}
+    return found if error is None else found | {"error": _finite(error)}
+
+
+def _finite(value: float | None) -> float | None:
+    """Return the number if it is one that JSON can hold, else None."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def _summaries(found: Replicates, names: Iterable[str]) -> Plain:
+    return {name: summary(found.scores[name], found.error(name)) for name in names}
+
+
 def _range(part: SetForecasts) -> Plain:
     found = part.replicate()
     metrics = _summaries(found, found.scores)
@@ -78,26 +115,44 @@ def _range(part: SetForecasts) -> Plain:
     }
 
 
+def _against_truth(part: SetForecasts) -> Plain:
+    """Score against the truth, and how the label's scores of the same galaxies differ from it."""
+    assert part.truth is not None  # noqa: S101 (for mypy: only mocks come here)
+    known = part.take(np.isfinite(part.truth))
+    label, truth = known.replicate_points(), known.replicate_points(true=known.truth)
+    difference = {
+        name: {
+            "mean": _finite(float(values.mean() - truth.scores[name].mean())),
+            "error": _finite(difference_error(label, truth, name)),
+        }
+        for name, values in label.scores.items()
+    }
+    metrics = _summaries(truth, truth.scores)
+    return {"n": known.redshift.size, "metrics": metrics, "difference": difference}
+
+
 def _pits(forecasts: SetForecasts, masks: Mapping[str, Any]) -> Plain | None:
-    """Histograms over all seeds; None where there is no distribution."""
+    """Return histograms over all seeds; None where there is no distribution."""
     pit = forecasts.columns.get("pit")
     if pit is None or np.isnan(pit).all():
         return None
     shares = {name: pit_histogram(pit[:, mask].ravel()) for name, mask in masks.items()}
-    return {
-        name: [float(one) if np.isfinite(one) else None for one in values]
-        for name, values in shares.items()
-    }
+    return {name: [_finite(one) for one in values] for name, values in shares.items()}
 
 
-def _bin(known: SetForecasts, one: Bin, names: Iterable[str]) -> Plain:
-    ends = {"from": one.low, "to": one.high, "middle": one.middle}
-    count = int(one.members.sum())
-    if count < FEWEST:
-        return ends | {"n": count, "metrics": None}
-    found = known.take(one.members).replicate()
-    return ends | {"n": count, "metrics": _summaries(found, names)}
+def _bin(known: SetForecasts, one: Bin) -> Plain:
+    """Score a bin; where each seed's own forecasts decide, `n` is the mean over seeds."""
+    counts = np.atleast_1d(one.members.sum(axis=-1))
+    metrics = None
+    if counts.min() >= FEWEST:
+        found = (
+            known.take(one.members).replicate_points(BINNED)
+            if one.members.ndim == 1
+            else known.replicate_points(BINNED, chosen=one.members)
+        )
+        metrics = _summaries(found, BINNED)
+    return _ends(one) | {"n": round(float(counts.mean())), "metrics": metrics}
 
 
-def _summaries(found: Replicates, names: Iterable[str]) -> Plain:
-    return {name: summary(found.scores[name], found.error(name)) for name in names}
+def _ends(one: Bin) -> Plain:
+    return {"from": one.low, "to": one.high, "middle": one.middle}

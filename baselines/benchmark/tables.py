@@ -1,23 +1,58 @@
 """The tables that methods get: all of a training galaxy, only the photometry of a test galaxy."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from transferz.schemas.errors import InputError
-from transferz.schemas.survey.magnitudes import magnitude_name
+from transferz.schemas import RELEASE
+from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.tables.reading import open_table, read_whole
 
 ID = "object_id"
 CONFIG = "config"
 MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
 """How the names of magnitudes and of their errors end; those of a release do."""
 
-I_BANDS = (magnitude_name("i"), "i_mag")
-"""What the i magnitude may be called."""
+I_BANDS, G_BANDS = ((magnitude_name(band), f"{band}_mag") for band in "ig")
+"""What the i and the g magnitude may be called."""
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Galaxies as arrays, which a network can be trained or tested on.
+
+    Attributes
+    ----------
+    magnitudes : ndarray, shape (N, B)
+        AB magnitudes, finite.
+    redshift : ndarray, shape (N,)
+        True (or label) redshifts, finite.
+    identifiers : ndarray, shape (N,), or None
+        The rows' ids, where the table has a column for them.
+    dropped : int
+        Rows of the table left out because a value is missing.
+    """
+
+    magnitudes: Floats
+    redshift: Floats
+    identifiers: npt.NDArray[Any] | None = None
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.redshift)
+
+    def take(self, rows: npt.NDArray[Any]) -> "Sample":
+        """Pick rows, by index or mask."""
+        identifiers = None if self.identifiers is None else self.identifiers[rows]
+        return Sample(self.magnitudes[rows], self.redshift[rows], identifiers)
 
 
 def band_columns(table: pd.DataFrame) -> list[str]:
@@ -100,3 +135,77 @@ def ordered(table: pd.DataFrame, bands: Sequence[str]) -> pd.DataFrame:
     """
     first = list(photometry(table.iloc[:0], bands).columns)
     return table[[*first, *(name for name in table.columns if name not in first)]]
+
+
+TRAINING_SETS = ("transferz", "galaxiesml", "combo", "transferz+galaxiesml")
+"""Training sets of a release; any other is a file."""
+
+FILE = "file"
+"""What a training set from a file is called."""
+
+
+def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
+    """Read a training set in a release's columns from a table of one's own.
+
+    Raises
+    ------
+    ParameterError
+        Where there is no such file.
+    InputError
+        Where it can't be read, or lacks ids, the bands or redshifts.
+    """
+    if not path.exists():
+        raise ParameterError(
+            f"--train: expected {', '.join(TRAINING_SETS)} or a file, found '{path}', which is none"
+        )
+    file = open_table(path)
+    needed = [ID, *bands, "redshift"]
+    if absent := [name for name in needed if name not in file.names]:
+        raise InputError(
+            f"{path} has no column {', '.join(absent)}; a training set has those of a release: "
+            f"{', '.join(needed)}, and more if it likes"
+        )
+    ours = [name for name in file.names if name in RELEASE.names and is_wanted(name, bands)]
+    frame: pd.DataFrame = read_whole(file, ours).to_pandas()
+    values = frame[[*bands, "redshift"]].to_numpy(np.float64)
+    if bad := int((~np.isfinite(values)).any(axis=1).sum()):
+        raise InputError(
+            f"{path}: {bad} of {len(frame)} rows lack a magnitude or redshift; drop them"
+        )
+    return ordered(frame.assign(**{CONFIG: FILE}), bands)
+
+
+def is_wanted(name: str, bands: Sequence[str]) -> bool:
+    """Whether a column is that of a band that is wanted, or of none."""
+    others = [magnitude_name(band) for band in BANDS if magnitude_name(band) not in bands]
+    return name not in others and name not in map(error_name, others)
+
+
+def refuse_shared(
+    learned: pd.DataFrame, tested: pd.DataFrame, bands: Sequence[str], name: str, test_name: str
+) -> None:
+    """Refuse galaxies to learn from that have the very magnitudes of galaxies to test on.
+
+    Ids can be renumbered and positions be absent; all bands equal to the last digit is no chance.
+
+    Parameters
+    ----------
+    learned, tested : DataFrame
+        Both with the columns `bands`.
+    bands : sequence of str
+        Magnitudes.
+    name, test_name : str
+        What messages call the two.
+
+    Raises
+    ------
+    InputError
+        With how many.
+    """
+    ours, theirs = (one[list(bands)].astype(np.float32) for one in (learned, tested))
+    shared = theirs.merge(ours.drop_duplicates(), on=list(bands))
+    if len(shared):
+        raise InputError(
+            f"{name}: {len(shared):,} of the {len(tested):,} galaxies of {test_name} are learned "
+            "from under another id: the magnitudes are the same; leave them out of one of the two"
+        )

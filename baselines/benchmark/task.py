@@ -4,19 +4,25 @@ From a release's splits, or from a table of one's own that is split by hash as `
 does it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from transferz.baselines.benchmark.tables import CONFIG, ID, ordered, photometry
-from transferz.baselines.benchmark.training_file import (
+from transferz.baselines.benchmark.tables import (
+    CONFIG,
     FILE,
+    G_BANDS,
+    I_BANDS,
+    ID,
     TRAINING_SETS,
     is_wanted,
+    ordered,
+    photometry,
     read_training_file,
     refuse_shared,
 )
@@ -24,20 +30,20 @@ from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas import RELEASE
-from transferz.schemas.benchmark.entries import EntryTraining, FileFacts, TableData
-from transferz.schemas.benchmark.results import Data
+from transferz.schemas.benchmark.entries import Data, EntryTraining, FileFacts, TableData
+from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
 from transferz.schemas.survey.manifest import read_manifest
 
-TESTED = ("transferz", "galaxiesml")
-"""Configs on whose test splits every method is scored."""
-
 FILE_VALIDATION = "combo"
 """Whose validation split goes with a training set from a file (our choice)."""
 
 TEST, CALIBRATION = "test", "calibration"
+LEARNED = ("train", "validation")
+
+Column = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,31 @@ class TestSet:
         Their labels.
     i_mag : ndarray of float32, shape (N,)
         i magnitudes; NaN where there is no such band.
+    g_mag : ndarray of float32, shape (N,), or None
+        g magnitudes, likewise.
+    truth : ndarray of float32, shape (N,), or None
+        True redshifts, which only a mock has; NaN where an object is no galaxy.
     """
 
     table: pd.DataFrame
-    redshift: npt.NDArray[np.float32]
-    i_mag: npt.NDArray[np.float32]
+    redshift: Column
+    i_mag: Column
+    g_mag: Column | None = None
+    truth: Column | None = None
+
+    @classmethod
+    def of(
+        cls, known: pd.DataFrame, bands: Sequence[str], truth: Column | None = None
+    ) -> "TestSet":
+        """Part what a method may see, magnitudes in `bands`, from what is known of galaxies."""
+
+        def single(names: Sequence[str]) -> Column:
+            name = next((name for name in names if name in known), None)
+            values = np.nan if name is None else known[name].to_numpy(np.float32)
+            return np.broadcast_to(np.asarray(values, np.float32), (len(known),))
+
+        own = single(["redshift"]), single(I_BANDS), single(G_BANDS)
+        return cls(photometry(known, bands), *own, truth)
 
     @property
     def object_id(self) -> npt.NDArray[np.int64]:
@@ -82,6 +108,8 @@ class Task:
         What it is that methods learn from, for the record.
     data : Data or TableData
         The release, or the tables, for the record.
+    columns : tuple of str
+        What the data themselves call the bands.
     """
 
     bands: tuple[str, ...]
@@ -91,6 +119,25 @@ class Task:
     tests: dict[str, TestSet]
     learned: EntryTraining
     data: Data | TableData
+    columns: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Return what is learned from, for the record of a model: the same for the same data.
+
+        What a release holds decides that, and not what it is called.
+        """
+        facts = self.learned.model_dump(mode="json", exclude_none=True)
+        if isinstance(self.data, TableData):
+            table = self.data.table.model_dump(mode="json", exclude={"tested"})
+            return {"set": facts["set"], "table": table}
+        content = {
+            config: {split: one.hash for split, one in splits.items() if split in LEARNED}
+            for config, splits in self.data.content.items()
+            if config in facts["set"].split("+")
+        }
+        release = {"survey": self.data.survey, "mock": self.data.mock, "content": content}
+        return facts | {"release": release}
 
 
 def from_release(
@@ -99,6 +146,7 @@ def from_release(
     bands: Sequence[str] | None = None,
     *,
     calibrates: bool = False,
+    require_test: bool = True,
 ) -> Task:
     """Take the splits of a release.
 
@@ -112,6 +160,8 @@ def from_release(
         Letters of bands, or their columns; all by default.
     calibrates : bool
         Whether the method is calibrated: then calibration galaxies may not be learned from either.
+    require_test : bool
+        Whether it is an error that a test split is missing.
 
     Raises
     ------
@@ -122,29 +172,37 @@ def from_release(
     columns = release_bands(bands)
     if training in TRAINING_SETS:
         configs = training.split("+")
-        sets = [_splits(release, configs, split, columns) for split in ("train", "validation")]
+        sets = [_splits(release, configs, split, columns) for split in LEARNED]
         table = None
     else:
         path = Path(training)
-        validation = _splits(release, [FILE_VALIDATION], "validation", columns)
+        configs = [FILE_VALIDATION]
+        validation = _splits(release, configs, "validation", columns)
         sets = [read_training_file(path, columns), validation]
         table = FileFacts(file=path.name, sha256=file_digest(path)["sha256"])
+    files = release.files()
+    tested: list[str] = [name for name in TESTED if require_test or TEST in files.get(name, {})]
     learned = dict(zip(("training", "validation"), sets, strict=True))
     held = (TEST, CALIBRATION) if calibrates else (TEST,)
-    refuse_leaks(learned, read_objects(release, TESTED, held), f"'{training}'")
+    if tested:
+        refuse_leaks(learned, read_objects(release, tested, held), f"'{training}'")
     calibration = {
         config: _splits(release, [config], CALIBRATION, columns)
-        for config in TESTED
-        if CALIBRATION in release.files().get(config, {})
+        for config in tested
+        if CALIBRATION in files.get(config, {})
     }
-    tests = {config: _test_set(release, config, columns) for config in TESTED}
+    tests = read_tests(release, tested, columns)
     name = training if table is None else FILE
     if table is not None:
         for config, test in tests.items():
             refuse_shared(sets[0], test.table, columns, training, f"{config}'s test split")
     facts = describe_training(name, sets[0], sets[1], table)
-    configs = [*TESTED, *(training.split("+") if table is None else [FILE_VALIDATION])]
-    return Task(columns, sets[0], sets[1], calibration, tests, facts, describe(release, configs))
+    used = {(config, split) for config in configs for split in LEARNED}
+    used |= {(config, split) for config in tested for split in held}
+    if any(test.truth is not None for test in tests.values()):
+        used.add(("truth", TEST))
+    data = describe(release, used)
+    return Task(columns, sets[0], sets[1], calibration, tests, facts, data, columns)
 
 
 def release_bands(bands: Sequence[str] | None) -> tuple[str, ...]:
@@ -165,15 +223,15 @@ def release_bands(bands: Sequence[str] | None) -> tuple[str, ...]:
     return columns
 
 
-def describe(release: Release, configs: Sequence[str]) -> Data:
-    """Say which release it is, with the content that is used."""
-    content = read_manifest(release.path).get("content", {})
-    used = {name: content[name] for name in dict.fromkeys(configs) if name in content}
-    facts = {
-        name: {
-            split: {"rows": one["rows"], "hash": one["content"]} for split, one in splits.items()
+def describe(release: Release, used: Collection[tuple[str, str]]) -> Data:
+    """Say which release it is, with the content of the configs' splits that are used."""
+    content = {
+        config: {
+            split: {"rows": facts["rows"], "hash": facts["content"]}
+            for split, facts in splits.items()
+            if (config, split) in used
         }
-        for name, splits in used.items()
+        for config, splits in read_manifest(release.path).get("content", {}).items()
     }
     return Data.model_validate(
         {
@@ -181,7 +239,7 @@ def describe(release: Release, configs: Sequence[str]) -> Data:
             "version": release.version,
             "survey": release.survey,
             "mock": release.mock,
-            "content": facts,
+            "content": {config: splits for config, splits in content.items() if splits},
         }
     )
 
@@ -210,12 +268,35 @@ def _splits(
     return pd.concat(frames, ignore_index=True)
 
 
-def _test_set(release: Release, config: str, bands: Sequence[str]) -> TestSet:
-    whole = _read(release, config, TEST, [magnitude_name(band) for band in BANDS])
-    redshift, i_mag = (
-        whole[name].to_numpy(np.float32) for name in ("redshift", magnitude_name("i"))
-    )
-    return TestSet(photometry(whole, bands), redshift, i_mag)
+def read_tests(
+    release: Release, configs: Sequence[str], bands: Sequence[str]
+) -> dict[str, TestSet]:
+    """Read test splits of a release, with the true redshifts that a mock has of their galaxies.
+
+    Parameters
+    ----------
+    release : Release
+        Whose galaxies.
+    configs : sequence of str
+        Whose test splits.
+    bands : sequence of str
+        Columns of magnitudes that a method may see.
+
+    Raises
+    ------
+    ReleaseError
+        Where a split is not there, or a file is missing or damaged.
+    """
+    truth = None
+    if TEST in release.files().get("truth", {}):
+        table = _read(release, "truth", TEST, [])
+        truth = pd.Series(table["redshift"].to_numpy(), table[ID].to_numpy())
+    tests = {}
+    for config in configs:
+        known = _read(release, config, TEST, [magnitude_name(band) for band in BANDS])
+        true = None if truth is None else truth.reindex(known[ID]).to_numpy(np.float32)
+        tests[config] = TestSet.of(known, bands, true)
+    return tests
 
 
 def _read(release: Release, config: str, split: str, bands: Sequence[str]) -> pd.DataFrame:

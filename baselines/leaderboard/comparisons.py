@@ -32,11 +32,11 @@ from transferz.schemas.benchmark.entries import (
     Entry,
     EntryMetric,
     Hexadecimal,
+    MethodName,
     TestedSet,
     read_entry,
 )
 from transferz.schemas.benchmark.records import Record, parse_record, read_record
-from transferz.schemas.benchmark.results import MethodName
 from transferz.schemas.benchmark.scores import Count, Range
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import file_digest

@@ -30,7 +30,7 @@ from transferz.baselines.scores.paired import (
     distance,
 )
 from transferz.schemas.benchmark.entries import EntryRange
-from transferz.schemas.benchmark.score_text import NONE
+from transferz.schemas.benchmark.scores import NONE
 from transferz.tables.files import replace_file
 from transferz.tables.pictures import COLOURS
 

@@ -12,6 +12,7 @@ from transferz.baselines.leaderboard.words import (
     value_text,
 )
 from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED
+from transferz.tables.printing import aligned
 
 GREY, PLAIN = "\x1b[90m", "\x1b[0m"
 
@@ -33,7 +34,7 @@ def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool 
     head = ["method", "trained on", *map(metric_title, metrics), "scored", "note"]
     body = [_cells(board, row, config, part, metrics) for row in rows]
     kept = [k for k, name in enumerate(head) if name in ("method",) or any(r[k] for r in body)]
-    lines = _aligned([[line[k] for k in kept] for line in (head, *body)])
+    lines = aligned([[printable(line[k]) for k in kept] for line in (head, *body)])
     for place, row in enumerate(rows, start=1):
         if colour and not row.current:
             lines[place] = f"{GREY}{lines[place]}{PLAIN}"
@@ -78,18 +79,9 @@ def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    lines = [[printable(cell) for cell in line] for line in cells]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-
-
 def printable(text: str) -> str:
     """Text of an entry without what would steer a terminal."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def board_json(board: Board) -> dict[str, Any]:

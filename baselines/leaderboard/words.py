@@ -3,8 +3,7 @@
 from types import MappingProxyType
 
 from transferz.baselines.leaderboard.board import Row
-from transferz.schemas.benchmark.score_text import NONE, PERCENT, SETS, TITLES, minus
-from transferz.schemas.benchmark.scores import Summary
+from transferz.schemas.benchmark.scores import NONE, PERCENT, SETS, TITLES, Summary, minus
 
 PROBABILITY_TITLES: MappingProxyType[str, str] = MappingProxyType(
     {

@@ -1,23 +1,27 @@
-"""The photometry networks of the paper as plug-ins: NN-Base, NN-TL, NN-Combo, NN-Spec.
+"""Forecast with networks: the paper's NN-Base, NN-TL, NN-Combo, NN-Spec, a mixture, a Bayesian one.
 
-All seeds are trained at once, as `transferz train` does it, by the same schedule; a seed is the
-same network here and there.
+All seeds are trained at once. `transferz train` trains the same classes with a schedule, a device
+or a model to start from of the user's choice, which are arguments of their constructors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
-from typing import Self
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 
-from transferz.baselines.benchmark.samples import Sample
-from transferz.baselines.benchmark.tables import band_columns
+from transferz.baselines.benchmark.loading import Kept
+from transferz.baselines.benchmark.tables import CONFIG, Sample, band_columns
 from transferz.baselines.methods.common import labels, require_bands
 from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.ensemble import Ensemble, Floats
-from transferz.baselines.networks.hardware import find_device
+from transferz.baselines.networks.hardware import default_threads, find_device
 from transferz.baselines.networks.network import StackedNetworks
 from transferz.baselines.networks.probabilistic import (
     COMPONENTS,
@@ -25,36 +29,73 @@ from transferz.baselines.networks.probabilistic import (
     MixtureNetworks,
     components,
 )
+from transferz.baselines.networks.progress import Epoch
 from transferz.baselines.networks.training import PAPER, Make, Schedule, train
+from transferz.baselines.networks.weights import Model, ensemble_bytes
 from transferz.baselines.scores.probability import GaussianMixture, Prediction
 from transferz.schemas.errors import InputError
 
+Progress = Callable[[Epoch], None]
+
 PAPERS = "Soriano et al. 2024, arXiv:2411.18054"
 FOLLOW_UP = "arXiv:2601.17222"
+
+DRAWS = 32
+"""Of the weights, for a forecast (our choice)."""
 
 
 class NetworkMethod:
     """A method that trains networks, all seeds at once; a GPU is used where there is one.
 
+    Parameters
+    ----------
+    schedule : Schedule, optional
+        How long and how fast it trains; by default the method's own.
+    device : str
+        ``cpu``, ``cuda``, ... or ``auto``.
+    threads : int, optional
+        CPU threads; by default those of `default_threads`.
+    tf32 : bool
+        Whether a GPU may round the factors of matrix products.
+    show : callable, optional
+        What is being trained -> a context with what is called after each epoch, or None; such as
+        `transferz.baselines.networks.progress.epoch_line`.
+
     Attributes
     ----------
-    schedule : Schedule
-        How long and how fast it trains.
     ensemble : Ensemble
         Once trained: one seed's network.
+    whole : Ensemble
+        Once trained: the networks of all seeds that were trained together.
     bands : list of str
         Once trained: its columns of magnitudes.
     """
 
+    name: str
     version = "1"
     schedule = PAPER
     ensemble: Ensemble
+    whole: Ensemble
     bands: list[str]
+
+    def __init__(
+        self,
+        *,
+        schedule: Schedule | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        tf32: bool = False,
+        show: Callable[[str], AbstractContextManager[Progress | None]] | None = None,
+    ) -> None:
+        if schedule:
+            self.schedule = schedule
+        self.device, self.threads, self.tf32 = device, threads, tf32
+        self.show = show or (lambda title: nullcontext())
 
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Train one seed's network."""
-        (one,) = self.fit_seeds(train, validation, seeds=[seed])
-        self.ensemble, self.bands = one.ensemble, one.bands
+        (fitted,) = self.fit_seeds(train, validation, seeds=[seed])
+        self.ensemble, self.whole = fitted.ensemble, fitted.whole
         return self
 
     def fit_seeds(
@@ -62,8 +103,11 @@ class NetworkMethod:
     ) -> list[Self]:
         """Train a network per seed; returns a method for each."""
         self.bands = band_columns(train)
-        trained = self.train_seeds(train, validation, seeds)
-        return [self._with(trained.take([seed])) for seed in seeds]
+        whole = self.train_seeds(train, validation, seeds)
+        methods = [copy(self) for _ in seeds]
+        for method, seed in zip(methods, seeds, strict=True):
+            method.whole, method.ensemble = whole, whole.take([seed])
+        return methods
 
     def train_seeds(
         self, training: pd.DataFrame, validation: pd.DataFrame, seeds: Sequence[int]
@@ -86,93 +130,185 @@ class NetworkMethod:
         seeds: Sequence[int],
         schedule: Schedule,
         start: Ensemble | None = None,
+        title: str = "",
     ) -> Ensemble:
+        torch.set_num_threads(self.threads or default_threads())
+        torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
         sets = [Sample(self._magnitudes(table), labels(table)) for table in (training, validation)]
-        make, device = self.maker(len(training)), find_device("auto")
-        return train(*sets, seeds=seeds, schedule=schedule, start=start, make=make, device=device)
+        with self.show(title or self.name) as progress:
+            return train(
+                *sets,
+                seeds=seeds,
+                schedule=schedule,
+                start=start,
+                make=self.maker(len(training)),
+                device=find_device(self.device),
+                progress=progress,
+            )
 
     def _magnitudes(self, table: pd.DataFrame) -> Floats:
         require_bands(table, self.bands, f"it was trained on {', '.join(self.bands)}")
         return table[self.bands].to_numpy("float64")
 
     def _scaled(self, table: pd.DataFrame) -> torch.Tensor:
-        """Scaled magnitudes on the networks' device, shape (N, B)."""
-        weight = self.ensemble.networks.weights[0]
-        return self.ensemble.scaler(self._magnitudes(table), weight.dtype).to(weight.device)
-
-    def _with(self, ensemble: Ensemble) -> Self:
-        one = copy(self)
-        one.ensemble = ensemble
-        return one
+        """Return what the networks take, shape (N, B)."""
+        return self.ensemble.scaled(self._magnitudes(table))
 
 
-class NNBase(NetworkMethod):
+class PhotometryMethod(NetworkMethod):
+    """A method of the paper's, whose model can be kept and applied to tables.
+
+    Attributes
+    ----------
+    key : str
+        What it is called in a model's file.
+    origin : dict or None
+        Once trained: what the networks were that training started from.
+    """
+
+    key: str
+    origin: dict[str, Any] | None = None
+
+    @classmethod
+    def keep(
+        cls, fitted: Sequence[Self], *, bands: Sequence[str], source: Mapping[str, Any]
+    ) -> Kept:
+        """Return the model's file, for `transferz predict`, and how it was trained.
+
+        Parameters
+        ----------
+        fitted : sequence
+            What `fit_seeds` returned.
+        bands : sequence of str
+            What tables to forecast call the magnitudes.
+        source : mapping
+            What was learned from.
+        """
+        first = fitted[0]  # all hold the same
+        facts = {"schedule": asdict(first.schedule), "start": first.origin, "tf32": first.tf32}
+        provenance = {"method": cls.key, "source": dict(source)} | facts
+        spans = {}
+        for name in ("epochs", "best_epoch", "validation_loss"):
+            values = [float(getattr(fit, name)) for fit in first.whole.fits]
+            mean = sum(values) / len(values)
+            spans[name] = {"mean": mean, "min": min(values), "max": max(values)}
+        start = _start_facts(first.origin) if first.origin else None
+        written = find_spec("safetensors") is not None
+        model = ensemble_bytes(first.whole, bands, provenance) if written else b""
+        return Kept(facts | {"start": start} | spans, MODEL_FILE, model)
+
+
+def _start_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an entry says of a model that was fine-tuned."""
+    source, learned = origin.get("source", {}), None
+    if table := source.get("table"):
+        learned = {table["file"]: table["sha256"]}
+    elif release := source.get("release"):
+        parts = release["content"].items()
+        learned = {
+            f"{config}/{split}": held for config, part in parts for split, held in part.items()
+        }
+    return {"method": origin["method"], "schedule": origin["schedule"], "learned": learned}
+
+
+class NNBase(PhotometryMethod):
     """NN-Base: learns from TransferZ."""
 
+    key = "nn_base"
     name = METHODS["nn_base"].title
     train = METHODS["nn_base"].config
     citation = PAPERS
     description = "The photometry network, trained on TransferZ"
 
 
-class NNCombo(NetworkMethod):
+class NNCombo(PhotometryMethod):
     """NN-Combo: learns from the union of both sets."""
 
+    key = "nn_combo"
     name = METHODS["nn_combo"].title
     train = METHODS["nn_combo"].config
     citation = PAPERS
     description = "The photometry network, trained on TransferZ and GalaxiesML together"
 
 
-class NNSpec(NetworkMethod):
+class NNSpec(PhotometryMethod):
     """NN-Spec: learns from spectroscopic redshifts only."""
 
+    key = "nn_spec"
     name = METHODS["nn_spec"].title
     train = METHODS["nn_spec"].config
     citation = FOLLOW_UP
     description = "The photometry network, trained on GalaxiesML"
 
 
-class NNTL(NetworkMethod):
-    """NN-TL: NN-Base, fine-tuned on spectroscopic redshifts."""
+class NNTL(PhotometryMethod):
+    """NN-TL: NN-Base, fine-tuned on spectroscopic redshifts.
 
+    Parameters
+    ----------
+    start : Model, optional
+        NN-Base with as many seeds; by default it is trained first, on the TransferZ galaxies of the
+        training set, with this schedule at the paper's learning rate.
+    **options
+        Those of `NetworkMethod`.
+    """
+
+    key = "nn_tl"
     name = METHODS["nn_tl"].title
     train = "transferz+galaxiesml"
     citation = PAPERS
     description = "NN-Base, fine-tuned on GalaxiesML"
+    schedule = replace(
+        PAPER,
+        learning_rate=METHODS["nn_tl"].learning_rate or PAPER.learning_rate,
+        frozen=METHODS["nn_tl"].frozen,
+    )
+
+    def __init__(self, *, start: Model | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.start = start
 
     def train_seeds(
         self, training: pd.DataFrame, validation: pd.DataFrame, seeds: Sequence[int]
     ) -> Ensemble:
-        """Train on TransferZ, then fine-tune on GalaxiesML.
+        """Train on TransferZ, unless that is done, then fine-tune on GalaxiesML.
 
         Raises
         ------
         InputError
-            Where the training set isn't both.
+            Where the training set isn't both, and no model to start from was given.
         """
-        base = self._train(*_both(training, validation, "transferz"), seeds, PAPER)
-        tuning = METHODS["nn_tl"]
-        rate = tuning.learning_rate or PAPER.learning_rate
-        schedule = Schedule(learning_rate=rate, frozen=tuning.frozen)
-        spectroscopic = _both(training, validation, "galaxiesml")
-        return self._train(*spectroscopic, seeds, schedule, start=base)
+        if self.start:
+            base, self.origin = self.start.ensemble, self.start.provenance
+        else:
+            schedule = replace(self.schedule, learning_rate=PAPER.learning_rate, frozen=())
+            sets = _of_config(training, validation, NNBase.train)
+            base = self._train(*sets, seeds, schedule, title=NNBase.name)
+            described = {"config": NNBase.train, "schedule": asdict(schedule)}
+            self.origin = {"method": NNBase.key} | described
+        if not self.start or (training[CONFIG] == NNSpec.train).any():
+            training, validation = _of_config(training, validation, NNSpec.train)
+        return self._train(training, validation, seeds, self.schedule, start=base)
 
 
-def _both(
+def _of_config(
     training: pd.DataFrame, validation: pd.DataFrame, config: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of a config, of both tables."""
-    found = [
-        table[table["config"] == config] if "config" in table else table.iloc[:0]
+    """Return the rows of a config, of both tables."""
+    first, second = (
+        table[table[CONFIG] == config] if CONFIG in table else table.iloc[:0]
         for table in (training, validation)
-    ]
-    if not all(len(table) for table in found):
+    )
+    if not len(first) or not len(second):
         raise InputError(
             f"{NNTL.name} learns from two sets: expected a training set with {config}, found none; "
             f"give --train {NNTL.train}"
         )
-    return found[0], found[1]
+    return first, second
+
+
+PHOTOMETRY = {kind.key: kind for kind in (NNBase, NNTL, NNCombo, NNSpec)}
+"""The methods by key."""
 
 
 class MixtureDensityNetwork(NetworkMethod):
@@ -191,13 +327,9 @@ class MixtureDensityNetwork(NetworkMethod):
     def predict(self, table: pd.DataFrame) -> Prediction:
         """Forecast a mixture per galaxy."""
         outputs = self.ensemble.networks(self._scaled(table))[0].double()  # (N, 3 K)
-        log_weights, *others = components(outputs)
-        mixture = GaussianMixture(*(one.cpu().numpy() for one in (log_weights.exp(), *others)))
+        log_weights, means, widths = (part.cpu() for part in components(outputs))
+        mixture = GaussianMixture(log_weights.exp().numpy(), means.numpy(), widths.numpy())
         return Prediction(mixture.quantiles([0.5])[:, 0], mixture=mixture)
-
-
-DRAWS = 32
-"""Of the weights, for a forecast (our choice)."""
 
 
 class BayesianNetwork(NetworkMethod):
@@ -224,7 +356,7 @@ class BayesianNetwork(NetworkMethod):
         assert isinstance(networks, BayesianNetworks)  # noqa: S101 (for mypy: the maker's)
         chance = [torch.Generator().manual_seed(self.ensemble.seeds[0])]
         drawn = [networks.draw(chance)(scaled)[0].double() for _ in range(DRAWS)]  # (N, 3)
-        _, *found = components(torch.stack(drawn, dim=1))  # (N, draws, 1)
-        means, widths = (one.squeeze(2).cpu().numpy() for one in found)
+        _, *parts = components(torch.stack(drawn, dim=1))  # (N, draws, 1)
+        means, widths = (part.squeeze(2).cpu().numpy() for part in parts)
         mixture = GaussianMixture(np.full(means.shape, 1.0 / DRAWS), means, widths)
         return Prediction(means.mean(axis=1), mixture=mixture)

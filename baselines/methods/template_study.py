@@ -16,8 +16,8 @@ from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, SUPRIME_INTERMEDIATE, Band
 from transferz.photometry.fit import fit_offsets, fit_templates
 from transferz.photometry.flux import cgs_to_ujy, mjy_to_ujy
-from transferz.photometry.models import ModelGrid, model_grid
 from transferz.photometry.redshift_error import redshift_error
+from transferz.photometry.templates import ModelGrid, model_grid
 from transferz.schemas.errors import InputError
 from transferz.tables.cells import as_floats
 from transferz.tables.reading import open_table, read_whole

@@ -17,9 +17,8 @@ from transferz.baselines.scores.probability import Prediction
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets
 from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, to_flux
-from transferz.photometry.measurements import DEFAULT_ERRORS, Weighted
-from transferz.photometry.models import model_grid
-from transferz.photometry.pdf import interval
+from transferz.photometry.likelihood import DEFAULT_ERRORS, Weighted, interval
+from transferz.photometry.templates import model_grid
 from transferz.schemas.survey.magnitudes import ERRORS, MAGNITUDES
 
 REDSHIFT_MAX = 6.0

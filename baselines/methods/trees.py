@@ -50,8 +50,8 @@ class BoostedTrees(Deterministic):
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Grow trees for each loss and keep the better; the seed has no influence."""
         self.bands = band_columns(train)
-        known, unseen = ((features(t, self.bands), labels(t)) for t in (train, validation))
-        grown = [Boosted(known, unseen, validation_loss, loss=kind) for kind in POINT_LOSSES]
+        learned, held_out = ((features(t, self.bands), labels(t)) for t in (train, validation))
+        grown = [Boosted(learned, held_out, validation_loss, loss=kind) for kind in POINT_LOSSES]
         self.trees = min(grown, key=lambda trees: trees.loss)
         return self
 
@@ -78,13 +78,13 @@ class QuantileTrees(Deterministic):
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Grow trees for each quantile; the seed has no influence."""
         self.bands = band_columns(train)
-        known, unseen = ((features(t, self.bands), labels(t)) for t in (train, validation))
+        learned, held_out = ((features(t, self.bands), labels(t)) for t in (train, validation))
 
         def grow(level: float) -> Boosted:
             def pinball_loss(predicted: Floats, true: Floats) -> float:
                 return float(mean_pinball_loss(true, predicted, alpha=level))
 
-            return Boosted(known, unseen, pinball_loss, loss="quantile", quantile=level)
+            return Boosted(learned, held_out, pinball_loss, loss="quantile", quantile=level)
 
         self.trees = [grow(level) for level in LEVELS]
         values, true = self._crossing(validation), labels(validation)

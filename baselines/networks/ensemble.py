@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from transferz.baselines.networks.network import PhotometryNetwork, StackedNetworks
+from transferz.baselines.networks.network import StackedNetworks
 from transferz.schemas.errors import InputError, ParameterError
 
 CHUNK_FORECASTS = 262_144
@@ -116,10 +116,6 @@ class Ensemble:
             In the bands and the order trained on.
         """
         return forecast(self.networks, self.scaled(magnitudes)).cpu().numpy()
-
-    def network(self, seed: int) -> PhotometryNetwork:
-        """Copy one seed's network as a plain module; it takes scaled magnitudes."""
-        return self.networks.network(self._positions([seed])[0])
 
     def take(self, seeds: Sequence[int]) -> "Ensemble":
         """Copy the networks of some seeds, in the order given.

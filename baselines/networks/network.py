@@ -58,7 +58,7 @@ class PhotometryNetwork(nn.Module):
         return (*self.hidden, self.head)
 
     def forward(self, scaled: Tensor) -> Tensor:
-        """Predict redshifts.
+        """Forecast redshifts.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class StackedNetworks(nn.Module):
         return self.weights[0].shape[1]
 
     def forward(self, scaled: Tensor) -> Tensor:
-        """Predict redshifts.
+        """Forecast redshifts.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class StackedNetworks(nn.Module):
         return tanaka_loss(predicted, true)
 
     def objective(self, scaled: Tensor, true: Tensor) -> Tensor:
-        """Give what a step makes smaller, shape (S,), of batches of shape (S, n, B) and (S, n)."""
+        """Return what a step makes smaller, shape (S,), of batches (S, n, B) and labels (S, n)."""
         return self.loss(self(scaled), true)
 
     def renew(self, generators: Sequence[torch.Generator], galaxies: int) -> None:

@@ -193,7 +193,7 @@ class BayesianNetworks(GaussianNetworks):
         return GaussianNetworks(weights, biases)
 
     def _prior(self, layer: int) -> float:
-        """Width of Glorot's uniform distribution, which the weights start from."""
+        """Return the width of Glorot's uniform distribution, which the weights start from."""
         _, inputs, outputs = self.weights[layer].shape
         return math.sqrt(2.0 / (inputs + outputs))
 

@@ -64,7 +64,7 @@ PAPER = Schedule()
 
 
 class Galaxies(Protocol):
-    """What training needs of a sample; `transferz.baselines.benchmark.samples.Sample` is one."""
+    """What training needs of a sample; `transferz.baselines.benchmark.tables.Sample` is one."""
 
     @property
     def magnitudes(self) -> Floats:

@@ -9,19 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.benchmark.output_folder import check_folder
+from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.tables.files import replace_directory
 
 FORMAT = "transferz photometry networks 1"
 NOTES = "transferz"
 """The one entry of the file's metadata: several would come in another order each time."""
-
-MODEL_FILE = "model.safetensors"
-RECORD_FILE = "results.json"
-"""Beside the weights: how they were made, and their scores."""
 
 _DAMAGED = (KeyError, TypeError, ValueError, RuntimeError)  # what odd contents raise
 
@@ -45,61 +40,17 @@ class Model:
     provenance: dict[str, Any]
 
 
-def check_output(directory: Path, *, replace: bool = False) -> None:
-    """Refuse, before any training, an output directory that holds something.
-
-    Raises
-    ------
-    InputError
-        Where it does, an older model with `replace` apart, or its parent can't be made.
-    """
-    check_folder(directory, (MODEL_FILE, RECORD_FILE), "model", replace=replace)
-
-
-def write_model(
-    directory: Path,
-    ensemble: Ensemble,
-    bands: Sequence[str],
-    provenance: dict[str, Any],
-    record: dict[str, Any],
-) -> None:
-    """Write the weights and their record, all or nothing.
+def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]) -> bytes:
+    """Return the safetensors file of a model, with all that a forecast needs.
 
     Parameters
     ----------
-    directory : Path
-        As `check_output` has let pass.
-    ensemble, bands, provenance
-        As `save_ensemble` takes them.
-    record : dict
-        What ``results.json`` is to hold.
-
-    Raises
-    ------
-    InputError
-        Where the directory can't be written; an older one is then as it was.
-    """
-    with replace_directory(directory) as made:
-        save_ensemble(made / MODEL_FILE, ensemble, bands, provenance)
-        text = json.dumps(record, indent=1, allow_nan=False)
-        (made / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def save_ensemble(
-    path: Path, ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]
-) -> None:
-    """Write a model with all that a forecast needs.
-
-    Parameters
-    ----------
-    path : Path
-        File to write, ``.safetensors``.
     ensemble : Ensemble
-        What to write.
+        The networks.
     bands : sequence of str
-        What its inputs are, in order.
+        What their inputs are, in order.
     provenance : dict
-        How it was made, as JSON.
+        How they were made, as JSON.
     """
     import torch
     from safetensors.torch import save
@@ -116,7 +67,14 @@ def save_ensemble(
         "fits": [asdict(fit) for fit in ensemble.fits],
         "provenance": provenance,
     }
-    path.write_bytes(save(tensors, metadata={NOTES: json.dumps(notes)}))
+    return save(tensors, metadata={NOTES: json.dumps(notes)})
+
+
+def save_ensemble(
+    path: Path, ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]
+) -> None:
+    """Write a model to a file, ``.safetensors``; takes what `ensemble_bytes` does."""
+    path.write_bytes(ensemble_bytes(ensemble, bands, provenance))
 
 
 def load_ensemble(path: Path) -> Model:

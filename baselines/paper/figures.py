@@ -1,22 +1,40 @@
-"""The paper's figure 2: predicted against true redshift, with a panel per baseline."""
+"""The paper's figures about forecasts: redshifts (its figure 2), scores (figure 3), and bins."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.paper.figures_style import WIDTH
-from transferz.baselines.paper.report_input import Evaluation, over_seeds
+from transferz.baselines.leaderboard.comparisons import Run
+from transferz.baselines.paper.figures_style import GREY, LOOKS, WIDTH
+from transferz.baselines.paper.tables import SPREAD, over_seeds
+from transferz.baselines.scores.binning import REDSHIFT_EDGES
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT
-from transferz.schemas.benchmark.score_text import SETS, number_text
-from transferz.schemas.benchmark.scores import Config, Metric
+from transferz.baselines.scores.requirements import LIMITS
+from transferz.schemas.benchmark.entries import EntryBin
+from transferz.schemas.benchmark.scores import (
+    PERCENT,
+    SETS,
+    TESTED,
+    Binning,
+    Config,
+    Metric,
+    minus,
+    number_text,
+)
+from transferz.tables.pictures import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+
+Floats = npt.NDArray[np.floating[Any]]
+
+# --- figure 2: predicted against true redshift
 
 PANELS = ("nn_base", "nn_tl", "nn_combo")
 """The baselines of the paper's figure."""
@@ -41,7 +59,7 @@ _LINES = ("predicted = true", f"|Δz| = {OUTLIER_LIMIT:g} (1 + z)")
 
 
 def forecasts(
-    evaluations: Sequence[Evaluation],
+    runs: Sequence[Run],
     title: str,
     config: Config = "galaxiesml",
     methods: Sequence[str] = PANELS,
@@ -50,7 +68,7 @@ def forecasts(
 
     Parameters
     ----------
-    evaluations : sequence of Evaluation
+    runs : sequence of Run
         What was forecast; the mean over seeds is drawn.
     title : str
         Says which release this is, and that a mock is one.
@@ -67,13 +85,13 @@ def forecasts(
     """
     from matplotlib.figure import Figure
 
-    known = {one.method: one for one in evaluations}
+    known = {run.key: run for run in runs}
     drawn = [known[method] for method in methods if method in known]
     rows, spare = (len(drawn) + 1) // 2, len(drawn) % 2 == 1
     height = ROW_HEIGHT * rows + (TITLE_HEIGHT if spare else TITLE_HEIGHT + LEGEND_HEIGHT)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
-    images = _draw_panels(axes, drawn, config)
+    images = _draw_forecast_panels(axes, drawn, config)
     _label(axes, len(drawn))
     split = f"{SETS[config]} test split, {over_seeds('mean', drawn)}"
     figure.suptitle(f"{title}\n{split}", linespacing=1.3)
@@ -81,9 +99,7 @@ def forecasts(
     return figure
 
 
-def density(
-    true: npt.NDArray[np.float64], predicted: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def density(true: Floats, predicted: Floats) -> npt.NDArray[np.float64]:
     """Count galaxies in cells of true and predicted redshift.
 
     Parameters
@@ -101,23 +117,23 @@ def density(
     return np.histogram2d(rows, columns, bins=(edges, edges))[0]
 
 
-def _draw_panels(
-    axes: npt.NDArray[np.object_], drawn: Sequence[Evaluation], config: Config
+def _draw_forecast_panels(
+    axes: npt.NDArray[np.object_], drawn: Sequence[Run], config: Config
 ) -> "list[QuadMesh]":
     """All panels on one scale of colours."""
     from matplotlib.colors import LogNorm
 
-    tested = [one.forecasts[config] for one in drawn]
-    counts = [density(one.redshift, one.predicted.mean(axis=0)) for one in tested]
-    norm = LogNorm(1.0, max(10.0, *(float(one.max()) for one in counts)))
+    tested = [run.forecasts[config] for run in drawn]
+    counts = [density(test.redshift, test.point.mean(axis=0, dtype=np.float64)) for test in tested]
+    norm = LogNorm(1.0, max(10.0, *(float(cells.max()) for cells in counts)))
     edges = np.linspace(0.0, REDSHIFT_MAX, CELLS + 1)
     images = []
-    for panel, one, cells in zip(axes, drawn, counts, strict=False):
+    for panel, run, cells in zip(axes, drawn, counts, strict=False):
         shown = np.ma.masked_equal(cells, 0.0)
         images.append(panel.pcolormesh(edges, edges, shown, cmap=_colours(), norm=norm))
         images[-1].set_rasterized(True)
         _draw_lines(panel)
-        _annotate(panel, one, config)
+        _annotate(panel, run, config)
     return images
 
 
@@ -141,14 +157,14 @@ def _draw_lines(panel: "Axes") -> None:
     panel.set(xlim=ends, ylim=ends, aspect="equal", xticks=ticks, yticks=ticks)
 
 
-def _annotate(panel: "Axes", one: Evaluation, config: Config) -> None:
+def _annotate(panel: "Axes", run: Run, config: Config) -> None:
     """Name the baseline, and its scores, where few galaxies are."""
-    metrics = one.sets[config].cosmological.metrics
+    metrics = run.entry.scores[config].cosmological.metrics
     lines = [
         name.format(number_text(metric, metrics[metric].mean, None))
         for metric, name in ANNOTATED.items()
     ]
-    panel.set_title(one.title, fontweight="bold", pad=2.5)
+    panel.set_title(run.entry.method.name, fontweight="bold", pad=2.5)
     panel.annotate(
         "\n".join(lines),
         (0.04, 0.97),
@@ -185,3 +201,193 @@ def _explain(
     else:
         figure.legend(**legend, loc="outside lower center", ncols=2)
         figure.colorbar(image, ax=list(axes), aspect=35, shrink=0.8, pad=0.03, **scale)
+
+
+# --- figure 3: scores on both test sets
+
+SCORE_PANELS: MappingProxyType[Metric, str] = MappingProxyType(
+    {
+        "bias": "bias",
+        "scatter": "scatter",
+        "outlier_rate": "outlier rate (%)",
+        "outlier_rate_3sigma": "3σ outlier rate (%)",
+        "rmse": "RMS",
+    }
+)
+"""Metric of each panel: those of the paper, and those that LSST has a requirement on."""
+
+MARKERS: dict[Config, str] = {"galaxiesml": "s", "transferz": "o"}
+SHIFT = 0.16
+"""Of a test set's points from the middle of a baseline's row, which is 1 high."""
+
+SCORE_ROW_HEIGHT, SCORE_REST_HEIGHT = 0.16, 0.47
+"""Inches of a panel: per baseline, and besides."""
+
+
+def scores(runs: Sequence[Run], title: str) -> "Figure":
+    """Draw the scores at 0.3 < z <= 1.5 (Soriano et al. 2024, figure 3).
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The baselines, from the top down.
+    title : str
+        Says which release this is, and that a mock is one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel per metric; means with the spread over seeds as error bars, and grey where a
+        requirement of LSST's is met.
+    """
+    from matplotlib.figure import Figure
+
+    height = 3 * (SCORE_ROW_HEIGHT * len(runs) + SCORE_REST_HEIGHT) + 0.4
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(3, 2, sharey=True).ravel()
+    for panel, metric in zip(axes, SCORE_PANELS, strict=False):
+        _draw_score_panel(panel, metric, runs)
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[-1].set_axis_off()
+    axes[-1].legend(handles, labels, loc="center left", borderaxespad=0.0)
+    seeds = over_seeds(SPREAD, runs)
+    figure.suptitle(f"{title}\n0.3 < z ≤ 1.5, {seeds}", linespacing=1.3)
+    return figure
+
+
+def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[Run]) -> None:
+    scale = 100.0 if metric in PERCENT else 1.0
+    for config in TESTED:
+        _draw_score_set(panel, metric, config, runs, scale)
+    if metric in LIMITS:
+        limit = scale * LIMITS[metric]
+        low = -limit if metric == "bias" else 0.0
+        panel.axvspan(low, limit, color=GREY, lw=0, zorder=0, label="LSST requirement")
+    panel.margins(x=0.12)
+    if metric == "bias":
+        panel.axvline(0.0, color="black", lw=0.6, zorder=1)
+    else:
+        panel.set_xlim(left=0.0)
+    panel.set(xlabel=SCORE_PANELS[metric], ylim=(len(runs) - 0.5, -0.5))
+    panel.set_yticks(range(len(runs)), [run.entry.method.name for run in runs])
+    panel.tick_params(axis="y", length=0)
+    panel.locator_params(axis="x", nbins=4)
+
+
+def _draw_score_set(
+    panel: "Axes", metric: Metric, config: Config, runs: Sequence[Run], scale: float
+) -> None:
+    summaries = [run.entry.scores[config].cosmological.metrics[metric] for run in runs]
+    shift = SHIFT * (-1.0 if config == TESTED[0] else 1.0)
+    rows = [
+        (scale * summary.mean, row + shift, scale * (summary.spread or 0.0))
+        for row, summary in enumerate(summaries)
+        if summary.mean is not None
+    ]
+    values, places, spreads = zip(*rows, strict=True) if rows else ((), (), ())
+    panel.errorbar(
+        values,
+        places,
+        xerr=spreads,
+        fmt=MARKERS[config],
+        color=COLOURS[config],
+        elinewidth=0.9,
+        capsize=1.5,
+        markersize=2.6,
+        label=f"{SETS[config]} test",
+    )
+
+
+# --- bias and scatter by true and by predicted redshift
+
+BIN_ROWS: tuple[Metric, ...] = ("bias", "scatter")
+BIN_COLUMNS: dict[Binning, str] = {
+    "true_redshift": "true redshift (label)",
+    "predicted_redshift": "predicted redshift",
+}
+BINS_HEIGHT = 3.5
+"""Inches."""
+
+DODGE = 0.025
+"""In redshift, between the points of baselines in the same bin."""
+
+LINEAR = 0.01
+"""Below, the axis of the bias is linear, and logarithmic beyond."""
+
+BIAS_TICKS = (-0.1, -0.01, 0.0, 0.01, 0.1)
+SCATTER_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+def bins(runs: Sequence[Run], title: str, config: Config = "galaxiesml") -> "Figure":
+    """Draw bias and scatter in bins of redshift.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The baselines.
+    title : str
+        Says which release this is, and that a mock is one.
+    config : str
+        Whose test split.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Rows are metrics, columns what the bins are of. Error bars join the spread over seeds and
+        the bootstrap error over galaxies; a bin of too few galaxies has no point.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, BINS_HEIGHT), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey="row")
+    for panels, metric in zip(axes, BIN_ROWS, strict=True):
+        for panel, by in zip(panels, BIN_COLUMNS, strict=True):
+            _draw_bin_panel(panel, runs, config, metric, by)
+        panels[0].set_ylabel(metric)
+    for panel, name in zip(axes[-1], BIN_COLUMNS.values(), strict=True):
+        panel.set_xlabel(name)
+    band, *handles = axes[0, 0].get_legend_handles_labels()[0]
+    figure.legend(handles=[*handles, band], loc="outside lower center", ncols=3, columnspacing=1.2)
+    figure.suptitle(f"{title}\n{SETS[config]} test split", linespacing=1.3)
+    return figure
+
+
+def _draw_bin_panel(
+    panel: "Axes", runs: Sequence[Run], config: Config, metric: Metric, by: Binning
+) -> None:
+    limit = LIMITS[metric]
+    low = -limit if metric == "bias" else 0.0
+    panel.axhspan(low, limit, color=GREY, lw=0, zorder=0, label="LSST requirement")
+    for number, run in enumerate(runs):
+        shift = DODGE * (number - (len(runs) - 1) / 2.0)
+        bins = (run.entry.scores[config].bins or {}).get(by, ())
+        points = [point for one in bins for point in _points(one, metric)]
+        places, values, errors = zip(*points, strict=True) if points else ((), (), ())
+        moved = [place + shift for place in places]
+        title = run.entry.method.name
+        panel.errorbar(moved, values, errors, label=title, elinewidth=0.7, **LOOKS[run.key])
+    if metric == "bias":
+        panel.axhline(0.0, color="black", lw=0.5, zorder=1)
+        panel.set_yscale("symlog", linthresh=LINEAR)
+        panel.set_yticks(BIAS_TICKS, [minus(f"{tick:g}") for tick in BIAS_TICKS])
+    else:
+        panel.set_yscale("log")
+        panel.set_yticks(SCATTER_TICKS, [f"{tick:g}" for tick in SCATTER_TICKS])
+    panel.set_yticks([], minor=True)
+
+
+def _points(one: EntryBin, metric: Metric) -> list[tuple[float, float, float]]:
+    """Place, value and error; nothing where there is no number."""
+    summary = (one.metrics or {}).get(metric)
+    if summary is None or summary.mean is None:
+        return []
+    error = ((summary.spread or 0.0) ** 2 + (summary.error or 0.0) ** 2) ** 0.5
+    return [(_place(one), summary.mean, error)]
+
+
+def _place(one: EntryBin) -> float:
+    """Where a bin's point is drawn: at its galaxies' median, else amid its ends."""
+    if one.middle is not None:
+        return one.middle
+    low = 0.0 if one.low is None else one.low
+    return (low + (REDSHIFT_EDGES[-1] if one.high is None else one.high)) / 2.0

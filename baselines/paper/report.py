@@ -1,30 +1,34 @@
-"""The paper's figures and tables, from one command: the last stage of ``baselines/dvc.yaml``.
+"""The paper's figures and tables, from runs of the benchmark: a stage of ``baselines/dvc.yaml``.
 
-``python -m transferz.baselines.paper.report --run data/mock/baselines --release DIR``.
+``python -m transferz.baselines.paper.report --runs data/mock/benchmark --release DIR --out DIR``.
 """
 
 import argparse
+import csv
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from transferz.baselines.benchmark.run_command import run_command
-from transferz.baselines.paper.evaluate import SCORES_FILE
-from transferz.baselines.paper.figures import forecasts
-from transferz.baselines.paper.figures_bins import bins
-from transferz.baselines.paper.figures_scores import scores
+from transferz.baselines.benchmark.scoring import BINNED
+from transferz.baselines.leaderboard.comparisons import Run, read_run
+from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.paper.figures import bins, forecasts, scores
 from transferz.baselines.paper.figures_style import paper_style, save_figure
-from transferz.baselines.paper.report_input import Evaluation, evaluated, read_evaluations
-from transferz.baselines.paper.report_ratios import ratio_table
-from transferz.baselines.paper.report_scores import noise_table, requirement_table, score_table
-from transferz.baselines.paper.tables_text import TextTable
+from transferz.baselines.paper.ratios import ratio_table
+from transferz.baselines.paper.tables import (
+    TextTable,
+    noise_table,
+    requirement_table,
+    score_table,
+)
 from transferz.releases import Release, find_release
-from transferz.schemas.benchmark.scores import TESTED
-from transferz.schemas.survey.files import file_digest
+from transferz.schemas.benchmark.scores import TESTED, Config, Summary
+from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_directory, require_file, write_json
-
-REPORT = "figures"
-"""The folder of a run that is written."""
 
 OF_THE_RELEASE = ("distributions", "flow")
 """Figures 1 and 4 of the paper, which are the release's own."""
@@ -32,10 +36,14 @@ OF_THE_RELEASE = ("distributions", "flow")
 DRAWN = ("forecasts", "scores", "bins", "bins_transferz")
 TABLES = ("scores", "lsst", "ratios", "label_noise")
 MADE_OF = "made_of.json"
-"""Which scores the figures and tables show."""
+"""Which forecasts the figures and tables show: method -> sha256."""
 
+METRICS, BINS, PLOTTED = "metrics.json", "bins.csv", "bias_by_redshift.csv"
+"""What `dvc metrics` shows; scores in all bins; those of them that `dvc plots` draws."""
+
+PLOTTED_ON: Config = "galaxiesml"
 FILES = frozenset(
-    {MADE_OF}
+    {MADE_OF, METRICS, BINS, PLOTTED}
     | {f"{name}.png" for name in (*OF_THE_RELEASE, *DRAWN)}
     | {f"{name}.pdf" for name in DRAWN}
     | {f"{name}.{ending}" for name in TABLES for ending in ("md", "tex")}
@@ -43,33 +51,70 @@ FILES = frozenset(
 """All that is written; the tables of ratios and of label noise where there are such."""
 
 LATEX_HEADER = "% Needs \\usepackage{booktabs}.\n"
+REMEDY = "run the networks again: `make baselines`"
 
 
-def report(run: Path, release: Release) -> None:
+def report(runs_folder: Path, release: Release, out: Path) -> None:
     """Draw the paper's figures and write its tables, all or nothing.
 
     Parameters
     ----------
-    run : Path
-        With ``evaluate/<method>/``; ``figures/`` in it is replaced.
+    runs_folder : Path
+        With a run of the benchmark per network: ``nn_base/`` and so on, as far as they are there.
     release : Release
-        What the baselines were evaluated on.
+        What they were tested on.
+    out : Path
+        The folder to write; an older one is replaced.
 
     Raises
     ------
     InputError
         Where a file is missing, damaged or of other galaxies, or the folder can't be written.
     """
-    evaluations = read_evaluations(run)
-    named = title(release)
-    with replace_directory(run / REPORT) as folder:
+    runs, named = read_baselines(runs_folder), title(release)
+    with replace_directory(out) as folder:
         for name in OF_THE_RELEASE:
             drawn = require_file(release.path / "figures" / f"{name}.png", "build it: `make repro`")
             shutil.copyfile(drawn, folder / drawn.name)
-        draw(evaluations, named, folder)
-        for name, tables in tabulate(evaluations, named).items():
+        draw(runs, named, folder)
+        for name, tables in tabulate(runs, named).items():
             write_tables(tables, folder, name)
-        write_json(folder / MADE_OF, made_of(run))
+        write_json(folder / MADE_OF, {run.key: run.entry.forecasts.sha256 for run in runs})
+        write_numbers(runs, folder)
+
+
+def read_baselines(folder: Path) -> list[Run]:
+    """Read the runs of the paper's networks, in the order of tables.
+
+    Parameters
+    ----------
+    folder : Path
+        With a folder per method, as `transferz train --out` writes it.
+
+    Raises
+    ------
+    InputError
+        Where there is none, a file is missing or damaged, a run is another method's, lacks a test
+        set, or two were not tested on the same galaxies.
+    """
+    places = [folder / method for method in METHODS if (folder / method).is_dir()]
+    if not places:
+        raise InputError(f"{folder} has no folder of a network ({', '.join(METHODS)}); {REMEDY}")
+    runs = [read_run(place) for place in places]
+    for place, run in zip(places, runs, strict=True):
+        if run.key != place.name or not set(TESTED) <= set(run.forecasts):
+            raise InputError(
+                f"{place}: expected '{place.name}' on {', '.join(sorted(TESTED))}, found "
+                f"'{run.key}' on {', '.join(sorted(run.forecasts))}; {REMEDY}"
+            )
+        for config in TESTED:
+            first, own = (one.forecasts[config].object_id for one in (runs[0], run))
+            if not np.array_equal(first, own):
+                raise InputError(
+                    f"{folder}: '{runs[0].key}' and '{run.key}' were not tested on the same "
+                    f"galaxies of '{config}'; {REMEDY}"
+                )
+    return runs
 
 
 def title(release: Release) -> str:
@@ -77,42 +122,33 @@ def title(release: Release) -> str:
     return f"TransferZ {release.version}" + (" (mock galaxies)" if release.mock else "")
 
 
-def made_of(run: Path) -> dict[str, str]:
-    """Return the sha256 of every baseline's scores, by method."""
-    return {folder.name: file_digest(folder / SCORES_FILE)["sha256"] for folder in evaluated(run)}
-
-
-def draw(evaluations: Sequence[Evaluation], named: str, folder: Path) -> None:
-    """Draw the figures that are about forecasts, each as PNG and PDF.
+def draw(runs: Sequence[Run], named: str, folder: Path) -> None:
+    """Draw the figures that are about forecasts into a folder, each as PNG and PDF.
 
     Parameters
     ----------
-    evaluations : sequence of Evaluation
-        The baselines.
+    runs : sequence of Run
+        The networks.
     named : str
         What the figures' titles say of the release.
     folder : Path
         Where to.
     """
     with paper_style():
-        save_figure(forecasts(evaluations, named), folder, "forecasts")
-        save_figure(scores(evaluations, named), folder, "scores")
-        save_figure(bins(evaluations, named), folder, "bins")
-        save_figure(bins(evaluations, named, "transferz"), folder, "bins_transferz")
+        save_figure(forecasts(runs, named), folder, "forecasts")
+        save_figure(scores(runs, named), folder, "scores")
+        save_figure(bins(runs, named), folder, "bins")
+        save_figure(bins(runs, named, "transferz"), folder, "bins_transferz")
 
 
-def tabulate(evaluations: Sequence[Evaluation], named: str) -> dict[str, list[TextTable]]:
+def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[TextTable]]:
     """Return the tables of each file, by its name without ending, one per test split."""
     makers = (score_table, requirement_table, ratio_table, noise_table)
     made = {
-        name: [maker(evaluations, config, named) for config in TESTED]
+        name: [table for config in TESTED if (table := maker(runs, config, named))]
         for name, maker in zip(TABLES, makers, strict=True)
     }
-    return {
-        name: there
-        for name, tables in made.items()
-        if (there := [table for table in tables if table is not None])
-    }
+    return {name: tables for name, tables in made.items() if tables}
 
 
 def write_tables(tables: Iterable[TextTable], folder: Path, name: str) -> None:
@@ -130,13 +166,61 @@ def write_tables(tables: Iterable[TextTable], folder: Path, name: str) -> None:
         (folder / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_numbers(runs: Sequence[Run], folder: Path) -> None:
+    """Write what `dvc metrics` and `dvc plots` show, and the scores in all bins, from entries."""
+    compact = {
+        run.key: {
+            config: _means(run.entry.scores[config].cosmological.metrics) for config in TESTED
+        }
+        for run in runs
+    }
+    write_json(folder / METRICS, compact)
+    rows: list[dict[str, Any]] = [
+        {
+            "baseline": run.key,
+            "config": config,
+            "by": by,
+            "from": one.low,
+            "to": one.high,
+            "middle": one.middle,
+            "n": one.n,
+            **_means(one.metrics or {}),
+        }
+        for run in runs
+        for config in TESTED
+        for by, bins_of_kind in (run.entry.scores[config].bins or {}).items()
+        for one in bins_of_kind
+    ]
+    _write_csv(folder / BINS, rows)
+    wide: dict[Any, dict[str, Any]] = {}  # by the bins' middles, which are the same for all
+    for row in rows:
+        if (row["config"], row["by"]) == (PLOTTED_ON, "true_redshift") and row["n"]:
+            bins_row = wide.setdefault(row["middle"], {"middle": row["middle"]})
+            bins_row[row["baseline"]] = row["bias"]
+    _write_csv(folder / PLOTTED, list(wide.values()))
+
+
+def _means(metrics: Mapping[Any, Summary | None]) -> dict[str, float | None]:
+    """Return the means over seeds of the metrics that bins have; None where there is no number."""
+    summaries = {name: metrics.get(name) for name in BINNED}
+    return {name: None if one is None else one.mean for name, one in summaries.items()}
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="with evaluate/<method>/")
+    parser.add_argument("--runs", type=Path, required=True, help="with a run per network")
     parser.add_argument("--release", type=Path, help="a release directory (default: the one found)")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args(argv)
-    report(args.run, find_release(args.release))
+    report(args.runs, find_release(args.release), args.out)
     return 0
 
 

@@ -9,20 +9,19 @@ TransferZ's validation split. Run as ``python -m transferz.baselines.paper.trans
 import argparse
 import itertools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from transferz.baselines.benchmark.run_command import run_command
-from transferz.baselines.benchmark.samples import Sample, read_split
-from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.networks.ensemble import Ensemble
-from transferz.baselines.networks.hardware import default_threads, find_device
+from transferz.baselines.benchmark.task import Task, from_release
+from transferz.baselines.methods.networks import NNTL, NetworkMethod, NNBase
+from transferz.baselines.networks.hardware import default_threads
 from transferz.baselines.networks.progress import epoch_line
-from transferz.baselines.networks.training import Schedule, train
+from transferz.baselines.networks.training import Schedule
+from transferz.baselines.networks.weights import Model
 from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.releases import Release, find_release
 
@@ -36,7 +35,7 @@ BASE, TARGET = "transferz", "galaxiesml"
 Row = dict[str, Any]
 
 
-def study(release: Release, seeds: int, device: torch.device) -> list[Row]:
+def study(release: Release, seeds: int, **options: Any) -> list[Row]:
     """Fine-tune with every choice.
 
     Parameters
@@ -45,8 +44,8 @@ def study(release: Release, seeds: int, device: torch.device) -> list[Row]:
         With configs ``transferz`` and ``galaxiesml``.
     seeds : int
         Networks per choice.
-    device : torch.device
-        Where to compute.
+    **options
+        Those of `transferz.baselines.methods.networks.NetworkMethod`: device and threads.
 
     Returns
     -------
@@ -54,60 +53,42 @@ def study(release: Release, seeds: int, device: torch.device) -> list[Row]:
         Per choice ``frozen``, ``learning_rate``, ``epochs`` (mean), and by config the scores of
         its validation split, an array over seeds each. The first is NN-Base as it is.
     """
-    samples = {
-        (config, split): read_split(release, config, split)
-        for config in (BASE, TARGET)
-        for split in ("train", "validation")
-    }
-    base = _fit(samples, BASE, seeds, Schedule(), device)
-    rows = [_row("NN-Base", base, Schedule(), samples)]
+    task = from_release(release, NNTL.train)
+    galaxies = [
+        table[table["config"] == BASE].reset_index(drop=True)
+        for table in (task.training, task.validation)
+    ]
+    base = NNBase(**options).fit_seeds(*galaxies, seeds=range(seeds))[0]
+    start = Model(base.whole, task.bands, {"method": NNBase.key, "schedule": {}})
+    rows = [_row(base, task)]
     for frozen, rate in itertools.product(FROZEN, LEARNING_RATES):
         schedule = Schedule(learning_rate=rate, frozen=frozen)
-        tuned = _fit(samples, TARGET, seeds, schedule, device, base)
-        rows.append(_row("NN-TL", tuned, schedule, samples))
+        method = NNTL(start=start, schedule=schedule, **options)
+        tuned = method.fit_seeds(task.training, task.validation, seeds=range(seeds))[0]
+        rows.append(_row(tuned, task))
         sys.stderr.write(f"{' | '.join(_cells(rows[-1], bold=False))}\n")
     return rows
 
 
-def _fit(
-    samples: Mapping[tuple[str, str], Sample],
-    config: str,
-    seeds: int,
-    schedule: Schedule,
-    device: torch.device,
-    start: Ensemble | None = None,
-) -> Ensemble:
-    sets = (samples[config, split] for split in ("train", "validation"))
-    with epoch_line(f"frozen {schedule.frozen}, rate {schedule.learning_rate:g}") as progress:
-        return train(
-            *sets,
-            seeds=range(seeds),
-            schedule=schedule,
-            start=start,
-            device=device,
-            progress=progress,
-        )
+def _row(method: NetworkMethod, task: Task) -> Row:
+    """Score a method on the validation splits.
 
-
-def _row(
-    name: str,
-    ensemble: Ensemble,
-    schedule: Schedule,
-    samples: Mapping[tuple[str, str], Sample],
-) -> Row:
-    return {
-        "method": name,
-        "frozen": schedule.frozen,
-        "learning_rate": schedule.learning_rate,
-        "epochs": np.mean([fit.epochs for fit in ensemble.fits]),
-    } | {config: _scores(ensemble, samples[config, "validation"]) for config in (BASE, TARGET)}
-
-
-def _scores(ensemble: Ensemble, sample: Sample) -> dict[str, Any]:
-    """The loss over all redshifts, since it is what training minimises; the rest in 0.3-1.5."""
-    predicted, kept = ensemble.predict(sample.magnitudes), in_cosmological_range(sample.redshift)
-    cosmological = score(predicted[:, kept], sample.redshift[kept])
-    return cosmological | {"loss": score(predicted, sample.redshift)["loss"]}
+    The loss is over all redshifts, since it is what training minimises; the rest in 0.3-1.5.
+    """
+    row: Row = {
+        "method": method.name,
+        "frozen": method.schedule.frozen,
+        "learning_rate": method.schedule.learning_rate,
+        "epochs": np.mean([fit.epochs for fit in method.whole.fits]),
+    }
+    for config in (BASE, TARGET):
+        table = task.validation[task.validation["config"] == config]
+        true = table["redshift"].to_numpy(np.float64)
+        predicted = method.whole.predict(table[list(task.bands)].to_numpy(np.float64))
+        kept = in_cosmological_range(true)
+        loss = score(predicted, true, ("loss",))
+        row[config] = score(predicted[:, kept], true[kept], SHOWN[1:]) | loss
+    return row
 
 
 def choose(rows: Sequence[Row]) -> Row:
@@ -149,9 +130,9 @@ def _cell(values: Any) -> str:
 
 def several(text: str) -> int:
     """Read a number of seeds that have a spread."""
-    if not text.isdecimal() or int(text) < 2:
+    if not text.isdecimal() or (seeds := int(text)) < 2:
         raise argparse.ArgumentTypeError("expected 2 or more: one seed has no spread")
-    return int(text)
+    return seeds
 
 
 def main() -> int:
@@ -162,11 +143,11 @@ def main() -> int:
     parser.add_argument("--device", default="auto", help="(default: a GPU where there is one)")
     parser.add_argument("--threads", type=int, default=default_threads(), help="CPU threads")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
     release = find_release(args.release)
     release.announce()
-    rows = study(release, args.seeds, find_device(args.device))
-    what = f"{METHODS['nn_tl'].title} on {'mock ' if release.mock else ''}validation splits"
+    options = {"device": args.device, "threads": args.threads, "show": epoch_line}
+    rows = study(release, args.seeds, **options)
+    what = f"{NNTL.name} on {'mock ' if release.mock else ''}validation splits"
     sys.stdout.write(f"{what}, {args.seeds} seeds\n\n{markdown(rows, choose(rows[1:]))}\n")
     return 0
 

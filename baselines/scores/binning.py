@@ -2,8 +2,8 @@
 
 Bins of true redshift tell how good forecasts are of galaxies that lie there; on the sky nobody
 knows which those are, so there are bins of predicted redshift too, in which each seed's own
-forecast decides. Bins of magnitude and of colour need HSC's bands. All are open below and closed
-above; the outermost have no end.
+forecast decides. Bins of magnitude and of colour need the bands i and g. All are open below and
+closed above; the outermost have no end.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.scores.metrics import Array, single
-from transferz.schemas.survey.magnitudes import magnitude_name
+from transferz.baselines.scores.metrics import single
 
 REDSHIFT_EDGES = (0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 2.0, 2.5, 3.0)
 """Of true and predicted redshift; 0.3 and 1.5 end the cosmological range (our choice)."""
@@ -49,10 +48,10 @@ class Bin:
 def binnings(
     redshift: npt.ArrayLike,
     predicted: npt.ArrayLike,
-    magnitudes: npt.ArrayLike,
-    bands: Sequence[str],
+    i_magnitude: npt.ArrayLike,
+    g_magnitude: npt.ArrayLike | None = None,
 ) -> dict[str, list[Bin]]:
-    """Put galaxies into bins of every kind that the bands allow.
+    """Put galaxies into bins of every kind that their bands allow.
 
     Parameters
     ----------
@@ -60,35 +59,26 @@ def binnings(
         True (or label) redshifts.
     predicted : array_like, shape (S, N)
         Forecasts of each seed.
-    magnitudes : array_like, shape (N, B)
-        AB magnitudes.
-    bands : sequence of str
-        Their columns' names.
+    i_magnitude, g_magnitude : array_like, shape (N,)
+        AB magnitudes; NaN throughout without the band.
 
     Returns
     -------
     dict of str to list of Bin
-        ``true_redshift`` and ``predicted_redshift``; ``i`` and ``g-i`` where `find_band` finds
-        the bands.
+        ``true_redshift`` and ``predicted_redshift``; ``i`` and ``g-i`` where there are the bands.
     """
     kinds = {
         "true_redshift": cut(redshift, REDSHIFT_EDGES),
         "predicted_redshift": cut(predicted, REDSHIFT_EDGES),
     }
-    g, i = (find_band(magnitudes, bands, band) for band in "gi")
-    if i is not None:
-        kinds["i"] = cut(i, I_MAGNITUDE_EDGES)
-    if g is not None and i is not None:
+    i = np.asarray(i_magnitude, np.float64)
+    if np.isnan(i).all():
+        return kinds
+    kinds["i"] = cut(i, I_MAGNITUDE_EDGES)
+    g = np.full(i.shape, np.nan) if g_magnitude is None else np.asarray(g_magnitude, np.float64)
+    if not np.isnan(g).all():
         kinds["g-i"] = cut(g - i, COLOUR_EDGES)
     return kinds
-
-
-def find_band(magnitudes: npt.ArrayLike, bands: Sequence[str], band: str) -> Array | None:
-    """Return the magnitudes, shape (N,), of the column named as HSC's is, or by the bare letter."""
-    for name in (magnitude_name(band), band):
-        if name in bands:
-            return np.asarray(magnitudes, dtype=np.float64)[:, list(bands).index(name)]
-    return None
 
 
 def cut(values: npt.ArrayLike, edges: Sequence[float]) -> list[Bin]:

@@ -190,7 +190,7 @@ def difference_error(above: Replicates, below: Replicates, name: str) -> float:
 
 
 def _mean_over_draws(resampled: Array, seed: int) -> Array:
-    """Means over seeds drawn with replacement, anew for every resample, shape (draws, R)."""
+    """Return means over seeds drawn with replacement, anew for every resample, shape (draws, R)."""
     resamples, seeds = resampled.shape
     rng = np.random.default_rng((seed, 1))  # another stream than that of the galaxies
     drawn = rng.integers(0, seeds, (SEED_DRAWS, resamples, seeds))

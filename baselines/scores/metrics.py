@@ -323,7 +323,7 @@ class Residuals:
         return self._where_spread(np.sqrt(base.shape[-1] * base.sum(axis=-1)), below)
 
     def _biweight_base(self, width: float) -> Array:
-        """``1 - u²`` inside, 0 outside: ``u = (dz - median) / (width MAD)``. Void where MAD = 0."""
+        """Return 1 - u² inside, 0 outside; u = (dz - median) / (width MAD). Void where MAD = 0."""
         scale = np.square(width * self.mad)[..., None]
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
         base = np.multiply(self.square_distance, inverse, out=self.room())
@@ -331,7 +331,7 @@ class Residuals:
         return np.subtract(1.0, base, out=base)
 
     def _where_spread(self, above: Array, below: Array) -> Array:
-        """``above / below``; 0 where MAD or `below` is 0."""
+        """Return ``above / below``; 0 where MAD or `below` is 0."""
         spread = (self.mad != 0) & (below != 0)
         return np.divide(above, below, out=np.zeros_like(below), where=spread)
 

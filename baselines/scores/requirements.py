@@ -41,7 +41,7 @@ def verdicts(metrics: Mapping[str, Mapping[str, Any]], seeds: int) -> dict[str, 
     ----------
     metrics : mapping
         Metric -> ``mean``, ``spread`` over seeds and ``error`` over galaxies, as
-        `transferz.baselines.scores.evaluation` has them.
+        `transferz.baselines.benchmark.scoring` has them.
     seeds : int
         How many seeds the mean is over.
 

@@ -143,23 +143,9 @@ class Photometry:
 
 
 def measure(sources: Sources, flags: MaskFlags, params: Cosmos2020Params, seed: int) -> Photometry:
-    """Measure the sources' photometry.
+    """Measure the photometry of N `sources` in the B bands of `params`.
 
-    Parameters
-    ----------
-    sources : Sources
-        N sources with fluxes in ``params.bands``.
-    flags : MaskFlags
-        Of the same sources: depth and coverage of UltraVISTA depend on them.
-    params : Cosmos2020Params
-        Depths and errors.
-    seed : int
-        The mock's seed.
-
-    Returns
-    -------
-    Photometry
-        Of N sources in B bands.
+    Depth and coverage of UltraVISTA depend on the sources' mask `flags`.
     """
     rng = generator(seed, "cosmos2020", "photometry")
     shape = sources.flux.shape

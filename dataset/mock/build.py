@@ -12,7 +12,6 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from transferz.dataset.mock import apertures, cosmos2020, galaxiesml, hsc, spectroscopy
 from transferz.dataset.mock.apertures import Cosmos2020Params
-from transferz.dataset.mock.defects import spoil
 from transferz.dataset.mock.galaxiesml import GalaxiesMLParams
 from transferz.dataset.mock.hsc import HscField, HscParams
 from transferz.dataset.mock.noise import generator
@@ -35,6 +34,7 @@ from transferz.dataset.mock.sources import (
     merge,
     observe_field,
 )
+from transferz.dataset.mock.spectroscopy import spoil
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import BY_NAME, HSC_BANDS, Band
 from transferz.photometry.flux import to_magnitude
@@ -122,20 +122,10 @@ class MockParams(Params):
 
 
 def write_mock(params: MockParams, directory: Path) -> dict[str, int]:
-    """Write the mock survey.
+    """Write the mock survey, each catalogue into a folder of an empty `directory`.
 
-    Parameters
-    ----------
-    params : MockParams
-        Section ``mock`` of params.yaml.
-    directory : Path
-        An empty directory; each catalogue gets a folder in it.
-
-    Returns
-    -------
-    dict of str to int
-        Rows by file name. ``truth.parquet`` holds the true redshift of every galaxy in the HSC
-        and GalaxiesML files, ``truth_cosmos2020.parquet`` that of every COSMOS2020 source.
+    Returns the rows by file name. ``truth.parquet`` holds the true redshift of every galaxy in the
+    HSC and GalaxiesML files, ``truth_cosmos2020.parquet`` that of every COSMOS2020 source.
     """
     for catalogue in ("cosmos2020", "hsc", "galaxiesml"):
         (directory / catalogue).mkdir()
@@ -257,12 +247,7 @@ def _write_truth(path: Path, field: HscField, sources: Sources, spectra: pd.Data
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV file as the archives do: ``True`` and ``False``, ``nan`` where a value lacks.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    frame : pandas.DataFrame
-        Floats already rounded: each is written in the fewest digits that give it back.
+    Floats are rounded already: each is written in the fewest digits that give it back.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     arrays = [_spelt(column) for column in table.columns]

@@ -20,8 +20,7 @@ from transferz.dataset.mock.sky import ARCSEC, MaskFlags
 from transferz.dataset.mock.sources import Sources
 from transferz.photometry.fit import PhotoZ, fit_stars, fit_templates
 from transferz.photometry.flux import magnitude_error, to_magnitude
-from transferz.photometry.models import DustGrid, model_grid
-from transferz.photometry.templates import galaxy_basis
+from transferz.photometry.templates import DustGrid, galaxy_basis, model_grid
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -54,23 +53,14 @@ def typical_mixtures(population: PopulationParams, count: int, seed: int) -> Flo
     """Choose the template spectra of the fit: typical galaxies of the mock's own population.
 
     LePhare's templates were chosen and calibrated on COSMOS. Ours stand to the mock as those stand
-    to COSMOS: a few spectra found by k-means, so that most galaxies fall between templates (our
-    choice).
-
-    Parameters
-    ----------
-    population : PopulationParams
-        The galaxies.
-    count : int
-        How many to choose; fewer come back where clusters run empty.
-    seed : int
-        The mock's seed.
+    to COSMOS: a few spectra found by k-means in the logarithm of the dust-free spectra's shape, so
+    that most galaxies fall between templates (our choice).
 
     Returns
     -------
     (count, 5) ndarray
-        Shares of the kcorrect templates: the galaxy nearest to each centre of k-means, in the
-        logarithm of the dust-free spectra's shape.
+        Shares of the kcorrect templates in the galaxy nearest to each centre; fewer rows where
+        clusters run empty.
     """
     sample = sample_galaxies(population, SAMPLE_AREA, SAMPLE_LIMIT, seed, "templates").fractions
     shape = np.log(sample @ _binned_basis().T)
@@ -95,16 +85,8 @@ def fit(
 ) -> SourceFits:
     """Fit templates to 2 arcsec photometry, corrected to total and for the Milky Way's dust.
 
-    Parameters
-    ----------
-    photometry : Photometry
-        Of N sources.
-    ebv : (N,) ndarray
-        Catalogued Milky Way E(B-V), mag.
-    params : Cosmos2020Params
-        Bands and error model.
-    mixtures : (T, 5) ndarray
-        Template spectra, from `typical_mixtures`.
+    `ebv` (N,) is the catalogued Milky Way E(B-V), mag; `mixtures` (T, 5) are the template spectra,
+    from `typical_mixtures`.
     """
     flux, error = photometry.total("APER2")
     coefficients = -extinction_coefficients(params.bands)  # a minus: undo the dimming
@@ -235,18 +217,9 @@ def _unit(name: str) -> str | None:
 def write(
     path: Path, table: dict[str, npt.NDArray[np.generic]], seed: int, area_deg2: float
 ) -> None:
-    """Write the catalogue as a FITS binary table whose bytes repeat.
+    """Write the catalogue, from `columns`, as a FITS binary table whose bytes repeat.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    table : dict
-        From `columns`.
-    seed : int
-        Noted in the header.
-    area_deg2 : float
-        Noted in the header.
+    The header notes that it is a mock, the seed and the simulated area.
     """
     names = list(table)
     dtype = np.dtype([(name, _stored(name, table[name])) for name in names])

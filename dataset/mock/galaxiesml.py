@@ -5,13 +5,17 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
-from transferz.dataset.mock.defects import DefectParams
 from transferz.dataset.mock.hsc import HscField, HscParams, measure, object_ids, zero_points
 from transferz.dataset.mock.noise import dim, dust_map, extinction_coefficients
 from transferz.dataset.mock.population import COSMOLOGY
 from transferz.dataset.mock.sky import ARCSEC, ClusteringParams, Window, clustered_positions
 from transferz.dataset.mock.sources import STAR, Sources
-from transferz.dataset.mock.spectroscopy import SpectroscopicSurvey, Targets, measure_redshifts
+from transferz.dataset.mock.spectroscopy import (
+    DefectParams,
+    SpectroscopicSurvey,
+    Targets,
+    measure_redshifts,
+)
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.flux import to_magnitude
@@ -122,23 +126,8 @@ def observe(
 ) -> pd.DataFrame:
     """Place targets in their surveys' fields and measure them.
 
-    Parameters
-    ----------
-    targets : Targets
-        N galaxies and quasars.
-    params : GalaxiesMLParams
-        Fields and surveys.
-    hsc : HscParams
-        Depths and errors of the photometry.
-    clustering : ClusteringParams
-        Of the positions.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        GalaxiesML's upstream columns and ``redshift_true``; what HSC does not detect is left out.
+    Returns GalaxiesML's upstream columns and ``redshift_true``; what HSC does not detect is left
+    out.
     """
     field_of = _choose_fields(targets, params, rng)
     parts = [
@@ -198,24 +187,7 @@ def _observe_field(
 def share(
     field: HscField, sources: Sources, params: SharedParams, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Take rows of the COSMOS field's HSC table: the objects that both samples hold.
-
-    Parameters
-    ----------
-    field : HscField
-        The HSC table.
-    sources : Sources
-        What its objects are.
-    params : SharedParams
-        How many, how bright.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As from `observe`.
-    """
+    """Take rows of the COSMOS field's HSC table: the objects that both samples hold."""
     real = field.table["isprimary"].to_numpy() & (field.source >= 0)
     real[real] = sources.kind[field.source[real]] != STAR
     magnitude = field.table["i_cmodel_mag"].to_numpy()

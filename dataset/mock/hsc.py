@@ -120,18 +120,9 @@ def zero_points(params: HscParams, rng: np.random.Generator) -> Floats:
 def measure(
     flux: Floats, params: HscParams, calibration: Floats, rng: np.random.Generator
 ) -> CModel:
-    """Measure cModel photometry.
+    """Measure cModel photometry of total grizy fluxes (N, 5) behind the Milky Way's dust, uJy.
 
-    Parameters
-    ----------
-    flux : (N, 5) ndarray
-        Total grizy fluxes behind the Milky Way's dust, uJy.
-    params : HscParams
-        Depths and errors.
-    calibration : (5,) or (N, 5) ndarray
-        From `zero_points`.
-    rng : numpy.random.Generator
-        Source of the random numbers.
+    `calibration`, (5,) or (N, 5), comes from `zero_points`.
     """
     sigma = one_sigma([params.depths[band] for band in BANDS])
     size = 10.0 ** (params.growth_per_mag * (24.0 - to_magnitude(flux[:, I_BAND])))
@@ -175,24 +166,10 @@ def observe(
     tract: int,
     seed: int,
 ) -> HscField:
-    """Make the HSC table of the COSMOS field.
+    """Make the HSC table of the COSMOS field from N sources as HSC resolves them.
 
-    Parameters
-    ----------
-    sources : Sources
-        N sources as HSC resolves them.
-    flux : (N, 5) ndarray
-        Their grizy fluxes, uJy.
-    window : Window
-        The patch.
-    stars : BrightStars
-        Their surroundings are flagged.
-    params : HscParams
-        Depths, errors and shares.
-    tract : int
-        HSC tract number of the field, part of every object id.
-    seed : int
-        The mock's seed.
+    `flux` (N, 5) are their grizy fluxes, uJy; the surroundings of bright `stars` are flagged; the
+    field's `tract` is part of every object id.
     """
     rng = generator(seed, "hsc", "photometry")
     photometry = measure(flux, params, zero_points(params, rng), rng)
@@ -228,14 +205,7 @@ def object_ids(
 ) -> npt.NDArray[np.int64]:
     """Return an id (N,) for each object, packed as HSC packs them; they differ within a tract.
 
-    Parameters
-    ----------
-    tract : int or (N,) ndarray
-        Tract number.
-    ra, dec : (N,) ndarray
-        Positions in the window, degrees.
-    window : Window
-        The patch of sky that the tract's patches divide.
+    Positions are in degrees; the tract's patches divide the `window`.
     """
     across = (ra - window.ra_min) / (window.ra_max - window.ra_min)
     along = (dec - window.dec_min) / (window.dec_max - window.dec_min)

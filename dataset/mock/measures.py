@@ -134,12 +134,7 @@ def count_table(mock: RawMock, limits: tuple[float, ...] = COUNT_LIMITS) -> pd.D
 def colour_table(galaxies: pd.DataFrame, limit: float = COLOUR_LIMIT) -> pd.DataFrame:
     """Take the 16th, 50th and 84th percentile of the colours in bins of redshift.
 
-    Parameters
-    ----------
-    galaxies : pandas.DataFrame
-        ``redshift`` and magnitudes named by band.
-    limit : float
-        Faintest i magnitude.
+    `galaxies` have ``redshift`` and magnitudes named by band, down to `limit` in i.
 
     Returns
     -------

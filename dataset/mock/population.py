@@ -193,27 +193,11 @@ def sample_galaxies(
     *purpose: str,
     redshift_range: tuple[float, float] | None = None,
 ) -> Galaxies:
-    """Draw the galaxies of a patch of sky.
+    """Draw the galaxies of a patch of sky: by population, then in SkyPy's order.
 
-    Parameters
-    ----------
-    params : PopulationParams
-        Luminosity functions, spectra, dust.
-    area_deg2 : float
-        Area of the patch, square degrees.
-    magnitude_limit : float
-        Faintest absolute B magnitude plus distance modulus (no K-correction, as SkyPy has it).
-    seed : int
-        The mock's seed.
-    *purpose : str
-        Names this draw; other names give other galaxies.
-    redshift_range : (float, float), optional
-        Default: 0 to ``params.redshift_max``.
-
-    Returns
-    -------
-    Galaxies
-        Sorted by population, then in SkyPy's order.
+    `magnitude_limit` is the faintest absolute B magnitude plus distance modulus (no K-correction,
+    as SkyPy has it); `purpose` names this draw, and other names give other galaxies;
+    `redshift_range` is by default 0 to ``params.redshift_max``.
     """
     low, high = redshift_range or (0.0, params.redshift_max)
     steps = max(2, round((high - low) / REDSHIFT_STEP) + 1)
@@ -284,15 +268,7 @@ def _colour_excess(
 
 
 def galaxy_fluxes(galaxies: Galaxies, grid: BasisGrid) -> Floats:
-    """Return the galaxies' band fluxes (N, B) in uJy, as they reach the Milky Way.
-
-    Parameters
-    ----------
-    galaxies : Galaxies
-        N galaxies.
-    grid : BasisGrid
-        Of B bands.
-    """
+    """Return the galaxies' band fluxes (N, B) in uJy, as they reach the Milky Way."""
     law = np.where(galaxies.calzetti, DUST_LAWS.index("calzetti"), DUST_LAWS.index("smc"))
     dust = (galaxies.ebv, law, galaxies.lines)
     unscaled = grid.absolute_magnitude(galaxies.fractions, *dust)

@@ -103,21 +103,9 @@ def _colour_lines(mock: pd.DataFrame, real: pd.DataFrame | None) -> list[str]:
 
 
 def draw_all(mock: RawMock, real: pd.DataFrame | None, directory: Path) -> list[Path]:
-    """Draw every figure of the report.
+    """Draw every figure of the report, and return the PNG files.
 
-    Parameters
-    ----------
-    mock : RawMock
-        From `read_raw`.
-    real : pandas.DataFrame or None
-        Real galaxies for the colours.
-    directory : Path
-        Where the PNG files go.
-
-    Returns
-    -------
-    list of Path
-        The files.
+    `real` galaxies, where given, are laid over the mock's colours.
     """
     with mpl.rc_context(STYLE):
         figures = {

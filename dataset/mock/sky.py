@@ -168,29 +168,12 @@ def clustered_positions(
     cosmology: FlatLambdaCDM,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
-    """Place galaxies so that those of like redshift sit together.
+    """Place galaxies so that those of like redshift sit together: RA and Dec (N,), degrees.
 
     A share of the galaxies are satellites: each picks a centre among the galaxies next to it in
     redshift, preferring those of high random rank, and lies about it with a normal scatter of
-    given comoving size (after Neyman & Scott 1952; the numbers are our choice).
-
-    Parameters
-    ----------
-    redshift : (N,) ndarray
-        Of the galaxies.
-    window : Window
-        The patch; what leaves it comes in at the opposite edge.
-    params : ClusteringParams
-        Share, size and richness of the groups.
-    cosmology : FlatLambdaCDM
-        For comoving distances.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    ra, dec : (N,) ndarray
-        Degrees.
+    given comoving size (after Neyman & Scott 1952; the numbers are our choice). What leaves the
+    window comes in at the opposite edge.
     """
     count = len(redshift)
     ra, dec = window.positions(count, rng)
@@ -263,22 +246,7 @@ class BrightStars:
 
 
 def bright_stars(window: Window, params: MaskParams, rng: np.random.Generator) -> BrightStars:
-    """Draw the stars that are masked.
-
-    Parameters
-    ----------
-    window : Window
-        The patch.
-    params : MaskParams
-        Density, magnitudes and radii.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    BrightStars
-        At least one, so that a small window has a mask too.
-    """
+    """Draw the stars that are masked: at least one, so that a small window has a mask too."""
     count = max(1, rng.poisson(params.star_density * window.area_deg2))
     ra, dec = window.positions(count, rng)
     magnitude = power_law_magnitudes(count, params.magnitude_range, 0.25, rng)

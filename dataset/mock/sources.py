@@ -164,17 +164,7 @@ class FieldModel:
 def observe_field(model: FieldModel, window: Window) -> Sources:
     """Make every source of a field down to the limiting magnitude, ordered by declination.
 
-    Parameters
-    ----------
-    model : FieldModel
-        What the sky is made of.
-    window : Window
-        The patch.
-
-    Returns
-    -------
-    Sources
-        Galaxies, active galaxies, quasars and stars; none is blended yet.
+    Galaxies, active galaxies, quasars and stars; none is blended yet.
     """
     parts = [_galaxies(model, window), _quasars(model, window), _stars(model, window)]
     sources = Sources.joined(parts)
@@ -264,18 +254,10 @@ def _stars(model: FieldModel, window: Window) -> Sources:
 
 
 def blend(sources: Sources, window: Window, radius_arcsec: float, i_band: int) -> Integers:
-    """Find which sources a catalogue can't tell apart.
+    """Find which of N sources a catalogue can't tell apart.
 
-    Parameters
-    ----------
-    sources : Sources
-        N sources.
-    window : Window
-        Their patch.
-    radius_arcsec : float
-        Sources nearer than this to a brighter one are lost in it.
-    i_band : int
-        Column of the flux that decides which is the brighter.
+    A source nearer than `radius_arcsec` to a brighter one, by the flux in column `i_band`, is lost
+    in it.
 
     Returns
     -------
@@ -299,14 +281,7 @@ def blend(sources: Sources, window: Window, radius_arcsec: float, i_band: int) -
 def merge(sources: Sources, seen_as: Integers, i_band: int) -> tuple[Sources, Integers]:
     """Add up the light of sources that are seen as one, and move it to its centre.
 
-    Parameters
-    ----------
-    sources : Sources
-        N sources.
-    seen_as : (N,) ndarray of int
-        From `blend`.
-    i_band : int
-        Column of the flux that weighs the positions.
+    `seen_as` comes from `blend`; the flux in column `i_band` weighs the positions.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Spectroscopic surveys: which galaxies they target, and the redshifts they measure."""
+"""Spectroscopic surveys: their targets, the redshifts they measure, and what goes wrong."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,17 +18,18 @@ from transferz.dataset.mock.population import (
     sample_galaxies,
 )
 from transferz.dataset.mock.quasars import QuasarParams, draw_redshifts, quasar_grid
-from transferz.dataset.mock.sky import power_law_magnitudes
+from transferz.dataset.mock.sky import ARCSEC, power_law_magnitudes
 from transferz.dataset.pipeline.params import Params
 from transferz.photometry.flux import to_magnitude
 from transferz.photometry.grid import BasisGrid
-from transferz.schemas import BANDS
+from transferz.schemas import BANDS, ERRORS, MAGNITUDES
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
 OVERSAMPLING = 2.5  # candidates per row wanted: the redshift distribution chooses among them
 REDSHIFT_DECIMALS = 5
+NO_VALUE = -99.0
 
 
 class SpectroscopicSurvey(Params):
@@ -93,18 +94,7 @@ def draw_targets(
 ) -> Targets:
     """Draw the candidates of all surveys, each from a sky of its own.
 
-    Parameters
-    ----------
-    surveys : dict of str to SpectroscopicSurvey
-        The surveys.
-    rows : int
-        Rows wanted in the end; about `OVERSAMPLING` times as many are drawn.
-    population, quasars
-        What the sky holds.
-    grid : BasisGrid
-        Of grizy.
-    seed : int
-        The mock's seed.
+    About `OVERSAMPLING` times as many as the `rows` wanted in the end.
     """
     total = sum(survey.share for survey in surveys.values())
     parts = []
@@ -172,23 +162,10 @@ def _quasar_targets(
 def choose(
     targets: Targets, rows: int, quantiles: dict[float, float], rng: np.random.Generator
 ) -> Targets:
-    """Choose targets so that their redshifts have the given quantiles.
+    """Choose `rows` targets, in random order, whose redshifts have the given quantiles.
 
-    Parameters
-    ----------
-    targets : Targets
-        Candidates.
-    rows : int
-        How many to choose; fewer come back where a redshift bin runs out of candidates.
-    quantiles : dict of float to float
-        Share of galaxies below, to redshift; from 0 to 1.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    Targets
-        In random order.
+    `quantiles` maps the share of galaxies below a redshift, from 0 to 1, to that redshift. Fewer
+    targets come back where a redshift bin runs out of candidates.
     """
     shares, edges = np.array(list(quantiles)), np.array(list(quantiles.values()))
     quotas = np.round(rows * np.diff(shares)).astype(int)
@@ -201,23 +178,10 @@ def choose(
 def measure_redshifts(
     redshift: Floats, error: Floats, wrong_fraction: float, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Measure redshifts.
+    """Measure true redshifts (N,): ``specz_redshift`` and ``specz_redshift_err``.
 
-    Parameters
-    ----------
-    redshift : (N,) ndarray
-        True.
-    error : (N,) ndarray
-        Typical error over 1 + z of each one's survey.
-    wrong_fraction : float
-        Share whose lines are mistaken for others: their redshift is that of another object.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``specz_redshift``, ``specz_redshift_err`` of N rows.
+    `error` (N,) is the typical error over 1 + z of each one's survey. A share `wrong_fraction` has
+    its lines mistaken for others: their redshift is that of another object.
     """
     quoted = error * (1.0 + redshift) * 10.0 ** rng.normal(0.0, 0.15, len(redshift))
     measured = redshift + quoted * rng.normal(size=len(redshift))
@@ -229,3 +193,119 @@ def measure_redshifts(
             "specz_redshift_err": np.round(quoted, 6),
         }
     )
+
+
+class DefectParams(Params):
+    """Section ``mock.galaxiesml.defects``: share of rows that each of GalaxiesML's cuts is to find.
+
+    Attributes
+    ----------
+    redshift : float
+        Stars, and redshifts beyond 4.
+    error : float
+        Errors of zero, missing, or too large.
+    insecure : float
+        Not secure by the homogenised flag.
+    photometry : float
+        A magnitude is missing.
+    magnitude : float
+        No i magnitude in the compilation.
+    same_name : float
+        A neighbour carries the same spec-z name.
+    several : float
+        The object is listed again with another redshift.
+    wrong : float
+        Secure but wrong redshifts; no cut finds them.
+    """
+
+    redshift: float = Field(ge=0.0, lt=0.5)
+    error: float = Field(ge=0.0, lt=0.5)
+    insecure: float = Field(ge=0.0, lt=0.5)
+    photometry: float = Field(ge=0.0, lt=0.5)
+    magnitude: float = Field(ge=0.0, lt=0.5)
+    same_name: float = Field(ge=0.0, lt=0.5)
+    several: float = Field(ge=0.0, lt=0.5)
+    wrong: float = Field(ge=0.0, lt=0.5)
+
+
+def spoil(rows: pd.DataFrame, params: DefectParams, rng: np.random.Generator) -> pd.DataFrame:
+    """Make rows that GalaxiesML's cuts are to find; see `DefectParams`.
+
+    Changes some rows and adds others; ``redshift_true`` is NaN for stars.
+    """
+    rows = rows.reset_index(drop=True)
+    rows = _spoil_redshifts(rows, params, rng)
+    rows = _spoil_photometry(rows, params, rng)
+    return pd.concat(
+        [rows, _same_name(rows, params, rng), _several(rows, params, rng)], ignore_index=True
+    )
+
+
+def _some(rows: pd.DataFrame, fraction: float, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    return np.flatnonzero(rng.random(len(rows)) < fraction)
+
+
+def _spoil_redshifts(
+    rows: pd.DataFrame, params: DefectParams, rng: np.random.Generator
+) -> pd.DataFrame:
+    redshift = rows["specz_redshift"].to_numpy(copy=True)
+    error = rows["specz_redshift_err"].to_numpy(copy=True)
+    truth = rows["redshift_true"].to_numpy(copy=True)
+    secure = rows["specz_flag_homogeneous"].to_numpy(copy=True)
+    stars, far = np.array_split(_some(rows, params.redshift, rng), 2)
+    redshift[stars] = np.round(rng.normal(0.0, 5e-4, len(stars)), 5)
+    truth[stars] = np.nan
+    redshift[far] = np.round(rng.uniform(4.0, 9.9, len(far)), 5)
+    for bad, value in zip(
+        np.array_split(rng.permutation(_some(rows, params.error, rng)), 4),
+        (0.0, NO_VALUE, 1.5, 0.04),
+        strict=True,
+    ):
+        error[bad] = value
+    insecure = _some(rows, params.insecure, rng)
+    secure[insecure] = False
+    guessed = insecure[: len(insecure) // 2]
+    redshift[guessed] = rng.permutation(redshift[guessed])
+    return rows.assign(
+        specz_redshift=redshift,
+        specz_redshift_err=error,
+        specz_flag_homogeneous=secure,
+        redshift_true=truth,
+    )
+
+
+def _spoil_photometry(
+    rows: pd.DataFrame, params: DefectParams, rng: np.random.Generator
+) -> pd.DataFrame:
+    rows = rows.copy()
+    lost = _some(rows, params.photometry, rng)
+    column = rng.integers(len(BANDS), size=len(lost))
+    for k, (magnitude, error) in enumerate(zip(MAGNITUDES, ERRORS, strict=True)):
+        rows.loc[lost[column == k], [magnitude, error]] = np.nan
+    rows.loc[_some(rows, params.magnitude, rng), "specz_mag_i"] = NO_VALUE
+    return rows
+
+
+def _same_name(rows: pd.DataFrame, params: DefectParams, rng: np.random.Generator) -> pd.DataFrame:
+    """Neighbours, 0.6 to 1.5 arcsec away, that carry the spec-z name of a row."""
+    copies = rows.iloc[_some(rows, params.same_name, rng)]
+    angle = rng.uniform(0.0, 2 * np.pi, len(copies))
+    distance = rng.uniform(0.6, 1.5, len(copies)) * ARCSEC
+    fainter = rng.uniform(0.3, 2.0, len(copies))
+    moved = copies.assign(
+        object_id=copies["object_id"] + (1 << 30),
+        ra=np.mod(np.round(copies["ra"] + distance * np.cos(angle), 7), 360.0),
+        dec=np.round(copies["dec"] + distance * np.sin(angle), 7),
+        redshift_true=rng.permutation(copies["redshift_true"]),
+    )
+    for magnitude, error in zip(MAGNITUDES, ERRORS, strict=True):
+        moved[magnitude] = np.round(moved[magnitude] + fainter, 4)
+        moved[error] = np.round(moved[error] * 10.0 ** (0.4 * fainter), 4)
+    return moved
+
+
+def _several(rows: pd.DataFrame, params: DefectParams, rng: np.random.Generator) -> pd.DataFrame:
+    """The same objects again under another spec-z name, with another redshift."""
+    copies = rows.iloc[_some(rows, params.several, rng)]
+    other = copies["specz_redshift"].to_numpy() + rng.normal(0.0, 2e-3, len(copies))
+    return copies.assign(specz_name=copies["specz_name"] + "_B", specz_redshift=np.round(other, 5))

@@ -1,70 +1,81 @@
-"""The card's section on the reference baselines, from their checked results."""
+"""The card's section on the reference baselines, from their checked entries of the benchmark."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transferz.schemas import InputError
-from transferz.schemas.benchmark.results import REMEDY, Result, read_results
-from transferz.schemas.benchmark.score_text import SETS, TITLES, number_text
-from transferz.schemas.benchmark.scores import TESTED, SetScores
+from transferz.schemas.benchmark.entries import ORDER, Data, Entry, EntryScores, read_entry
+from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, number_text
+from transferz.tables.files import read_json
+
+REMEDY = "write it again with `make baselines`"
+MADE_OF = "made_of.json"
+"""Beside the figures: the sha256 of the forecasts that they show, by method."""
 
 FIGURES = {name: f"figures/{name}.png" for name in ("forecasts", "scores")}
-"""Those of the results that the card shows, and where it shows them from."""
+"""Those of the baselines' figures that the card shows, and where it shows them from."""
 
 MARK = " †"
-"""After the title of a result of other data."""
+"""After the title of a baseline on other data."""
 
 
-def read_baselines(folder: Path, survey: str) -> list[dict[str, Any]]:
-    """Read what a release says of the baselines, from their checked results.
+def read_baselines(entries: Path, figures: Path, survey: str) -> list[dict[str, Any]]:
+    """Read what a release says of the baselines, from their checked entries.
 
     Parameters
     ----------
-    folder : Path
-        The survey's results; it need not exist.
+    entries : Path
+        The folder of the survey's entries, ``<method>.yaml``; it need not exist.
+    figures : Path
+        The folder of the figures, which says in `MADE_OF` of which forecasts they are.
     survey : str
         The release's.
 
     Returns
     -------
     list of dict
-        Per baseline, in the order of tables: ``method``, ``title``, ``config`` that it learned
-        from, ``seeds``, ``version`` and ``content`` (config -> split -> hash) of the data, and
-        ``scores``: config -> ``n``, ``metrics``, and of LSST's requirements how many are ``met``
-        ``of`` how many, on its test split at 0.3 < z <= 1.5.
+        Per baseline, in the order of tables: ``method``, ``title``, ``training``, the configs that
+        it learned from, ``seeds``, ``version`` and ``content`` (config -> split -> hash) of the
+        data, whether the figures have ``drawn`` it, and ``scores``: config -> ``n``, ``metrics``,
+        and of LSST's requirements how many are ``met`` ``of`` how many, on its test split at
+        0.3 < z <= 1.5.
 
     Raises
     ------
     InputError
-        If a result can't be used or is another survey's.
+        If an entry can't be used or is another survey's.
     """
-    results = read_results(folder)
-    for one in results:
-        if one.data.survey != survey:
-            raise InputError(
-                f"{folder / one.method}.json is of survey '{one.data.survey}', expected "
-                f"'{survey}'; {REMEDY} --out {folder}"
-            )
-    return [_facts(one) for one in results]
+    made_of = read_json(figures / MADE_OF) if (figures / MADE_OF).is_file() else {}
+    found = []
+    for path in (entries / f"{method}.yaml" for method in ORDER):
+        if path.is_file():
+            entry = read_entry(path)
+            if not isinstance(entry.data, Data) or entry.survey != survey:
+                raise InputError(
+                    f"{path} is of survey '{entry.survey}', expected '{survey}'; {REMEDY}"
+                )
+            drawn = made_of.get(entry.method.key) == entry.forecasts.sha256
+            found.append(_facts(entry, entry.data) | {"drawn": drawn})
+    return found
 
 
-def _facts(result: Result) -> dict[str, Any]:
+def _facts(entry: Entry, data: Data) -> dict[str, Any]:
     return {
-        "method": result.method,
-        "title": result.title,
-        "config": result.config,
-        "seeds": result.seeds,
-        "version": result.data.version,
+        "method": entry.method.key,
+        "title": entry.method.name,
+        "training": entry.training.set.split("+"),
+        "seeds": entry.seeds,
+        "version": data.version,
         "content": {
             config: {split: one.hash for split, one in splits.items()}
-            for config, splits in result.data.content.items()
+            for config, splits in data.content.items()
         },
-        "scores": {name: _score_facts(one) for name, one in result.scores.items()},
+        "scores": {name: _score_facts(entry.scores[name]) for name in TESTED},
     }
 
 
-def _score_facts(scores: SetScores) -> dict[str, Any]:
+def _score_facts(scores: EntryScores) -> dict[str, Any]:
     found = scores.cosmological
     metrics = {
         name: {"mean": found.metrics[name].mean, "spread": found.metrics[name].spread}
@@ -92,14 +103,14 @@ def is_of(one: Mapping[str, Any], content: Mapping[str, Any]) -> bool:
 
 
 def shown_figures(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the figures of the section, by name: none where any result is of other data."""
+    """Return the figures of the section, by name: none where they show other runs or data."""
     stated = manifest.get("baselines", [])
-    shown = bool(stated) and all(is_of(one, manifest["content"]) for one in stated)
+    shown = bool(stated) and all(one["drawn"] and is_of(one, manifest["content"]) for one in stated)
     return FIGURES if shown else {}
 
 
 def baselines(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what the card's section on the baselines says; None where there is no result.
+    """Return what the card's section on the baselines says; None where there is no entry.
 
     Parameters
     ----------
@@ -132,12 +143,9 @@ def baselines(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _row(one: Mapping[str, Any], config: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
     scores, metrics = one["scores"][config], one["scores"][config]["metrics"]
-    learned_from = [name for name, splits in one["content"].items() if "train" in splits]
-    last = one["config"]  # the one that it was fine-tuned on
-    configs = [*(name for name in learned_from if name != last), last]
     return {
         "title": one["title"] + ("" if is_of(one, manifest["content"]) else MARK),
-        "learned": ", then ".join(f"`{name}`" for name in configs),
+        "learned": ", then ".join(f"`{name}`" for name in one["training"]),
         "galaxies": scores["n"],
         "scores": [
             number_text(name, metrics[name]["mean"], metrics[name]["spread"]) for name in TITLES

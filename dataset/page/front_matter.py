@@ -84,7 +84,7 @@ def card_data(manifest: Mapping[str, Any], eprint: str, table: Table = RELEASE) 
     """
     content, mock = manifest["content"], manifest["mock"]
     rows = sum(split["rows"] for splits in content.values() for split in splits.values())
-    named = {"license_name": OTHER_LICENCE, "license_link": licence_url(manifest)}
+    named: dict[str, Any] = {"license_name": OTHER_LICENCE, "license_link": licence_url(manifest)}
     data = DatasetCardData(
         language=["en"],
         license=licence(manifest).lower(),

@@ -78,9 +78,9 @@ def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     bins = []
     for low, high in itertools.pairwise(MAGNITUDE_EDGES):
         inside = pairs.loc[(i >= low) & (i < high)]
-        edges = (edge if np.isfinite(edge) else None for edge in (low, high))
-        entry = dict(zip(("from", "to"), edges, strict=True)) | {"rows": len(inside)}
-        bins.append(entry | (_statistics(inside) if len(inside) >= FEWEST else {}))
+        start, end = (edge if np.isfinite(edge) else None for edge in (low, high))
+        statistics = _statistics(inside) if len(inside) >= FEWEST else {}
+        bins.append({"from": start, "to": end, "rows": len(inside), **statistics})
     return bins
 
 

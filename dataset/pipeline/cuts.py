@@ -90,20 +90,7 @@ def apply_cuts(
 
 
 def removed_rows(ids: pd.Series, cut: str) -> pd.DataFrame:
-    """Note rows as removed by a cut.
-
-    Parameters
-    ----------
-    ids : pandas.Series of int
-        Their identifiers.
-    cut : str
-        The cut's name.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Table `REMOVED`.
-    """
+    """Note the rows of some ids as removed by a cut: table `REMOVED`."""
     names = pd.Series(cut, ids.index, dtype=pandas_dtype(REMOVED["cut"]))
     return pd.DataFrame({"id": ids.astype(pandas_dtype(REMOVED["id"])), "cut": names})
 
@@ -127,12 +114,12 @@ def _evaluate(frame: pd.DataFrame, rule: str, where: str) -> pd.Series:
     if "@" in rule or "__" in rule:
         raise ParameterError(f"params.yaml: cut '{where}': rule may only use columns: {rule}")
     try:
-        results = [frame.eval(one, engine="python") for one in rules]
+        results = [frame.eval(each, engine="python") for each in rules]
     except Exception as error:  # the expression language raises anything from KeyError to TypeError
         raise ParameterError(
             f"params.yaml: cut '{where}': cannot evaluate '{rule}' ({error}); "
             f"the columns are {', '.join(frame.columns)}"
         ) from error
-    if not all(isinstance(one, pd.Series) and one.dtype.kind == "b" for one in results):
+    if not all(isinstance(kept, pd.Series) and kept.dtype.kind == "b" for kept in results):
         raise ParameterError(f"params.yaml: cut '{where}': '{rule}' is no yes-or-no rule on rows")
-    return pd.concat([one.fillna(False).astype(bool) for one in results], axis=1).all(axis=1)
+    return pd.concat([kept.fillna(False).astype(bool) for kept in results], axis=1).all(axis=1)

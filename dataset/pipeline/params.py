@@ -48,7 +48,11 @@ def read_params(section: str, model: type[Section], path: Path = PARAMS_FILE) ->
     ParameterError
         If the file or section is missing, or a parameter is unknown, missing or out of range.
     """
-    values = _section(_load(path), section, path)
+    values: Any = _load(path)
+    for name in section.split("."):
+        if not isinstance(values, Mapping) or name not in values:
+            raise ParameterError(f"{path}: section '{section}' is missing; add it")
+        values = values[name]
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -68,15 +72,6 @@ def _load(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise ParameterError(f"{path}: expected named sections, found {type(content).__name__}")
     return content
-
-
-def _section(content: Mapping[str, Any], section: str, path: Path) -> Any:
-    values: Any = content
-    for name in section.split("."):
-        if not isinstance(values, Mapping) or name not in values:
-            raise ParameterError(f"{path}: section '{section}' is missing; add it")
-        values = values[name]
-    return values
 
 
 def _problem(section: str, detail: Any) -> str:
@@ -188,21 +183,15 @@ class ReleaseParams(Params):
     @field_validator("previous")
     @classmethod
     def _is_a_release(cls, value: str | None) -> str | None:
-        if value is None or _is_directory(value) or _names_a_version(value):
+        if value is None or (value and Path(value).expanduser().is_dir()):
             return value
-        raise ValueError(
-            "expected a directory that is there, or a release on the Hub with its version, as in "
-            "org/name@1.0.0, or null to compare with nothing"
-        )
-
-
-def _is_directory(text: str) -> bool:
-    return bool(text) and Path(text).expanduser().is_dir()
-
-
-def _names_a_version(text: str) -> bool:
-    """Whether a text is ``org/name@x.y.z``; the newest version is another one on another day."""
-    try:
-        return parse_reference(text).version is not None
-    except TransferZError:
-        return False
+        try:
+            named = parse_reference(value).version is not None  # the newest is another one one day
+        except TransferZError:
+            named = False
+        if not named:
+            raise ValueError(
+                "expected a directory that is there, or a release on the Hub with its version, as "
+                "in org/name@1.0.0, or null to compare with nothing"
+            )
+        return value

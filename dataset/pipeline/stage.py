@@ -122,17 +122,13 @@ def run_stage(
     arguments = vars(parser.parse_args())
     layout = Layout(arguments.pop("survey"))
     try:
-        _require_catalogue(layout, *arguments.values())
+        for catalogue in set(arguments.values()) - set(layout.catalogues):
+            raise ParameterError(
+                f"survey '{layout.survey}' has no catalogue '{catalogue}'; "
+                f"it is made of {', '.join(layout.catalogues)}"
+            )
         stage(layout, *arguments.values())
     except TransferZError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
-
-
-def _require_catalogue(layout: Layout, catalogue: str = "") -> None:
-    if catalogue and catalogue not in layout.catalogues:
-        raise ParameterError(
-            f"survey '{layout.survey}' has no catalogue '{catalogue}'; "
-            f"it is made of {', '.join(layout.catalogues)}"
-        )

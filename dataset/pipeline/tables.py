@@ -72,15 +72,7 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table, *, described: boo
 
 
 def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Sort rows by their id, those that share one by all their values.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Rows in any order.
-    key : str
-        The id column.
-    """
+    """Sort rows by their id, the column `key`; those that share one, by all their values."""
     others = [] if frame[key].is_unique else [name for name in frame.columns if name != key]
     return frame.sort_values([key, *others], kind="stable")
 

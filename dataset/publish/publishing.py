@@ -17,7 +17,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from huggingface_hub.utils.sha import git_hash
 
 from transferz.dataset.publish.repository import Repository, State
-from transferz.dataset.verify.report import some
+from transferz.dataset.verify.findings import some
 from transferz.dataset.verify.verifying import require_sound
 from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError

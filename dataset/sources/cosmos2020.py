@@ -17,32 +17,16 @@ ENDINGS = (".fits", ".fits.gz", ".csv", ".csv.gz", ".parquet")
 REMEDY = "run the stage before this one (`dvc repro`) or put CLASSIC or FARMER there"
 
 
+def read(raw: Path) -> Iterator[pa.Table]:
+    """Read COSMOS2020 from a folder, in chunks of the columns of `transferz.schemas.COSMOS2020`."""
+    return read_any(find_file(raw, _pattern(raw), ENDINGS, REMEDY), COSMOS2020)
+
+
 def is_mock(raw: Path) -> bool:
-    """Whether a file says of itself that its galaxies are simulated."""
+    """Return whether a file says of itself that its galaxies are simulated."""
     return any(says_mock(path) for path in matching(raw, _pattern(raw), ENDINGS))
 
 
 def _pattern(raw: Path) -> str:
-    """Return what the file's name matches: anything, where none is named as distributed."""
+    """What the file's name matches: anything, where none is named as distributed."""
     return PATTERN if matching(raw, PATTERN, ENDINGS) or not matching(raw, "*", ENDINGS) else "*"
-
-
-def read(raw: Path) -> Iterator[pa.Table]:
-    """Read COSMOS2020.
-
-    Parameters
-    ----------
-    raw : Path
-        Folder with the upstream file.
-
-    Returns
-    -------
-    iterator of pyarrow.Table
-        The columns of `transferz.schemas.COSMOS2020`, in chunks of rows.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is one of several, or is not what it should be.
-    """
-    return read_any(find_file(raw, _pattern(raw), ENDINGS, REMEDY), COSMOS2020)

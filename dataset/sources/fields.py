@@ -1,7 +1,7 @@
 """From a file's columns to ours: which is which, and the chunks of rows made of them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,7 +134,12 @@ def stored_fields(fields: Iterable[Field]) -> list[Field]:
     return whole + [field.null_flag for field in whole if field.null_flag]
 
 
-def make_chunk(table: Table, fields: Sequence[Field], arrays: Sequence[pa.Array]) -> pa.Table:
+def make_chunk(
+    table: Table,
+    fields: Sequence[Field],
+    arrays: Sequence[pa.Array],
+    fixed: Mapping[str, str] | None = None,
+) -> pa.Table:
     """Build the rows of one chunk.
 
     Parameters
@@ -145,6 +150,8 @@ def make_chunk(table: Table, fields: Sequence[Field], arrays: Sequence[pa.Array]
         The columns that the file holds; what it lacks is null.
     arrays : sequence of pyarrow.Array
         One per field.
+    fixed : mapping of str to str, optional
+        Column to the text that it holds in every row.
 
     Returns
     -------
@@ -154,10 +161,9 @@ def make_chunk(table: Table, fields: Sequence[Field], arrays: Sequence[pa.Array]
     """
     held = {field.column.name: array for field, array in zip(fields, arrays, strict=True)}
     rows = len(arrays[0])
+    held |= {name: pa.repeat(text, rows) for name, text in (fixed or {}).items()}
     schema = arrow_schema(table)
-    columns = [
-        held[field.name] if field.name in held else pa.nulls(rows, field.type) for field in schema
-    ]
+    columns = [held.get(field.name, pa.nulls(rows, field.type)) for field in schema]
     names = json.dumps({field.column.name: field.name for field in fields})
     notes = {FILE: str(fields[0].path), NAMES: names}
     return pa.Table.from_arrays(columns, schema=schema.with_metadata(notes))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from transferz.dataset.sources.reading import CSV, HDF5, fill, find_file, matching, only, read_any
+from transferz.dataset.sources.reading import find_file, matching, read_any
 from transferz.schemas import GALAXIESML, InputError
 
 EDITIONS: tuple[Mapping[str, str], ...] = (
@@ -20,48 +20,25 @@ EDITIONS: tuple[Mapping[str, str], ...] = (
 )
 """Our name of a published split to its file's name, for each way the set was published."""
 
+CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+HDF5 = (".hdf5", ".h5")
 REMEDY = "run the stage before this one (`dvc repro`) or put GalaxiesML's tables there"
 
 
 def read(raw: Path) -> Iterator[pa.Table]:
-    """Read GalaxiesML's tables and note the published split of each row.
+    """Read GalaxiesML's tables from a folder and note the published split of each row.
 
-    Parameters
-    ----------
-    raw : Path
-        Folder with the files of one edition; where a split lies there both as CSV and as HDF5,
-        the CSV is read.
-
-    Returns
-    -------
-    iterator of pyarrow.Table
-        The columns of `transferz.schemas.GALAXIESML`, in chunks of rows.
-
-    Raises
-    ------
-    InputError
-        If a file is missing, several could be meant, or one is not what it should be.
+    The folder holds the files of one edition; where a split lies there both as CSV and as HDF5,
+    the CSV is read.
     """
-    edition = _edition(raw)
-    files = {split: _file(raw, pattern) for split, pattern in edition.items()}
-    return (chunk for split, path in files.items() for chunk in _read_split(path, split))
-
-
-def _edition(raw: Path) -> Mapping[str, str]:
-    """Return the edition whose first file is there, the newest where none is."""
-    firsts = [matching(raw, next(iter(one.values())), CSV + HDF5) for one in EDITIONS]
-    present = [found[0] for found in firsts if found]
+    first_files = [matching(raw, next(iter(one.values())), CSV + HDF5) for one in EDITIONS]
+    present = [number for number, files in enumerate(first_files) if files]
     if len(present) > 1:
-        names = ", ".join(path.name for path in present)
+        names = ", ".join(first_files[number][0].name for number in present)
         raise InputError(f"{raw}: expected one edition of GalaxiesML, found {names}; keep one")
-    return next((one for one, found in zip(EDITIONS, firsts, strict=True) if found), EDITIONS[0])
-
-
-def _file(raw: Path, pattern: str) -> Path:
-    tables = matching(raw, pattern, CSV)
-    return only(tables) if tables else find_file(raw, pattern, CSV[:2] + HDF5, REMEDY)
-
-
-def _read_split(path: Path, split: str) -> Iterator[pa.Table]:
-    chunks = read_any(path, GALAXIESML)
-    return fill(chunks, "published_split", split) if split else chunks
+    parts = []
+    for split, pattern in EDITIONS[present[0] if present else 0].items():
+        endings = CSV if matching(raw, pattern, CSV) else CSV[:2] + HDF5
+        path = find_file(raw, pattern, endings, REMEDY)
+        parts.append(read_any(path, GALAXIESML, published_split=split))
+    return (chunk for chunks in parts for chunk in chunks)

@@ -8,27 +8,10 @@ import pyarrow as pa
 from transferz.dataset.sources.reading import find_file, read_any
 from transferz.schemas import HSC
 
-PATTERN = "*"
 ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet")
 REMEDY = "run the stage before this one (`dvc repro`) or put the query's result there"
 
 
 def read(raw: Path) -> Iterator[pa.Table]:
-    """Read the HSC objects.
-
-    Parameters
-    ----------
-    raw : Path
-        Folder with nothing but the query's result.
-
-    Returns
-    -------
-    iterator of pyarrow.Table
-        The columns of `transferz.schemas.HSC`, in chunks of rows.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is one of several, or is not what it should be.
-    """
-    return read_any(find_file(raw, PATTERN, ENDINGS, REMEDY), HSC)
+    """Read HSC's objects from a folder that holds nothing but the query's result."""
+    return read_any(find_file(raw, "*", ENDINGS, REMEDY), HSC)

@@ -1,6 +1,6 @@
 """Read the declared columns of any upstream file, in chunks of rows, as typed Arrow tables."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +12,12 @@ from transferz.dataset.sources.values import declared_values
 from transferz.schemas import InputError, Table
 from transferz.tables.reading import open_table
 
-CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
-
-FITS = (".fits", ".fit", ".fits.gz", ".fit.gz")
-CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-PARQUET = (".parquet",)
-HDF5 = (".hdf5", ".h5")
+CHUNK_ROWS = 1 << 16  # bounds the memory that reading takes
 
 
-def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:
+def read_any(
+    path: Path, table: Table, chunk_rows: int = CHUNK_ROWS, *, published_split: str = ""
+) -> Iterator[pa.Table]:
     """Read the declared columns of a file in any format that `transferz.tables` reads.
 
     Parameters
@@ -31,6 +28,8 @@ def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator
         The columns to read and what they should be.
     chunk_rows : int
         Rows of a chunk, at most.
+    published_split : str
+        What the column of that name is to hold in each row; nothing for what the file says.
 
     Yields
     ------
@@ -50,6 +49,7 @@ def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator
     file = open_table(path, choose=partial(share_found, table=table), one_line=True)
     fields = find_fields(file.names, table, path)
     names = [field.name for field in stored_fields(fields)]
+    fixed = {"published_split": published_split} if published_split else {}
 
     def declared(chunk: pa.Table) -> pa.Table:
         arrays = []
@@ -59,7 +59,7 @@ def read_any(path: Path, table: Table, chunk_rows: int = CHUNK_ROWS) -> Iterator
                 flags = declared_values(flag, chunk[flag.name], spelt=file.text)
                 missing = np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False))
             arrays.append(declared_values(field, chunk[field.name], missing, spelt=file.text))
-        return make_chunk(table, fields, arrays)
+        return make_chunk(table, fields, arrays, fixed)
 
     is_empty = True
     for chunk in file.chunks(names, chunk_rows):
@@ -105,40 +105,11 @@ def find_file(directory: Path, pattern: str, endings: Sequence[str], remedy: str
     InputError
         If no file matches, or several do.
     """
-    found = matching(directory, pattern, endings)
-    if not found:
+    files = matching(directory, pattern, endings)
+    if not files:
         others = f" (or {', '.join(endings[1:])})" if len(endings) > 1 else ""
         raise InputError(f"{directory / pattern}{endings[0]}{others} is missing; {remedy}")
-    return only(found)
-
-
-def only(found: Sequence[Path]) -> Path:
-    """Return the one path given.
-
-    Raises
-    ------
-    InputError
-        If there are several.
-    """
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise InputError(f"{found[0].parent}: expected one file, found {names}; keep one")
-    return found[0]
-
-
-def fill(chunks: Iterable[pa.Table], name: str, value: str) -> Iterator[pa.Table]:
-    """Set a string column of every chunk to one value.
-
-    Parameters
-    ----------
-    chunks : iterable of pyarrow.Table
-        Tables with such a column.
-    name : str
-        The column.
-    value : str
-        What each row gets.
-    """
-    for chunk in chunks:
-        position = chunk.schema.get_field_index(name)
-        values = pa.repeat(pa.scalar(value, pa.string()), len(chunk))
-        yield chunk.set_column(position, chunk.schema.field(position), values)
+    if len(files) > 1:
+        names = ", ".join(path.name for path in files)
+        raise InputError(f"{directory}: expected one file, found {names}; keep one")
+    return files[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from transferz.dataset.sources.reading import fill, find_file, read_any
+from transferz.dataset.sources.reading import find_file, read_any
 from transferz.schemas import TRANSFERZ
 
 FILES = {
@@ -21,26 +21,7 @@ REMEDY = "run the stage before this one (`dvc repro`) or put the authors' four t
 
 
 def read(raw: Path) -> Iterator[pa.Table]:
-    """Read the authors' tables and note the published split of each row.
-
-    Parameters
-    ----------
-    raw : Path
-        Folder with the four files.
-
-    Returns
-    -------
-    iterator of pyarrow.Table
-        The columns of `transferz.schemas.TRANSFERZ`, in chunks of rows.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or not what it should be.
-    """
+    """Read the authors' four tables from a folder and note the published split of each row."""
     files = {split: find_file(raw, name, ENDINGS, REMEDY) for split, name in FILES.items()}
-    return (
-        chunk
-        for split, path in files.items()
-        for chunk in fill(read_any(path, TRANSFERZ), "published_split", split)
-    )
+    parts = [read_any(path, TRANSFERZ, published_split=split) for split, path in files.items()]
+    return (chunk for chunks in parts for chunk in chunks)

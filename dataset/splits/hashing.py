@@ -61,7 +61,7 @@ def hash_ids(ids: ArrayLike, salt: str) -> Hashes:
         return np.zeros(values.shape, dtype=np.uint64)
     if values.dtype.kind not in "iu":
         raise InputError(f"Ids to hash must be integers, found {values.dtype}; cast them to int64.")
-    return _splitmix64(values.astype(np.uint64), _seed(salt))
+    return _mix(values.astype(np.uint64) * _GAMMA + _seed(salt))
 
 
 def hash_rows(frame: "pa.Table | pd.DataFrame", columns: Sequence[str] | None = None) -> Hashes:
@@ -93,12 +93,63 @@ def hash_rows(frame: "pa.Table | pd.DataFrame", columns: Sequence[str] | None = 
     InputError
         If a column is missing, repeated, of mixed or of another type.
     """
-    names = _checked_names(frame, columns)
-    rows = frame.num_rows if isinstance(frame, pa.Table) else len(frame)
-    total = np.zeros(rows, dtype=np.uint64)
+    present = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
+    names = list(columns) if columns is not None else present
+    if missing := sorted(set(names) - set(present)):
+        raise InputError(f"Cannot hash rows: no column {missing}; the table has {present}.")
+    if repeated := sorted({n for n in names if present.count(n) > 1 or names.count(n) > 1}):
+        raise InputError(f"Cannot hash rows: column names occur more than once: {repeated}.")
+    total = np.zeros(frame.num_rows if isinstance(frame, pa.Table) else len(frame), np.uint64)
     for name in names:
-        total += _hash_column(name, as_arrow(frame[name], name))
+        code, kind = _encoded(as_arrow(frame[name], name), name)
+        seeds = np.array([_seed(f"{kind}:{name}") for kind in _KINDS])
+        total += _mix(code * _GAMMA + seeds[kind])
     return _mix(total)
+
+
+def _seed(salt: str) -> np.uint64:
+    return np.uint64(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "little"))
+
+
+def _mix(z: Hashes) -> Hashes:
+    """SplitMix64's finaliser, a bijection of 64-bit integers."""
+    z = (z ^ (z >> _SHIFTS[0])) * _MULTIPLIERS[0]
+    z = (z ^ (z >> _SHIFTS[1])) * _MULTIPLIERS[1]
+    return z ^ (z >> _SHIFTS[2])
+
+
+def _encoded(array: pa.Array, name: str) -> tuple[Hashes, NDArray[np.uint8]]:
+    """Return 64 bits per value and what kind of value they are."""
+    code = np.zeros(len(array), np.uint64)
+    kind = np.full(len(array), _NULL, np.uint8)
+    if _is_text(array.type):
+        encoded = array.fill_null("").dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        digests = [hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts]
+        unique = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+        code, kind[:] = unique[encoded.indices.to_numpy()], _TEXT
+    elif pa.types.is_floating(array.type):
+        values = _filled(array, np.nan).astype(np.float64)
+        code, kind[:] = values.view(np.uint64).copy(), _REAL
+        # A whole number that 64 bits hold is hashed as the integer it equals.
+        is_whole = (values == np.trunc(values)) & (values >= -(2.0**63)) & (values < 2.0**64)
+        whole = np.flatnonzero(is_whole & (values >= 0))
+        negative = np.flatnonzero(is_whole & (values < 0))
+        code[whole], kind[whole] = values[whole].astype(np.uint64), _WHOLE
+        code[negative] = values[negative].astype(np.int64).view(np.uint64)
+        kind[negative] = _NEGATIVE
+        nan = np.flatnonzero(np.isnan(values))
+        code[nan], kind[nan] = 0, _NULL
+    elif pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
+        integers = _filled(array)
+        code = integers.astype(np.uint64)
+        kind[:] = np.where(integers < 0, np.uint8(_NEGATIVE), np.uint8(_WHOLE))
+    elif not pa.types.is_null(array.type):
+        raise _unknown_type(name, array.type)
+    if array.null_count:
+        null = array.is_null().to_numpy(zero_copy_only=False)
+        code, kind = np.where(null, np.uint64(0), code), np.where(null, np.uint8(_NULL), kind)
+    return code, kind
 
 
 def content_hash(table: pa.Table) -> str:
@@ -138,7 +189,7 @@ def content_hash(table: pa.Table) -> str:
 
 
 def as_arrow(column: Any, name: str) -> pa.Array:
-    """One arrow array of a column: chunks joined, dictionary decoded, strings of one type.
+    """Return a column as one arrow array: chunks joined, dictionary decoded, strings of one type.
 
     Parameters
     ----------
@@ -169,86 +220,6 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in text)
 
 
-def _seed(salt: str) -> np.uint64:
-    return np.uint64(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "little"))
-
-
-def _splitmix64(index: Hashes, seed: np.uint64 | Hashes) -> Hashes:
-    return _mix(index * _GAMMA + seed)
-
-
-def _mix(z: Hashes) -> Hashes:
-    """SplitMix64's finaliser, a bijection of 64-bit integers."""
-    z = (z ^ (z >> _SHIFTS[0])) * _MULTIPLIERS[0]
-    z = (z ^ (z >> _SHIFTS[1])) * _MULTIPLIERS[1]
-    return z ^ (z >> _SHIFTS[2])
-
-
-def _checked_names(
-    frame: "pa.Table | pd.DataFrame", columns: Sequence[str] | None
-) -> Sequence[str]:
-    present = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
-    names = list(columns) if columns is not None else present
-    if missing := sorted(set(names) - set(present)):
-        raise InputError(f"Cannot hash rows: no column {missing}; the table has {present}.")
-    if repeated := sorted({n for n in names if present.count(n) > 1 or names.count(n) > 1}):
-        raise InputError(f"Cannot hash rows: column names occur more than once: {repeated}.")
-    return names
-
-
-def _hash_column(name: str, array: pa.Array) -> Hashes:
-    seeds = np.array([_seed(f"{kind}:{name}") for kind in _KINDS])
-    code, kind = _encoded(array, name)
-    return _splitmix64(code, seeds[kind])
-
-
-def _encoded(array: pa.Array, name: str) -> tuple[Hashes, NDArray[np.uint8]]:
-    """64 bits per value and what kind of value they are."""
-    if _is_text(array.type):
-        code, kind = _encoded_text(array)
-    elif pa.types.is_floating(array.type):
-        code, kind = _encoded_floats(_filled(array, np.nan).astype(np.float64))
-    elif pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
-        code, kind = _encoded_integers(_filled(array))
-    elif pa.types.is_null(array.type):
-        code, kind = np.zeros(len(array), np.uint64), np.full(len(array), _NULL, np.uint8)
-    else:
-        raise _unknown_type(name, array.type)
-    if array.null_count:
-        null = array.is_null().to_numpy(zero_copy_only=False)
-        code, kind = np.where(null, np.uint64(0), code), np.where(null, np.uint8(_NULL), kind)
-    return code, kind
-
-
-def _encoded_text(array: pa.Array) -> tuple[Hashes, NDArray[np.uint8]]:
-    encoded = array.fill_null("").dictionary_encode()
-    digests = [
-        hashlib.blake2b(value.encode(), digest_size=8).digest()
-        for value in encoded.dictionary.to_pylist()
-    ]
-    unique = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
-    return unique[encoded.indices.to_numpy()], np.full(len(array), _TEXT, np.uint8)
-
-
-def _encoded_integers(values: NDArray[Any]) -> tuple[Hashes, NDArray[np.uint8]]:
-    kind = np.where(values < 0, np.uint8(_NEGATIVE), np.uint8(_WHOLE))
-    return values.astype(np.uint64), kind
-
-
-def _encoded_floats(values: NDArray[np.float64]) -> tuple[Hashes, NDArray[np.uint8]]:
-    code = values.view(np.uint64).copy()
-    kind = np.full(len(values), _REAL, np.uint8)
-    is_whole = (values == np.trunc(values)) & (values >= -(2.0**63)) & (values < 2.0**64)
-    whole = np.flatnonzero(is_whole & (values >= 0))
-    negative = np.flatnonzero(is_whole & (values < 0))
-    code[whole], kind[whole] = values[whole].astype(np.uint64), _WHOLE
-    code[negative] = values[negative].astype(np.int64).view(np.uint64)
-    kind[negative] = _NEGATIVE
-    nan = np.flatnonzero(np.isnan(values))
-    code[nan], kind[nan] = 0, _NULL
-    return code, kind
-
-
 def _type_name(kind: pa.DataType, name: str) -> str:
     """Our own name of an arrow type, since arrow's might change."""
     if _is_text(kind):
@@ -262,21 +233,17 @@ def _content(array: pa.Array) -> list[NDArray[Any]]:
     """Return validity, then values with nulls blanked, as little-endian arrays."""
     valid = np.packbits(array.is_valid().to_numpy(zero_copy_only=False), bitorder="little")
     if _is_text(array.type):
-        return [valid, *_text_content(array.fill_null(""))]
+        texts = array.fill_null("")
+        lengths = _filled(pc.binary_length(texts)).astype("<i8")
+        _, offsets, data = texts.buffers()
+        first = np.frombuffer(offsets, dtype=np.int64)[texts.offset] if len(texts) else 0
+        joined = np.frombuffer(data or b"", dtype=np.uint8)[first : first + lengths.sum()]
+        return [valid, lengths, joined]
     values = _filled(array)
     if values.dtype.kind == "f":
         values = values + values.dtype.type(0)  # -0.0 + 0.0 is 0.0
         values[np.isnan(values)] = np.nan
     return [valid, values.astype(values.dtype.newbyteorder("<"), copy=False)]
-
-
-def _text_content(array: pa.Array) -> list[NDArray[Any]]:
-    """Return the length in bytes of each string, then all of them joined."""
-    lengths = _filled(pc.binary_length(array)).astype("<i8")
-    _, offsets, data = array.buffers()
-    first = np.frombuffer(offsets, dtype=np.int64)[array.offset] if len(array) else 0
-    text = np.frombuffer(data or b"", dtype=np.uint8)[first : first + lengths.sum()]
-    return [lengths, text]
 
 
 def _filled(array: pa.Array, value: float = 0) -> NDArray[Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a bare training machine has no pandas
 
 Names = NDArray[np.str_]
 
+_NAME = np.array(SPLITS).dtype
 _HASHES = 1 << 64
 _SUM_TOLERANCE = Fraction(1, 10**9)
 
@@ -65,7 +66,7 @@ def split_by_hash(hashes: Hashes, fractions: Mapping[str, float]) -> Names:
         total += exact[name]
         cuts.append(min(math.ceil(total * _HASHES), _HASHES - 1))
     codes = np.searchsorted(np.array(cuts, dtype=np.uint64), hashes, side="right")
-    return np.array(names, dtype=_name_dtype())[codes]
+    return np.array(names, dtype=_NAME)[codes]
 
 
 def split_by_sky_block(
@@ -148,9 +149,12 @@ def split_published(
         raise InputError(f"Unknown published splits {unknown}; expected {list(SPLITS)} or null.")
     if len(names) != len(hashes):
         raise InputError(f"Found {len(names)} published splits for {len(hashes)} hashes.")
-    carved = split_by_hash(hashes, _complement("train", "calibration", share))
+    if not 0 <= share <= 1:
+        raise ParameterError(f"The part carved for 'calibration' must be in [0, 1], found {share}.")
+    rest = float(1 - Fraction(repr(float(share))))
+    carved = split_by_hash(hashes, {"train": rest, "calibration": share})
     own = np.where(names == "train", carved, names)
-    return np.where(names == "", split_by_hash(hashes, fractions), own).astype(_name_dtype())
+    return np.where(names == "", split_by_hash(hashes, fractions), own).astype(_NAME)
 
 
 def object_keys(
@@ -218,14 +222,3 @@ def _exact_fractions(fractions: Mapping[str, float]) -> dict[str, Fraction]:
             f"{dict(fractions)}."
         )
     return exact
-
-
-def _complement(large: str, small: str, share: float) -> dict[str, float]:
-    """Fractions of two splits of which the second gets `share`."""
-    if not 0 <= share <= 1:
-        raise ParameterError(f"The part carved for '{small}' must be in [0, 1], found {share}.")
-    return {large: float(1 - Fraction(repr(float(share)))), small: share}
-
-
-def _name_dtype() -> np.dtype[np.str_]:
-    return np.array(SPLITS).dtype

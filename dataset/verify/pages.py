@@ -14,7 +14,7 @@ from transferz.dataset.page.baselines import FIGURES, shown_figures
 from transferz.dataset.page.card_text import card_text, template_digest
 from transferz.dataset.page.citation import read_citation
 from transferz.dataset.page.croissant import croissant
-from transferz.dataset.verify.report import Broken, some
+from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import Table
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, CROISSANT_FILE, json_text
 
@@ -176,8 +176,9 @@ def differences(content: Any, wanted: Any, where: str = "") -> Iterator[tuple[st
     """
     if isinstance(content, Mapping) and isinstance(wanted, Mapping):
         for key in {**wanted, **content}:
-            values = (one.get(key, _NOTHING) for one in (content, wanted))
-            yield from differences(*values, f"{where}.{key}" if where else str(key))
+            value, wanted_value = (one.get(key, _NOTHING) for one in (content, wanted))
+            path = f"{where}.{key}" if where else str(key)
+            yield from differences(value, wanted_value, path)
     elif isinstance(content, list) and isinstance(wanted, list):
         yield from _list_differences(content, wanted, where)
     elif (type(content), content) != (type(wanted), wanted):

@@ -12,11 +12,10 @@ import pandas as pd
 import pyarrow as pa
 
 from transferz.dataset.pipeline.manifest import read_split, table_content
-from transferz.dataset.verify.files import check_configs, check_files, read_manifest
+from transferz.dataset.verify.findings import PROMISES, SHOWN, Broken, Report, safely, unreadable
+from transferz.dataset.verify.integrity import check_configs, check_files, read_manifest
 from transferz.dataset.verify.pages import check_card, check_citation, check_croissant
-from transferz.dataset.verify.report import PROMISES, SHOWN, Broken, Report, safely, unreadable
-from transferz.dataset.verify.rows import ROW_CHECKS
-from transferz.dataset.verify.tables import (
+from transferz.dataset.verify.parquet_files import (
     check_columns,
     check_content,
     check_counts,
@@ -27,6 +26,7 @@ from transferz.dataset.verify.tables import (
     declared_table,
     read_rows,
 )
+from transferz.dataset.verify.rows import ROW_CHECKS
 from transferz.schemas import CONFIGS, INDEX, ReleaseError, Table
 from transferz.schemas.survey.files import (
     CARD_FILE,

@@ -54,11 +54,13 @@ def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot 
     if not Path(previous).expanduser().is_dir():
         version = parse_reference(previous).version
         if version is not None and version.mock != mock:
-            return _not_compared(previous, "one is a mock, the other is not")
+            _say_not_compared(previous, "one is a mock, the other is not")
+            return None
     try:
         path = locate(previous)
     except Unreachable as reason:
-        return _not_compared(previous, str(reason))
+        _say_not_compared(previous, str(reason))
+        return None
     if path.resolve().is_relative_to(built.resolve()):
         raise ParameterError(
             f"parameter 'release.previous': {previous} lies in {built}, which this build replaces; "
@@ -67,7 +69,7 @@ def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot 
     return read_snapshot(path)
 
 
-def _not_compared(previous: str, reason: str) -> None:
+def _say_not_compared(previous: str, reason: str) -> None:
     sys.stderr.write(
         f"not compared with {previous}: {reason}; `transferz publish` compares again\n"
     )

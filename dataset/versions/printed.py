@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from transferz.dataset.verify.report import printable
+from transferz.dataset.verify.findings import printable
 from transferz.dataset.versions.changes import STEPS, WHAT, Changes, actual_step
 from transferz.dataset.versions.trace import MEANINGS
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.schemas import SPLITS, ParameterError
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import replace_file
+from transferz.tables.printing import aligned
 
 if TYPE_CHECKING:
     from transferz.dataset.versions.diff import Snapshot
@@ -26,16 +27,6 @@ ROW_FORMATS = (".parquet", ".csv")
 def as_json(report: Report) -> str:
     """Return a report as JSON that repeats byte for byte."""
     return json.dumps(report, indent=2, allow_nan=False) + "\n"
-
-
-def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines with the first column flush left, the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
-    return lines
 
 
 # Two different releases.
@@ -73,7 +64,8 @@ def _config_lines(config: Report, report: Report) -> list[str]:
     rows = config["rows"]
     labels = {"both": "in both", "only_a": "only in A", "only_b": "only in B"}
     labels["changed"] = "in both, changed"
-    lines = text_table([["rows", ""], *([text, f"{rows[n]:,}"] for n, text in labels.items())])
+    counts = [["rows", ""], *([text, f"{rows[n]:,}"] for n, text in labels.items())]
+    lines = aligned(counts, right=True)
     if rows["both"]:
         splits, statistics = config["splits"], config["labels"]
         split_rows = ([one, *(f"{splits[one][two]:,}" for two in SPLITS)] for one in SPLITS)
@@ -89,9 +81,12 @@ def _config_lines(config: Report, report: Report) -> list[str]:
             [band, f"{facts['median']:.4f}", f"{facts['max_abs']:.4f}"]
             for band, facts in config["magnitudes"].items()
         )
-        lines += ["", *text_table([["split in A, in B", *SPLITS], *split_rows])]
-        lines += ["", *text_table(label_rows)]
-        lines += ["", *text_table([["magnitude, A - B", "median", "max |A - B|"], *magnitude_rows])]
+        lines += ["", *aligned([["split in A, in B", *SPLITS], *split_rows], right=True)]
+        lines += ["", *aligned(label_rows, right=True)]
+        lines += [
+            "",
+            *aligned([["magnitude, A - B", "median", "max |A - B|"], *magnitude_rows], right=True),
+        ]
     for side, other in (("a", "b"), ("b", "a")):
         if rows[f"only_{side}"]:
             steps = config["removed_by"][f"only_{side}"]
@@ -107,7 +102,7 @@ def _removed_lines(
         return [f"why {other} lacks the rows only in {side}: {facts['untraced']}"]
     head = [f"only in {side}: what {other}'s build did", "rows"]
     rows = ([f"{step['stage']} {step['cut']}".strip(), f"{step['rows']:,}"] for step in steps)
-    return text_table([head, *rows])
+    return aligned([head, *rows], right=True)
 
 
 # Two versions of one release.
@@ -148,7 +143,7 @@ def diff_text(report: Report) -> str:
     ]
     head = ["config", *(f"rows {what}" for what in WHAT)]
     rows = [[config, *(f"{n[what]:,}" for what in WHAT)] for config, n in report["rows"].items()]
-    lines += ["", *text_table([head, *rows]), ""]
+    lines += ["", *aligned([head, *rows], right=True), ""]
     for name in ("configs_added", "configs_removed", "columns_added", "columns_removed"):
         lines += [f"{name.replace('_', ' ')}: {', '.join(report[name])}"] if report[name] else []
     lines += [f"column changed: {n}: {how}" for n, how in report["columns_changed"].items()]

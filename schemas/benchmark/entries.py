@@ -1,21 +1,22 @@
 """The record of a method on the benchmark, ``entry.yaml``: what was run, on what, how it scored.
 
-Written by ``transferz benchmark``; the leaderboard is made of such files. Reading one only parses
-it: nothing in it is run or fetched.
+Written by ``transferz benchmark`` and ``transferz train``; the leaderboard, the paper's figures and
+the release's card are made of such files. Reading one only parses it: nothing in it is run or
+fetched.
 """
 
 import datetime
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from transferz.schemas.benchmark.records import Record, parse_record
-from transferz.schemas.benchmark.results import Data, MethodName, Seconds, Split, Text
 from transferz.schemas.benchmark.scores import (
+    COSMOLOGICAL,
     Binning,
     Config,
     Count,
@@ -23,9 +24,14 @@ from transferz.schemas.benchmark.scores import (
     Range,
     Requirement,
     Summary,
+    TruthScores,
     Verdict,
 )
-from transferz.schemas.errors import InputError
+from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.versions import MOCK, Version
+
+ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
+"""Of the reference networks in tables and figures."""
 
 SCHEMA = "transferz leaderboard entry 1"
 ENTRY_FILE = "entry.yaml"
@@ -64,6 +70,11 @@ TestedSet = Literal[Config, "table", "test_table"]
 TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml", "file", "table"]
 """``file``: a table in a release's columns; ``table``: part of the table that is tested on."""
 
+Split = Literal["train", "validation", "calibration", "test"]
+Text = Annotated[str, StringConstraints(min_length=1)]
+MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Seconds = Annotated[float, Field(ge=0)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']+$")]
 SecureLink = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"']+$")]
@@ -157,11 +168,109 @@ class TableFacts(FileFacts):
     salt: Text | None = None
 
 
+class SplitContent(Record):
+    """Rows of a split, and the logical content hash that the manifest has of it."""
+
+    rows: Count
+    hash: Hash
+
+
+class Data(Record):
+    """The release that a method was trained and tested on.
+
+    Attributes
+    ----------
+    name, version, survey : str
+        Of the release.
+    mock : bool
+        Whether its galaxies are simulated.
+    content : dict
+        config -> split -> rows and hash, of all splits that were used.
+    test_table : TableFacts or None
+        A table of one's own that was tested on too.
+    """
+
+    name: Literal["transferz"]
+    version: str
+    survey: Text
+    mock: bool
+    content: dict[Config, dict[Split, SplitContent]]
+    test_table: TableFacts | None = None
+
+    @model_validator(mode="after")
+    def _mocks_agree(self) -> Self:
+        try:
+            said = Version.parse(self.version).mock
+        except ParameterError as error:
+            raise ValueError(str(error)) from None
+        if len({said, self.mock, self.survey == MOCK}) > 1:
+            raise ValueError(
+                f"version {self.version}, survey {self.survey} and mock {self.mock} contradict "
+                "each other: all of them are a mock's, or none"
+            )
+        return self
+
+
 class TableData(Record):
     """Tables of one's own: the one that is split, another that is only tested on."""
 
     table: TableFacts
     test_table: TableFacts | None = None
+
+
+class Span(Record):
+    """A number of every seed, summed up."""
+
+    mean: float
+    min: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Span":
+        """Sum up at least one value."""
+        numbers = [float(value) for value in values]
+        return cls(mean=sum(numbers) / len(numbers), min=min(numbers), max=max(numbers))
+
+
+class EntryStart(Record):
+    """The networks that were fine-tuned: the method, its schedule, and what it had learned from.
+
+    Attributes
+    ----------
+    method : str
+        Its key.
+    schedule : dict
+        How long and how fast it was trained.
+    learned : dict of str to str, or None
+        What it had learned from -> its hash; None where it was trained in the same run.
+    """
+
+    method: MethodName
+    schedule: dict[Text, int | float | tuple[int, ...]]
+    learned: dict[Text, Text] | None = None
+
+
+class EntryNetworks(Record):
+    """How networks were trained.
+
+    Attributes
+    ----------
+    schedule : dict
+        How long and how fast.
+    start : EntryStart or None
+        What was fine-tuned, where it was not new networks.
+    tf32 : bool
+        Whether a GPU was free to round the factors of matrix products.
+    epochs, best_epoch, validation_loss : Span
+        Over seeds: epochs trained, the best of them, its loss.
+    """
+
+    schedule: dict[Text, int | float | tuple[int, ...]] = Field(min_length=1)
+    start: EntryStart | None = None
+    tf32: bool = False
+    epochs: Span
+    best_epoch: Span
+    validation_loss: Span
 
 
 class EntryRange(Record):
@@ -198,6 +307,8 @@ class EntryScores(Record):
         forecasts.
     bins : dict or None
         Kind of bins -> bins, each with a few metrics.
+    truth : dict or None
+        Range -> scores against the truth, in a mock.
     """
 
     n: Count
@@ -205,6 +316,7 @@ class EntryScores(Record):
     ranges: dict[Range, EntryRange] = Field(min_length=1)
     pit: dict[Range, tuple[float | None, ...]] | None = None
     bins: dict[Binning, tuple[EntryBin, ...]] | None = None
+    truth: dict[Range, TruthScores] | None = None
 
     @model_validator(mode="after")
     def _ranges_are_parts(self) -> Self:
@@ -214,6 +326,11 @@ class EntryScores(Record):
         if unscored := set(self.pit or ()) - set(self.ranges):
             raise ValueError(f"'pit' of a range that is not scored: '{min(unscored)}'")
         return self
+
+    @property
+    def cosmological(self) -> EntryRange:
+        """Scores at 0.3 < z_true <= 1.5."""
+        return self.ranges[COSMOLOGICAL]
 
     @property
     def probabilistic(self) -> bool:
@@ -244,6 +361,12 @@ class EntryMemory(Record):
 
     peak_mb: Megabytes
     gpu_peak_mb: Megabytes | None = None
+
+
+class ModelFile(FileFacts):
+    """The trained networks of all seeds."""
+
+    bytes: Count
 
 
 class ForecastsFile(FileFacts):
@@ -281,6 +404,8 @@ class Entry(Record):
         Coverage across configs; None where nothing is calibrated, or on one set alone.
     by_magnitude : dict or None
         Test set -> bins of i magnitude with coverages; None for point forecasts.
+    networks : EntryNetworks or None
+        How its networks were trained, where it says so.
     hardware : dict of str to str
         What it was computed on.
     device : str
@@ -299,6 +424,8 @@ class Entry(Record):
         YYYY-MM-DD.
     forecasts : ForecastsFile
         What the scores are of.
+    model : ModelFile or None
+        What `transferz predict` applies, of a method that can be kept.
     """
 
     form: Literal["transferz leaderboard entry 1"] = Field(alias="schema")
@@ -313,6 +440,7 @@ class Entry(Record):
     scores: dict[TestedSet, EntryScores] = Field(min_length=1)
     transfer: tuple[Transfer, ...] | None = None
     by_magnitude: dict[TestedSet, tuple[EntryBin, ...]] | None = None
+    networks: EntryNetworks | None = None
     hardware: dict[Text, Text] = Field(min_length=1)
     device: Text
     threads: int = Field(ge=1)
@@ -323,6 +451,7 @@ class Entry(Record):
     transferz: Text
     date: Date | None = None
     forecasts: ForecastsFile
+    model: ModelFile | None = None
 
     @model_validator(mode="after")
     def _scores_are_of_the_data(self) -> Self:
@@ -370,11 +499,13 @@ class Entry(Record):
 
     def tested_rows(self, name: str) -> int | None:
         """Galaxies of a test set, forecast or not; None where there is no such set."""
-        if isinstance(self.data, Data):
+        if name == "test_table":
+            table = self.data.test_table
+        elif isinstance(self.data, TableData):
+            table = self.data.table if name == "table" else None
+        else:
             split = dict(self.data.content).get(name, {}).get("test")  # type: ignore[call-overload]
             return None if split is None else split.rows
-        tables = {"table": self.data.table, "test_table": self.data.test_table}
-        table = tables.get(name)
         return None if table is None else table.tested
 
 

@@ -1,12 +1,9 @@
-"""What a baseline's scores are: the shape of ``scores.json`` and of the checked results.
+"""The words of scores: metrics, ranges, bins, test sets, and how tables and figures write them."""
 
-Made by `transferz.baselines.scores.evaluation`, which says what every number means.
-"""
+from types import MappingProxyType
+from typing import Annotated, Literal
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from transferz.schemas.benchmark.records import Record
 
@@ -46,14 +43,11 @@ class Summary(Record):
         Over seeds; the standard deviation has ddof 1.
     error : float or None
         Bootstrap error of the mean, over galaxies.
-    seeds : tuple of float, or None
-        Of every seed, where they are kept.
     """
 
     mean: float | None
     spread: float | None
     error: float | None = None
-    seeds: tuple[float | None, ...] | None = None
 
 
 class Verdict(Record):
@@ -64,14 +58,6 @@ class Verdict(Record):
     met: bool
     error: float | None
     sure: bool
-
-
-class RangeScores(Record):
-    """All metrics of the galaxies in a range."""
-
-    n: Count
-    metrics: dict[Metric, Summary]
-    requirements: dict[Requirement, Verdict]
 
 
 class Difference(Record):
@@ -89,62 +75,46 @@ class TruthScores(Record):
     difference: dict[Metric, Difference]
 
 
-class Bin(Record):
-    """Scores of the galaxies in a bin; None where they are too few."""
+NONE = "–"
+"""Where there is no number."""
 
-    low: float | None = Field(alias="from")
-    high: float | None = Field(alias="to")
-    middle: float | None = None
-    n: Count
-    metrics: dict[Metric, Summary | None] | None
+PERCENT: frozenset[Metric] = frozenset(
+    {"outlier_rate", "outlier_rate_biweight", "outlier_rate_3sigma", "catastrophic_rate"}
+)
+"""Metrics that are written in per cent."""
 
+TITLES: MappingProxyType[Metric, str] = MappingProxyType(
+    {
+        "bias": "bias",
+        "scatter": "scatter",
+        "outlier_rate": "outliers (%)",
+        "rmse": "RMS",
+        "catastrophic_rate": "catastrophic (%)",
+    }
+)
+"""The metrics of tables, in their order, with their columns' titles."""
 
-class SetScores(Record):
-    """Scores on one test split, of `n` galaxies."""
-
-    n: Count
-    ranges: dict[Range, RangeScores]
-    truth: dict[Range, TruthScores] | None = None
-    bins: dict[Binning, tuple[Bin, ...]]
-
-    @model_validator(mode="after")
-    def _ranges_are_parts(self) -> Self:
-        if COSMOLOGICAL not in self.ranges:
-            raise ValueError(f"range '{COSMOLOGICAL}' is missing")
-        for name, one in self.ranges.items():
-            if one.n > self.n:
-                raise ValueError(f"range '{name}' has {one.n} of {self.n} galaxies")
-        return self
-
-    @property
-    def cosmological(self) -> RangeScores:
-        """Scores at 0.3 < z_true <= 1.5."""
-        return self.ranges[COSMOLOGICAL]
-
-    def summaries(self) -> Iterator[Summary]:
-        """All that is summed up over seeds."""
-        found = [one.metrics for one in self.ranges.values()]
-        found += [one.metrics for one in (self.truth or {}).values()]
-        for metrics in found:
-            yield from metrics.values()
+SETS: MappingProxyType[Config, str] = MappingProxyType(
+    {"galaxiesml": "GalaxiesML", "transferz": "TransferZ", "combo": "both"}
+)
+"""What a config's galaxies are called."""
 
 
-class Scores(Record):
-    """A baseline's ``scores.json``."""
-
-    method: str
-    seeds: int = Field(ge=1)
-    sets: dict[Config, SetScores] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _seeds_agree(self) -> Self:
-        require_seeds(self.sets, self.seeds)
-        return self
+def summary_text(metric: Metric, summary: Summary) -> str:
+    """Write a metric's mean ± spread over seeds, in the unit of its title."""
+    return number_text(metric, summary.mean, summary.spread)
 
 
-def require_seeds(sets: dict[Config, SetScores], seeds: int) -> None:
-    """Raise ValueError where a set keeps the scores of another number of seeds."""
-    for name, one in sets.items():
-        kept = {len(summary.seeds) for summary in one.summaries() if summary.seeds is not None}
-        if kept - {seeds}:
-            raise ValueError(f"set '{name}' has scores of {max(kept)} seeds, expected {seeds}")
+def number_text(metric: Metric, value: float | None, error: float | None) -> str:
+    """Write a metric's value ± error, a bias with its sign; of no number, a dash."""
+    if value is None:
+        return NONE
+    scale, digits = (100.0, 2) if metric in PERCENT else (1.0, 4)
+    sign = "+" if metric.startswith("bias") else ""
+    text = minus(f"{scale * value:{sign}.{digits}f}")
+    return text if error is None else f"{text} ± {scale * error:.{digits}f}"
+
+
+def minus(text: str) -> str:
+    """Write numbers' signs as the minus sign that they are."""
+    return text.replace("-", "−")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import yaml
 
-from transferz.baselines.benchmark.experiment import FRACTIONS, SALT
+from transferz.baselines.benchmark.own_tables import FRACTIONS, SALT
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.training import PAPER
-from transferz.cli.train_arguments import parse_arguments
+from transferz.cli.train import parse_arguments
 from transferz.schemas import SPLITS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
@@ -27,5 +27,5 @@ def test_the_pipelines_schedule_is_the_papers():
 
 def test_nn_tl_is_fine_tuned_as_the_study_found():
     method, chosen = METHODS["nn_tl"], PARAMS["baselines"]["transfer"]
-    frozen = parse_arguments(["nn_tl", "--frozen", str(chosen["frozen"])], None).frozen
+    frozen = parse_arguments(["nn_tl", "--frozen", str(chosen["frozen"])]).frozen
     assert (method.learning_rate, method.frozen) == (chosen["learning_rate"], frozen)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +28,7 @@ SEEDS = (0, 3)
 BIG = 9_007_199_254_740_993  # 2**53 + 1: lost where ids pass through floats
 COUNT = 60
 INPUTS = ["t.csv", "t.csv.gz", "t.tsv", "t.parquet", "t.fits", "t.fits.gz", "t.dat", "t.dat.gz"]
+INPUTS += ["t.vot", "t.ecsv", "t.hdf5"]
 OUTPUTS = ["o.csv", "o.parquet", "o.fits"]
 MOCK = {"method": "nn_base", "source": {"release": {"mock": True}}}
 
@@ -60,8 +62,13 @@ def write(path, columns):
     if path.suffix == ".parquet":
         pq.write_table(pa.table(columns), path, row_group_size=17)
         return path
-    if ".fits" in path.name:
-        Table(columns).write(path)
+    if path.suffix == ".hdf5":
+        with h5py.File(path, "w", track_order=True) as file:
+            for name, values in columns.items():
+                file[name] = values
+        return path
+    if path.suffix in (".fits", ".vot", ".ecsv") or ".fits" in path.name:
+        Table(columns).write(path, format={".vot": "votable"}.get(path.suffix))
         return path
     parting = {"csv": ",", "tsv": "\t"}.get(path.name.split(".")[1], "  ")
     lines = [("#" if parting == "  " else "") + parting.join(columns)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transferz.photometry.bands import BY_NAME
-from transferz.photometry.models import model_grid
+from transferz.photometry.templates import model_grid
 
 NAMES = ("CFHT_u", "HSC_g", "HSC_r", "SC_IA624", "HSC_i", "HSC_z", "HSC_y", "UVISTA_J", "UVISTA_Ks")
 

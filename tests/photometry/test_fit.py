@@ -15,10 +15,9 @@ from transferz.photometry.fit import (
     fluxes_at_redshift,
 )
 from transferz.photometry.grid import basis_grid
-from transferz.photometry.measurements import Weighted
-from transferz.photometry.models import DustGrid, model_grid
+from transferz.photometry.likelihood import Weighted
 from transferz.photometry.stars import TEMPERATURES, stellar_fluxes
-from transferz.photometry.templates import fit_coefficients, galaxy_basis
+from transferz.photometry.templates import DustGrid, fit_coefficients, galaxy_basis, model_grid
 
 EXACT = ErrorModel(scale=1.0, optical_floor=0.0, infrared_floor=0.0, mid_infrared_floor=0.0)
 FIELDS = [field.name for field in dataclasses.fields(PhotoZ)]

@@ -8,11 +8,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.schemas import InputError
+from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.scores.metrics import METRICS
+from transferz.schemas import CONFIGS, SPLITS, InputError
 from transferz.schemas.benchmark.entries import (
     LINE,
     MAX_BYTES,
+    ORDER,
     Entry,
+    Split,
     entry_text,
     method_key,
     parse_entry,
@@ -20,6 +24,7 @@ from transferz.schemas.benchmark.entries import (
     rounded,
     write_entry,
 )
+from transferz.schemas.benchmark.scores import PERCENT, TITLES, Config, Metric, number_text
 
 SHA = "0123456789abcdef" * 4
 
@@ -33,13 +38,15 @@ def scores(n, completeness):
     verdict = {"value": 0.0123, "limit": 0.003, "met": False, "error": 0.0021, "sure": True}
     part = {"n": n, "metrics": metrics, "requirements": {"bias": verdict}}
     lone = {"from": 0.3, "to": 0.6, "middle": 0.45, "n": 80, "metrics": {"bias": summary(0.02)}}
+    lesser = {"bias": {"mean": 0.001, "error": None}}
     few = {"from": 0.6, "to": None, "n": 3, "metrics": None}
     return {
         "n": n,
         "completeness": completeness,
         "ranges": {"all": part, "cosmological": {**part, "n": n - 20}},
         "pit": {"all": [0.05] * 20},
-        "bins": {"true_redshift": [lone, few]},
+        "bins": {"true_redshift": [lone, few], "g-i": [few]},
+        "truth": {"all": {"n": n, "metrics": {"bias": summary(0.01)}, "difference": lesser}},
     }
 
 
@@ -88,6 +95,18 @@ def good_record():
         "by_magnitude": {
             "galaxiesml": [{"from": 18.0, "to": 22.0, "n": 60, "metrics": {"bias": summary(0.1)}}]
         },
+        "networks": {
+            "schedule": {"learning_rate": 0.0005, "max_epochs": 1000, "frozen": [1, 2]},
+            "start": {
+                "method": "nn_base",
+                "schedule": {"max_epochs": 9},
+                "learned": {"transferz/train": f"sha256:{SHA}"},
+            },
+            "tf32": False,
+            "epochs": {"mean": 31.0, "min": 30.0, "max": 32.0},
+            "best_epoch": {"mean": 21.0, "min": 20.0, "max": 22.0},
+            "validation_loss": {"mean": 0.1, "min": 0.1, "max": 0.1},
+        },
         "hardware": {"cpu": "A processor", "system": "Linux"},
         "device": "cpu",
         "threads": 2,
@@ -98,6 +117,7 @@ def good_record():
         "transferz": "0.1.0",
         "date": "2026-11-26",
         "forecasts": {"file": "forecasts.parquet", "bytes": 1234, "sha256": SHA, "url": None},
+        "model": {"file": "model.safetensors", "bytes": 99, "sha256": SHA},
     }
 
 
@@ -251,6 +271,10 @@ BAD = {
     "a number for text": (put("transferz", 0.1), "'transferz'"),
     "yes for a number": (put("threads", True), "'threads'"),
     "half a seed": (put("seeds", 2.5), "'seeds'"),
+    "no schedule": (put("networks.schedule", {}), "'networks.schedule'"),
+    "no epochs": (drop("networks.epochs"), "entry 'networks.epochs' is missing"),
+    "a folder for a model": (put("model.file", "../model"), "'model.file'"),
+    "truth of an unknown range": (put("scores.galaxiesml.truth.some", {}), "truth.some"),
     "no seed": (put("seeds", 0), "'seeds'"),
     "not a number": (put("time.fit_s", float("nan")), "'time.fit_s'"),
     "infinite": (put("memory.peak_mb", float("inf")), "'memory.peak_mb'"),
@@ -388,5 +412,22 @@ def test_the_schema_says_what_an_entry_holds():
     assert set(Entry.model_json_schema(by_alias=True)["required"]) == set(good_record()) - {
         "transfer",
         "by_magnitude",
+        "networks",
         "date",
+        "model",
     }
+
+
+def test_the_words_are_those_of_the_other_rooms():
+    assert Metric.__args__ == METRICS
+    assert Config.__args__ == CONFIGS and Split.__args__ == SPLITS
+    assert tuple(METHODS) == ORDER
+    assert set(TITLES) <= set(METRICS) and set(METRICS) >= PERCENT
+
+
+def test_numbers_are_written_as_the_field_writes_them():
+    assert number_text("bias", -0.00123, 0.00045) == "−0.0012 ± 0.0004"
+    assert number_text("bias", 0.0012, None) == "+0.0012"
+    assert number_text("scatter", 0.0236, 0.001) == "0.0236 ± 0.0010"
+    assert number_text("outlier_rate", 0.0524, 0.0012) == "5.24 ± 0.12"
+    assert number_text("rmse", None, None) == "–"

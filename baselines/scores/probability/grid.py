@@ -14,7 +14,7 @@ import numpy.typing as npt
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
     BLOCK,
-    Form,
+    Distribution,
     Rows,
     as_table,
     refuse,
@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class GridPDF(Form):
+class GridPDF(Distribution):
     """Densities on one grid for all galaxies; 0 outside the grid.
 
     CDF, CRPS and quantiles are exact for the linear density, and for redshifts outside the grid.
@@ -128,20 +128,20 @@ class GridPDF(Form):
         return np.where(inside | np.isnan(true), linear, 0.0 * self.norm)
 
     def _locate(self, true: Array) -> tuple[Ints, Array]:
-        """Each redshift's cell, and how far into it; those outside are moved to the edge."""
+        """Return each redshift's cell, and how far into it; those outside are moved to the edge."""
         inside = np.clip(true, self.grid[0], self.grid[-1])
         cell = np.searchsorted(self.grid, inside, side="right") - 1
         cell = np.clip(cell, 0, self.grid.size - 2)
         return cell, inside - self.grid[cell]
 
     def _ends(self, cell: Ints) -> tuple[Array, Array]:
-        """Densities on the left and on the right of a cell of each galaxy."""
+        """Return densities on the left and on the right of a cell of each galaxy."""
         row = np.arange(len(self))
         left, right = self.values[row, cell], self.values[row, cell + 1]
         return left / self.norm, right / self.norm
 
     def _into(self, cell: Ints, part: Array) -> tuple[Array, Array]:
-        """``F`` that far into a cell, and ``∫ F dz`` from the cell's left."""
+        """Return ``F`` that far into a cell, and ``∫ F dz`` from the cell's left."""
         left, right = self._ends(cell)
         slope = (right - left) / self._widths[cell]
         below = self._cumulative[np.arange(len(self)), cell]
@@ -189,7 +189,7 @@ class GridPDF(Form):
 
 
 def _two_from(first: Ints, length: int) -> Array:
-    """2 from each row's `first` on and 0 before, shape (N, length)."""
+    """Return 2 from each row's `first` on and 0 before, shape (N, length)."""
     ramp = np.repeat([0.0, 2.0], length)
     windows = np.lib.stride_tricks.sliding_window_view(ramp, length)
     return windows[length - first]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
-    Form,
+    Distribution,
     Rows,
     as_levels,
     as_table,
@@ -30,7 +30,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Quantiles(Form):
+class Quantiles(Distribution):
     """Redshifts below which given probabilities lie; the CDF is linear between them.
 
     Beyond the outermost levels, the density goes on as in the outermost interval until the
@@ -134,13 +134,13 @@ class Quantiles(Form):
         return heights
 
     def _locate(self, true: Array, side: str = "right") -> Ints:
-        """The interval of each redshift, -1 below all of them and L + 1 above."""
+        """Return the interval of each redshift, -1 below all of them and L + 1 above."""
         edges = self._edges
         passed = edges <= true[:, None] if side == "right" else edges < true[:, None]
         return np.count_nonzero(passed, axis=1) - 1
 
     def _level_in(self, interval: Ints, true: Array) -> Array:
-        """The linear CDF, by the interval that a redshift lies in."""
+        """Return the linear CDF, by the interval that a redshift lies in."""
         row, kept = np.arange(len(self)), np.clip(interval, 0, self._widths.shape[1] - 1)
         width = self._widths[row, kept]
         part = np.clip(true - self._edges[row, kept], 0.0, width)
@@ -166,7 +166,7 @@ class Quantiles(Form):
         return self._heights @ np.diff(self._nodes)
 
     def _crps(self, true: Array) -> Array:
-        """``∫ F² = w (a² + a b + b²) / 3`` over an interval of width w, F from a to b."""
+        """Add up ``∫ F² = w (a² + a b + b²) / 3`` over intervals of width w, F from a to b."""
         low, high = self._edges[:, 0], self._edges[:, -1]
         inside = np.clip(true, low, high)
         last = self._widths.shape[1] - 1
@@ -198,7 +198,7 @@ def _third(low: Array, high: Array) -> Array:
 
 
 def _weights(nodes: Array) -> Array:
-    """What a unit of width adds to the CRPS, by the truth's interval; its own adds nothing here."""
+    """Return what a unit of width adds to the CRPS, by the truth's interval; its own adds 0."""
     before, after = _third(nodes[:-1], nodes[1:]), _third(1.0 - nodes[:-1], 1.0 - nodes[1:])
     interval = np.arange(nodes.size - 1)
     split = interval[:, None]

@@ -77,11 +77,11 @@ def pit_histogram(pit: npt.ArrayLike, bins: int = BINS) -> Array:
     """
     values = np.asarray(pit, np.float64)
     rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
-    known = ~np.isnan(rows)
-    place = np.clip(np.where(known, rows, 0.0) * bins, 0, bins - 1).astype(np.int64)
+    given = ~np.isnan(rows)
+    place = np.clip(np.where(given, rows, 0.0) * bins, 0, bins - 1).astype(np.int64)
     place += bins * np.arange(len(rows))[:, None]
-    counts = np.bincount(place[known], minlength=bins * len(rows)).reshape(-1, bins)
-    total = known.sum(axis=1, keepdims=True)
+    counts = np.bincount(place[given], minlength=bins * len(rows)).reshape(-1, bins)
+    total = given.sum(axis=1, keepdims=True)
     shares = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
     return shares.reshape(*values.shape[:-1], bins)
 

@@ -7,8 +7,8 @@ import pytest
 
 from transferz.baselines.benchmark import Prediction, magnitudes
 from transferz.baselines.benchmark.benchmarking import benchmark
-from transferz.baselines.benchmark.errors import MethodError
 from transferz.baselines.benchmark.forecasts import read_forecasts
+from transferz.baselines.benchmark.loading import MethodError
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.scores.metrics import score
 from transferz.schemas import ERRORS, MAGNITUDES, InputError, ParameterError
@@ -106,9 +106,9 @@ def test_calibration_is_that_of_the_set_tested_and_transfer_is_told_apart(releas
             calibrated.append(self.seen)
 
     entry = benchmark(Spy, release, seeds=2).entry
-    assert calibrated == [["transferz"]] * 2 + [["galaxiesml"]] * 2
+    assert calibrated == [["galaxiesml"]] * 2 + [["transferz"]] * 2
     pairs = [(one.calibrated_on, one.tested_on) for one in entry.transfer]
-    assert pairs == [("transferz", "galaxiesml"), ("galaxiesml", "transferz")]
+    assert pairs == [("galaxiesml", "transferz"), ("transferz", "galaxiesml")]
     assert entry.training.rows.calibration == {"transferz": 50, "galaxiesml": 50}
     metrics = entry.scores["transferz"].ranges["all"].metrics
     assert metrics["coverage_90"].mean > 0.75
@@ -207,7 +207,7 @@ def test_what_is_no_forecast_is_refused(release, Linear, broken, said):
             return broken(table, super().predict(table).point.copy())
 
     with pytest.raises(
-        MethodError, match=rf"Broken: predict, seed 0, test set 'transferz'.*{said}"
+        MethodError, match=rf"Broken: predict, seed 0, test set 'galaxiesml'.*{said}"
     ):
         benchmark(Broken, release, seeds=1)
 

@@ -64,7 +64,9 @@ def test_an_output_with_something_else_in_it_is_left_alone(here, capsys):
 def test_a_method_that_fails_is_told_with_its_traceback(here, capsys):
     assert main(["benchmark", "constant_method:Broken", "--seeds", "1", "--out", "run"]) == 2
     said = capsys.readouterr().err
-    assert "Broken: predict, seed 0, test set 'transferz' raised RuntimeError: out of ideas" in said
+    assert (
+        "Broken: predict, seed 0, test set 'galaxiesml' raised RuntimeError: out of ideas" in said
+    )
     assert "constant_method.py" in said
     assert not (here / "run").exists()
 

@@ -4,8 +4,7 @@ import sys
 
 import pytest
 
-from transferz.baselines.benchmark.errors import MethodError
-from transferz.baselines.benchmark.loading import GROUP, installed_methods, load_method
+from transferz.baselines.benchmark.loading import GROUP, MethodError, installed_methods, load_method
 from transferz.schemas.errors import ParameterError
 
 GOOD = """

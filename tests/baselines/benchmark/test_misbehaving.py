@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from transferz.baselines.benchmark import task as tasks
-from transferz.baselines.benchmark.errors import MethodError
-from transferz.baselines.benchmark.loading import load_method
+from transferz.baselines.benchmark.loading import MethodError, load_method
 from transferz.baselines.benchmark.running import run_method
 from transferz.baselines.scores.probability import Prediction
 

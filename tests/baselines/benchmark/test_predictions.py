@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transferz.baselines.benchmark.errors import MethodError
+from transferz.baselines.benchmark.loading import MethodError
 from transferz.baselines.benchmark.predictions import align, require_complete
 from transferz.baselines.scores.probability import PER_GALAXY, Prediction, Samples, per_galaxy
 

@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from transferz.baselines.benchmark.samples import Sample, read_sample, read_split
+from transferz.baselines.benchmark.own_tables import read_sample
+from transferz.baselines.benchmark.tables import Sample
+from transferz.baselines.benchmark.task import from_release
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES, InputError, ReleaseError
 
@@ -127,23 +129,32 @@ def test_garbage_is_an_input_error(name, data, tmp_path):
         read_sample(path, ["g"], "zs")
 
 
-def test_a_release_split_is_read_whole_and_in_order(tiny_release):
-    release = find_release(tiny_release)
-    got = read_split(release, "combo", "test")
-    stored = pq.read_table(sorted((tiny_release / "combo").glob("test-*")))
-    assert len(got) == 70
-    np.testing.assert_array_equal(got.redshift, stored["redshift"])
-    for position, name in enumerate(MAGNITUDES):
-        np.testing.assert_array_equal(got.magnitudes[:, position], stored[name])
-    with pytest.raises(ReleaseError, match="no split 'dev'"):
-        read_split(release, "combo", "dev")
+def test_release_splits_are_read_whole_and_in_order(tiny_release):
+    test = from_release(find_release(tiny_release), "combo").tests["galaxiesml"]
+    stored = pq.read_table(sorted((tiny_release / "galaxiesml").glob("test-*")))
+    assert len(test.redshift) == 70  # two files, both read
+    np.testing.assert_array_equal(test.redshift, stored["redshift"])
+    np.testing.assert_array_equal(
+        test.table[list(MAGNITUDES)], stored.select(MAGNITUDES).to_pandas()
+    )
 
 
-def test_a_damaged_release_file_is_named(release_builder, tmp_path):
+def test_truth_is_found_by_id_and_missing_where_an_object_is_no_galaxy(small_release):
+    truth = pq.read_table(sorted((small_release / "truth").glob("test-*"))).to_pydict()
+    known = dict(zip(truth["object_id"], truth["redshift"], strict=True))
+    tests = from_release(find_release(small_release), "combo").tests.values()
+    for test in tests:
+        expected = [known.get(int(name), np.nan) for name in test.object_id]
+        np.testing.assert_allclose(test.truth, expected)
+    assert any(np.isnan(test.truth).any() for test in tests)
+    assert all(np.isfinite(test.truth).any() for test in tests)
+
+
+def test_a_damaged_release_file_is_one_clear_error(release_builder, tmp_path):
     place = release_builder(tmp_path / "transferz")
     (place / "combo" / "train-00000-of-00001.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ReleaseError, match=r"can't read .*train-00000"):
-        read_split(find_release(place), "combo", "train")
+    with pytest.raises(ReleaseError, match=r"train-00000"):
+        from_release(find_release(place), "combo")
 
 
 def test_take_keeps_rows_and_ids_together():

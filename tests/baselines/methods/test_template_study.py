@@ -19,7 +19,7 @@ from transferz.baselines.methods.template_study import (
     read_extract,
 )
 from transferz.photometry.bands import BY_NAME
-from transferz.photometry.models import model_grid
+from transferz.photometry.templates import model_grid
 from transferz.schemas.errors import InputError
 
 NAMES = ("CFHT_ustar", "HSC_g", "HSC_r", "HSC_i", "HSC_z", "SC_IA624", "UVISTA_J", "UVISTA_Ks")

@@ -16,7 +16,7 @@ for package in ("speclite", "sedpy", "skypy", "astropy"):
 from transferz.baselines.methods.templates import TemplateFit  # noqa: E402
 from transferz.photometry.bands import HSC_BANDS  # noqa: E402
 from transferz.photometry.flux import to_magnitude  # noqa: E402
-from transferz.photometry.models import model_grid  # noqa: E402
+from transferz.photometry.templates import model_grid  # noqa: E402
 
 ERROR = 0.02
 OFFSETS = np.array([1.08, 0.97, 1.0, 0.95, 1.05])

@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_divergence
 from torch.nn.functional import softplus
 
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks import probabilistic as bayesian_networks
 from transferz.baselines.networks import steps
 from transferz.baselines.networks import training as run

@@ -8,7 +8,7 @@ import pytest
 import torch
 from training_reference import train_alone
 
-from transferz.baselines.benchmark.samples import Sample
+from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks import ensemble as ensembles
 from transferz.baselines.networks import steps
 from transferz.baselines.networks import training as run
@@ -104,7 +104,7 @@ def test_all_at_once_is_each_alone_in_float64(kind, frozen):
     assert min(stops) < schedule.max_epochs
     sets = [tensors(one, together.scaler, dtype) for one in (training, validation)]
     for position, fit in enumerate(together.fits):
-        network = start.network(fit.seed).to(dtype) if frozen else None
+        network = start.networks.network(fit.seed).to(dtype) if frozen else None
         for layer in (network.layers[one - 1] for one in frozen):
             layer.requires_grad_(False)
         alone, losses = train_alone(*sets, fit.seed, schedule, network, adam_of_the_unfrozen)

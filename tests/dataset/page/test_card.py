@@ -255,7 +255,7 @@ def test_the_pages_repeat_byte_for_byte(small_release, tmp_path):
     copy = tmp_path / "elsewhere" / "transferz"
     for config in manifest["content"]:
         shutil.copytree(small_release / config, copy / config)
-    complete(copy, manifest, ROOT / CITATION_FILE, NO_RESULTS)
+    complete(copy, manifest, ROOT / CITATION_FILE, NO_RESULTS, NO_RESULTS)
     for path in (path for path in small_release.rglob("*") if path.is_file()):
         again = copy / path.relative_to(small_release)
         assert again.read_bytes() == path.read_bytes(), path.name

@@ -1,22 +1,22 @@
 """The card's section on the baselines: there with results, right, and honest about other data."""
 
-import json
 import shutil
 
 import pytest
 from markdown_it import MarkdownIt
-from mock_run import write_run
+from mock_run import write_runs
 from releases import read_manifest, remake
 from tampering import edit_json, edit_text, reseal
 
+from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.paper.report import report
-from transferz.baselines.paper.results import write_results
 from transferz.dataset.page.baselines import FIGURES, read_baselines
 from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import read_citation
 from transferz.dataset.verify.verifying import verify
 from transferz.releases import find_release
 from transferz.schemas import InputError
+from transferz.schemas.benchmark.entries import read_entry
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE
 
 TITLE = "## Reference baselines"
@@ -24,11 +24,12 @@ TITLE = "## Reference baselines"
 
 @pytest.fixture(scope="module")
 def results(small_release, tmp_path_factory):
-    """Checked mock results on the small release."""
-    run = write_run(tmp_path_factory.mktemp("run"), small_release)
-    report(run, find_release(small_release))
+    """Entries of mock runs on the small release, with their figures beside."""
+    runs = write_runs(tmp_path_factory.mktemp("runs"), small_release)
     folder = tmp_path_factory.mktemp("results") / "mock"
-    write_results(run, find_release(small_release), folder)
+    report(runs, find_release(small_release), folder)
+    for method in METHODS:
+        shutil.copyfile(runs / method / "entry.yaml", folder / f"{method}.yaml")
     return folder
 
 
@@ -36,7 +37,7 @@ def results(small_release, tmp_path_factory):
 def with_results(small_release, results, tmp_path_factory):
     """The small release, its card made anew with the results."""
     to = tmp_path_factory.mktemp("shown") / "transferz"
-    return remake(small_release, to, mock=True, results=results)
+    return remake(small_release, to, mock=True, results=results, figures=True)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_without_results_there_is_no_section(small_release, tmp_path):
         "distributions.png",
         "flow.png",
     }
-    assert read_baselines(tmp_path / "none", "mock") == []
+    assert read_baselines(tmp_path / "none", tmp_path, "mock") == []
 
 
 def test_with_results_the_section_gives_scores_on_both_test_sets(with_results, results):
@@ -80,13 +81,12 @@ def test_with_results_the_section_gives_scores_on_both_test_sets(with_results, r
     assert [row[0] for row in galaxiesml] == ["Baseline", "NN-Base", "NN-TL", "NN-Combo", "NN-Spec"]
     assert galaxiesml[2][1] == "`transferz`, then `galaxiesml`"
     for table, config in ((galaxiesml, "galaxiesml"), (transferz, "transferz")):
-        record = json.loads((results / "nn_combo.json").read_text(encoding="utf-8"))
-        found = record["scores"][config]["ranges"]["cosmological"]
+        found = read_entry(results / "nn_combo.yaml").scores[config].cosmological
         row = dict(zip(table[0], table[3], strict=True))
-        scatter = found["metrics"]["scatter"]
-        assert row["galaxies"] == f"{found['n']:,}"
-        assert row["scatter"] == f"{scatter['mean']:.4f} ± {scatter['spread']:.4f}"
-        met = sum(one["met"] for one in found["requirements"].values())
+        scatter = found.metrics["scatter"]
+        assert row["galaxies"] == f"{found.n:,}"
+        assert row["scatter"] == f"{scatter.mean:.4f} ± {scatter.spread:.4f}"
+        met = sum(one.met for one in found.requirements.values())
         assert row["LSST"] == f"{met} of 3"
     assert "from 3 random initialisations" in " ".join(text.split())
     assert "processor" not in text and "†" not in text
@@ -110,7 +110,7 @@ def test_the_figures_are_those_of_the_results(with_results, results):
 
 
 def test_the_card_repeats_and_the_release_is_sound(with_results, results, tmp_path):
-    again = remake(with_results, tmp_path / "transferz", mock=True, results=results)
+    again = remake(with_results, tmp_path / "transferz", mock=True, results=results, figures=True)
     for path in (path for path in with_results.rglob("*") if path.is_file()):
         assert (again / path.relative_to(with_results)).read_bytes() == path.read_bytes()
     assert verify(with_results) == []  # with no results beside it
@@ -126,7 +126,13 @@ def other(small_release, results, tmp_path_factory):
     """A release of other data: NN-Combo learned from a row that it does not have."""
     to = tmp_path_factory.mktemp("other") / "transferz"
     return remake(
-        small_release, to, version="2.0.0", mock=True, edit=without_a_galaxy, results=results
+        small_release,
+        to,
+        version="2.0.0",
+        mock=True,
+        edit=without_a_galaxy,
+        results=results,
+        figures=True,
     )
 
 
@@ -153,14 +159,21 @@ def test_another_build_of_the_same_version_is_told_apart(with_results):
 def test_another_surveys_result_is_refused(results, tmp_path):
     folder = shutil.copytree(results, tmp_path / "authors")
     with pytest.raises(InputError, match=r"survey 'mock', expected 'authors'"):
-        read_baselines(folder, "authors")
+        read_baselines(folder, folder, "authors")
+
+
+def test_figures_of_other_forecasts_are_not_shown(small_release, results, tmp_path):
+    folder = shutil.copytree(results, tmp_path / "mock")
+    edit_json(folder, "made_of.json", lambda made_of: made_of.update(nn_tl="0" * 64))
+    text = section(remake(small_release, tmp_path / "transferz", mock=True, results=folder))
+    assert "| NN-TL |" in text and "![" not in text and "†" not in text
 
 
 def test_a_missing_figure_is_an_error(small_release, results, tmp_path):
     folder = shutil.copytree(results, tmp_path / "mock")
     (folder / "scores.png").unlink()
     with pytest.raises(InputError, match=r"scores\.png is missing; write it again"):
-        remake(small_release, tmp_path / "transferz", mock=True, results=folder)
+        remake(small_release, tmp_path / "transferz", mock=True, results=folder, figures=True)
 
 
 # What `transferz verify` finds in a release with the section, its manifest sealed anew.

@@ -11,7 +11,7 @@ from huggingface_hub.hf_api import RepoFile
 
 from transferz.dataset.publish.publishing import Local, make_plan, read_local, require_fitting_name
 from transferz.dataset.publish.repository import State, listed_in
-from transferz.dataset.verify.report import some
+from transferz.dataset.verify.findings import some
 from transferz.schemas import ReleaseError
 from transferz.schemas.survey.versions import Version
 

@@ -23,10 +23,9 @@ from tampering import (
     without,
 )
 
-from transferz.dataset import card
 from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.tables import write_parquet
-from transferz.dataset.verify.tables import check_footer
+from transferz.dataset.verify.parquet_files import check_footer
 from transferz.dataset.verify.verifying import PROMISES, inspect, require_sound, verify
 from transferz.schemas import RELEASE, ReleaseError
 from transferz.schemas.survey.files import data_files, json_text
@@ -69,13 +68,7 @@ def test_sealing_anew_without_a_change_breaks_nothing(release):
     assert {path: path.read_bytes() for path in release.rglob("*") if path.is_file()} == before
 
 
-@pytest.fixture
-def without_figures(monkeypatch):
-    """Drawing takes most of the time that a small release takes."""
-    monkeypatch.setattr(card, "draw_figures", lambda *_: None)
-
-
-def test_splits_by_blocks_of_sky(tmp_path, without_figures):
+def test_splits_by_blocks_of_sky(tmp_path):
     release = build(tmp_path / "data", scheme="sky_block")
     report = inspect(release)
     assert report.broken == () and "own_split" in report.checked
@@ -106,9 +99,7 @@ def test_published_splits_cannot_be_checked_which_is_said(release):
     assert ": sound; " in sound.text() and sound.text().endswith("; not checked: own_split\n")
 
 
-def test_a_release_with_a_real_name_and_without_positions_is_sound_too(
-    small_release, tmp_path, without_figures
-):
+def test_a_release_with_a_real_name_and_without_positions_is_sound_too(small_release, tmp_path):
     """As the table that the authors published, which gives none."""
     spectroscopic = read_rows(small_release, "galaxiesml")["object_id"]
 
@@ -510,25 +501,25 @@ def test_a_unit_in_the_manifest(release, fact, value):
 def test_a_better_description_is_no_broken_promise(release, monkeypatch):
     """The package moves on; a release that was sound stays so."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import tables as verify_tables
+    from transferz.dataset.verify import parquet_files
 
     ours = {name: one | {"description": "Better."} for name, one in manifest.columns().items()}
-    monkeypatch.setattr(verify_tables, "columns", lambda: ours)
+    monkeypatch.setattr(parquet_files, "columns", lambda: ours)
     better = tuple(replace(one, description="Better.") for one in RELEASE)
-    monkeypatch.setattr(verify_tables, "RELEASE", replace(RELEASE, columns=better))
+    monkeypatch.setattr(parquet_files, "RELEASE", replace(RELEASE, columns=better))
     assert broken(release) == set()
 
 
 def test_a_release_of_other_declarations_says_so_once(release, monkeypatch):
     """As an older package's would look to this one."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import tables as verify_tables
+    from transferz.dataset.verify import parquet_files
 
     ours = manifest.columns()
     ours["new_column"] = ours["ra"]
-    monkeypatch.setattr(verify_tables, "columns", lambda: ours)
+    monkeypatch.setattr(parquet_files, "columns", lambda: ours)
     more = (*RELEASE.columns, replace(RELEASE["ra"], name="new_column"))
-    monkeypatch.setattr(verify_tables, "RELEASE", replace(RELEASE, columns=more))
+    monkeypatch.setattr(parquet_files, "RELEASE", replace(RELEASE, columns=more))
     (finding,) = verify(release)
     assert (finding.file, finding.promise) == ("MANIFEST.json", "declaration")
     assert "without new_column" in finding.found and "another version" in finding.expected

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
 from transferz.dataset.pipeline.stage import SURVEYS
-from transferz.dataset.verify.report import Broken, safely, some
+from transferz.dataset.verify.findings import Broken, safely, some
 from transferz.schemas import CONFIGS, SPLITS
 from transferz.schemas.survey.column import Dtype
 from transferz.schemas.survey.files import (

@@ -7,9 +7,10 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.paper.report_input import Evaluation
-from transferz.baselines.paper.tables_text import TextTable
-from transferz.baselines.scores.bootstrap import Interval, Replicates, ratio, replicate
+from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.leaderboard.comparisons import Run
+from transferz.baselines.paper.tables import TextTable
+from transferz.baselines.scores.bootstrap import Interval, Replicates, ratio
 from transferz.baselines.scores.metrics import (
     OUTLIER_LIMIT,
     Array,
@@ -17,8 +18,7 @@ from transferz.baselines.scores.metrics import (
     normalised_error,
     rmse,
 )
-from transferz.schemas.benchmark.score_text import NONE, SETS
-from transferz.schemas.benchmark.scores import Config, Metric
+from transferz.schemas.benchmark.scores import NONE, SETS, Config, Metric
 
 REFERENCE, SHOWN = "nn_base", "nn_tl"
 Mask = npt.NDArray[np.bool_]
@@ -48,14 +48,12 @@ SHARED_NOTES = (
 OPPOSITE = "The paper finds the opposite here, without a number: both have worse RMS and bias."
 
 
-def ratio_table(
-    evaluations: Sequence[Evaluation], config: Config, release: str
-) -> TextTable | None:
+def ratio_table(runs: Sequence[Run], config: Config, release: str) -> TextTable | None:
     """Tabulate NN-Base's errors at 0.3 < z <= 1.5 over those of the others.
 
     Parameters
     ----------
-    evaluations : sequence of Evaluation
+    runs : sequence of Run
         The baselines.
     config : str
         Whose test split.
@@ -67,17 +65,17 @@ def ratio_table(
     TextTable or None
         None where NN-Base or all others are missing.
     """
-    found = ratios(evaluations, config)
+    found = ratios(runs, config)
     if not found:
         return None
-    titles = {one.method: one.title for one in evaluations}
-    shared = shared_outliers(evaluations, config)
-    trimmed = rms_ratios(evaluations, config, ~shared)
+    titles = {run.key: run.entry.method.name for run in runs}
+    shared = shared_outliers(runs, config)
+    trimmed = rms_ratios(runs, config, ~shared)
     rows = [
         (titles[method], *(interval_text(one[metric]) for metric in COMPARED), trimmed[method])
         for method, one in found.items()
     ]
-    held = 100 * share(evaluations, config, shared)
+    held = 100 * share(runs, config, shared)
     notes = [NOTES, SHARED_NOTES.format(count=shared.sum(), share=held)]
     if config == PUBLISHED_ON:
         published = (f"{PUBLISHED[metric]:g}" for metric in COMPARED)
@@ -94,7 +92,7 @@ def ratio_table(
     )
 
 
-def ratios(evaluations: Sequence[Evaluation], config: Config) -> dict[str, dict[Metric, Interval]]:
+def ratios(runs: Sequence[Run], config: Config) -> dict[str, dict[Metric, Interval]]:
     """Compare every baseline with NN-Base, galaxy by galaxy.
 
     Returns
@@ -102,7 +100,7 @@ def ratios(evaluations: Sequence[Evaluation], config: Config) -> dict[str, dict[
     dict
         method -> metric -> NN-Base's value over the method's; empty where NN-Base is missing.
     """
-    scored = {one.method: _replicate(one, config) for one in evaluations}
+    scored = {run.key: _replicate(run, config) for run in runs}
     base = scored.pop(REFERENCE, None)
     if base is None:
         return {}
@@ -112,7 +110,7 @@ def ratios(evaluations: Sequence[Evaluation], config: Config) -> dict[str, dict[
     }
 
 
-def shared_outliers(evaluations: Sequence[Evaluation], config: Config) -> Mask:
+def shared_outliers(runs: Sequence[Run], config: Config) -> Mask:
     """Find the galaxies at 0.3 < z <= 1.5 that no baseline gets right.
 
     Returns
@@ -120,33 +118,36 @@ def shared_outliers(evaluations: Sequence[Evaluation], config: Config) -> Mask:
     ndarray of bool, shape (N,)
         Where abs(dz), dz being the median over seeds, is beyond the outlier limit for all.
     """
-    found = [np.median(_errors(one, config), axis=0) for one in evaluations]
+    found = [np.median(_errors(run, config), axis=0) for run in runs]
     return np.logical_and.reduce([np.abs(dz) > OUTLIER_LIMIT for dz in found])
 
 
-def rms_ratios(evaluations: Sequence[Evaluation], config: Config, rows: Mask) -> dict[str, str]:
+def rms_ratios(runs: Sequence[Run], config: Config, rows: Mask) -> dict[str, str]:
     """Write NN-Base's RMS over every baseline's, means over seeds, of some galaxies."""
-    values = {one.method: rmse(_errors(one, config)[:, rows]).mean() for one in evaluations}
+    values = {run.key: rmse(_errors(run, config)[:, rows]).mean() for run in runs}
     return {method: f"{values[REFERENCE] / value:.2f}" for method, value in values.items()}
 
 
-def share(evaluations: Sequence[Evaluation], config: Config, rows: Mask) -> float:
+def share(runs: Sequence[Run], config: Config, rows: Mask) -> float:
     """Share of NN-TL's (or the last baseline's) sum of dz² that some galaxies hold."""
-    named = {one.method: one for one in evaluations}
-    square = np.square(_errors(named.get(SHOWN, evaluations[-1]), config)).sum(axis=0)
+    named = {run.key: run for run in runs}
+    square = np.square(_errors(named.get(SHOWN, runs[-1]), config)).sum(axis=0)
     return float(square[rows].sum() / square.sum())
 
 
-def _errors(one: Evaluation, config: Config) -> Array:
-    tested = one.forecasts[config]
-    rows = in_cosmological_range(tested.redshift)
-    return normalised_error(tested.predicted[:, rows], tested.redshift[rows])
+def _errors(run: Run, config: Config) -> Array:
+    tested = _tested(run, config)
+    return normalised_error(tested.point, tested.redshift)
 
 
-def _replicate(one: Evaluation, config: Config) -> Replicates:
-    tested = one.forecasts[config]
-    rows = in_cosmological_range(tested.redshift)
-    return replicate(tested.predicted[:, rows], tested.redshift[rows], tuple(COMPARED))
+def _replicate(run: Run, config: Config) -> Replicates:
+    return _tested(run, config).replicate_points(tuple(COMPARED))
+
+
+def _tested(run: Run, config: Config) -> SetForecasts:
+    """Return the forecasts at 0.3 < z <= 1.5."""
+    tested = run.forecasts[config]
+    return tested.take(in_cosmological_range(tested.redshift))
 
 
 def interval_text(one: Interval) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.photometry.pdf import interval, second_minimum
+from transferz.photometry.likelihood import interval, second_minimum
 
 GRID = np.linspace(0.0, 6.0, 601)
 

@@ -1,0 +1,317 @@
+"""The same table in every dialect and format that people write is read the same."""
+
+import bz2
+import gzip
+import lzma
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from astropy.table import MaskedColumn
+from astropy.table import Table as AstropyTable
+
+from transferz.schemas import InputError
+from transferz.tables.cells import as_ids, as_numbers
+from transferz.tables.reading import open_table, read_whole
+
+BIG = 43158605133375001
+IDS, G, LABELS = [BIG, BIG + 37, 7], [23.5, None, 22.25], ["NGC 1", "GN#0", "007"]
+NAMES = ("object_id", "g", "label")
+CELLS = [[str(BIG), "23.5", "NGC 1"], [str(BIG + 37), "", "GN#0"], ["7", "22.25", "007"]]
+
+
+def lines(delimiter=",", *, header="{names}\n", empty="", label=str, end="\n"):
+    rows = [[one or empty, two or empty, label(three)] for one, two, three in CELLS]
+    text = header.format(names=delimiter.join(NAMES))
+    return (text + "".join(delimiter.join(row) + "\n" for row in rows)).replace("\n", end)
+
+
+def quoted(text):
+    return f'"{text}"'
+
+
+BLANK = {"delimiter": "  ", "empty": "nan", "label": quoted}
+TEXTS = {
+    "commas": lines(),
+    "blanks after commas": lines(", ", empty=" "),
+    "semicolons": lines(";"),
+    "tabs": lines("\t"),
+    "bars": lines("|"),
+    "blanks": lines(**BLANK),
+    "names in a comment": lines(header="# {names}\n"),
+    "names in a comment without a blank": lines(**BLANK, header="#{names}\n"),
+    "two comments of as many words (EAZY)": lines(**BLANK, header="# {names}\n# id F1 F2\n"),
+    "a title above the names": lines(**BLANK, header="# three galaxies, two fields\n# {names}\n"),
+    "numbered names (SExtractor)": lines(
+        **BLANK, header="#  1 object_id  the id\n#  2 g  [mag]\n#  3 label  of whom\n"
+    ),
+    "numbered names (BPZ)": lines(**BLANK, header="## run\n##\n# 1 object_id\n# 2 g\n# 3 label\n"),
+    "a line of units": lines(header="{names}\n,mag,\n"),
+    "units for blanks": lines(**BLANK, header="{names}\n-  mag  -\n"),
+    "units and dashes (VizieR)": lines(";", header="#x\n{names}\n;mag;\n---;---;---\n"),
+    "a comment at the end": lines() + "# end of table\n",
+    "comments among the rows": lines(**BLANK, header="{names}\n# a remark\n") + "\n# and another\n",
+    "remarks behind the rows": lines(**BLANK).replace('"\n', '"  # seen twice\n'),
+    "blank lines": "\n" + lines(header="\n{names}\n\n") + "\n\n",
+    "Windows": lines(end="\r\n"),
+    "no end": lines().rstrip("\n"),
+    "a byte-order mark": "\ufeff" + lines(),
+    "a byte-order mark and a comment": "\ufeff" + lines(header="# {names}\n"),
+}
+PACKED = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+
+
+def check(path, **options):
+    file = open_table(path, **options)
+    assert file.names == NAMES
+    table = read_whole(file, NAMES)
+    assert as_ids(table, "object_id", path).to_pylist() == IDS
+    numbers = as_numbers(table, "g", path).to_pylist()
+    assert [None if value is None or value != value else value for value in numbers] == G
+    assert [label.strip() for label in table["label"].to_pylist()] == LABELS
+    return file
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.cat", "t.fits"])
+@pytest.mark.parametrize("dialect", TEXTS)
+def test_dialects_of_text(dialect, name, tmp_path):
+    (tmp_path / name).write_text(TEXTS[dialect], encoding="utf-8")
+    file = check(tmp_path / name)
+    assert file.units == ({"g": "mag"} if "units" in dialect else {})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("dialect", ["commas", "blanks"])
+def test_utf_16_is_told_by_its_mark(dialect, encoding, tmp_path):
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (tmp_path / "t.csv").write_bytes((mark + TEXTS[dialect]).encode(encoding))
+    check(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("packing", PACKED)
+@pytest.mark.parametrize("dialect", ["commas", "blanks"])
+def test_packing_is_told_by_content(dialect, packing, tmp_path):
+    packed = PACKED[packing](TEXTS[dialect].encode())
+    (tmp_path / "t.txt").write_bytes(packed)
+    check(tmp_path / "t.txt")
+    if packing != "plain":
+        (tmp_path / "t.txt").write_bytes(packed[:-9])
+        with pytest.raises(InputError, match=rf"t\.txt.*{packing} data damaged or cut short"):
+            check(tmp_path / "t.txt")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lines(header=""),
+        lines(**BLANK, header=""),
+        lines(**BLANK, header="# some words above\n# more\n"),
+        lines(header="no,names,here\n"),
+    ],
+)
+def test_given_names_take_the_place_of_none_or_of_others_and_no_row_is_lost(content, tmp_path):
+    (tmp_path / "t.txt").write_text(content)
+    check(tmp_path / "t.txt", names=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id g\n#1 20\n#2 21\n", "'#1 20' begins with # as a comment does, and holds as many"),
+        ("id g r\n1 20\n", "3 column names for rows of 2 values; .*--columns"),
+        ("# id g\n1 20 21\n", "2 column names for rows of 3 values; .*--columns"),
+        ("id,g\n1,20\n2,21,5\n", "Expected 2 columns, got 3"),
+        ("id g\n1 20\n2 21 5\n", "Expected 2 columns, got 3"),
+        ("", "it is empty"),
+        ("\n \n", "it is empty"),
+    ],
+)
+def test_text_that_leaves_doubt_is_refused(content, message, tmp_path):
+    (tmp_path / "t.txt").write_text(content)
+    with pytest.raises(InputError, match=message):
+        file = open_table(tmp_path / "t.txt")
+        read_whole(file, file.names)
+
+
+def astropy_table():
+    columns = {
+        "object_id": MaskedColumn(IDS),
+        "g": MaskedColumn([value or 0.0 for value in G], mask=[value is None for value in G]),
+        "label": MaskedColumn(LABELS),
+    }
+    columns["g"].unit = "mag"
+    return AstropyTable(columns)
+
+
+def write_hdf5(path, group=""):
+    with h5py.File(path, "w") as file:
+        place = file.require_group(group) if group else file
+        place["object_id"], place["label"] = IDS, LABELS
+        place["g"] = [np.nan if value is None else value for value in G]
+        place["g"].attrs["unit"] = "mag"
+        place["image"] = np.zeros((3, 5, 4, 4))
+    return path
+
+
+def test_formats_of_astropy(tmp_path):
+    """VOTable in its three serialisations, ECSV, FITS; masked values are nulls."""
+    for ending, options in [
+        ("vot", {"format": "votable"}),
+        ("vot", {"format": "votable", "tabledata_format": "binary"}),
+        ("vot", {"format": "votable", "tabledata_format": "binary2"}),
+        ("ecsv", {"format": "ascii.ecsv"}),
+        ("ecsv", {"format": "ascii.ecsv", "delimiter": ","}),
+        ("fits", {}),
+    ]:
+        astropy_table().write(tmp_path / f"t.{ending}", overwrite=True, **options)
+        (tmp_path / "renamed").write_bytes((tmp_path / f"t.{ending}").read_bytes())
+        assert check(tmp_path / "renamed").units == {"g": "mag"}
+        (tmp_path / "packed").write_bytes(gzip.compress((tmp_path / "renamed").read_bytes()))
+        assert check(tmp_path / "packed").rows == 3
+
+
+def test_hdf5_of_groups_and_of_rows_with_fields(tmp_path):
+    for group in ("", "photometry", "deep/down"):
+        file = open_table(write_hdf5(tmp_path / "t", group))
+        assert {*NAMES, "image"} == set(file.names)
+        assert (file.units, file.rows) == ({"g": "mag"}, 3)
+        table = read_whole(file, NAMES)
+        assert table["object_id"].to_pylist() == IDS and table["label"].to_pylist() == LABELS
+        assert read_whole(file, ["image"])["image"].type.list_size == 5
+    rows = np.array(list(zip(IDS, [1.5, 2.5, 3.5], LABELS, strict=True)), "i8,f4,S5")
+    rows.dtype.names = NAMES
+    with h5py.File(tmp_path / "t", "w") as file:
+        file["deep/table"] = rows
+    table = read_whole(open_table(tmp_path / "t"), NAMES)
+    assert table["object_id"].to_pylist() == IDS
+    assert table["label"].to_pylist() == LABELS
+    with h5py.File(tmp_path / "t", "w") as file:
+        file.create_group("nothing")
+    with pytest.raises(InputError, match="it holds no table"):
+        open_table(tmp_path / "t")
+    (tmp_path / "t").write_bytes(gzip.compress(write_hdf5(tmp_path / "u").read_bytes()))
+    with pytest.raises(InputError, match="packed by gzip; unpack it first"):
+        open_table(tmp_path / "t")
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_every_kind_of_text_and_list_in_parquet(kind, tmp_path):
+    texts = pa.array(["23.5", None, "22.25"]).cast(kind)
+    columns = {
+        "object_id": pa.array([str(one) for one in IDS]).cast(kind),
+        "g": texts,
+        "label": pa.array(LABELS).cast(kind),
+        "pdf": pa.array([[1.0], [2.0, 3.0], None], pa.large_list(pa.float32())),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t")
+    columns["label"] = pa.array(LABELS).dictionary_encode()
+    pq.write_table(pa.table(columns), tmp_path / "u")
+    for name in ("t", "u"):
+        file = open_table(tmp_path / name)
+        table = read_whole(file, file.names)
+        assert as_ids(table, "object_id", file.path).to_pylist() == IDS
+        assert as_numbers(table, "g", file.path).to_pylist() == G
+        assert table["label"].to_pylist() == LABELS
+        assert table["pdf"].type == pa.list_(pa.float32())
+
+
+def fits_file(path, *columns, others=()):
+    table = fits.BinTableHDU.from_columns(list(columns))
+    fits.HDUList([fits.PrimaryHDU(), table, *others]).writeto(path, overwrite=True)
+    return path
+
+
+def test_unsigned_and_scaled_fits_keeps_values_and_nulls(tmp_path):
+    large = np.array([2**64 - 1, 2**63 + 1, BIG], "u8")
+    columns = [
+        fits.Column("id", "K", bzero=2**63, array=large),
+        fits.Column("mag", "I", array=np.array([23500, -32768, 22250], "i2"), null=-32768),
+    ]
+    path = fits_file(tmp_path / "t.fits", *columns)
+    with fits.open(path, mode="update") as units:
+        units[1].header["TSCAL2"] = 0.001
+    table = read_whole(open_table(path), ["id", "mag"])
+    assert table["id"].to_pylist() == large.tolist()
+    assert table["mag"].to_pylist() == [23.5, None, 22.25]
+
+
+def test_a_gzipped_fits_of_any_name_with_a_second_unit(tmp_path):
+    noise = fits.ImageHDU(np.random.default_rng(0).integers(0, 255, (200, 300), np.uint8))
+    path = fits_file(tmp_path / "t.fits", fits.Column("id", "K", array=IDS), others=[noise])
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    for name in ("t.fits", "T.FITS.GZ", "t.csv"):
+        path = path.rename(tmp_path / name)
+        assert read_whole(open_table(path), ["id"])["id"].to_pylist() == IDS
+
+
+def test_fits_arrays_are_lists(tmp_path):
+    columns = [
+        fits.Column("pair", "2D", array=[[1, 2], [3, 4]]),
+        fits.Column("grid", "6J", dim="(3,2)", array=np.arange(12).reshape(2, 2, 3)),
+        fits.Column("words", "6A", dim="(3,2)", array=np.array([["a", "bcd"], ["e f", ""]])),
+        fits.Column("bits", "3X", array=np.array([[1, 0, 1], [0, 0, 1]], bool)),
+        fits.Column("flag", "2L", array=[[True, False], [False, False]]),
+    ]
+    path = fits_file(tmp_path / "t.fits", *columns)
+    file = open_table(path)
+    table = read_whole(file, file.names)
+    assert table["pair"].to_pylist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert table["grid"].to_pylist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
+    assert table["words"].to_pylist() == [["a", "bcd"], ["e f", ""]]
+    assert table["bits"].to_pylist() == [[True, False, True], [False, False, True]]
+    assert table["flag"].to_pylist() == [[True, False], [False, False]]
+    assert file.flat_names() == ()
+
+
+def test_of_several_tables_the_one_that_is_looked_for_is_taken(tmp_path):
+    other, wanted = AstropyTable({"x": [0]}), AstropyTable({"object_id": IDS})
+    units = [fits.PrimaryHDU(), *map(fits.table_to_hdu, (other, wanted, other))]
+    fits.HDUList(units).writeto(tmp_path / "t")
+    assert open_table(tmp_path / "t").names == ("x",)
+    looked_for = {"choose": lambda names: float("object_id" in names)}
+    assert open_table(tmp_path / "t", **looked_for).names == ("object_id",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pa.array([BIG, None]), [BIG, None]),
+        (pa.array([2**64 - 1], pa.uint64()), [2**64 - 1]),
+        (pa.array([str(BIG), " 7 ", "", None]), [BIG, 7, None, None]),
+        (pa.array([str(2**64 - 1)]), [2**64 - 1]),
+        (pa.array([str(BIG), "x7"]), [str(BIG), "x7"]),
+        (pa.array(["007", "8"]), ["007", "8"]),
+        (pa.array([1.0, float("nan"), None, 2.0**53 - 1]), [1, None, None, 2**53 - 1]),
+        (pa.nulls(2), [None, None]),
+    ],
+)
+def test_ids_are_exact_whole_numbers_or_exact_text(values, expected, tmp_path):
+    assert as_ids(pa.table({"id": values}), "id", tmp_path).to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([float(BIG)]),
+        pa.array([1.5]),
+        pa.array([2.0**24 + 2], pa.float32()),
+        pa.array([f"{float(BIG):.1f}", "x"]),
+        pa.array([repr(1.0 * BIG), "x"]),
+        pa.array([f"{BIG:e}", ""]),
+        pa.array([True]),
+    ],
+)
+def test_ids_that_have_been_decimal_numbers_are_refused(values, tmp_path):
+    with pytest.raises(InputError, match=r"column 'id' .*expected whole numbers or text"):
+        as_ids(pa.table({"id": values}), "id", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "cells", [["000001", "2"], ["2E1", "3E4"], ["0x1001"], ["007"], [f"{BIG}.0"], ["-07.5"]]
+)
+def test_text_that_only_looks_like_numbers_stays_as_it_is(cells, tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{cell},1\n" for cell in cells))
+    assert read_whole(open_table(tmp_path / "t.csv"), ["x"])["x"].to_pylist() == cells
