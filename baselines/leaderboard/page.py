@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard import figures
-from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGE_TITLES, UNKNOWN, Board, Row
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
@@ -106,7 +106,7 @@ def page(board: Board) -> str:
         figures=figures,
         metric_title=metric_title,
         set_title=set_title,
-        ranges=RANGES,
+        ranges=RANGE_TITLES,
         marks=MARK_WORDS,
         targets=TARGETS,
         unranked=UNRANKED,

@@ -180,6 +180,11 @@ SETS: MappingProxyType[Config, str] = MappingProxyType(
 )
 """What a config's galaxies are called."""
 
+RANGES: MappingProxyType[Range, str] = MappingProxyType(
+    {"cosmological": "0.3 < z ≤ 1.5", "all": "all redshifts", "lsst": "0.3 < z < 3, i < 25"}
+)
+"""The ranges that galaxies are scored in, with their titles, in the order of tables."""
+
 
 def summary_text(metric: Metric, summary: Summary) -> str:
     """Write a metric's mean ± spread over seeds, in the unit of its title."""
