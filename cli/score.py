@@ -27,7 +27,7 @@ from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import InputError, ParameterError
 
 DESCRIPTION = """\
-Score forecasts in a table (csv, text, parquet, FITS) or a qp file, with error bars.
+Score forecasts in a table (csv, text, parquet, FITS, HDF5 ...) or a qp file, with error bars.
 
 By id, against a release:   transferz score forecasts.csv --id object_id
 Truth in the file:          transferz score forecasts.csv --true z_spec --pred z_phot
