@@ -120,7 +120,7 @@ def _verdict(facts: dict[str, Any], checked: Checked) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="transferz check-leak", description=DESCRIPTION)
     parser.add_argument(
-        "table", type=Path, metavar="TABLE", help="in any format that is read: csv, text, parquet, FITS, HDF5 ..."
+        "table", type=Path, metavar="TABLE", help="a table: csv, text, parquet, FITS, HDF5 ..."
     )
     columns = (
         ("--id", "object_id", "the release's object_id"),
