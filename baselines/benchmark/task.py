@@ -132,9 +132,9 @@ class Task:
             table = self.data.table.model_dump(mode="json", exclude={"tested"})
             return {"set": facts["set"], "table": table}
         content = {
-            config: {split: self.data.content[config][split].hash for split in LEARNED}
-            for config in facts["set"].split("+")
-            if config in self.data.content
+            config: {split: one.hash for split, one in splits.items() if split in LEARNED}
+            for config, splits in self.data.content.items()
+            if config in facts["set"].split("+")
         }
         release = {"survey": self.data.survey, "mock": self.data.mock, "content": content}
         return facts | {"release": release}
