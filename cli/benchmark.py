@@ -154,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_table_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("on tables of your own, csv, parquet, FITS or text")
+    group = parser.add_argument_group("on tables of your own: csv, text, parquet, FITS, HDF5 ...")
     group.add_argument("--table", type=Path, metavar="FILE", help="split by hash as releases are")
     group.add_argument("--redshift", metavar="COLUMN", help="its redshift column")
     group.add_argument("--errors", type=column_names, help="errors of --bands, in that order")

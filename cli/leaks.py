@@ -107,7 +107,7 @@ def _verdict(facts: dict[str, Any], checked: Checked) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="transferz check-leak", description=DESCRIPTION)
     parser.add_argument(
-        "table", type=Path, metavar="TABLE", help="a csv, parquet, FITS or text table"
+        "table", type=Path, metavar="TABLE", help="a table: csv, text, parquet, FITS, HDF5 ..."
     )
     columns = (
         ("--id", "object_id", "the release's object_id"),

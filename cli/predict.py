@@ -15,9 +15,9 @@ from transferz.tables.table import CHUNK_ROWS
 from transferz.tables.writing import SUFFIXES, check_place
 
 DESCRIPTION = """\
-Apply a model that transferz train wrote to a table of any size: .csv, .tsv, .fits (.gz too),
-.parquet, or text with columns parted by blanks. The output holds all of its columns and
-redshift_pred, the mean over the model's seeds.
+Apply a model that transferz train wrote to a table of any size: FITS, parquet, HDF5, VOTable, ECSV,
+CSV or text with columns parted by blanks. The output holds all of its columns and redshift_pred,
+the mean over the model's seeds.
 """
 
 

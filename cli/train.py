@@ -257,7 +257,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     source = group.add_mutually_exclusive_group()
     add_release_option(source)
     source.add_argument(
-        "--table", type=Path, metavar="FILE", help="a csv, parquet, FITS or text table"
+        "--table", type=Path, metavar="FILE", help="a table: csv, text, parquet, FITS, HDF5 ..."
     )
     group.add_argument("--bands", type=column_names, help="its magnitude columns, e.g. g,r,i,z,y")
     group.add_argument("--redshift", metavar="COLUMN", help="its redshift column")

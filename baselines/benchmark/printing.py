@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import in_cosmological_range, score
-from transferz.schemas.benchmark.entries import Entry, EntryScores, TestedSet
-from transferz.schemas.benchmark.scores import Summary
+from transferz.schemas.benchmark.entries import Entry, TestedSet
+from transferz.schemas.benchmark.scores import EntryScores, Summary
 from transferz.tables.printing import aligned
 
 RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))

@@ -13,8 +13,8 @@ from transferz.baselines.leaderboard.entries import (
 )
 from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance
 from transferz.releases import Release
-from transferz.schemas.benchmark.entries import Entry, EntryRange, EntryScores
-from transferz.schemas.benchmark.scores import RANGES, TESTED, Summary
+from transferz.schemas.benchmark.entries import Entry
+from transferz.schemas.benchmark.scores import RANGES, TESTED, EntryRange, EntryScores, Summary
 from transferz.schemas.errors import ParameterError
 
 BEST, EQUAL, UNKNOWN = "*", "=", "?"

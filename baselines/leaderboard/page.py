@@ -29,8 +29,7 @@ from transferz.baselines.scores.paired import (
     UNRANKED,
     distance,
 )
-from transferz.schemas.benchmark.entries import EntryRange
-from transferz.schemas.benchmark.scores import NONE
+from transferz.schemas.benchmark.scores import NONE, EntryRange
 from transferz.tables.files import replace_file
 from transferz.tables.pictures import COLOURS
 

@@ -13,7 +13,6 @@ from transferz.baselines.paper.tables import SPREAD, over_seeds
 from transferz.baselines.scores.binning import REDSHIFT_EDGES
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.entries import EntryBin
 from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
     PERCENT,
@@ -22,6 +21,7 @@ from transferz.schemas.benchmark.scores import (
     TESTED,
     Binning,
     Config,
+    EntryBin,
     Metric,
     minus,
     number_text,

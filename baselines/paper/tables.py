@@ -8,7 +8,6 @@ from types import MappingProxyType
 from transferz.baselines.leaderboard.comparisons import Run
 from transferz.baselines.scores.metrics import CATASTROPHIC_LIMIT, MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.entries import EntryRange
 from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
     NONE,
@@ -16,6 +15,7 @@ from transferz.schemas.benchmark.scores import (
     SETS,
     TITLES,
     Config,
+    EntryRange,
     Metric,
     Range,
     Requirement,
