@@ -132,9 +132,9 @@ class Task:
             table = self.data.table.model_dump(mode="json", exclude={"tested"})
             return {"set": facts["set"], "table": table}
         content = {
-            config: {split: self.data.content[config][split].hash for split in LEARNED}
-            for config in facts["set"].split("+")
-            if config in self.data.content
+            config: {split: one.hash for split, one in splits.items() if split in LEARNED}
+            for config, splits in self.data.content.items()
+            if config in facts["set"].split("+")
         }
         release = {"survey": self.data.survey, "mock": self.data.mock, "content": content}
         return facts | {"release": release}
@@ -181,7 +181,7 @@ def from_release(
         sets = [read_training_file(path, columns), validation]
         table = FileFacts(file=path.name, sha256=file_digest(path)["sha256"])
     files = release.files()
-    tested = [name for name in TESTED if require_test or TEST in files.get(name, {})]
+    tested: list[str] = [name for name in TESTED if require_test or TEST in files.get(name, {})]
     learned = dict(zip(("training", "validation"), sets, strict=True))
     held = (TEST, CALIBRATION) if calibrates else (TEST,)
     if tested:

@@ -13,18 +13,14 @@ from transferz.baselines.leaderboard.entries import (
 )
 from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance
 from transferz.releases import Release
-from transferz.schemas.benchmark.entries import Entry, EntryRange, EntryScores
-from transferz.schemas.benchmark.scores import TESTED, Summary
+from transferz.schemas.benchmark.entries import Entry
+from transferz.schemas.benchmark.scores import RANGES, TESTED, EntryRange, EntryScores, Summary
 from transferz.schemas.errors import ParameterError
 
 BEST, EQUAL, UNKNOWN = "*", "=", "?"
 """Marks: the best; not distinguishable from it; not compared with it."""
 
-RANGES = {
-    "cosmological": "0.3 < z ≤ 1.5",
-    "all": "all redshifts",
-    "lsst": "0.3 < z < 3, i < 25 (LSST)",
-}
+RANGE_TITLES = RANGES | {"lsst": f"{RANGES['lsst']} (LSST)"}
 """What ranges of the label are called, in the order of the page."""
 
 
@@ -103,7 +99,7 @@ class Board:
 
     def ranges(self, config: str) -> list[str]:
         """Ranges that any entry has scores in."""
-        return [name for name in RANGES if any(row.part(config, name) for row in self.rows)]
+        return [name for name in RANGE_TITLES if any(row.part(config, name) for row in self.rows)]
 
     def metrics(self, config: str, part: str) -> list[str]:
         """Metrics that any entry has in a range."""

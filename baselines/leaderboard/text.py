@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGE_TITLES, UNKNOWN, Board, Row
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
@@ -61,7 +61,7 @@ def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str
 def _title(board: Board, config: str, part: str) -> str:
     mock = "MOCK galaxies, not real ones; " if board.mock else ""
     return (
-        f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGES[part]}, "
+        f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGE_TITLES[part]}, "
         f"{board.galaxies(config, part):,} galaxies"
     )
 

@@ -18,7 +18,7 @@ from transferz.baselines.scores.metrics import (
     normalised_error,
     rmse,
 )
-from transferz.schemas.benchmark.scores import NONE, SETS, Config, Metric
+from transferz.schemas.benchmark.scores import COSMOLOGICAL, NONE, RANGES, SETS, Config, Metric
 
 REFERENCE, SHOWN = "nn_base", "nn_tl"
 Mask = npt.NDArray[np.bool_]
@@ -85,7 +85,7 @@ def ratio_table(runs: Sequence[Run], config: Config, release: str) -> TextTable 
     return TextTable(
         label=f"ratios-{config}",
         caption=f"How many times smaller than NN-Base's, on the {SETS[config]} test split at "
-        f"0.3 < z ≤ 1.5; {release}",
+        f"{RANGES[COSMOLOGICAL]}; {release}",
         header=("Baseline", *COMPARED.values(), SHARED),
         rows=tuple(rows),
         notes=" ".join(notes),

@@ -8,13 +8,14 @@ from types import MappingProxyType
 from transferz.baselines.leaderboard.comparisons import Run
 from transferz.baselines.scores.metrics import CATASTROPHIC_LIMIT, MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.entries import EntryRange
 from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
     NONE,
+    RANGES,
     SETS,
     TITLES,
     Config,
+    EntryRange,
     Metric,
     Range,
     Requirement,
@@ -132,9 +133,7 @@ def escape(text: str) -> str:
 SPREAD = "mean ± spread"
 """What tables and figures give of the seeds."""
 
-RANGES: MappingProxyType[Range, str] = MappingProxyType(
-    {COSMOLOGICAL: "0.3 < z ≤ 1.5", "lsst": "0.3 < z < 3, i < 25"}
-)
+JUDGED: tuple[Range, ...] = (COSMOLOGICAL, "lsst")
 """Where LSST's requirements are judged: as the paper's group does, and as LSST states them."""
 
 REQUIREMENTS: MappingProxyType[Requirement, str] = MappingProxyType(
@@ -211,7 +210,7 @@ def _score_row(run: Run, scores: EntryRange) -> tuple[str, ...]:
 
 def requirement_table(runs: Sequence[Run], config: Config, release: str) -> TextTable:
     """Tabulate whether LSST's requirements are met; takes what `score_table` does."""
-    names = [name for name in RANGES if name in runs[0].entry.scores[config].ranges]
+    names = [name for name in JUDGED if name in runs[0].entry.scores[config].ranges]
     return TextTable(
         label=f"lsst-{config}",
         caption=f"LSST's requirements on the {SETS[config]} test split; {release}",

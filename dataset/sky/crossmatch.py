@@ -99,13 +99,13 @@ def iterate_pairs(first: Positions, second: Positions, radius_arcsec: float) -> 
     waiting = [(rows, _NEIGHBOURS) for rows in _blocks(first_rows, _NEIGHBOURS)]
     while waiting:
         rows, count = waiting.pop()
-        _, found = tree.query(_unit_vectors(first, rows), count, distance_upper_bound=reach)
+        _, nearest = tree.query(_unit_vectors(first, rows), count, distance_upper_bound=reach)
         # A row with as many neighbours as were asked for may have more: ask again. So a crowded
         # place costs time, but never more memory than a block.
-        full = found[:, -1] < tree.n
+        full = nearest[:, -1] < tree.n
         waiting += [(part, 2 * count) for part in _blocks(rows[full], 2 * count)]
-        query, place = np.nonzero((found < tree.n) & ~full[:, None])
-        i, j = rows[query], second_rows[found[query, place]]
+        query, place = np.nonzero((nearest < tree.n) & ~full[:, None])
+        i, j = rows[query], second_rows[nearest[query, place]]
         separation = angular_separation(first.ra[i], first.dec[i], second.ra[j], second.dec[j])
         yield Pairs(i, j, separation).chosen(separation <= radius)
 

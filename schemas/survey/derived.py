@@ -149,8 +149,10 @@ def reference() -> str:
     between += [schemas.PAIRS, schemas.ASSIGNED, schemas.REMOVED]
     sections = (
         "\n\n".join(
-            SECTION.format(name=one.name, description=one.description, table=column_table(one))
-            for one in tables
+            SECTION.format(
+                name=table.name, description=table.description, table=column_table(table)
+            )
+            for table in tables
         )
         for tables in (catalogues, between)
     )

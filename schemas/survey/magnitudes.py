@@ -20,12 +20,12 @@ UCD_BANDS = {
 
 
 def magnitude_name(band: str) -> str:
-    """Name of the cModel magnitude column of an HSC band."""
+    """Return the name of the cModel magnitude column of an HSC band."""
     return f"{band}_cmodel_mag"
 
 
 def error_name(band: str) -> str:
-    """Name of the column with the 1-sigma error of `magnitude_name`."""
+    """Return the name of the column with the 1-sigma error of `magnitude_name`."""
     return f"{band}_cmodel_magsigma"
 
 

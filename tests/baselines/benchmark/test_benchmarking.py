@@ -12,7 +12,7 @@ from transferz.baselines.benchmark.loading import MethodError
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.scores.metrics import score
 from transferz.schemas import ERRORS, MAGNITUDES, InputError, ParameterError
-from transferz.schemas.benchmark.entries import read_entry
+from transferz.schemas.benchmark.entry_files import read_entry
 
 
 def labels(release, config):
