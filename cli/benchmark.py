@@ -43,23 +43,7 @@ OF_TEST_TABLE = ("test_bands", "test_errors", "test_redshift", "test_id")
 
 
 def benchmark(argv: Sequence[str]) -> int:
-    """Train a method and score it on the test splits.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        Exit status.
-
-    Raises
-    ------
-    TransferZError
-        Where the input, or the method, is not what it should be; nothing is written then.
-    """
+    """Train a method and score it on the test splits."""
     args = _parser().parse_args(argv)
     _check(args)
     if args.list:

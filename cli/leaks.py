@@ -32,20 +32,7 @@ LEAKING = 1
 def check_leak(argv: Sequence[str]) -> int:
     """Look for test galaxies in a table.
 
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        0, or 1 where the table holds test objects.
-
-    Raises
-    ------
-    TransferZError
-        Where the input is not what it should be; nothing is written then.
+    The exit status is 0, or 1 where the table holds test objects.
     """
     args = _parser().parse_args(argv)
     if args.write_clean:

@@ -22,23 +22,7 @@ the mean over the model's seeds.
 
 
 def predict(argv: Sequence[str]) -> int:
-    """Forecast the redshifts of a table.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        Exit status.
-
-    Raises
-    ------
-    TransferZError
-        Where the input is not what it should be; nothing is written then.
-    """
+    """Forecast the redshifts of a table."""
     args = _parser().parse_args(argv)
     check_place(args.out, args.table)
     table = open_table(args.table, args.columns)

@@ -59,23 +59,7 @@ OF_TEST_TABLE = ("test_bands", "test_redshift")
 
 
 def train(argv: Sequence[str]) -> int:
-    """Train a network of the paper's and score it.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        Exit status.
-
-    Raises
-    ------
-    TransferZError
-        Where the input is not what it should be; nothing is written then.
-    """
+    """Train a network of the paper's and score it."""
     args = parse_arguments(argv)
     if args.out:
         check_folder(args.out, replace=args.replace)
