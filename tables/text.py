@@ -92,6 +92,11 @@ class TextTable(TableFile):
         parting = (delimiter, skipped, one_line)
         return cls(path, tuple(header), None, *parting, units=units, notes=tuple(comments))
 
+    @property
+    def rows_are_lines(self) -> bool:
+        """Whether no cell may hold the end of a line."""
+        return self.one_line or self.delimiter == BLANKS
+
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`: text, null where a cell is empty."""
         return pa.schema([(name, pa.string()) for name in columns])
@@ -116,7 +121,7 @@ class TextTable(TableFile):
         )
         parse = pacsv.ParseOptions(
             delimiter=self.delimiter or "\t",
-            newlines_in_values=not self.one_line,
+            newlines_in_values=not self.rows_are_lines,
             invalid_row_handler=judge,
         )
         every = [str(number) for number in range(len(self.names))]
@@ -132,7 +137,7 @@ class TextTable(TableFile):
                         yield table.rename_columns(list(columns))
             except pa.ArrowException as error:
                 raise unsound(self.path, kind, error) from error
-        if self.one_line and (done + comments != feed.lines or feed.quotes % 2):
+        if self.rows_are_lines and (done + comments != feed.lines or feed.quotes % 2):
             marks = f"with {feed.quotes:,} quotation marks"
             raise unsound(self.path, kind, f"{feed.lines:,} lines {marks} make {done:,} rows")
 
@@ -161,6 +166,8 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
             comments.append(line.strip())
         if len(below) == 4:
             break
+    if len(content) == PREAMBLE_BYTES and len(below) < 2:
+        raise unsound(path, "CSV", "no row begins within its first 1,048,576 bytes")
     return comments, below
 
 
@@ -269,7 +276,7 @@ class _Feed:
         self._ended, self._line_ended, self._tail = False, True, b""
         start = self._source.read(limits.BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
         left = table.skipped
-        while start:  # pass over comments, blank lines, and those of names and units
+        while True:  # pass over comments, blank lines, and those of names and units
             line, end, rest = start.partition(b"\n")
             if not end and (more := self._source.read(limits.BLOCK_BYTES)):
                 start += more
@@ -279,6 +286,8 @@ class _Feed:
                 break
             left -= bool(line.strip()) and not is_comment
             start = rest
+            if not end:
+                break
         self._ready = self._prepared(start)
 
     def rows_follow(self) -> bool:
@@ -292,7 +301,7 @@ class _Feed:
         while len(self._ready) < size and not self._ended:
             self._ready += self._more(size)
         data, self._ready = self._ready[:size], self._ready[size:]
-        if self._table.one_line and data:
+        if data and self._table.rows_are_lines:
             self._count(data)
         return data
 
