@@ -137,23 +137,28 @@ class FitsTable(TableFile):
                 "itemsize": width,
             }
         )
-        step = rows if RAW in columns else max(1, BUFFER_BYTES // width)
-        for start in range(0, total, rows):
-            size = min(rows, total - start)
+        step = rows if RAW in columns else max(1, BUFFER_BYTES // max(1, width))
+
+        def take(size: int) -> pa.Table:  # a function of its own, so that nothing of it stays
             kept = {name: _empty(field, size) for name, field in fields.items()}
-            if RAW in columns or not start:
-                buffer = bytearray(min(step, size) * width)
+            buffer = bytearray(min(step, size) * width)
             for first in range(0, size, step):
                 filled = memoryview(buffer)[: min(step, size - first) * width]
                 hdu.read(filled)
                 block = np.frombuffer(filled, layout)
                 for name, values in kept.items():
                     values[first : first + len(block)] = block[name]
-            arrays = [
-                _raw_rows(buffer, width) if name == RAW else self._decode(fields[name], kept[name])
-                for name in columns
-            ]
-            yield pa.table(arrays, names=list(columns))
+            return pa.table(
+                {
+                    name: _raw_rows(buffer, width)
+                    if name == RAW
+                    else self._decode(fields[name], kept[name])
+                    for name in columns
+                }
+            )
+
+        for start in range(0, total, rows):
+            yield take(min(rows, total - start))
 
     def _decode(self, field: TableColumn, stored: Array) -> pa.Array:
         """Turn stored values into those they stand for: lists where a row holds several."""
