@@ -136,7 +136,7 @@ def main() -> None:
         draw_room(axes, room, shared)
     for start, end in sorted(nearest(arrows)):
         draw_arrow(axes, start, end)
-    note = "A room imports what its arrows lead to;\nof dataset/, baselines/ takes the filled rooms."
+    note = "A room imports what its arrows lead to;\nbaselines of dataset/ only the filled rooms."
     axes.text(1.5, 1.75, note, size=9, va="center", color="#333333")
     save_png(figure, OUT)
 
