@@ -32,7 +32,7 @@ class Current:
     content: dict[str, str]
 
     def holds(self, entry: Entry) -> bool:
-        """Whether all that the entry learned from and was tested on is as it is here."""
+        """Say whether all that an entry learned from and was tested on is as it is here."""
         return fingerprint(entry).items() <= self.content.items()
 
 

@@ -80,12 +80,12 @@ def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Text of an entry without what would steer a terminal."""
+    """Return text of an entry without what would steer a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def board_json(board: Board) -> dict[str, Any]:
-    """Everything on the board: entries with their state, and marks by set, range and metric."""
+    """Return all of the board: entries with their state, marks by set, range and metric."""
     comparisons = board.comparisons
     return {
         "data": board.current.name,

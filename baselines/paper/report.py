@@ -20,7 +20,7 @@ from transferz.baselines.paper.figures import bins, forecasts, scores
 from transferz.baselines.paper.figures_style import paper_style, save_figure
 from transferz.baselines.paper.ratios import ratio_table
 from transferz.baselines.paper.tables import (
-    TextTable,
+    PaperTable,
     noise_table,
     requirement_table,
     score_table,
@@ -141,7 +141,7 @@ def draw(runs: Sequence[Run], named: str, folder: Path) -> None:
         save_figure(bins(runs, named, "transferz"), folder, "bins_transferz")
 
 
-def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[TextTable]]:
+def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[PaperTable]]:
     """Return the tables of each file, by its name without ending, one per test split."""
     makers = (score_table, requirement_table, ratio_table, noise_table)
     made = {
@@ -151,7 +151,7 @@ def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[TextTable]]:
     return {name: tables for name, tables in made.items() if tables}
 
 
-def write_tables(tables: Iterable[TextTable], folder: Path, name: str) -> None:
+def write_tables(tables: Iterable[PaperTable], folder: Path, name: str) -> None:
     """Write tables into one Markdown and one LaTeX file; the notes that all share come once."""
     listed = list(tables)
     after = [*(table.notes for table in listed[1:]), ""]
