@@ -109,6 +109,7 @@ EGS := $(TRANSFERZ_REAL_DATA)/egs_ugrizy_redshift.csv.gz
 docs: repro
 	python -m transferz.dataset.mock.report $(if $(TRANSFERZ_REAL_DATA),--real $(EGS))
 	for name in distributions flow; do cp data/mock/release/transferz/figures/$$name.png docs/mock/; done
+	python docs/house.py
 	python -m transferz.schemas.survey.derived docs/columns.md
 
 # The documentation as a site, in site/.

@@ -17,7 +17,8 @@ class Command:
     ----------
     module : str
         Of this package; its function of the command's name (``check_leak`` for ``check-leak``)
-        takes the arguments after that and returns an exit status.
+        takes the arguments after that and returns an exit status. It raises a TransferZError where
+        the input is not what it should be; nothing is written then.
     summary : str
         One line for the help.
     extra : str

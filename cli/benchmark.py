@@ -43,23 +43,7 @@ OF_TEST_TABLE = ("test_bands", "test_errors", "test_redshift", "test_id")
 
 
 def benchmark(argv: Sequence[str]) -> int:
-    """Train a method and score it on the test splits.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        Exit status.
-
-    Raises
-    ------
-    TransferZError
-        Where the input, or the method, is not what it should be; nothing is written then.
-    """
+    """Train a method and score it on the test splits."""
     args = _parser().parse_args(argv)
     _check(args)
     if args.list:
@@ -170,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_table_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("on tables of your own, csv, parquet, FITS or text")
+    group = parser.add_argument_group("on tables of your own: csv, text, parquet, FITS, HDF5 ...")
     group.add_argument("--table", type=Path, metavar="FILE", help="split by hash as releases are")
     group.add_argument("--redshift", metavar="COLUMN", help="its redshift column")
     group.add_argument("--errors", type=column_names, help="errors of --bands, in that order")

@@ -32,20 +32,7 @@ LEAKING = 1
 def check_leak(argv: Sequence[str]) -> int:
     """Look for test galaxies in a table.
 
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        0, or 1 where the table holds test objects.
-
-    Raises
-    ------
-    TransferZError
-        Where the input is not what it should be; nothing is written then.
+    The exit status is 0, or 1 where the table holds test objects.
     """
     args = _parser().parse_args(argv)
     if args.write_clean:
@@ -120,7 +107,7 @@ def _verdict(facts: dict[str, Any], checked: Checked) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="transferz check-leak", description=DESCRIPTION)
     parser.add_argument(
-        "table", type=Path, metavar="TABLE", help="a csv, parquet, FITS or text table"
+        "table", type=Path, metavar="TABLE", help="a table: csv, text, parquet, FITS, HDF5 ..."
     )
     columns = (
         ("--id", "object_id", "the release's object_id"),

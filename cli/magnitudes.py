@@ -1,16 +1,28 @@
 """The command `transferz magnitudes`: fluxes counted, and turned into magnitudes."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
+from transferz.photometry.flux_table import (
+    TO_UJY,
+    FluxCounts,
+    count_fluxes,
+    flux_columns,
+    measured_magnitude,
+)
+from transferz.schemas.errors import InputError
+from transferz.tables.cells import as_numbers
+from transferz.tables.files import replace_file
 from transferz.tables.printing import aligned
-
-if TYPE_CHECKING:
-    from transferz.photometry.flux_table import FluxCounts
-    from transferz.tables.table import TableFile
+from transferz.tables.reading import open_table
+from transferz.tables.table import CHUNK_ROWS, TableFile, require_columns
+from transferz.tables.writing import check_place, open_writer
 
 DESCRIPTION = """\
 AB magnitudes and errors of a table's fluxes, and what the table holds, band by band. Fluxes are
@@ -18,7 +30,7 @@ found by the names of their columns, with their errors': f_X and ferr_X, X_FLUX 
 X_FLUX_AUTO and the like), or X and X_err. A flux that is missing (NaN, empty, -99), zero or
 negative has no magnitude, nor has an upper limit (negative error); the fluxes stay as they are.
 """
-UNITS = ("ujy", "mjy", "cgs")
+UNITS = tuple(TO_UJY)
 DECIMALS = 4
 
 HEADINGS = {
@@ -55,7 +67,7 @@ def magnitudes(argv: Sequence[str]) -> int:
     return 0
 
 
-def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, "FluxCounts"]:
+def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCounts]:
     """Count a table's fluxes and write their magnitudes.
 
     Parameters
@@ -79,23 +91,6 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, "FluxC
         If the table can't be read, holds no fluxes, already has a column of a name to be made,
         or `out` can't be written; nothing is left behind then.
     """
-    import contextlib
-
-    import numpy as np
-    import pyarrow as pa
-
-    from transferz.photometry.flux_table import (
-        FluxCounts,
-        count_fluxes,
-        flux_columns,
-        measured_magnitude,
-    )
-    from transferz.tables.cells import as_numbers
-    from transferz.tables.files import replace_file
-    from transferz.tables.reading import open_table
-    from transferz.tables.table import CHUNK_ROWS
-    from transferz.tables.writing import check_place, open_writer
-
     if out is not None:
         check_place(out, table)
     # of several tables in a file, the one with most fluxes
@@ -130,12 +125,8 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, "FluxC
     return counts
 
 
-def _require_fluxes(file: "TableFile") -> dict[str, str]:
+def _require_fluxes(file: TableFile) -> dict[str, str]:
     """Return each flux column with its error column; refuse names that leave doubt."""
-    from transferz.photometry.flux_table import flux_columns
-    from transferz.schemas.errors import InputError
-    from transferz.tables.table import require_columns
-
     require_columns(file.path, file.names, file.names)
     pairs = flux_columns(file.names)
     if not pairs:
@@ -149,10 +140,8 @@ def _require_fluxes(file: "TableFile") -> dict[str, str]:
     return pairs
 
 
-def format_counts(counts: Mapping[str, "FluxCounts"]) -> str:
+def format_counts(counts: Mapping[str, FluxCounts]) -> str:
     """Lay out counts as a text table: a line per flux column, and their sum."""
-    from transferz.photometry.flux_table import FluxCounts
-
     total = sum(counts.values(), FluxCounts())
     lines = [["flux", *HEADINGS.values()]] + [
         [name, *(f"{getattr(count, field):,}" for field in HEADINGS)]

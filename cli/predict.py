@@ -15,30 +15,14 @@ from transferz.tables.table import CHUNK_ROWS
 from transferz.tables.writing import SUFFIXES, check_place
 
 DESCRIPTION = """\
-Apply a model that transferz train wrote to a table of any size: .csv, .tsv, .fits (.gz too),
-.parquet, or text with columns parted by blanks. The output holds all of its columns and
-redshift_pred, the mean over the model's seeds.
+Apply a model that transferz train wrote to a table of any size: FITS, parquet, HDF5, VOTable, ECSV,
+CSV or text with columns parted by blanks. The output holds all of its columns and redshift_pred,
+the mean over the model's seeds.
 """
 
 
 def predict(argv: Sequence[str]) -> int:
-    """Forecast the redshifts of a table.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        Exit status.
-
-    Raises
-    ------
-    TransferZError
-        Where the input is not what it should be; nothing is written then.
-    """
+    """Forecast the redshifts of a table."""
     args = _parser().parse_args(argv)
     check_place(args.out, args.table)
     table = open_table(args.table, args.columns)

@@ -22,12 +22,12 @@ from transferz.baselines.forecasts.files import (
 from transferz.baselines.forecasts.labels import find_config, join_labels, use_own_labels
 from transferz.cli.options import column_names
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import EntryScores, rounded
-from transferz.schemas.benchmark.scores import TESTED
+from transferz.schemas.benchmark.entry_files import rounded
+from transferz.schemas.benchmark.scores import TESTED, EntryScores
 from transferz.schemas.errors import InputError, ParameterError
 
 DESCRIPTION = """\
-Score forecasts in a table (csv, text, parquet, FITS) or a qp file, with error bars.
+Score forecasts in a table (csv, text, parquet, FITS, HDF5 ...) or a qp file, with error bars.
 
 By id, against a release:   transferz score forecasts.csv --id object_id
 Truth in the file:          transferz score forecasts.csv --true z_spec --pred z_phot
@@ -38,23 +38,7 @@ With widths:                transferz score f.parquet --quantiles q05=0.05,q50=0
 
 
 def score(argv: Sequence[str]) -> int:
-    """Score the forecasts in a file.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        Exit status.
-
-    Raises
-    ------
-    TransferZError
-        Where the file or the arguments are not what they should be.
-    """
+    """Score the forecasts in a file."""
     args = _parser().parse_args(argv)
     given = read_predictions(args.predictions, _named_columns(args))
     name, facts, forecasts = _label(args, given)

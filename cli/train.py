@@ -59,23 +59,7 @@ OF_TEST_TABLE = ("test_bands", "test_redshift")
 
 
 def train(argv: Sequence[str]) -> int:
-    """Train a network of the paper's and score it.
-
-    Parameters
-    ----------
-    argv : sequence of str
-        Arguments after the command's name.
-
-    Returns
-    -------
-    int
-        Exit status.
-
-    Raises
-    ------
-    TransferZError
-        Where the input is not what it should be; nothing is written then.
-    """
+    """Train a network of the paper's and score it."""
     args = parse_arguments(argv)
     if args.out:
         check_folder(args.out, replace=args.replace)
@@ -273,7 +257,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     source = group.add_mutually_exclusive_group()
     add_release_option(source)
     source.add_argument(
-        "--table", type=Path, metavar="FILE", help="a csv, parquet, FITS or text table"
+        "--table", type=Path, metavar="FILE", help="a table: csv, text, parquet, FITS, HDF5 ..."
     )
     group.add_argument("--bands", type=column_names, help="its magnitude columns, e.g. g,r,i,z,y")
     group.add_argument("--redshift", metavar="COLUMN", help="its redshift column")

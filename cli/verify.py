@@ -4,10 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transferz.dataset.versions.compare import Side
 
 VERIFY = """\
 Check that a release is whole and keeps its promises: its files against the manifest, then rows,
@@ -95,11 +91,12 @@ def compare(argv: Sequence[str]) -> int:
 
     from transferz.dataset.versions import printed
     from transferz.dataset.versions.compare import compare as compare_releases
+    from transferz.releases import find_release
     from transferz.tables.files import replace_file
 
     if arguments.rows:
         printed.check_rows_path(arguments.rows)
-    comparison = compare_releases(_side(arguments.a), _side(arguments.b))
+    comparison = compare_releases(*(find_release(path).path for path in (arguments.a, arguments.b)))
     if arguments.rows:
         printed.write_rows(comparison.rows, arguments.rows)
     if arguments.json and arguments.json != "-":
@@ -108,14 +105,3 @@ def compare(argv: Sequence[str]) -> int:
     text = printed.as_json if arguments.json == "-" else printed.compare_text
     sys.stdout.write(text(comparison.report))
     return 0
-
-
-def _side(path: Path) -> "Side":
-    """Find a release, and the tables it was built from where they are here."""
-    from transferz.dataset.versions.compare import Side
-    from transferz.dataset.versions.trace import find_build
-    from transferz.releases import find_release
-
-    release = find_release(path)
-    build, untraced = find_build(release.path)
-    return Side(release.path, release.version, release.survey, release.files(), build, untraced)

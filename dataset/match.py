@@ -61,8 +61,8 @@ def match_catalogues(layout: Layout) -> None:
     # The two surveys' astrometry differs by a constant offset: the first matches show it, and
     # without it the second ones are closer than chance neighbours. A match is mutual, so that
     # neither object serves two.
-    found = match_with_offset(first, second, radius, remove=params.remove_median_offset)
-    pairs = pair_ids(cosmos, hsc, found.matches)
+    sky_match = match_with_offset(first, second, radius, remove=params.remove_median_offset)
+    pairs = pair_ids(cosmos, hsc, sky_match.matches)
     # Of the pairs, those remain whose both rows passed their cuts.
     joined, removed, counts = join(
         read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED),
@@ -74,7 +74,7 @@ def match_catalogues(layout: Layout) -> None:
     galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
     twins, shared = shared_ids(joined, galaxiesml, radius)
     joined = joined.assign(galaxiesml_id=twins, published_split=pd.NA)
-    report = describe(first, found, cosmos["i_mag_auto"], params)
+    report = describe(first, sky_match, cosmos["i_mag_auto"], params)
     with replace_directory(layout.interim("match")) as directory:
         write_table(joined, directory / TABLE, MATCHED)
         write_table(pairs, directory / PAIRS_FILE, PAIRS)
@@ -179,7 +179,7 @@ def join_published(published: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.Data
 
 
 def describe(
-    cosmos: Positions, found: OffsetMatches, i_magnitude: pd.Series, params: MatchParams
+    cosmos: Positions, sky_match: OffsetMatches, i_magnitude: pd.Series, params: MatchParams
 ) -> dict[str, Any]:
     """Describe the quality of the match: its offset, its scatter and its chance matches.
 
@@ -187,7 +187,7 @@ def describe(
     ----------
     cosmos : Positions
         COSMOS2020's.
-    found : OffsetMatches
+    sky_match : OffsetMatches
         Their matches with HSC.
     i_magnitude : pandas.Series
         Of every COSMOS2020 row, AB.
@@ -199,11 +199,11 @@ def describe(
     dict
         The median offset in arcsec, and what `offset_histogram` and `chance_matches` give.
     """
-    matches, hsc = found.matches, found.second
+    matches, hsc = sky_match.matches, sky_match.second
     east, north = tangent_offsets(cosmos.take(matches.index_first), hsc.take(matches.index_second))
     magnitude = i_magnitude.to_numpy(dtype=np.float64)
     return {
-        "median_offset_arcsec": [round(value, 4) for value in found.offset_arcsec],
+        "median_offset_arcsec": [round(value, 4) for value in sky_match.offset_arcsec],
         "offset_histogram": offset_histogram(east, north, params),
         "chance_matches": chance_matches(cosmos, hsc, magnitude, params),
     }

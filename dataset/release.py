@@ -97,13 +97,13 @@ def truth_rows(released: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     From the released rows of all configs, an object once, and table `TRUTH`; objects that are no
     galaxies have no true redshift there, and are left out.
     """
-    known = released.merge(truth, on="object_id", validate="one_to_one")
-    true = known["redshift_true"]
-    return known.assign(
+    labelled = released.merge(truth, on="object_id", validate="one_to_one")
+    true = labelled["redshift_true"]
+    return labelled.assign(
         redshift=true,
         redshift_lo=true,
         redshift_hi=true,
-        redshift_kind=_constant("true", known),
+        redshift_kind=_constant("true", labelled),
     )
 
 

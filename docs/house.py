@@ -136,10 +136,8 @@ def main() -> None:
         draw_room(axes, room, shared)
     for start, end in sorted(nearest(arrows)):
         draw_arrow(axes, start, end)
-    note = (
-        "A room imports what its arrows lead to; baselines/ of dataset/ the two filled rooms alone."
-    )
-    axes.text(6.3, 1.75, note, size=7.6, va="center")
+    note = "A room imports what its arrows lead to;\nbaselines of dataset/ only the filled rooms."
+    axes.text(1.5, 1.75, note, size=9, va="center", color="#333333")
     save_png(figure, OUT)
 
 

@@ -45,8 +45,8 @@ def redshift_error(redshifts: npt.NDArray[Any], references: npt.NDArray[Any]) ->
 
     Examples
     --------
-    >>> redshift_error(np.array([0.5, 1.4]), np.array([0.5, 1.0]))
-    RedshiftError(bias=0.1, scatter=0.14826, outliers=0.5)
+    >>> redshift_error(np.array([0.5, 1.5]), np.array([0.5, 1.0]))
+    RedshiftError(bias=0.125, scatter=0.185325, outliers=0.5)
     """
     dz = (redshifts - references) / (1 + references)
     bias = np.median(dz)

@@ -13,4 +13,7 @@ whole.
 `files.replace_file` lets a file appear whole or not at all. Formats: `text`, `columnar` (parquet,
 HDF5), `fits` on `fits_hdus`, `marked` (VOTable, ECSV), each on `streams`. astropy and h5py are
 needed for their own formats alone.
+
+`hub` brings a release's files from the Hugging Face Hub, checked, for the dataset and the loaders;
+`hub_client` makes the errors of its client ours.
 """

@@ -19,7 +19,7 @@ EMPTY = ("", "#N/A", "#NA", "N/A", "NA", "NULL", "None", "n/a", "null")
 """Text that stands for no number. "nan" is none of them: it is read as NaN."""
 
 WHOLE = r"^\s*-?(0|[1-9][0-9]*)\s*$"
-NO_NUMBER = r"^\s*[+-]?(0[0-9]|[0-9]+[eE][0-9]|[0-9]{16,}(\.0*)?\s*$)|[xX]"
+NAME_OF_DIGITS = r"^\s*[+-]?(0[0-9]|[0-9]+[eE][0-9]|[0-9]{16,}(\.0*)?\s*$)|[xX]"
 """What may be read as a number and is somebody's name: ``007``, ``2E1``, ``0x1F``; or an id of so
 many digits that a float would not hold them."""
 
@@ -228,7 +228,7 @@ class _Guess:
             elif (extremes := pc.min_max(whole).as_py())["min"] is not None:
                 self.long |= max(abs(extremes["min"]), abs(extremes["max"])) >= 1e15
             return
-        odd = pc.any(pc.match_substring_regex(cells, NO_NUMBER)).as_py()
+        odd = pc.any(pc.match_substring_regex(cells, NAME_OF_DIGITS)).as_py()
         self.kind = TEXT if odd or self.long or _cast(cells, FLOAT) is None else FLOAT
 
     @property

@@ -137,23 +137,28 @@ class FitsTable(TableFile):
                 "itemsize": width,
             }
         )
-        step = rows if RAW in columns else max(1, BUFFER_BYTES // width)
-        for start in range(0, total, rows):
-            size = min(rows, total - start)
+        step = rows if RAW in columns else max(1, BUFFER_BYTES // max(1, width))
+
+        def take(size: int) -> pa.Table:  # a function of its own, so that nothing of it stays
             kept = {name: _empty(field, size) for name, field in fields.items()}
-            if RAW in columns or not start:
-                buffer = bytearray(min(step, size) * width)
+            buffer = bytearray(min(step, size) * width)
             for first in range(0, size, step):
                 filled = memoryview(buffer)[: min(step, size - first) * width]
                 hdu.read(filled)
                 block = np.frombuffer(filled, layout)
                 for name, values in kept.items():
                     values[first : first + len(block)] = block[name]
-            arrays = [
-                _raw_rows(buffer, width) if name == RAW else self._decode(fields[name], kept[name])
-                for name in columns
-            ]
-            yield pa.table(arrays, names=list(columns))
+            return pa.table(
+                {
+                    name: _raw_rows(buffer, width)
+                    if name == RAW
+                    else self._decode(fields[name], kept[name])
+                    for name in columns
+                }
+            )
+
+        for start in range(0, total, rows):
+            yield take(min(rows, total - start))
 
     def _decode(self, field: TableColumn, stored: Array) -> pa.Array:
         """Turn stored values into those they stand for: lists where a row holds several."""
@@ -248,8 +253,80 @@ STORED = {
 values and a null. All other types are written as text."""
 
 
-class FitsWriter:
-    """A FITS file with one table, written chunk by chunk: its rows are counted at the end.
+class _FitsRows:
+    """A FITS file with one table, whose header is written again when the rows are counted."""
+
+    def __init__(self, path: Path, primary: Any, header: Any, cards: Mapping[str, str]) -> None:
+        from astropy.io import fits
+
+        # a first unit with data of its own can't be kept without them
+        primary = primary.copy() if primary.get("NAXIS") == 0 else fits.PrimaryHDU().header
+        for key in OWN:
+            primary.remove(key, ignore_missing=True)
+            header.remove(key, ignore_missing=True)
+        for key, value in cards.items():
+            if key in ("HISTORY", "COMMENT"):
+                for line in value.split("\n"):
+                    header.add_history(line) if key == "HISTORY" else header.add_comment(line)
+            else:
+                header[key] = value
+        self._header, self._count = header, 0
+        header["NAXIS2"] = 0
+        self._file: BinaryIO = path.open("wb")
+        self._file.write(primary.tostring().encode("ascii"))
+        self._place = self._file.tell()
+        self._file.write(header.tostring().encode("ascii"))
+
+    def _append(self, rows: Array) -> None:
+        self._file.write(rows.tobytes())
+        self._count += len(rows)
+
+    def close(self) -> None:
+        """Fill the last block, and write the header again, now that the rows are counted."""
+        self._file.write(bytes(-self._file.tell() % BLOCK))
+        self._header["NAXIS2"] = self._count
+        self._file.seek(self._place)
+        self._file.write(self._header.tostring().encode("ascii"))
+        self._file.close()
+
+
+class FitsCopy(_FitsRows):
+    """A FITS table with columns added: its rows' bytes and its header's cards stay as they are.
+
+    Of the input's other units, only the first one's header is kept.
+    """
+
+    def __init__(self, path: Path, table: FitsTable, added: pa.Schema, note: str) -> None:
+        self._table, header = table, table.header.copy()
+        for number, name in enumerate(added.names, start=header["TFIELDS"] + 1):
+            header[f"TTYPE{number}"], header[f"TFORM{number}"] = name, "D"
+        header["TFIELDS"] += len(added)
+        header["NAXIS1"] += 8 * len(added)
+        self._has_heap = header["PCOUNT"] > 0
+        end = table.header["NAXIS1"] * table.header["NAXIS2"]
+        header["PCOUNT"] -= header.get("THEAP", end) - end
+        super().__init__(path, table.primary, header, {"HISTORY": note})
+
+    def write(self, rows: pa.Table) -> None:
+        """Write rows: the column `RAW`, and those that are added to it."""
+        raw, *added = rows.columns
+        whole = pa.concat_arrays(raw.chunks) if raw.num_chunks else pa.array([], raw.type)
+        width = raw.type.byte_width
+        cells = np.frombuffer(whole.buffers()[1] or b"", np.uint8)
+        cells = cells[whole.offset * width : (whole.offset + len(whole)) * width]
+        extra = [column.to_numpy().astype(">f8").view(np.uint8) for column in added]
+        parts = [cells.reshape(-1, width), *(values.reshape(-1, 8) for values in extra)]
+        self._append(np.concatenate(parts, axis=1))
+
+    def close(self) -> None:
+        """Copy what columns of arrays of varying length point to, and close the file."""
+        if self._has_heap:
+            self._table.copy_heap(self._file)
+        super().close()
+
+
+class FitsWriter(_FitsRows):
+    """A FITS table written chunk by chunk.
 
     Parameters
     ----------
@@ -290,18 +367,14 @@ class FitsWriter:
             for name, (code, stored) in zip(schema.names, codes, strict=True)
         ]
         header = fits.BinTableHDU.from_columns(columns, nrows=0).header.copy()
-        self._rows = _Rows(path, fits.PrimaryHDU().header, header, cards)
+        super().__init__(path, fits.PrimaryHDU().header, header, cards)
 
     def write(self, rows: pa.Table) -> None:
         """Write rows, of the schema's columns."""
         stored = np.empty(len(rows), self._dtype)
         for number, (field, column) in enumerate(zip(self._schema, rows.columns, strict=True)):
             stored[f"f{number}"] = self._encode(field, column, self._dtype[number])
-        self._rows.append(stored)
-
-    def close(self) -> None:
-        """Write the header again, now that the rows are counted."""
-        self._rows.close()
+        self._append(stored)
 
     def _encode(self, field: pa.Field, column: pa.ChunkedArray, stored: np.dtype[Any]) -> Array:
         if stored.kind == "S":
@@ -325,77 +398,6 @@ class FitsWriter:
                 "our FITS files; write .parquet"
             )
         return np.asarray(pc.fill_null(whole, null or 0).to_numpy())
-
-
-class FitsCopy:
-    """A FITS table with columns added: its rows' bytes and its header's cards stay as they are.
-
-    Of the input's other units, only the first one's header is kept.
-    """
-
-    def __init__(self, path: Path, table: FitsTable, added: pa.Schema, note: str) -> None:
-        self._table, header = table, table.header.copy()
-        for number, name in enumerate(added.names, start=header["TFIELDS"] + 1):
-            header[f"TTYPE{number}"], header[f"TFORM{number}"] = name, "D"
-        header["TFIELDS"] += len(added)
-        header["NAXIS1"] += 8 * len(added)
-        self._heap = header["PCOUNT"] > 0
-        if self._heap:
-            end = table.header["NAXIS1"] * table.header["NAXIS2"]
-            header["PCOUNT"] -= header.get("THEAP", end) - end
-        self._rows = _Rows(path, table.primary, header, {"HISTORY": note})
-
-    def write(self, rows: pa.Table) -> None:
-        """Write rows: the column `RAW`, and those that are added to it."""
-        raw, *added = rows.columns
-        whole = pa.concat_arrays(raw.chunks) if raw.num_chunks else pa.array([], raw.type)
-        width = raw.type.byte_width
-        cells = np.frombuffer(whole.buffers()[1] or b"", np.uint8)
-        cells = cells[whole.offset * width : (whole.offset + len(whole)) * width]
-        extra = [column.to_numpy().astype(">f8").view(np.uint8) for column in added]
-        parts = [cells.reshape(-1, width), *(values.reshape(-1, 8) for values in extra)]
-        self._rows.append(np.concatenate(parts, axis=1))
-
-    def close(self) -> None:
-        """Copy the heap and write the header again, now that the rows are counted."""
-        if self._heap:
-            self._table.copy_heap(self._rows.file)
-        self._rows.close()
-
-
-class _Rows:
-    """A file of two headers and rows; the second header is written again at the end."""
-
-    def __init__(self, path: Path, primary: Any, header: Any, cards: Mapping[str, str]) -> None:
-        from astropy.io import fits
-
-        # a first unit with data of its own can't be kept without them
-        primary = primary.copy() if primary.get("NAXIS") == 0 else fits.PrimaryHDU().header
-        for key in OWN:
-            primary.remove(key, ignore_missing=True)
-            header.remove(key, ignore_missing=True)
-        for key, value in cards.items():
-            for line in value.split("\n") if key in ("HISTORY", "COMMENT") else ():
-                (header.add_history if key == "HISTORY" else header.add_comment)(line)
-            if key not in ("HISTORY", "COMMENT"):
-                header[key] = value
-        self._header, self._count = header, 0
-        self._header["NAXIS2"] = 0
-        self.file = path.open("wb")
-        self.file.write(primary.tostring().encode("ascii"))
-        self._place = self.file.tell()
-        self.file.write(header.tostring().encode("ascii"))
-
-    def append(self, rows: Array) -> None:
-        self.file.write(rows.tobytes())
-        self._count += len(rows)
-
-    def close(self) -> None:
-        self.file.write(bytes(-self.file.tell() % BLOCK))
-        self._header["NAXIS2"] = self._count
-        self.file.seek(self._place)
-        self.file.write(self._header.tostring().encode("ascii"))
-        self.file.close()
 
 
 def text_widths(chunks: Iterator[pa.Table], schema: pa.Schema, source: Path) -> dict[str, int]:

@@ -1,10 +1,9 @@
 """Releases on the Hugging Face Hub: named, found, fetched whole, checked, and kept.
 
 A dataset repository holds a tag per version. Endpoint, token and offline mode are those of
-`huggingface_hub`: ``HF_ENDPOINT``, ``HF_TOKEN`` or ``hf auth login``, ``HF_HUB_OFFLINE``. The files
-lie in its own cache layout, in ``<cache>/hub``; ``<cache>/<org>/<name>/<version>/transferz`` is a
-link to them. It is made once every file has been checked, and its name is the one that `datasets`
-caches by, so that the bare name works afterwards.
+`huggingface_hub`: ``HF_ENDPOINT``, ``HF_TOKEN`` or ``hf auth login``, ``HF_HUB_OFFLINE``. A release
+is kept in ``<cache>/<org>/<name>/<version>/transferz``, which is there only once every file has
+been checked; `datasets` caches by that last name, so that the bare name works afterwards.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,7 @@ from transferz.schemas.survey.manifest import (
     require_no_others,
 )
 from transferz.schemas.survey.versions import Version
+from transferz.tables.files import write_json
 from transferz.tables.hub_client import CACHE_VARIABLE, Unreachable, asking
 
 _REFERENCE = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@v?(?P<version>\S+))?", re.ASCII)
@@ -223,16 +225,32 @@ def published_manifest(reference: Reference) -> tuple[dict[str, Any], str]:
     """
     try:
         with asking(reference.repo):
-            snapshot, _ = _open(reference, cache_folder())
+            return _open(reference)
     except Unreachable as reason:
         raise ReleaseError(f"can't read {reference}: {reason}") from None
-    return read_manifest(snapshot), snapshot.name
+
+
+def _open(reference: Reference) -> tuple[dict[str, Any], str]:
+    """Fetch a release's manifest, and check it and the names of the files beside it."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    version = cast(Version, reference.version)  # `look_up` found it
+    info = HfApi().dataset_info(reference.repo, revision=version.tag)
+    commit = str(info.sha)
+    with tempfile.TemporaryDirectory() as folder:
+        hf_hub_download(
+            reference.repo, MANIFEST_FILE, repo_type="dataset", revision=commit, local_dir=folder
+        )
+        manifest = read_manifest(Path(folder))
+    files = listed_files(manifest, version, str(reference))
+    require_no_others([file.rfilename for file in info.siblings or ()], files, str(reference))
+    return manifest, commit
 
 
 def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
-    """Download a release, check all of it, then make it count as there.
+    """Download a release beside its place, check all of it, then put it there.
 
-    What a broken or killed download has brought stays in the cache, and the next one goes on.
+    What a broken or killed download has brought stays beside, and the next one goes on.
 
     Parameters
     ----------
@@ -249,10 +267,16 @@ def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
         Where a file differs from the manifest, one is there that the manifest does not name, or
         the cache can't be written.
     """
-    cache = cache or cache_folder()
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+
+    release = _place(cache or cache_folder(), reference)
     try:
         with asking(reference.repo):
-            release = _bring(reference, cache)
+            release.parent.mkdir(parents=True, exist_ok=True)
+            with WeakFileLock(release.with_name(".lock")):
+                if is_whole(release):  # another process was faster
+                    return Fetched(release, reference, "from cache")
+                _bring(reference, release)
     except Unreachable as reason:
         raise Unreachable(
             f"fetching {reference} broke off: {reason}; run it again, it goes on where it was"
@@ -260,68 +284,30 @@ def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
     return Fetched(release, reference, "fetched")
 
 
-def _bring(reference: Reference, cache: Path) -> Path:
-    """Download into the library's cache, check, then link to it by the release's name."""
+def _bring(reference: Reference, release: Path) -> None:
     from huggingface_hub import snapshot_download
 
-    snapshot, files = _open(reference, cache)
-    for name, stated in files.items():  # cut short since: the library would take it as it is
-        if file_fault(snapshot / name, stated, digest=False):
-            _drop(snapshot / name)
+    manifest, commit = _open(reference)
+    staging = release.with_name(f".{commit[:12]}.partial")  # only ever files of one commit
     snapshot_download(
         reference.repo,
         repo_type="dataset",
-        revision=snapshot.name,
-        cache_dir=cache / "hub",
-        allow_patterns=list(files),
+        revision=commit,
+        allow_patterns=list(manifest["files"]),
+        local_dir=staging,
     )
-    for name, stated in files.items():
-        if fault := file_fault(snapshot / name, stated):
-            _drop(snapshot / name)
+    for name, stated in manifest["files"].items():
+        if fault := file_fault(staging / name, stated):
+            shutil.rmtree(staging)
             raise ReleaseError(
-                f"{name} of {reference} {fault}; it was not kept: try again, and if it stays so, "
+                f"{name} of {reference} {fault}; nothing was kept: try again, and if it stays so, "
                 "tell the publisher"
             )
-    release = _place(cache, reference)
-    release.parent.mkdir(parents=True, exist_ok=True)
-    link = release.with_name(f".{RELEASE_NAME}.{os.getpid()}")
-    link.unlink(missing_ok=True)
-    link.symlink_to(os.path.relpath(snapshot, release.parent), target_is_directory=True)
-    link.replace(release)
-    return release
-
-
-def _open(reference: Reference, cache: Path) -> tuple[Path, dict[str, Any]]:
-    """Fetch a release's manifest, and check it and the names of the files beside it.
-
-    Returns
-    -------
-    Path, dict
-        The folder of the commit in the library's cache, and the files that the manifest names.
-    """
-    from huggingface_hub import HfApi, hf_hub_download
-
-    version = cast(Version, reference.version)  # `look_up` found it
-    info = HfApi().dataset_info(reference.repo, revision=version.tag)
-    path = hf_hub_download(
-        reference.repo,
-        MANIFEST_FILE,
-        repo_type="dataset",
-        revision=info.sha,
-        cache_dir=cache / "hub",
-        force_download=True,  # a few kB, and the copy that is here may be damaged
-    )
-    snapshot = Path(path).parent
-    files = listed_files(read_manifest(snapshot), version, str(reference))
-    names = [entry.rfilename for entry in info.siblings or ()]
-    require_no_others(names, files, str(reference))
-    return snapshot, files
-
-
-def _drop(path: Path) -> None:
-    """Remove a file from the library's cache: what the link points to, and the link."""
-    path.resolve().unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+    write_json(staging / MANIFEST_FILE, manifest)
+    shutil.rmtree(staging / ".cache", ignore_errors=True)  # the library's notes on the download
+    if release.exists():  # not whole
+        shutil.rmtree(release)
+    staging.rename(release)
 
 
 def cache_folder() -> Path:

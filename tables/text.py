@@ -35,7 +35,7 @@ _UNITS = {
     "mag", "deg", "degree", "degrees", "rad", "h", "hour", "arcsec", "Jy", "mJy", "uJy", "µJy",
     "nJy", "ABmag", "mag(AB)", "pix", "pixel", "km/s", "erg/s/cm2/Hz", "erg/s/cm^2/Hz",
 }  # fmt: skip
-"""What a cell of a line of units may be, for the line to be taken for one."""
+"""What the cells of a line of units may be, for the line to be taken for one."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,11 @@ class TextTable(TableFile):
         parting = (delimiter, skipped, one_line)
         return cls(path, tuple(header), None, *parting, units=units, notes=tuple(comments))
 
+    @property
+    def rows_are_lines(self) -> bool:
+        """Whether no cell may hold the end of a line."""
+        return self.one_line or self.delimiter == BLANKS
+
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`: text, null where a cell is empty."""
         return pa.schema([(name, pa.string()) for name in columns])
@@ -116,7 +121,7 @@ class TextTable(TableFile):
         )
         parse = pacsv.ParseOptions(
             delimiter=self.delimiter or "\t",
-            newlines_in_values=not self.one_line,
+            newlines_in_values=not self.rows_are_lines,
             invalid_row_handler=judge,
         )
         every = [str(number) for number in range(len(self.names))]
@@ -132,7 +137,7 @@ class TextTable(TableFile):
                         yield table.rename_columns(list(columns))
             except pa.ArrowException as error:
                 raise unsound(self.path, kind, error) from error
-        if self.one_line and (done + comments != feed.lines or feed.quotes % 2):
+        if self.rows_are_lines and (done + comments != feed.lines or feed.quotes % 2):
             marks = f"with {feed.quotes:,} quotation marks"
             raise unsound(self.path, kind, f"{feed.lines:,} lines {marks} make {done:,} rows")
 
@@ -161,6 +166,8 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
             comments.append(line.strip())
         if len(below) == 4:
             break
+    if len(content) == PREAMBLE_BYTES and len(below) < 2:
+        raise unsound(path, "CSV", "no row begins within its first 1,048,576 bytes")
     return comments, below
 
 
@@ -229,8 +236,9 @@ def _find_units(
     rows = [_split(line, delimiter) for line in below[:2]]
     full = [len(row) == len(names) for row in rows]
     ruled = [k for k, line in enumerate(below[:2]) if full[k] and _RULE.fullmatch(line)]
-    words = set(rows[0]) if full[:1] == [True] else set()
-    is_units = bool(words & _UNITS) and words <= _UNITS | _NO_UNIT
+    is_units = full == [True, True] and set(rows[0]) <= _UNITS | _NO_UNIT
+    if is_units:  # with a number below one at least
+        is_units = any(a in _UNITS and _NUMBER.fullmatch(b) for a, b in zip(*rows, strict=True))
     taken = ruled[0] + 1 if ruled else int(is_units)
     units = zip(names, rows[0] if taken else (), strict=False)
     return {name: unit for name, unit in units if unit.strip("-") not in _NO_UNIT}, taken
@@ -269,7 +277,7 @@ class _Feed:
         self._ended, self._line_ended, self._tail = False, True, b""
         start = self._source.read(limits.BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
         left = table.skipped
-        while start:  # pass over comments, blank lines, and those of names and units
+        while True:  # pass over comments, blank lines, and those of names and units
             line, end, rest = start.partition(b"\n")
             if not end and (more := self._source.read(limits.BLOCK_BYTES)):
                 start += more
@@ -279,6 +287,8 @@ class _Feed:
                 break
             left -= bool(line.strip()) and not is_comment
             start = rest
+            if not end:
+                break
         self._ready = self._prepared(start)
 
     def rows_follow(self) -> bool:
@@ -292,7 +302,7 @@ class _Feed:
         while len(self._ready) < size and not self._ended:
             self._ready += self._more(size)
         data, self._ready = self._ready[:size], self._ready[size:]
-        if self._table.one_line and data:
+        if data and self._table.rows_are_lines:
             self._count(data)
         return data
 

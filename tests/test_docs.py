@@ -168,7 +168,7 @@ def write_stand_ins(release, folder):
         pd.DataFrame({name: rows["redshift"]}) for name in ("redshift", "zspec", "redshift")
     )
     for band in "grizy":
-        egs[band] = rows[f"{band}_cmodel_mag"]
+        egs[band] = rows[f"{band}_cmodel_mag"] + 0.01  # not those learned from: that is a leak
         flux = 10.0 ** (-0.4 * egs[band])
         cgs[f"f_hsc/{band}HSC.pb"] = 3.631e-20 * flux
         cgs[f"ferr_hsc/{band}HSC.pb"] = 3.631e-22 * flux

@@ -59,7 +59,7 @@ def test_it_holds_every_package_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     packages = {f"{package.replace('.', '/')}/__init__.py" for package in packages_named()}
     assert packages <= set(names)
-    assert "transferz/py.typed" in names
+    assert {"transferz/py.typed", "transferz/dataset/page/card.md.jinja"} <= set(names)
     top = {name.split("/")[0] for name in names}
     assert top == {"transferz", f"transferz-{PROJECT['project']['version']}.dist-info"}
     assert not [name for name in names if "test" in name.lower() or name.endswith(".pyc")]

@@ -68,16 +68,14 @@ def benchmark(
         raise ParameterError(f"seeds: expected at least 1, found {seeds}")
     if isinstance(data, Task) and (train or bands):
         raise ParameterError("train and bands choose from a release; a Task has chosen already")
-    found = method if isinstance(method, Method) else load_method(method)
-    task = data if isinstance(data, Task) else _task(data, found, train, bands)
-    ran = run_method(found, task, range(seeds), allow_missing=allow_missing, report=report)
-    report(f"{found.name}: scoring")
-    return make_outcome(found, task, ran, command, key)
-
-
-def _task(
-    release: Release | None, method: Method, train: str | None, bands: Sequence[str] | None
-) -> Task:
-    return from_release(
-        release or find_release(), train or method.train, bands, calibrates=method.calibrates
+    plugin = method if isinstance(method, Method) else load_method(method)
+    task = (
+        data
+        if isinstance(data, Task)
+        else from_release(
+            data or find_release(), train or plugin.train, bands, calibrates=plugin.calibrates
+        )
     )
+    ran = run_method(plugin, task, range(seeds), allow_missing=allow_missing, report=report)
+    report(f"{plugin.name}: scoring")
+    return make_outcome(plugin, task, ran, command, key)

@@ -125,8 +125,8 @@ def from_own_tables(
     ParameterError
         Where the fractions are wrong, or bands and errors differ in number.
     """
-    for one in (table, test_table or table):
-        _require_errors(one, len(table.errors))
+    for each in (table, test_table or table):
+        _require_errors(each, len(table.errors))
     sample = table.read(drop_missing=drop_missing)
     samples = split_sample(sample, table, fractions)
     bands = tuple(map(magnitude_column, table.bands))
@@ -147,8 +147,8 @@ def from_own_tables(
         table.bands,
     )
     learned = pd.concat([part for name, part in parts.items() if name != "test"])
-    for one in tests.values():
-        refuse_shared(learned, one.table, bands, str(table.path), f"{table.path}'s test part")
+    for test in tests.values():
+        refuse_shared(learned, test.table, bands, str(table.path), f"{table.path}'s test part")
     if not test_table:
         return task
     task = add_test_table(task, test_table, learned, drop_missing=drop_missing)

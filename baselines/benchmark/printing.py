@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import in_cosmological_range, score
-from transferz.schemas.benchmark.entries import Entry, EntryScores, TestedSet
-from transferz.schemas.benchmark.scores import Summary
+from transferz.schemas.benchmark.entries import Entry, TestedSet
+from transferz.schemas.benchmark.scores import EntryScores, Summary
+from transferz.tables.printing import aligned
 
 RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
 PLAIN = ("bias", "scatter", "outlier_rate", "rmse", "loss")
@@ -47,7 +48,8 @@ def samples_text(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
             found = score(predicted[:, rows], true[rows], PLAIN)
             cells = [_plain_cell(found[metric]) for metric in PLAIN]
             body.append([name, title, f"{true[rows].size}", *cells])
-    return _laid_out(["sample", "range", "n", *(name.replace("_", " ") for name in PLAIN)], body)
+    head = ["sample", "range", "n", *(name.replace("_", " ") for name in PLAIN)]
+    return "\n".join(aligned([head, *body]))
 
 
 def _plain_cell(values: Floats) -> str:
@@ -55,15 +57,6 @@ def _plain_cell(values: Floats) -> str:
         return "-"
     spread = f" ± {values.std(ddof=1):.4f}" if values.size > 1 else ""
     return f"{values.mean():.4f}{spread}"
-
-
-def _laid_out(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *body)
-    )
-    return "\n".join(lines)
 
 
 def outcome_text(entry: Entry) -> str:
@@ -104,7 +97,7 @@ def _any(scores: Scores, name: str) -> bool:
 def _table(scores: Scores, names: Sequence[str]) -> str:
     head = ["test set", "range", "galaxies", *(TITLES.get(name, name) for name in names)]
     body = [row for name, one in scores.items() for row in _rows(name, one, names)]
-    return _laid_out(head, body)
+    return "\n".join(aligned([head, *body]))
 
 
 def _rows(name: str, one: EntryScores, names: Sequence[str]) -> Iterator[list[str]]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method, MethodError, failure
-from transferz.baselines.benchmark.predictions import align, require_complete
+from transferz.baselines.benchmark.predictions import check_prediction
 from transferz.baselines.benchmark.task import Task, TestSet
 from transferz.baselines.scores.probability import PER_GALAXY
 
@@ -236,12 +236,8 @@ def _forecast_one(
     seen: pd.DataFrame = test.table.copy()
     with _call(what, cost, "predict_s"):
         prediction = one.predict(seen)
-    aligned = align(prediction, test.object_id, what)
-    columns = aligned.per_galaxy(test.redshift.astype(np.float64))
-    point = require_complete(
-        aligned.point, columns, test.object_id, what, allow_missing=allow_missing
-    )
-    return point, columns
+    true = test.redshift.astype(np.float64)
+    return check_prediction(prediction, test.object_id, true, what, allow_missing=allow_missing)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def score_set(forecasts: SetForecasts) -> Plain:
     Returns
     -------
     dict
-        What `transferz.schemas.benchmark.entries.EntryScores` validates. Galaxies that any seed
+        What `transferz.schemas.benchmark.scores.EntryScores` validates. Galaxies that any seed
         has no forecast for are left out; `completeness` is the share of the others. The label
         decides which range a galaxy is in, for scores against the truth too.
     """

@@ -132,9 +132,9 @@ class Task:
             table = self.data.table.model_dump(mode="json", exclude={"tested"})
             return {"set": facts["set"], "table": table}
         content = {
-            config: {split: self.data.content[config][split].hash for split in LEARNED}
-            for config in facts["set"].split("+")
-            if config in self.data.content
+            config: {split: one.hash for split, one in splits.items() if split in LEARNED}
+            for config, splits in self.data.content.items()
+            if config in facts["set"].split("+")
         }
         release = {"survey": self.data.survey, "mock": self.data.mock, "content": content}
         return facts | {"release": release}
@@ -181,7 +181,7 @@ def from_release(
         sets = [read_training_file(path, columns), validation]
         table = FileFacts(file=path.name, sha256=file_digest(path)["sha256"])
     files = release.files()
-    tested = [name for name in TESTED if require_test or TEST in files.get(name, {})]
+    tested: list[str] = [name for name in TESTED if require_test or TEST in files.get(name, {})]
     learned = dict(zip(("training", "validation"), sets, strict=True))
     held = (TEST, CALIBRATION) if calibrates else (TEST,)
     if tested:
@@ -191,8 +191,7 @@ def from_release(
         for config in tested
         if CALIBRATION in files.get(config, {})
     }
-    truth = _truth(release) if TEST in files.get("truth", {}) else None
-    tests = {config: _test_set(release, config, columns, truth) for config in tested}
+    tests = read_tests(release, tested, columns)
     name = training if table is None else FILE
     if table is not None:
         for config, test in tests.items():
@@ -200,7 +199,9 @@ def from_release(
     facts = describe_training(name, sets[0], sets[1], table)
     used = {(config, split) for config in configs for split in LEARNED}
     used |= {(config, split) for config in tested for split in held}
-    data = describe(release, used if truth is None else used | {("truth", TEST)})
+    if any(test.truth is not None for test in tests.values()):
+        used.add(("truth", TEST))
+    data = describe(release, used)
     return Task(columns, sets[0], sets[1], calibration, tests, facts, data, columns)
 
 
@@ -267,18 +268,35 @@ def _splits(
     return pd.concat(frames, ignore_index=True)
 
 
-def _test_set(
-    release: Release, config: str, bands: Sequence[str], truth: "pd.Series[float] | None"
-) -> TestSet:
-    whole = _read(release, config, TEST, [magnitude_name(band) for band in BANDS])
-    true = None if truth is None else truth.reindex(whole[ID]).to_numpy(np.float32)
-    return TestSet.of(whole, bands, true)
+def read_tests(
+    release: Release, configs: Sequence[str], bands: Sequence[str]
+) -> dict[str, TestSet]:
+    """Read test splits of a release, with the true redshifts that a mock has of their galaxies.
 
+    Parameters
+    ----------
+    release : Release
+        Whose galaxies.
+    configs : sequence of str
+        Whose test splits.
+    bands : sequence of str
+        Columns of magnitudes that a method may see.
 
-def _truth(release: Release) -> "pd.Series[float]":
-    """Read the true redshifts of a mock's test galaxies, by id."""
-    table = _read(release, "truth", TEST, [])
-    return pd.Series(table["redshift"].to_numpy(), table[ID].to_numpy())
+    Raises
+    ------
+    ReleaseError
+        Where a split is not there, or a file is missing or damaged.
+    """
+    truth = None
+    if TEST in release.files().get("truth", {}):
+        table = _read(release, "truth", TEST, [])
+        truth = pd.Series(table["redshift"].to_numpy(), table[ID].to_numpy())
+    tests = {}
+    for config in configs:
+        known = _read(release, config, TEST, [magnitude_name(band) for band in BANDS])
+        true = None if truth is None else truth.reindex(known[ID]).to_numpy(np.float32)
+        tests[config] = TestSet.of(known, bands, true)
+    return tests
 
 
 def _read(release: Release, config: str, split: str, bands: Sequence[str]) -> pd.DataFrame:

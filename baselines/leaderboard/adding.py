@@ -11,27 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.forecasts import OF_GALAXIES, SetForecasts
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
+from transferz.baselines.benchmark.task import TestSet, read_tests
 from transferz.baselines.leaderboard.comparisons import read_run
 from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
 from transferz.releases import Release
-from transferz.rows import read_rows
-from transferz.schemas.benchmark.entries import (
-    Entry,
-    EntryBin,
-    EntryScores,
-    TestedSet,
-    entry_text,
-    parse_entry,
-    rounded,
-)
+from transferz.schemas.benchmark.entries import Entry, TestedSet
+from transferz.schemas.benchmark.entry_files import entry_text, parse_entry, rounded
 from transferz.schemas.benchmark.records import Record, parse_record
+from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.magnitudes import magnitude_name
+from transferz.schemas.survey.magnitudes import MAGNITUDES
 from transferz.tables.files import replace_file
-
-SPLIT = "test"
 
 TOLERANCE = 2e-5
 """Relative, between a score of the entry, of six digits, and of the forecasts (our choice)."""
@@ -53,10 +45,11 @@ def add_run(
     """Check a run of the benchmark and copy its entry.
 
     Checked are: the entry's schema; the forecasts' checksum; that the release has the content
-    that the entry is of; that the forecasts are of its test galaxies, with its labels; and that
-    all scores, computed anew from the forecasts, are what the entry says: metrics with spreads,
-    errors and verdicts, completeness, PIT histograms, bins. Only scores on another set than a
-    method was calibrated on (`transfer`) can't be: their forecasts are not kept.
+    that the entry is of; that the forecasts are of its test galaxies, with its labels, magnitudes
+    and (of a mock) true redshifts; and that all scores, computed anew from the forecasts, are what
+    the entry says: metrics with spreads, errors and verdicts, completeness, PIT histograms, bins.
+    Only scores on another set than a method was calibrated on (`transfer`) can't be: their
+    forecasts are not kept.
 
     Parameters
     ----------
@@ -84,8 +77,9 @@ def add_run(
     run = read_run(folder)
     text = entry_text(_with_url(run.entry, url))
     _require_release(run.entry, release, folder)
+    tests = read_tests(release, list(run.forecasts), MAGNITUDES)
     for config, forecasts in run.forecasts.items():
-        _require_galaxies(config, forecasts, release, folder)
+        _require_galaxies(config, forecasts, tests[config], release, folder)
         _require_scores(config, forecasts, run.entry, folder)
     target = entries / release.survey / f"{run.key}.yaml"
     if target.exists() and not replace:
@@ -114,6 +108,11 @@ def _require_release(entry: Entry, release: Release, folder: Path) -> None:
             f"{folder} was run on a table of its own ({named}); the project's leaderboard is of "
             "releases: name the folder of such runs with `transferz leaderboard --entries`"
         )
+    if entry.data.test_table is not None:
+        raise InputError(
+            f"{folder} was tested on a table of its own too ({entry.data.test_table.file}), which "
+            "the release can't vouch for; run the method again without --test-table"
+        )
     current = Current(f"transferz {release.version}", manifest_content(release))
     if entry.survey != release.survey or not current.holds(entry):
         raise InputError(
@@ -123,15 +122,16 @@ def _require_release(entry: Entry, release: Release, folder: Path) -> None:
         )
 
 
-def _require_galaxies(config: str, forecasts: SetForecasts, release: Release, folder: Path) -> None:
-    """Check that ids, labels and i magnitudes are those of the release's test split."""
-    names = {"object_id": "object_id", "redshift": "redshift", "i_mag": magnitude_name("i")}
-    table = read_rows(release, config, SPLIT, list(names.values()))
-    for name, column in names.items():
-        forecast, released = getattr(forecasts, name), table[column].to_numpy()
-        if name == "i_mag" and np.isnan(forecast).all():
-            continue
-        if not np.array_equal(forecast, released.astype(forecast.dtype), equal_nan=True):
+def _require_galaxies(
+    config: str, forecasts: SetForecasts, test: TestSet, release: Release, folder: Path
+) -> None:
+    """Check that all that is known of the galaxies is as in the release's test split."""
+    for name in OF_GALAXIES:
+        forecast, released = getattr(forecasts, name), getattr(test, name)
+        optional = name not in ("object_id", "redshift")
+        if optional and (forecast is None or np.isnan(forecast).all()):
+            continue  # a run without such a band, or on no mock
+        if released is None or not np.array_equal(forecast, released, equal_nan=optional):
             raise InputError(
                 f"{folder}: the forecasts of '{config}' differ in {name} from the test split of "
                 f"{release.path}; {AGAIN}"

@@ -13,18 +13,14 @@ from transferz.baselines.leaderboard.entries import (
 )
 from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance
 from transferz.releases import Release
-from transferz.schemas.benchmark.entries import Entry, EntryRange, EntryScores
-from transferz.schemas.benchmark.scores import TESTED, Summary
+from transferz.schemas.benchmark.entries import Entry
+from transferz.schemas.benchmark.scores import RANGES, TESTED, EntryRange, EntryScores, Summary
 from transferz.schemas.errors import ParameterError
 
 BEST, EQUAL, UNKNOWN = "*", "=", "?"
 """Marks: the best; not distinguishable from it; not compared with it."""
 
-RANGES = {
-    "cosmological": "0.3 < z ≤ 1.5",
-    "all": "all redshifts",
-    "lsst": "0.3 < z < 3, i < 25 (LSST)",
-}
+RANGE_TITLES = RANGES | {"lsst": f"{RANGES['lsst']} (LSST)"}
 """What ranges of the label are called, in the order of the page."""
 
 
@@ -52,22 +48,22 @@ class Row:
         return self.entry.method.key
 
     def scores(self, config: str) -> EntryScores | None:
-        """Its scores on a test set."""
+        """Return its scores on a test set."""
         return self.entry.scores.get(config)  # type: ignore[call-overload]
 
     def part(self, config: str, part: str) -> EntryRange | None:
-        """Its scores in a range."""
+        """Return its scores in a range."""
         scores = self.scores(config)
         return None if scores is None else scores.ranges.get(part)  # type: ignore[call-overload]
 
     def summary(self, config: str, part: str, metric: str) -> Summary | None:
-        """A metric; None where there is no number."""
+        """Return a metric; None where there is no number."""
         scored = self.part(config, part)
         score = scored and scored.metrics.get(metric)  # type: ignore[call-overload]
         return score if score and score.mean is not None else None
 
     def complete(self, config: str) -> bool:
-        """Whether it scored every galaxy of a test set."""
+        """Say whether it scored every galaxy of a test set."""
         scores = self.scores(config)
         return scores is not None and scores.completeness == 1.0
 
@@ -102,11 +98,11 @@ class Board:
         return [name for name in names if any(row.scores(name) for row in self.rows)]
 
     def ranges(self, config: str) -> list[str]:
-        """Ranges that any entry has scores in."""
-        return [name for name in RANGES if any(row.part(config, name) for row in self.rows)]
+        """List the ranges that any entry has scores in."""
+        return [name for name in RANGE_TITLES if any(row.part(config, name) for row in self.rows)]
 
     def metrics(self, config: str, part: str) -> list[str]:
-        """Metrics that any entry has in a range."""
+        """List the metrics that any entry has in a range."""
         scored = (row.part(config, part) for row in self.rows)
         return list(dict.fromkeys(name for scores in scored if scores for name in scores.metrics))
 
@@ -136,7 +132,7 @@ class Board:
         return config, part
 
     def ordered(self, config: str, part: str, metric: str) -> list[Row]:
-        """Rows from best to worst; below those that are not ranked, as `group` has them."""
+        """Sort rows from best to worst; below stand those not ranked, as `group` has them."""
 
         def place(row: Row) -> tuple[int, bool, float, str]:
             score = row.summary(config, part, metric)
@@ -177,7 +173,7 @@ class Board:
         return EQUAL if pair.p >= SIGNIFICANCE else ""
 
     def pair(self, row: Row, other: Row, config: str, part: str, metric: str) -> Pair | None:
-        """How two rows differ; None where they were not compared."""
+        """Look up how two rows differ; None where they were not compared."""
         if self.comparisons is None or not (row.compared and other.compared):
             return None
         return self.comparisons.pair(config, part, metric, row.key, other.key)

@@ -30,14 +30,13 @@ from transferz.schemas.benchmark.entries import (
     ENTRY_FILE,
     FORECASTS_FILE,
     Entry,
-    EntryMetric,
     Hexadecimal,
     MethodName,
     TestedSet,
-    read_entry,
 )
+from transferz.schemas.benchmark.entry_files import read_entry
 from transferz.schemas.benchmark.records import Record, parse_record, read_record
-from transferz.schemas.benchmark.scores import Count, Range
+from transferz.schemas.benchmark.scores import Count, EntryMetric, Range
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import file_digest
 from transferz.tables.files import replace_file

@@ -15,8 +15,7 @@ from transferz.baselines.leaderboard.words import (
     value_text,
 )
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.entries import EntryBin
-from transferz.schemas.benchmark.scores import Summary, minus
+from transferz.schemas.benchmark.scores import EntryBin, Summary, minus
 
 DOTTED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate", "crps", "coverage_90")
 """Metrics that are drawn with error bars, a chart each."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard import figures
-from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGE_TITLES, UNKNOWN, Board, Row
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
@@ -29,8 +29,7 @@ from transferz.baselines.scores.paired import (
     UNRANKED,
     distance,
 )
-from transferz.schemas.benchmark.entries import EntryRange
-from transferz.schemas.benchmark.scores import NONE
+from transferz.schemas.benchmark.scores import NONE, EntryRange
 from transferz.tables.files import replace_file
 from transferz.tables.pictures import COLOURS
 
@@ -107,7 +106,7 @@ def page(board: Board) -> str:
         figures=figures,
         metric_title=metric_title,
         set_title=set_title,
-        ranges=RANGES,
+        ranges=RANGE_TITLES,
         marks=MARK_WORDS,
         targets=TARGETS,
         unranked=UNRANKED,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGES, UNKNOWN, Board, Row
+from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGE_TITLES, UNKNOWN, Board, Row
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     metric_title,
@@ -61,7 +61,7 @@ def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str
 def _title(board: Board, config: str, part: str) -> str:
     mock = "MOCK galaxies, not real ones; " if board.mock else ""
     return (
-        f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGES[part]}, "
+        f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGE_TITLES[part]}, "
         f"{board.galaxies(config, part):,} galaxies"
     )
 
@@ -80,12 +80,12 @@ def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Text of an entry without what would steer a terminal."""
+    """Return text of an entry without what would steer a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def board_json(board: Board) -> dict[str, Any]:
-    """Everything on the board: entries with their state, and marks by set, range and metric."""
+    """Return all of the board: entries with their state, marks by set, range and metric."""
     comparisons = board.comparisons
     return {
         "data": board.current.name,

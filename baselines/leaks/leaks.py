@@ -319,37 +319,19 @@ def refuse_leaks(tables: Mapping[str, pd.DataFrame], held: HeldObjects, name: st
     Raises
     ------
     InputError
-        As `require_no_leak` and `look_for` do.
+        With the counts, the first ids of the objects, and what to do; and as `look_for` does.
     """
     for part, table in tables.items():
         columns = {column: table[column] for column in COLUMNS if column in table}
-        require_no_leak(look_for(held, columns), f"the {part} set of {name}")
-
-
-def require_no_leak(leaks: Leaks, what: str) -> None:
-    """Refuse a training table that holds test objects.
-
-    Parameters
-    ----------
-    leaks : Leaks
-        What `find_leaks` found in it.
-    what : str
-        What the message calls it.
-
-    Raises
-    ------
-    InputError
-        With the counts, the first ids of the objects, and what to do.
-    """
-    if not leaks:
-        return
-    by = ", ".join(f"{count:,} by {way}" for way, count in leaks.counts.items() if count)
-    raise InputError(
-        f"{what} holds {len(leaks.objects):,} of {len(leaks.held):,} {leaks.held}, in "
-        f"{np.count_nonzero(leaks.rows):,} of {len(leaks.rows):,} rows ({by}; object_id "
-        f"{first_ids(leaks.objects)}): scores on objects that were learned from say nothing; "
-        "leave them out, as `transferz check-leak TABLE --write-clean FILE` does"
-    )
+        if not (leaks := look_for(held, columns)):
+            continue
+        by = ", ".join(f"{count:,} by {way}" for way, count in leaks.counts.items() if count)
+        raise InputError(
+            f"the {part} set of {name} holds {len(leaks.objects):,} of {len(held):,} {held}, in "
+            f"{np.count_nonzero(leaks.rows):,} of {len(leaks.rows):,} rows ({by}; object_id "
+            f"{first_ids(leaks.objects)}): scores on objects that were learned from say nothing; "
+            "leave them out, as `transferz check-leak TABLE --write-clean FILE` does"
+        )
 
 
 def first_ids(identifiers: Sequence[Any] | npt.NDArray[Any]) -> str:

@@ -47,14 +47,21 @@ def describe_hardware(device: str) -> dict[str, str]:
     Parameters
     ----------
     device : str
-        As PyTorch calls it, such as ``cpu`` or ``cuda:0``.
+        What PyTorch calls it, such as ``cpu`` or ``cuda:0``.
 
     Returns
     -------
     dict of str to str
-        ``cpu``, ``cores`` (those that this process may use) and perhaps ``gpu``.
+        ``cpu`` (its model, or the architecture where the system does not tell), ``cores`` (those
+        that this process may use) and perhaps ``gpu``.
     """
-    hardware = {"cpu": cpu_name(), "cores": str(usable_cores())}
+    try:
+        text = CPU_FILE.read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    cpu = model[1].strip() if model else platform.processor() or platform.machine()
+    hardware = {"cpu": cpu, "cores": str(usable_cores())}
     if device.startswith("cuda"):
         import torch
 
@@ -72,13 +79,3 @@ def default_threads() -> int:
     """Return as many threads as OMP_NUM_THREADS says, or else as there are cores."""
     threads = os.environ.get("OMP_NUM_THREADS", "")
     return int(threads) if threads.isdecimal() and int(threads) else usable_cores()
-
-
-def cpu_name() -> str:
-    """Name the processor's model; the architecture where the system does not tell."""
-    try:
-        text = CPU_FILE.read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return model[1].strip() if model else platform.processor() or platform.machine()

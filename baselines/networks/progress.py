@@ -33,19 +33,10 @@ class Epoch(NamedTuple):
 
 @contextmanager
 def epoch_line(title: str, *, quiet: bool = False) -> Iterator[Callable[[Epoch], None] | None]:
-    """Show a training's epochs; the line is wiped at the end.
+    """Show the epochs of the training of `title`; the line is wiped at the end.
 
-    Parameters
-    ----------
-    title : str
-        What is being trained.
-    quiet : bool
-        Show nothing.
-
-    Yields
-    ------
-    callable or None
-        What `transferz.baselines.networks.training.train` takes as `progress`.
+    Yields what `transferz.baselines.networks.training.train` takes as `progress`; None where there
+    is no line.
     """
     with _live_line(quiet, desc=title, unit=" epochs") as line:
 
@@ -64,19 +55,10 @@ def epoch_line(title: str, *, quiet: bool = False) -> Iterator[Callable[[Epoch],
 
 @contextmanager
 def row_line(total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None] | None]:
-    """Show how many of a table's rows are done; the line is wiped at the end.
+    """Show how many of a table's rows, `total` where known, are done; wiped at the end.
 
-    Parameters
-    ----------
-    total : int, optional
-        Rows of the table, where they are known.
-    quiet : bool
-        Show nothing.
-
-    Yields
-    ------
-    callable or None
-        What `transferz.baselines.networks.forecasting.predict_table` takes as `progress`.
+    Yields what `transferz.baselines.networks.forecasting.predict_table` takes as `progress`; None
+    where there is no line.
     """
     with _live_line(quiet, total=total, unit=" rows", unit_scale=True) as line:
         yield (lambda done: line.update(done - line.n)) if line is not None else None

@@ -13,13 +13,15 @@ from transferz.baselines.paper.tables import SPREAD, over_seeds
 from transferz.baselines.scores.binning import REDSHIFT_EDGES
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.entries import EntryBin
 from transferz.schemas.benchmark.scores import (
+    COSMOLOGICAL,
     PERCENT,
+    RANGES,
     SETS,
     TESTED,
     Binning,
     Config,
+    EntryBin,
     Metric,
     minus,
     number_text,
@@ -50,7 +52,7 @@ ANNOTATED: dict[Metric, str] = {
 }
 """The scores that each panel gives, means over seeds."""
 
-SCORED = "Scores at 0.3 < z ≤ 1.5"
+SCORED = f"Scores at {RANGES[COSMOLOGICAL]}"
 
 ROW_HEIGHT, TITLE_HEIGHT, LEGEND_HEIGHT = 1.75, 0.4, 0.75
 """Inches."""
@@ -251,7 +253,7 @@ def scores(runs: Sequence[Run], title: str) -> "Figure":
     axes[-1].set_axis_off()
     axes[-1].legend(handles, labels, loc="center left", borderaxespad=0.0)
     seeds = over_seeds(SPREAD, runs)
-    figure.suptitle(f"{title}\n0.3 < z ≤ 1.5, {seeds}", linespacing=1.3)
+    figure.suptitle(f"{title}\n{RANGES[COSMOLOGICAL]}, {seeds}", linespacing=1.3)
     return figure
 
 

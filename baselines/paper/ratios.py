@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.leaderboard.comparisons import Run
-from transferz.baselines.paper.tables import TextTable
+from transferz.baselines.paper.tables import PaperTable
 from transferz.baselines.scores.bootstrap import Interval, Replicates, ratio
 from transferz.baselines.scores.metrics import (
     OUTLIER_LIMIT,
@@ -18,7 +18,7 @@ from transferz.baselines.scores.metrics import (
     normalised_error,
     rmse,
 )
-from transferz.schemas.benchmark.scores import NONE, SETS, Config, Metric
+from transferz.schemas.benchmark.scores import COSMOLOGICAL, NONE, RANGES, SETS, Config, Metric
 
 REFERENCE, SHOWN = "nn_base", "nn_tl"
 Mask = npt.NDArray[np.bool_]
@@ -48,7 +48,7 @@ SHARED_NOTES = (
 OPPOSITE = "The paper finds the opposite here, without a number: both have worse RMS and bias."
 
 
-def ratio_table(runs: Sequence[Run], config: Config, release: str) -> TextTable | None:
+def ratio_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable | None:
     """Tabulate NN-Base's errors at 0.3 < z <= 1.5 over those of the others.
 
     Parameters
@@ -62,7 +62,7 @@ def ratio_table(runs: Sequence[Run], config: Config, release: str) -> TextTable 
 
     Returns
     -------
-    TextTable or None
+    PaperTable or None
         None where NN-Base or all others are missing.
     """
     found = ratios(runs, config)
@@ -82,10 +82,10 @@ def ratio_table(runs: Sequence[Run], config: Config, release: str) -> TextTable 
         rows.append((PUBLISHED_NAME, *published, NONE))
     else:
         notes.append(OPPOSITE)
-    return TextTable(
+    return PaperTable(
         label=f"ratios-{config}",
         caption=f"How many times smaller than NN-Base's, on the {SETS[config]} test split at "
-        f"0.3 < z ≤ 1.5; {release}",
+        f"{RANGES[COSMOLOGICAL]}; {release}",
         header=("Baseline", *COMPARED.values(), SHARED),
         rows=tuple(rows),
         notes=" ".join(notes),

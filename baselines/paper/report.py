@@ -6,7 +6,7 @@
 import argparse
 import csv
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ from transferz.baselines.paper.figures import bins, forecasts, scores
 from transferz.baselines.paper.figures_style import paper_style, save_figure
 from transferz.baselines.paper.ratios import ratio_table
 from transferz.baselines.paper.tables import (
-    TextTable,
+    PaperTable,
     noise_table,
     requirement_table,
     score_table,
 )
 from transferz.releases import Release, find_release
-from transferz.schemas.benchmark.scores import TESTED, Config
+from transferz.schemas.benchmark.scores import TESTED, Config, Summary
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_directory, require_file, write_json
 
@@ -141,7 +141,7 @@ def draw(runs: Sequence[Run], named: str, folder: Path) -> None:
         save_figure(bins(runs, named, "transferz"), folder, "bins_transferz")
 
 
-def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[TextTable]]:
+def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[PaperTable]]:
     """Return the tables of each file, by its name without ending, one per test split."""
     makers = (score_table, requirement_table, ratio_table, noise_table)
     made = {
@@ -151,7 +151,7 @@ def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[TextTable]]:
     return {name: tables for name, tables in made.items() if tables}
 
 
-def write_tables(tables: Iterable[TextTable], folder: Path, name: str) -> None:
+def write_tables(tables: Iterable[PaperTable], folder: Path, name: str) -> None:
     """Write tables into one Markdown and one LaTeX file; the notes that all share come once."""
     listed = list(tables)
     after = [*(table.notes for table in listed[1:]), ""]
@@ -170,36 +170,47 @@ def write_numbers(runs: Sequence[Run], folder: Path) -> None:
     """Write what `dvc metrics` and `dvc plots` show, and the scores in all bins, from entries."""
     compact = {
         run.key: {
-            config: {
-                name: run.entry.scores[config].cosmological.metrics[name].mean for name in BINNED
-            }
-            for config in TESTED
+            config: _means(run.entry.scores[config].cosmological.metrics) for config in TESTED
         }
         for run in runs
     }
     write_json(folder / METRICS, compact)
-    rows = [
-        [run.key, config, by, one.low, one.high, one.middle, one.n]
-        + [one.metrics and (summary := one.metrics[name]) and summary.mean for name in BINNED]
+    rows: list[dict[str, Any]] = [
+        {
+            "baseline": run.key,
+            "config": config,
+            "by": by,
+            "from": one.low,
+            "to": one.high,
+            "middle": one.middle,
+            "n": one.n,
+            **_means(one.metrics or {}),
+        }
         for run in runs
         for config in TESTED
-        for by, ones in (run.entry.scores[config].bins or {}).items()
-        for one in ones
+        for by, bins_of_kind in (run.entry.scores[config].bins or {}).items()
+        for one in bins_of_kind
     ]
-    head = ["baseline", "config", "by", "from", "to", "middle", "n", *BINNED]
-    _write_csv(folder / BINS, [head, *rows])
-    wide: dict[Any, dict[str, Any]] = {}
-    for key, config, by, _, _, middle, _, bias, *_ in rows:
-        if (config, by) == (PLOTTED_ON, "true_redshift"):
-            wide.setdefault(middle, {})[key] = bias
-    keys = [run.key for run in runs]
-    plotted = [[middle, *(found.get(key) for key in keys)] for middle, found in wide.items()]
-    _write_csv(folder / PLOTTED, [["middle", *keys], *plotted])
+    _write_csv(folder / BINS, rows)
+    wide: dict[Any, dict[str, Any]] = {}  # by the bins' middles, which are the same for all
+    for row in rows:
+        if (row["config"], row["by"]) == (PLOTTED_ON, "true_redshift") and row["n"]:
+            bins_row = wide.setdefault(row["middle"], {"middle": row["middle"]})
+            bins_row[row["baseline"]] = row["bias"]
+    _write_csv(folder / PLOTTED, list(wide.values()))
 
 
-def _write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+def _means(metrics: Mapping[Any, Summary | None]) -> dict[str, float | None]:
+    """Return the means over seeds of the metrics that bins have; None where there is no number."""
+    summaries = {name: metrics.get(name) for name in BINNED}
+    return {name: None if one is None else one.mean for name, one in summaries.items()}
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

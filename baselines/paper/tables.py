@@ -8,13 +8,14 @@ from types import MappingProxyType
 from transferz.baselines.leaderboard.comparisons import Run
 from transferz.baselines.scores.metrics import CATASTROPHIC_LIMIT, MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.entries import EntryRange
 from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
     NONE,
+    RANGES,
     SETS,
     TITLES,
     Config,
+    EntryRange,
     Metric,
     Range,
     Requirement,
@@ -53,7 +54,7 @@ _SPECIAL = re.compile("|".join(map(re.escape, LATEX)))
 
 
 @dataclass(frozen=True, slots=True)
-class TextTable:
+class PaperTable:
     """A table of text.
 
     Attributes
@@ -132,9 +133,7 @@ def escape(text: str) -> str:
 SPREAD = "mean ± spread"
 """What tables and figures give of the seeds."""
 
-RANGES: MappingProxyType[Range, str] = MappingProxyType(
-    {COSMOLOGICAL: "0.3 < z ≤ 1.5", "lsst": "0.3 < z < 3, i < 25"}
-)
+JUDGED: tuple[Range, ...] = (COSMOLOGICAL, "lsst")
 """Where LSST's requirements are judged: as the paper's group does, and as LSST states them."""
 
 REQUIREMENTS: MappingProxyType[Requirement, str] = MappingProxyType(
@@ -174,7 +173,7 @@ def over_seeds(what: str, runs: Sequence[Run]) -> str:
     return f"{what} over {' to '.join(map(str, sorted({min(counts), max(counts)})))} seeds"
 
 
-def score_table(runs: Sequence[Run], config: Config, release: str) -> TextTable:
+def score_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable:
     """Tabulate the scores at 0.3 < z <= 1.5 on a test split.
 
     Parameters
@@ -188,10 +187,10 @@ def score_table(runs: Sequence[Run], config: Config, release: str) -> TextTable:
 
     Returns
     -------
-    TextTable
+    PaperTable
         Means with their spread over seeds.
     """
-    return TextTable(
+    return PaperTable(
         label=f"scores-{config}",
         caption=f"Scores on the {SETS[config]} test split at {RANGES[COSMOLOGICAL]}, "
         f"{over_seeds(SPREAD, runs)}; {release}",
@@ -209,10 +208,10 @@ def _score_row(run: Run, scores: EntryRange) -> tuple[str, ...]:
     return (run.entry.method.name, f"{scores.n:,}", *cells, f"{met} of {len(verdicts)}{unsure}")
 
 
-def requirement_table(runs: Sequence[Run], config: Config, release: str) -> TextTable:
+def requirement_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable:
     """Tabulate whether LSST's requirements are met; takes what `score_table` does."""
-    names = [name for name in RANGES if name in runs[0].entry.scores[config].ranges]
-    return TextTable(
+    names = [name for name in JUDGED if name in runs[0].entry.scores[config].ranges]
+    return PaperTable(
         label=f"lsst-{config}",
         caption=f"LSST's requirements on the {SETS[config]} test split; {release}",
         header=("Baseline", "range", "galaxies", *REQUIREMENTS.values()),
@@ -240,7 +239,7 @@ def _verdict_text(metric: Metric, verdict: Verdict) -> str:
     return f"{number}{unit}, {said}{'' if verdict.sure else ' (?)'}"
 
 
-def noise_table(runs: Sequence[Run], config: Config, release: str) -> TextTable | None:
+def noise_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable | None:
     """Tabulate what label noise costs at 0.3 < z <= 1.5; None where no truth is known.
 
     Takes what `score_table` does.
@@ -248,7 +247,7 @@ def noise_table(runs: Sequence[Run], config: Config, release: str) -> TextTable 
     rows = [row for run in runs for row in _noise_rows(run, config)]
     if not rows:
         return None
-    return TextTable(
+    return PaperTable(
         label=f"label-noise-{config}",
         caption=f"The cost of label noise on the {SETS[config]} test split at "
         f"{RANGES[COSMOLOGICAL]}; {release}",

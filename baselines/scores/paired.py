@@ -183,8 +183,8 @@ def holm(p: npt.ArrayLike) -> Array:
     """
     values = np.asarray(p, np.float64)
     corrected = np.full(values.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.argsort(values[known], kind="stable")]
+    given = np.flatnonzero(~np.isnan(values))
+    order = given[np.argsort(values[given], kind="stable")]
     steps = values[order] * np.arange(order.size, 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return corrected

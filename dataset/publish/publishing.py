@@ -22,7 +22,7 @@ from transferz.dataset.verify.verifying import require_sound
 from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, json_text
-from transferz.schemas.survey.manifest import added_files
+from transferz.schemas.survey.manifest import added_files, file_fault
 from transferz.schemas.survey.versions import MOCK, Version
 from transferz.tables.files import read_json
 from transferz.tables.hub import Reference, fetch
@@ -71,13 +71,12 @@ class Local:
             return False
         if entry.lfs:
             return bool(entry.lfs.sha256 == stated["sha256"])
-        content = (self.path / name).read_bytes()
-        if hashlib.sha256(content).hexdigest() != stated["sha256"]:
+        if fault := file_fault(self.path / name, stated):
             raise ReleaseError(
-                f"{self.path / name} changed after it was verified: expected sha256 "
-                f"{stated['sha256']}; let nothing write there, and run it again"
+                f"{self.path / name} {fault}; it changed after it was verified: let nothing write "
+                "there, and run it again"
             )
-        return git_hash(content) == entry.blob_id
+        return git_hash((self.path / name).read_bytes()) == entry.blob_id
 
 
 @dataclass(frozen=True, slots=True)

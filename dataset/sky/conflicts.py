@@ -97,9 +97,9 @@ def drop_conflicts(
     rank = np.empty(len(ids), dtype=np.int64)
     rank[np.lexsort((hash_of, ~has_spectrum))] = np.arange(len(ids))
     conflict = split_of[first] != split_of[second]
-    one, other = first[conflict], second[conflict]
+    left, right = first[conflict], second[conflict]
     left_out = np.zeros(len(ids), dtype=np.bool_)
-    left_out[np.where(rank[one] > rank[other], one, other)] = True
+    left_out[np.where(rank[left] > rank[right], left, right)] = True
     return left_out[object_of_row]
 
 

@@ -61,15 +61,12 @@ def read_any(
             arrays.append(declared_values(field, chunk[field.name], missing, spelt=file.text))
         return make_chunk(table, fields, arrays, fixed)
 
-    is_empty = True
-    for chunk in file.chunks(names, chunk_rows):
-        if len(chunk):
-            yield declared(chunk)
-            is_empty = False
-    if is_empty:
-        yield make_chunk(
-            table, fields, [pa.nulls(0, pa.type_for_alias(field.column.dtype)) for field in fields]
-        )
+    made = None
+    for made in map(declared, filter(len, file.chunks(names, chunk_rows))):
+        yield made
+    if made is None:
+        kinds = [pa.type_for_alias(field.column.dtype) for field in fields]
+        yield make_chunk(table, fields, [pa.nulls(0, kind) for kind in kinds])
 
 
 def says_mock(path: Path) -> bool:

@@ -10,14 +10,14 @@ from transferz.dataset.sources.fields import Field
 from transferz.photometry.flux import to_magnitude
 from transferz.schemas import Column
 from transferz.schemas.survey.catalogues import MISSING, UNMEASURED
-from transferz.tables.cells import is_text, plain
+from transferz.tables.cells import EMPTY, is_text, plain
 
 MAGNITUDE_DECIMALS = 4  # of a magnitude made from a flux: the same on every processor
 EXACT = 2**53  # greatest integer up to which every integer has a float64 of its own
 
-BLANKS = " \t"  # around a value, where a table is padded
+PADDING = " \t"  # around a value
 NO_TEXT = ("", "nan", "NaN", "null", "NULL")  # but not NA, which may be somebody's name
-NO_NUMBER = (*NO_TEXT, "None", "NA", "N/A", "#N/A")  # nor a boolean
+NO_NUMBER = (*NO_TEXT, *EMPTY)  # nor a boolean
 TRUE = ("True", "true", "TRUE", "t", "T", "1", "1.0")
 FALSE = ("False", "false", "FALSE", "f", "F", "0", "0.0")
 
@@ -64,7 +64,7 @@ def declared_values(
         array = pc.if_else(pa.array(missing), pa.scalar(None, array.type), array)
     if is_text(array.type):
         if spelt:
-            array = pc.utf8_trim(array, characters=BLANKS)
+            array = pc.utf8_trim(array, characters=PADDING)
         if dtype == "string":
             return _texts(field, array)
         if dtype == "bool":
@@ -96,7 +96,7 @@ def _without(texts: pa.Array, nothing: tuple[str, ...]) -> pa.Array:
 
 
 def _spelt_booleans(field: Field, texts: pa.Array) -> pa.Array:
-    texts = _without(pc.utf8_trim(texts, characters=BLANKS), NO_NUMBER)
+    texts = _without(pc.utf8_trim(texts, characters=PADDING), NO_NUMBER)
     true, false = (pc.is_in(texts, pa.array(words, texts.type)) for words in (TRUE, FALSE))
     _require_spelling(field, texts, pc.or_(true, false))
     return pc.if_else(texts.is_null(), pa.scalar(None, pa.bool_()), true)

@@ -96,7 +96,7 @@ class Report:
         left = f"; not checked: {', '.join(self.unchecked)}" if self.unchecked else ""
         if not self.broken:
             return f"{what}: sound; {done}{left}"
-        files = len({one.file for one in self.broken})
+        files = len({finding.file for finding in self.broken})
         count = len(self.broken)
         return f"{what}: BROKEN: {count} findings in {files} files; {done}{left}"
 
@@ -113,7 +113,7 @@ def one_line(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return text with a space for every character that could move a terminal's cursor."""
-    return "".join(one if one.isprintable() else " " for one in text)
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 Arguments = ParamSpec("Arguments")

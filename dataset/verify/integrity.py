@@ -27,6 +27,7 @@ from transferz.schemas.survey.files import (
     self_digest,
 )
 from transferz.schemas.survey.versions import Version
+from transferz.tables.files import read_json
 
 TOLERATED = (".gitattributes", ".cache/huggingface/")
 """What the Hub adds to a repository and its client to a download."""
@@ -95,24 +96,19 @@ class ManifestShape(_Entry):
 def read_manifest(release: Path) -> tuple[dict[str, Any], list[Broken]]:
     """Read a release's manifest and check it against itself.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-
     Returns
     -------
     manifest : dict
         Empty if it can't be used.
     broken : list of Broken
     """
-    manifest: dict[str, Any] = {}
-    broken = list(safely(MANIFEST_FILE, "manifest", _load, release / MANIFEST_FILE, manifest))
-    return ({}, broken) if broken else (manifest, [])
+    path = release / MANIFEST_FILE
+    broken = list(safely(MANIFEST_FILE, "manifest", _check_manifest, path))
+    return ({} if broken else read_json(path)), broken
 
 
-def _load(path: Path, manifest: dict[str, Any]) -> Iterator[Broken]:
-    """Fill `manifest`, unless something is wrong with it."""
+def _check_manifest(path: Path) -> Iterator[Broken]:
+    """Check that a manifest is one, is its own bytes, has its own hash, and is of its shape."""
     if problem := _not_a_file(path):
         yield Broken(MANIFEST_FILE, "manifest", problem)
         return
@@ -126,11 +122,10 @@ def _load(path: Path, manifest: dict[str, Any]) -> Iterator[Broken]:
         stated = f"the {content['sha256']} it states" if "sha256" in content else "an entry sha256"
         yield Broken(MANIFEST_FILE, "manifest", f"sha256 {digest}", stated)
     else:
-        yield from _misshapen(content)
-        manifest.update(content)
+        yield from _check_shape(content)
 
 
-def _misshapen(content: Mapping[str, Any]) -> Iterator[Broken]:
+def _check_shape(content: Mapping[str, Any]) -> Iterator[Broken]:
     try:
         shape = ManifestShape.model_validate(content)
     except ValidationError as error:
@@ -152,7 +147,7 @@ def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Itera
     release : Path
         The release directory.
     listed : mapping
-        ``sha256`` and ``bytes`` by the file's name.
+        The manifest's ``files``: ``sha256`` and ``bytes`` by the file's name.
     """
     for name, stated in listed.items():
         yield from safely(name, "files", _check_file, release, name, stated)

@@ -21,12 +21,7 @@ from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
 from transferz.schemas.survey.frames import arrow_schema, check, to_frame
-from transferz.schemas.survey.votable import (
-    CONTENT_KEY,
-    DATATYPES,
-    votable_description,
-    votable_unit,
-)
+from transferz.schemas.survey.votable import CONTENT_KEY, votable_footer
 
 LABELS = ("redshift", "redshift_lo", "redshift_hi", "redshift_kind")
 """What the same object has otherwise in another config."""
@@ -91,7 +86,7 @@ def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
     if not text:
         yield Broken(name, "footer", "none", "VOTable metadata of the columns")
         return
-    fields, wanted = footer_fields(text), {column.name: _field(column) for column in table}
+    fields, wanted = map(footer_fields, (text, votable_footer(table)[CONTENT_KEY]))
     if list(fields) != list(wanted):
         yield Broken(name, "footer", f"columns {some(fields)}", some(wanted))
     for column in (column for column in wanted if column in fields):
@@ -99,15 +94,6 @@ def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
             if (stated := fields[column][fact]) != value:
                 found = f"{fact} '{stated}' of column '{column}'"
                 yield Broken(name, "footer", found, f"'{value}'")
-
-
-def _field(column: Column) -> dict[str, str]:
-    return {
-        "datatype": DATATYPES[column.dtype],
-        "unit": votable_unit(column.unit),
-        "ucd": column.ucd,
-        "description": votable_description(column),
-    }
 
 
 def footer_fields(text: str) -> dict[str, dict[str, str]]:
@@ -182,7 +168,7 @@ def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Brok
         yield Broken(name, "index", found, "the same in both")
     common = index.index.intersection(data.index)
     for column in ("split", "row_hash"):
-        stated, values = (one.loc[common, column].to_numpy(dtype=object) for one in (index, data))
+        stated, values = (of.loc[common, column].to_numpy(dtype=object) for of in (index, data))
         if (differs := common[stated != values]).size:
             found = f"another {column} than the data's for {differs.size:,} objects: "
             yield Broken(name, "index", found + some(differs))
@@ -207,7 +193,7 @@ def read_rows(tables: Mapping[str, pa.Table], splits: Iterable[str]) -> pd.DataF
     rows = _together(tables.values())
     rest = [column for column in rows.column_names if column not in LABELS]
     counts = [table.num_rows for table in tables.values()]
-    kept = replace(RELEASE, columns=tuple(RELEASE[one] for one in KEPT))
+    kept = replace(RELEASE, columns=tuple(RELEASE[name] for name in KEPT))
     return to_frame(rows, kept).assign(
         row_hash=hash_rows(rows).view(np.int64),
         rest_hash=hash_rows(rows, rest).view(np.int64),

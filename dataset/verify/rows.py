@@ -104,7 +104,7 @@ def check_apart(rows: Rows, parameters: Parameters) -> Iterator[Broken]:
 def _located(rows: Rows) -> pd.DataFrame:
     """Rows with a position; those of one object at one place once."""
     names = ["object_id", "ra", "dec", "split", "file"]
-    together = pd.concat([one[names] for one in rows.values()], ignore_index=True)
+    together = pd.concat([table[names] for table in rows.values()], ignore_index=True)
     together = together.drop_duplicates(["object_id", "ra", "dec", "split"])
     return together.dropna(subset=["ra", "dec"]).reset_index(drop=True)
 
@@ -148,9 +148,9 @@ def _same_rows(
     if all_of_them and (lacking := source.index.difference(rows["object_id"])).size:
         lost = wanted.loc[wanted["object_id"].isin(lacking)]
         yield from _per_file(lost, slice(None), promise, f"that {promise} lacks")
-    here = rows.loc[~more]
-    differs = source.reindex(here["object_id"]).to_numpy() != here[values].to_numpy()
-    yield from _per_file(here, differs, promise, "with other values than in their own config")
+    shared = rows.loc[~more]
+    differs = source.reindex(shared["object_id"]).to_numpy() != shared[values].to_numpy()
+    yield from _per_file(shared, differs, promise, "with other values than in their own config")
 
 
 def check_truth(rows: Rows, _: Parameters) -> Iterator[Broken]:

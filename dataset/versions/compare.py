@@ -1,19 +1,20 @@
 """Two different releases compared: rows, splits, labels, magnitudes, and who lacks what and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.versions.trace import Build, count_steps, trace
+from transferz.dataset.versions.trace import count_steps, find_build, trace
 from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas import BANDS, CONFIGS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
+from transferz.schemas.survey.files import MANIFEST_FILE, data_files
 from transferz.schemas.survey.frames import arrow_schema
+from transferz.tables.files import read_json
 
 COLUMNS = ("object_id", "redshift", "redshift_kind", *MAGNITUDES)
 """What is compared, with the split."""
@@ -26,47 +27,16 @@ LISTED = (
 """Columns of the listing of differing rows."""
 
 ConfigFiles = Mapping[str, Sequence[Path]]
+"""split -> its parquet files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two releases.
-
-    Attributes
-    ----------
-    path : Path
-        Its directory.
-    version, survey : str
-        As its manifest says.
-    files : mapping
-        config -> split -> its parquet files.
-    build : Build or None
-        The tables it was made from, where they are at hand.
-    untraced : str
-        Why there is no build; empty if there is one.
-    """
-
-    path: Path
-    version: str
-    survey: str
-    files: Mapping[str, ConfigFiles]
-    build: Build | None = None
-    untraced: str = ""
-
-    def summary(self) -> dict[str, str]:
-        """Return what identifies it, as JSON."""
-        names = ("path", "version", "survey", "untraced")
-        return {name: str(getattr(self, name)) for name in names}
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Two releases compared.
 
     Attributes
     ----------
     report : dict
-        Counts and spreads, as JSON.
+        Counts and statistics, as JSON.
     rows : pandas.DataFrame
         Every differing row, with the columns `LISTED`.
     """
@@ -75,47 +45,60 @@ class Comparison:
     rows: pd.DataFrame
 
 
-def compare(a: Side, b: Side) -> Comparison:
+def compare(a: Path, b: Path) -> Comparison:
     """Compare two releases, config by config.
 
     Parameters
     ----------
-    a, b : Side
-        The releases, in the roles of ours and theirs.
+    a, b : Path
+        Their directories, in the roles of ours and theirs. Where the tables between the stages that
+        one was built from are here too, what it lacks is traced through them.
 
     Raises
     ------
     ReleaseError
         If they have no config in common or a file is damaged or not of a release.
     """
-    common = [name for name in CONFIGS if name in a.files and name in b.files]
+    places = {"a": a, "b": b}
+    files = {side: data_files(place) for side, place in places.items()}
+    builds = {side: find_build(place) for side, place in places.items()}
+    common = [name for name in CONFIGS if name in files["a"] and name in files["b"]]
     if not common:
-        a_has, b_has = (", ".join(side.files) or "none" for side in (a, b))
+        a_has, b_has = (", ".join(configs) or "none" for configs in files.values())
         raise ReleaseError(
-            f"no config in common: {a.path} has {a_has}, {b.path} has {b_has}; "
+            f"no config in common: {a} has {a_has}, {b} has {b_has}; "
             "compare releases that share a config"
         )
     configs, listings = {}, []
     for name in common:
-        joined = join_rows(read_config(a.files[name]), read_config(b.files[name]))
+        joined = join_rows(*(read_config(files[side][name]) for side in places))
         removed_by: dict[str, list[dict[str, Any]] | None] = {"only_a": None, "only_b": None}
         traced = []
-        for side, other in (("a", b), ("b", a)):
-            if other.build is None:
+        for side, (build, _) in zip(places, (builds["b"], builds["a"]), strict=True):
+            if build is None:
                 continue
             # What one side alone has was kept out by the other's build: its tables say where.
             alone = joined.loc[joined["where"] == f"only_{side}"]
             objects = alone[["object_id"]].assign(redshift_kind=alone[f"redshift_kind_{side}"])
-            traced.append(trace(other.build, objects, name))
-            removed_by[f"only_{side}"] = count_steps(other.build, traced[-1])
+            traced.append(trace(build, objects, name))
+            removed_by[f"only_{side}"] = count_steps(build, traced[-1])
         configs[name] = describe(joined) | {"removed_by": removed_by}
         listings.append(differing(joined, traced, name))
-    only_in = {
-        "a": [name for name in a.files if name not in common],
-        "b": [name for name in b.files if name not in common],
+    report: dict[str, Any] = {
+        side: _identity(place, builds[side][1]) for side, place in places.items()
     }
-    report = {"a": a.summary(), "b": b.summary(), "configs": configs, "configs_only_in": only_in}
+    report["configs"] = configs
+    report["configs_only_in"] = {
+        side: [name for name in files[side] if name not in common] for side in places
+    }
     return Comparison(report, pd.concat(listings, ignore_index=True))
+
+
+def _identity(release: Path, untraced: str) -> dict[str, str]:
+    """What identifies a release, and why it can't be traced; empty if it can."""
+    manifest = read_json(release / MANIFEST_FILE)
+    facts = {name: str(manifest[name]) for name in ("version", "survey")}
+    return {"path": str(release), **facts, "untraced": untraced}
 
 
 def read_config(files: ConfigFiles) -> pd.DataFrame:

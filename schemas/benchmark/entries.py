@@ -6,28 +6,15 @@ fetched.
 """
 
 import datetime
-import json
 import re
-from collections.abc import Hashable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from transferz.schemas.benchmark.records import Record, parse_record
-from transferz.schemas.benchmark.scores import (
-    COSMOLOGICAL,
-    Binning,
-    Config,
-    Count,
-    Metric,
-    Range,
-    Requirement,
-    Summary,
-    TruthScores,
-    Verdict,
-)
-from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.benchmark.records import Record
+from transferz.schemas.benchmark.scores import Config, Count, EntryBin, EntryScores, Share, Summary
+from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.versions import MOCK, Version
 
 ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
@@ -36,34 +23,10 @@ ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
 SCHEMA = "transferz leaderboard entry 1"
 ENTRY_FILE = "entry.yaml"
 FORECASTS_FILE = "forecasts.parquet"
-REMEDY = "write it again with `transferz benchmark`"
-
-MAX_BYTES = 200_000
-"""Of an entry; ours have some 30 kB, and what is much larger is something else (our choice)."""
-
-MAX_NAME = 100  # characters of an entry's name, at most
 
 DIGITS = 6
 """Significant ones that are kept of numbers (our choice)."""
 
-TEXT = "tag:yaml.org,2002:str"
-
-LINE = 100  # characters of a line of YAML, at most
-
-ProbabilityMetric = Literal[
-    "crps",
-    "cde_loss",
-    "log_score",
-    "pit_ks",
-    "pit_cvm",
-    "pit_ad",
-    "coverage_68",
-    "coverage_90",
-    "width_68",
-    "width_90",
-    "outlier_rate_3sigma_width",
-]
-EntryMetric = Metric | ProbabilityMetric
 TestedSet = Literal[Config, "table", "test_table"]
 """What is scored: test splits of configs, or a table of one's own (its test part, another)."""
 
@@ -82,7 +45,6 @@ Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^\.*[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")
 ]
-Share = Annotated[float, Field(ge=0, le=1)]
 Megabytes = Annotated[float, Field(ge=0)]
 
 
@@ -225,12 +187,6 @@ class Span(Record):
     min: float
     max: float
 
-    @classmethod
-    def of(cls, values: Iterable[float]) -> "Span":
-        """Sum up at least one value."""
-        numbers = [float(value) for value in values]
-        return cls(mean=sum(numbers) / len(numbers), min=min(numbers), max=max(numbers))
-
 
 class EntryStart(Record):
     """The networks that were fine-tuned: the method, its schedule, and what it had learned from.
@@ -271,71 +227,6 @@ class EntryNetworks(Record):
     epochs: Span
     best_epoch: Span
     validation_loss: Span
-
-
-class EntryRange(Record):
-    """Scores of the galaxies in a range; `requirements` are LSST's."""
-
-    n: Count
-    metrics: dict[EntryMetric, Summary]
-    requirements: dict[Requirement, Verdict]
-
-
-class EntryBin(Record):
-    """Scores of the galaxies in a bin; None where they are too few."""
-
-    low: float | None = Field(alias="from")
-    high: float | None = Field(alias="to")
-    middle: float | None = None
-    n: Count
-    metrics: dict[EntryMetric, Summary | None] | None
-
-
-class EntryScores(Record):
-    """Scores on one test set.
-
-    Attributes
-    ----------
-    n : int
-        Galaxies scored: those that every seed has a forecast for.
-    completeness : float
-        Their share of the test set.
-    ranges : dict
-        Range -> its scores.
-    pit : dict or None
-        Range -> fractions of the PIT in equal bins from 0 to 1, over all seeds; None for point
-        forecasts.
-    bins : dict or None
-        Kind of bins -> bins, each with a few metrics.
-    truth : dict or None
-        Range -> scores against the truth, in a mock.
-    """
-
-    n: Count
-    completeness: Share
-    ranges: dict[Range, EntryRange] = Field(min_length=1)
-    pit: dict[Range, tuple[float | None, ...]] | None = None
-    bins: dict[Binning, tuple[EntryBin, ...]] | None = None
-    truth: dict[Range, TruthScores] | None = None
-
-    @model_validator(mode="after")
-    def _ranges_are_parts(self) -> Self:
-        for name, one in self.ranges.items():
-            if one.n > self.n:
-                raise ValueError(f"range '{name}' has {one.n} of {self.n} galaxies")
-        if unscored := set(self.pit or ()) - set(self.ranges):
-            raise ValueError(f"'pit' of a range that is not scored: '{min(unscored)}'")
-        return self
-
-    @property
-    def cosmological(self) -> EntryRange:
-        """Scores at 0.3 < z_true <= 1.5."""
-        return self.ranges[COSMOLOGICAL]
-
-    @property
-    def probabilistic(self) -> bool:
-        """Whether there are scores of distributions, not of points alone."""
-        return self.pit is not None
 
 
 class Transfer(Record):
@@ -507,131 +398,6 @@ class Entry(Record):
             split = dict(self.data.content).get(name, {}).get("test")  # type: ignore[call-overload]
             return None if split is None else split.rows
         return None if table is None else table.tested
-
-
-def read_entry(path: Path) -> Entry:
-    """Read an entry.
-
-    Parameters
-    ----------
-    path : Path
-        A YAML file.
-
-    Raises
-    ------
-    InputError
-        In one sentence, where the file is missing, too large, no YAML, or no such record.
-    """
-    try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise InputError(f"{path} has {size:,} bytes, an entry at most {MAX_BYTES:,}; {REMEDY}")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} can't be read: {said}; {REMEDY}") from None
-    return parse_entry(text, str(path))
-
-
-def parse_entry(text: str, source: str = "the entry") -> Entry:
-    """Read the YAML text of an entry; raises what `read_entry` does.
-
-    Parameters
-    ----------
-    text : str
-        YAML.
-    source : str
-        Where it is from, for the message.
-    """
-    import yaml
-
-    try:
-        content = json.dumps(yaml.load(text, _plain_loader()))  # noqa: S506 (safe)
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        said = " ".join(str(error).split())
-        raise InputError(f"{source} is no YAML that can be used: {said}; {REMEDY}") from None
-    return parse_record(content, Entry, source, REMEDY)
-
-
-def _plain_loader() -> Any:
-    """YAML's safe loader, without aliases: a few lines of them are gigabytes. A date is text."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.events.AliasEvent):
-                raise _fault("aliases are not used", self.peek_event())  # type: ignore[no-untyped-call]
-            return super().compose_node(parent, index)
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-            _require_names(node)
-            return super().construct_mapping(node, deep=deep)
-
-    text: Any = yaml.SafeLoader.construct_scalar
-    Loader.add_constructor("tag:yaml.org,2002:timestamp", text)
-    _know_powers(Loader)
-    return Loader
-
-
-def _know_powers(kind: Any) -> None:
-    """Take ``1e-05`` for a number, as JSON and YAML 1.2 do; YAML 1.1 wants ``1.0e-05``."""
-    power = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
-    kind.add_implicit_resolver("tag:yaml.org,2002:float", power, list("-+0123456789"))
-
-
-def _require_names(node: Any) -> None:
-    """Refuse a mapping with a name that is no plain word, or stands there twice."""
-    seen: set[str] = set()
-    for one, _ in node.value:
-        name = one.value
-        if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
-            raise _fault(f"a name has {MAX_NAME} printable characters at most", one)
-        if name in seen:
-            raise _fault(f"'{name}' stands there twice", one)
-        seen.add(name)
-
-
-def _fault(said: str, where: Any) -> Exception:
-    import yaml
-
-    return yaml.MarkedYAMLError(None, None, said, where.start_mark)
-
-
-def entry_text(entry: Entry) -> str:
-    """YAML of an entry: a line per group of numbers, the same bytes for the same entry."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        def represent_text(self, text: str) -> Any:
-            # other quotes would turn some kinds of line ends into others
-            return self.represent_scalar(TEXT, text, style=None if text.isprintable() else '"')
-
-    Dumper.add_representer(str, Dumper.represent_text)
-    _know_powers(Dumper)  # such a text is put into quotes
-    content = entry.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return str(
-        yaml.dump(
-            content,
-            Dumper=Dumper,
-            sort_keys=False,
-            allow_unicode=True,
-            width=LINE,
-            default_flow_style=None,
-        )
-    )
-
-
-def write_entry(path: Path, entry: Entry) -> None:
-    """Write an entry as `entry_text`; who calls it sees to it that it is there whole or not."""
-    path.write_text(entry_text(entry), encoding="utf-8", newline="\n")
-
-
-def rounded(value: Any) -> Any:
-    """Return plain data with its real numbers rounded to `DIGITS` significant digits."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(one) for one in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
 def method_key(name: str) -> str:

@@ -1,9 +1,9 @@
 """The words of scores: metrics, ranges, bins, test sets, and how tables and figures write them."""
 
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from transferz.schemas.benchmark.records import Record
 
@@ -21,6 +21,21 @@ Metric = Literal[
     "mse",
     "catastrophic_rate",
 ]
+ProbabilityMetric = Literal[
+    "crps",
+    "cde_loss",
+    "log_score",
+    "pit_ks",
+    "pit_cvm",
+    "pit_ad",
+    "coverage_68",
+    "coverage_90",
+    "width_68",
+    "width_90",
+    "outlier_rate_3sigma_width",
+]
+EntryMetric = Metric | ProbabilityMetric
+
 Range = Literal["all", "cosmological", "lsst"]
 Requirement = Literal["bias", "scatter", "outlier_rate_3sigma"]
 Binning = Literal["true_redshift", "predicted_redshift", "i", "g-i"]
@@ -32,6 +47,7 @@ TESTED: tuple[Config, ...] = ("galaxiesml", "transferz")
 """The configs whose test splits every baseline is scored on, in the order of tables."""
 
 Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Summary(Record):
@@ -75,6 +91,71 @@ class TruthScores(Record):
     difference: dict[Metric, Difference]
 
 
+class EntryRange(Record):
+    """Scores of the galaxies in a range; `requirements` are LSST's."""
+
+    n: Count
+    metrics: dict[EntryMetric, Summary]
+    requirements: dict[Requirement, Verdict]
+
+
+class EntryBin(Record):
+    """Scores of the galaxies in a bin; None where they are too few."""
+
+    low: float | None = Field(alias="from")
+    high: float | None = Field(alias="to")
+    middle: float | None = None
+    n: Count
+    metrics: dict[EntryMetric, Summary | None] | None
+
+
+class EntryScores(Record):
+    """Scores on one test set.
+
+    Attributes
+    ----------
+    n : int
+        Galaxies scored: those that every seed has a forecast for.
+    completeness : float
+        Their share of the test set.
+    ranges : dict
+        Range -> its scores.
+    pit : dict or None
+        Range -> fractions of the PIT in equal bins from 0 to 1, over all seeds; None for point
+        forecasts.
+    bins : dict or None
+        Kind of bins -> bins, each with a few metrics.
+    truth : dict or None
+        Range -> scores against the truth, in a mock.
+    """
+
+    n: Count
+    completeness: Share
+    ranges: dict[Range, EntryRange] = Field(min_length=1)
+    pit: dict[Range, tuple[float | None, ...]] | None = None
+    bins: dict[Binning, tuple[EntryBin, ...]] | None = None
+    truth: dict[Range, TruthScores] | None = None
+
+    @model_validator(mode="after")
+    def _ranges_are_parts(self) -> Self:
+        for name, one in self.ranges.items():
+            if one.n > self.n:
+                raise ValueError(f"range '{name}' has {one.n} of {self.n} galaxies")
+        if unscored := set(self.pit or ()) - set(self.ranges):
+            raise ValueError(f"'pit' of a range that is not scored: '{min(unscored)}'")
+        return self
+
+    @property
+    def cosmological(self) -> EntryRange:
+        """Scores at 0.3 < z_true <= 1.5."""
+        return self.ranges[COSMOLOGICAL]
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether there are scores of distributions, not of points alone."""
+        return self.pit is not None
+
+
 NONE = "–"
 """Where there is no number."""
 
@@ -98,6 +179,11 @@ SETS: MappingProxyType[Config, str] = MappingProxyType(
     {"galaxiesml": "GalaxiesML", "transferz": "TransferZ", "combo": "both"}
 )
 """What a config's galaxies are called."""
+
+RANGES: MappingProxyType[Range, str] = MappingProxyType(
+    {"cosmological": "0.3 < z ≤ 1.5", "all": "all redshifts", "lsst": "0.3 < z < 3, i < 25"}
+)
+"""The ranges that galaxies are scored in, with their titles, in the order of tables."""
 
 
 def summary_text(metric: Metric, summary: Summary) -> str:

@@ -1,8 +1,9 @@
 """The upstream catalogues as ingested: our names and units, the columns that the cuts need."""
 
 from dataclasses import replace
+from typing import Any
 
-from transferz.schemas.survey.column import Column, Table
+from transferz.schemas.survey.column import Column, Dtype, Table
 from transferz.schemas.survey.magnitudes import (
     BANDS,
     OBJECT_ID,
@@ -35,19 +36,14 @@ PUBLISHED_SPLIT = Column(
 )
 
 
-def _lephare(name: str, description: str, *, ucd: str = "", maximum: float | None = None) -> Column:
-    """Declare a nullable float that LePhare writes, under its upstream name."""
-    return Column(
-        name,
-        "float32",
-        description,
-        ucd=ucd,
-        minimum=0.0,
-        maximum=maximum,
-        nullable=True,
-        missing_below=0.0,
-        upstream=(name,),
-    )
+def _theirs(name: str, dtype: Dtype, description: str, **more: Any) -> Column:
+    """Declare a column under its upstream name, null where the catalogue has no value."""
+    return Column(name, dtype, description, upstream=(name,), **{"nullable": True} | more)
+
+
+def _lephare(name: str, description: str, **more: Any) -> Column:
+    """Declare a float that LePhare writes: it is never negative, and what is, is missing."""
+    return _theirs(name, "float32", description, minimum=0.0, missing_below=0.0, **more)
 
 
 def _photo_z(name: str, description: str) -> Column:
@@ -86,15 +82,13 @@ COSMOS2020 = Table(
             upstream=("HSC_i_MAG_AUTO", "HSC_i_MAG"),  # CLASSIC, FARMER
             upstream_flux=("HSC_i_FLUX_AUTO", "HSC_i_FLUX"),
         ),
-        Column(
+        _theirs(
             "lp_type",
             "int16",
             "LePhare type: 0 galaxy, 1 star, 2 X-ray source, -9 failed fit",
             ucd="src.class",
             minimum=-99,
             maximum=9,
-            nullable=True,
-            upstream=("lp_type",),
         ),
         _photo_z("lp_zBEST", "LePhare best redshift; null for X-ray sources and masked areas"),
         _photo_z("lp_zPDF", "Median of LePhare's redshift probability density (galaxy templates)"),
@@ -104,24 +98,20 @@ COSMOS2020 = Table(
         _photo_z("lp_zp_2", "Second peak of the density, where its probability exceeds 5 %"),
         _lephare("lp_chi2_best", "Least chi-square over galaxy templates", ucd="stat.fit.chi2"),
         _lephare("lp_chis", "Least chi-square over stellar templates", ucd="stat.fit.chi2"),
-        Column(
+        _theirs(
             "lp_NbFilt",
             "int16",
             "Number of filters in the template fit",
             ucd="meta.number",
             minimum=-99,
             maximum=100,
-            nullable=True,
-            upstream=("lp_NbFilt",),
         ),
-        Column(
+        _theirs(
             "lp_mass_best",
             "float32",
             "log10 of the stellar mass in solar masses, from the best template",
             unit="dex(solMass)",
             ucd="phys.mass",
-            nullable=True,
-            upstream=("lp_mass_best",),
         ),
     ),
     key="cosmos_id",
@@ -138,45 +128,51 @@ PIXEL_FLAGS = (
 )
 
 
-def _flag(name: str, description: str, *, nullable: bool = True) -> Column:
-    """Declare a flag; null in a band that was not observed there."""
-    return Column(name, "bool", description, ucd="meta.code", nullable=nullable, upstream=(name,))
-
-
-def _input_count(band: str) -> Column:
-    name = f"{band}_inputcount_value"
-    return Column(
-        name,
-        "int16",
-        f"Number of {band}-band visits at the object's centre",
-        ucd="meta.number;obs",
-        minimum=0,
-        nullable=True,
-        upstream=(name,),
-    )
-
-
 HSC = Table(
     "hsc",
     (
         OBJECT_ID,
         *position_columns(field=COSMOS_FIELD),
         *cmodel_columns(nullable=True),
-        _flag("isprimary", "True for the one detection that stands for the object", nullable=False),
-        Column(
+        _theirs(
+            "isprimary",
+            "bool",
+            "True for the one detection that stands for the object",
+            ucd="meta.code",
+            nullable=False,
+        ),
+        _theirs(
             "i_extendedness_value",
             "float32",
             "1 for an extended source, 0 for a point source",
             ucd="src.morph",
             minimum=0.0,
             maximum=1.0,
-            nullable=True,
-            upstream=("i_extendedness_value",),
         ),
-        *(_input_count(band) for band in BANDS),
-        *(_flag(f"{band}_cmodel_flag", f"{band}-band cModel fit failed") for band in BANDS),
         *(
-            _flag(f"{band}_pixelflags_{flag}", f"{band}-band pixel flag '{flag}'")
+            _theirs(
+                f"{band}_inputcount_value",
+                "int16",
+                f"Number of {band}-band visits at the object's centre",
+                ucd="meta.number;obs",
+                minimum=0,
+            )
+            for band in BANDS
+        ),
+        # A flag is null in a band that was not observed there.
+        *(
+            _theirs(
+                f"{band}_cmodel_flag", "bool", f"{band}-band cModel fit failed", ucd="meta.code"
+            )
+            for band in BANDS
+        ),
+        *(
+            _theirs(
+                f"{band}_pixelflags_{flag}",
+                "bool",
+                f"{band}-band pixel flag '{flag}'",
+                ucd="meta.code",
+            )
             for band in BANDS
             for flag in PIXEL_FLAGS
         ),
@@ -201,38 +197,30 @@ GALAXIESML = Table(
         *position_columns(),
         *cmodel_columns(nullable=True),
         SPECZ_NAME,
-        Column(
+        _theirs(
             "specz_redshift",
             "float32",
             "Spectroscopic redshift",
             ucd="src.redshift",
-            nullable=True,
-            upstream=("specz_redshift",),
         ),
-        Column(
+        _theirs(
             "specz_redshift_err",
             "float32",
             "1-sigma error of specz_redshift",
             ucd="stat.error;src.redshift",
-            nullable=True,
-            upstream=("specz_redshift_err",),
         ),
-        Column(
+        _theirs(
             "specz_flag_homogeneous",
             "bool",
             "True where the homogenised quality flag calls the redshift secure",
             ucd="meta.code.qual",
-            nullable=True,
-            upstream=("specz_flag_homogeneous",),
         ),
-        Column(
+        _theirs(
             "specz_mag_i",
             "float32",
             "i magnitude in the spectroscopic compilation",
             unit="mag(AB)",
             ucd="phot.mag;em.opt.I",
-            nullable=True,
-            upstream=("specz_mag_i",),
         ),
         PUBLISHED_SPLIT,
     ),

@@ -29,12 +29,10 @@ def feature_list(table: Table) -> list[dict[str, str]]:
         ``name``, ``dtype`` and, where the column has a unit, ``id``: the unit as astropy spells
         it. ``datasets.Features._from_yaml_list`` reads it.
     """
-    return [_feature(column) for column in table]
-
-
-def _feature(column: Column) -> dict[str, str]:
-    named = {"name": column.name, "dtype": column.dtype}
-    return named | ({"id": column.unit} if column.unit else {})
+    return [
+        {"name": column.name, "dtype": column.dtype} | ({"id": column.unit} if column.unit else {})
+        for column in table
+    ]
 
 
 DATA_TYPES = {
@@ -68,33 +66,31 @@ def column_fields(table: Table, record_set: str, file_set: str) -> list[dict[str
     file_set : str
         The ``@id`` of the parquet files that hold the columns.
     """
-    return [_field(column, record_set, file_set) for column in table]
+    fields = []
+    for column in table:
+        ucd = {"@type": "sc:PropertyValue", "propertyID": UCD_STANDARD, "name": "UCD"}
+        described = {
+            "unitText": column.unit or None,
+            "minValue": column.minimum,
+            "maxValue": column.maximum,
+            "additionalProperty": ucd | {"value": column.ucd} if column.ucd else None,
+        }
+        fields.append(
+            {
+                "@type": "cr:Field",
+                "@id": f"{record_set}/{column.name}",
+                "name": column.name,
+                "description": column.description,
+                "dataType": DATA_TYPES[column.dtype],
+                **{name: value for name, value in described.items() if value is not None},
+                "source": {"fileSet": {"@id": file_set}, "extract": {"column": column.name}},
+            }
+        )
+    return fields
 
 
-def _field(column: Column, record_set: str, file_set: str) -> dict[str, Any]:
-    described = {
-        "unitText": column.unit or None,
-        "minValue": column.minimum,
-        "maxValue": column.maximum,
-        "additionalProperty": _ucd(column.ucd) if column.ucd else None,
-    }
-    return {
-        "@type": "cr:Field",
-        "@id": f"{record_set}/{column.name}",
-        "name": column.name,
-        "description": column.description,
-        "dataType": DATA_TYPES[column.dtype],
-        **{name: value for name, value in described.items() if value is not None},
-        "source": {"fileSet": {"@id": file_set}, "extract": {"column": column.name}},
-    }
-
-
-def _ucd(ucd: str) -> dict[str, str]:
-    return {"@type": "sc:PropertyValue", "propertyID": UCD_STANDARD, "name": "UCD", "value": ucd}
-
-
-_CELLS = ("Column", "Type", "Unit", "UCD", "Values", "Description")
-_BRIEF = ("Column", "Type", "Unit", "Description")
+_TITLES = ["Column", "Type", "Unit", "UCD", "Values", "Description"]
+_BRIEF = ["Column", "Type", "Unit", "Description"]
 
 PAGE = """\
 # Columns
@@ -145,37 +141,34 @@ SECTION = """\
 
 {table}"""
 
-CATALOGUES = (schemas.COSMOS2020, schemas.HSC, schemas.GALAXIESML, schemas.TRANSFERZ)
-STAGES = (
-    schemas.SELECTED,
-    schemas.SPECTROSCOPIC,
-    schemas.MATCHED,
-    schemas.PAIRS,
-    schemas.ASSIGNED,
-    schemas.REMOVED,
-)
-
 
 def reference() -> str:
     """Return the column reference of all tables, as Markdown."""
+    catalogues = [schemas.COSMOS2020, schemas.HSC, schemas.GALAXIESML, schemas.TRANSFERZ]
+    between = [schemas.SELECTED, schemas.SPECTROSCOPIC, schemas.MATCHED]
+    between += [schemas.PAIRS, schemas.ASSIGNED, schemas.REMOVED]
+    sections = (
+        "\n\n".join(
+            SECTION.format(
+                name=table.name, description=table.description, table=column_table(table)
+            )
+            for table in tables
+        )
+        for tables in (catalogues, between)
+    )
+    of_index, of_truth = (  # each to stand inside a sentence
+        table.description[0].lower() + table.description[1:]
+        for table in (schemas.INDEX, schemas.TRUTH)
+    )
     return PAGE.format(
         release=column_table(schemas.RELEASE),
         index=column_table(schemas.INDEX),
-        index_description=_sentence(schemas.INDEX),
+        index_description=of_index,
         truth=column_table(schemas.TRUTH),
-        truth_description=_sentence(schemas.TRUTH),
-        catalogues="\n\n".join(map(_section, CATALOGUES)),
-        stages="\n\n".join(map(_section, STAGES)),
+        truth_description=of_truth,
+        catalogues=next(sections),
+        stages=next(sections),
     )
-
-
-def _section(table: Table) -> str:
-    return SECTION.format(name=table.name, description=table.description, table=column_table(table))
-
-
-def _sentence(table: Table) -> str:
-    """A table's description, to stand inside a sentence."""
-    return table.description[0].lower() + table.description[1:]
 
 
 def column_table(table: Table, *, brief: bool = False) -> str:
@@ -193,42 +186,33 @@ def column_table(table: Table, *, brief: bool = False) -> str:
     str
         Name, type and whether it may be null, unit, UCD, bounds or allowed values, description.
     """
-    titles = _BRIEF if brief else _CELLS
-    rows = ([_cells(column)[title] for title in titles] for column in table)
-    return "\n".join(_line(cells) for cells in (titles, ["---"] * len(titles), *rows))
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
-
-def _cells(column: Column) -> dict[str, str]:
-    """What a row can show, by the title of its column."""
-    return {
-        "Column": f"`{column.name}`",
-        "Type": column.dtype + (", may be null" if column.nullable else ""),
-        "Unit": column.unit,
-        "UCD": f"`{column.ucd}`" if column.ucd else "",
-        "Values": _values(column),
-        "Description": column.description,
-    }
+    titles = _BRIEF if brief else _TITLES
+    lines = [titles, ["---"] * len(titles)]
+    for column in table:
+        cells = {
+            "Column": f"`{column.name}`",
+            "Type": column.dtype + (", may be null" if column.nullable else ""),
+            "Unit": column.unit,
+            "UCD": f"`{column.ucd}`" if column.ucd else "",
+            "Values": _values(column),
+            "Description": column.description,
+        }
+        lines.append([cells[title].replace("|", r"\|") for title in titles])
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def _values(column: Column) -> str:
     """Which values are allowed, in words; empty where all are."""
     if column.categories:
-        return ", ".join(f"`{one}`" for one in column.categories)
-    unique = ["unique"] if column.unique else []
-    return ", ".join([*_bounds(column), *unique])
-
-
-def _bounds(column: Column) -> list[str]:
+        return ", ".join(f"`{category}`" for category in column.categories)
     low, high = column.minimum, column.maximum
     if low is not None and high is not None:
-        return [f"{low:g} to {high:g}"]
-    if low is not None:
-        return [f"≥ {low:g}"]
-    return [f"≤ {high:g}"] if high is not None else []
+        bounds = [f"{low:g} to {high:g}"]
+    elif low is not None:
+        bounds = [f"≥ {low:g}"]
+    else:
+        bounds = [f"≤ {high:g}"] if high is not None else []
+    return ", ".join(bounds + ["unique"] * column.unique)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -45,13 +45,13 @@ def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
         config -> split -> files in shard order; configs and splits in the card's order, the
         default config first.
     """
-    found: dict[str, dict[str, list[Path]]] = {}
+    by_config: dict[str, dict[str, list[Path]]] = {}
     for path in sorted(release.glob("*/*.parquet")):
         if match := _DATA_FILE.fullmatch(path.name):
-            found.setdefault(path.parent.name, {}).setdefault(match["split"], []).append(path)
+            by_config.setdefault(path.parent.name, {}).setdefault(match["split"], []).append(path)
     return {
-        config: {split: found[config][split] for split in _ordered(found[config], SPLITS)}
-        for config in _ordered(found, CONFIGS)
+        config: {split: by_config[config][split] for split in _ordered(by_config[config], SPLITS)}
+        for config in _ordered(by_config, CONFIGS)
     }
 
 

@@ -20,12 +20,12 @@ UCD_BANDS = {
 
 
 def magnitude_name(band: str) -> str:
-    """Name of the cModel magnitude column of an HSC band."""
+    """Return the name of the cModel magnitude column of an HSC band."""
     return f"{band}_cmodel_mag"
 
 
 def error_name(band: str) -> str:
-    """Name of the column with the 1-sigma error of `magnitude_name`."""
+    """Return the name of the column with the 1-sigma error of `magnitude_name`."""
     return f"{band}_cmodel_magsigma"
 
 
@@ -33,36 +33,8 @@ MAGNITUDES = tuple(magnitude_name(band) for band in BANDS)
 ERRORS = tuple(error_name(band) for band in BANDS)
 
 
-def _magnitude(band: str, *, nullable: bool) -> Column:
-    return Column(
-        magnitude_name(band),
-        "float32",
-        f"HSC {band}-band cModel magnitude, as observed (not corrected for extinction)",
-        unit="mag(AB)",
-        ucd=f"phot.mag;{UCD_BANDS[band]}",
-        minimum=None if nullable else 0.0,
-        maximum=None if nullable else 50.0,
-        nullable=nullable,
-        typical=TYPICAL_MAGNITUDES if nullable else None,
-        upstream=(magnitude_name(band),),
-    )
-
-
-def _error(band: str, *, nullable: bool) -> Column:
-    return Column(
-        error_name(band),
-        "float32",
-        f"1-sigma error of {magnitude_name(band)}",
-        unit="mag",
-        ucd=f"stat.error;phot.mag;{UCD_BANDS[band]}",
-        minimum=None if nullable else 0.0,
-        nullable=nullable,
-        upstream=(error_name(band), f"{band}_cmodel_magerr"),  # PDR2, PDR3
-    )
-
-
 def cmodel_columns(*, nullable: bool) -> tuple[Column, ...]:
-    """Magnitudes of all bands, then their errors.
+    """Declare the magnitudes of all bands, then their errors.
 
     Parameters
     ----------
@@ -70,8 +42,35 @@ def cmodel_columns(*, nullable: bool) -> tuple[Column, ...]:
         Whether photometry may be missing or, where a fit failed, absurd: yes in the upstream
         tables, no in what is made of them.
     """
-    magnitudes = tuple(_magnitude(band, nullable=nullable) for band in BANDS)
-    return magnitudes + tuple(_error(band, nullable=nullable) for band in BANDS)
+    magnitudes = tuple(
+        Column(
+            magnitude_name(band),
+            "float32",
+            f"HSC {band}-band cModel magnitude, as observed (not corrected for extinction)",
+            unit="mag(AB)",
+            ucd=f"phot.mag;{UCD_BANDS[band]}",
+            minimum=None if nullable else 0.0,
+            maximum=None if nullable else 50.0,
+            nullable=nullable,
+            typical=TYPICAL_MAGNITUDES if nullable else None,
+            upstream=(magnitude_name(band),),
+        )
+        for band in BANDS
+    )
+    errors = tuple(
+        Column(
+            error_name(band),
+            "float32",
+            f"1-sigma error of {magnitude_name(band)}",
+            unit="mag",
+            ucd=f"stat.error;phot.mag;{UCD_BANDS[band]}",
+            minimum=None if nullable else 0.0,
+            nullable=nullable,
+            upstream=(error_name(band), f"{band}_cmodel_magerr"),  # PDR2, PDR3
+        )
+        for band in BANDS
+    )
+    return magnitudes + errors
 
 
 OBJECT_ID = Column(
@@ -95,7 +94,7 @@ def position_columns(
     *,
     field: tuple[tuple[float, float], tuple[float, float]] = WHOLE_SKY,
     nullable: bool = False,
-) -> tuple[Column, Column]:
+) -> tuple[Column, ...]:
     """Declare right ascension and declination.
 
     Parameters
@@ -108,27 +107,20 @@ def position_columns(
         Whether a source may give no positions.
     """
     note = "; null where the source gives none" if nullable else ""
-    return (
+    return tuple(
         Column(
-            "ra",
+            name,
             "float64",
-            f"Right ascension (ICRS){note}",
+            f"{words} (ICRS){note}",
             unit="deg",
-            ucd="pos.eq.ra;meta.main",
-            minimum=field[0][0],
-            maximum=field[0][1],
+            ucd=f"pos.eq.{name};meta.main",
+            minimum=low,
+            maximum=high,
             nullable=nullable,
-            upstream=(ra,),
-        ),
-        Column(
-            "dec",
-            "float64",
-            f"Declination (ICRS){note}",
-            unit="deg",
-            ucd="pos.eq.dec;meta.main",
-            minimum=field[1][0],
-            maximum=field[1][1],
-            nullable=nullable,
-            upstream=(dec,),
-        ),
+            upstream=(theirs,),
+        )
+        for name, words, theirs, (low, high) in (
+            ("ra", "Right ascension", ra, field[0]),
+            ("dec", "Declination", dec, field[1]),
+        )
     )

@@ -138,24 +138,16 @@ def _add_field(element: ET.Element, column: Column, length: int) -> None:
         "ucd": column.ucd,
         "ref": _frame(column),
     }
-    field = ET.SubElement(element, "FIELD", {key: one for key, one in attributes.items() if one})
+    given = {name: value for name, value in attributes.items() if value}
+    field = ET.SubElement(element, "FIELD", given)
     ET.SubElement(field, "DESCRIPTION").text = votable_description(column)
-    _add_values(field, column)
-
-
-def _spelt(bound: float, column: Column) -> str:
-    """A bound with all its digits, as the column's datatype is written."""
-    return str(int(bound)) if column.dtype.startswith("int") else repr(float(bound))
-
-
-def _add_values(field: ET.Element, column: Column) -> None:
-    """Add the allowed values: bounds, or categories."""
     bounds = {"MIN": column.minimum, "MAX": column.maximum}
-    given = {tag: bound for tag, bound in bounds.items() if bound is not None}
-    if not given and not column.categories:
-        return
-    values = ET.SubElement(field, "VALUES")
-    for tag, bound in given.items():
-        ET.SubElement(values, tag, {"value": _spelt(bound, column)})
-    for category in column.categories:
-        ET.SubElement(values, "OPTION", {"name": category, "value": category})
+    if column.categories or any(bound is not None for bound in bounds.values()):
+        values = ET.SubElement(field, "VALUES")
+        for tag, bound in bounds.items():
+            if bound is not None:  # with all its digits, as the datatype is written
+                whole = column.dtype.startswith("int")
+                spelt = str(int(bound)) if whole else repr(float(bound))
+                ET.SubElement(values, tag, {"value": spelt})
+        for category in column.categories:
+            ET.SubElement(values, "OPTION", {"name": category, "value": category})

@@ -22,12 +22,12 @@ def data():
 
 def test_the_parts_are_those_of_the_projects_splitter(data):
     parts = {
-        name: ({part: len(one) for part, one in made.samples.items()}, test)
-        for name, made, test in real_galaxies.experiments(data)
+        name: ({part: len(sample) for part, sample in samples.items()}, test)
+        for name, samples, test in real_galaxies.experiments(data)
     }
-    assert parts["EGS, grizy"][0] == {"train": 2754, "validation": 396, "test": 388}
+    assert {"train": 2754, "validation": 396, "test": 388}.items() <= parts["EGS, grizy"][0].items()
     sizes, test = parts["SDSS MGS, ugriz"]
-    assert sizes == {"train": 4487, "validation": 513, "table SDSS_MGS.test": 5000}
+    assert (sizes["train"], sizes["validation"], len(test)) == (4487, 513, 5000)
     rows = np.loadtxt(data / "SDSS_MGS.test")
     np.testing.assert_array_equal(test.redshift, rows[:, 0])
     np.testing.assert_array_equal(test.magnitudes, rows[:, 1:6])
@@ -35,9 +35,9 @@ def test_the_parts_are_those_of_the_projects_splitter(data):
 
 def test_the_training_file_is_read_by_the_names_that_fit_its_rows(data):
     """Its own header lacks one, before the errors: the magnitudes would be right by luck."""
-    *_, (_, made, _) = real_galaxies.experiments(data)
+    *_, (_, samples, _) = real_galaxies.experiments(data)
     rows = {tuple(row) for row in np.loadtxt(data / "SDSS_MGS.train")[:, 1:6].tolist()}
-    taken = [tuple(row) for part in ("train", "validation") for row in magnitudes(made, part)]
+    taken = [tuple(row) for part in ("train", "validation") for row in magnitudes(samples, part)]
     assert sorted(taken) == sorted(rows)
 
 
@@ -49,8 +49,8 @@ def test_no_galaxy_is_in_both_files(data):
     assert not first & second
 
 
-def magnitudes(made, part):
-    return made.samples[part].magnitudes.tolist()
+def magnitudes(samples, part):
+    return samples[part].magnitudes.tolist()
 
 
 def test_every_method_beats_the_median_on_real_galaxies(data, capsys):

@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.scores.metrics import METRICS
 from transferz.schemas import CONFIGS, SPLITS, InputError
-from transferz.schemas.benchmark.entries import (
+from transferz.schemas.benchmark.entries import ORDER, Entry, Split, method_key
+from transferz.schemas.benchmark.entry_files import (
     LINE,
     MAX_BYTES,
-    ORDER,
-    Entry,
-    Split,
     entry_text,
-    method_key,
     parse_entry,
     read_entry,
     rounded,

@@ -14,6 +14,7 @@ from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
 
 from transferz.schemas import InputError
+from transferz.tables import table as limits
 from transferz.tables.cells import as_ids, as_numbers
 from transferz.tables.reading import open_table, read_whole
 
@@ -127,6 +128,8 @@ def test_given_names_take_the_place_of_none_or_of_others_and_no_row_is_lost(cont
         ("id g\n1 20\n2 21 5\n", "Expected 2 columns, got 3"),
         ("", "it is empty"),
         ("\n \n", "it is empty"),
+        ("id name\n" + '1 "a\n2 b\n3 "c\n4 d\n', "4 lines with 2 quotation marks make|Expected 2"),
+        ("# a remark\n" * 100_000 + "id,g\n1,2\n", "no row begins within its first 1,048,576"),
     ],
 )
 def test_text_that_leaves_doubt_is_refused(content, message, tmp_path):
@@ -134,6 +137,22 @@ def test_text_that_leaves_doubt_is_refused(content, message, tmp_path):
     with pytest.raises(InputError, match=message):
         file = open_table(tmp_path / "t.txt")
         read_whole(file, file.names)
+
+
+def test_a_first_row_that_looks_like_units_is_a_row(tmp_path):
+    (tmp_path / "t.csv").write_text("label,g\nh,\ndeg,20.5\n")
+    assert read_whole(open_table(tmp_path / "t.csv"), ["label"])["label"].to_pylist() == [
+        "h",
+        "deg",
+    ]
+
+
+@pytest.mark.parametrize("block_bytes", range(20, 80, 7))
+def test_where_blocks_end_does_not_matter(block_bytes, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "BLOCK_BYTES", block_bytes)
+    for name in ("blanks", "units and dashes (VizieR)", "a title above the names", "Windows"):
+        (tmp_path / "t.txt").write_text(TEXTS[name])
+        check(tmp_path / "t.txt")
 
 
 def astropy_table():

@@ -1,4 +1,4 @@
-"""Say what every form of a forecast can do, and do it block of galaxies by block.
+"""Ask a forecast of any form the same questions, block of galaxies by block.
 
 A forecast that is missing is a row of NaN alone: all that is asked of it is NaN. A row with some
 NaN is an error.
@@ -6,7 +6,7 @@ NaN is an error.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,50 +17,15 @@ BLOCK = 2**16
 """Values worked on at a time, but at least a whole row (our choice: a processor's cache)."""
 
 Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
-
-
-class Distribution(Protocol):
-    """The forecasts of N galaxies, in any form.
-
-    Redshifts are of shape (N,), one for each galaxy; where one is NaN, so is the answer.
-    """
-
-    def __len__(self) -> int: ...
-
-    def take(self, rows: Rows) -> Self:
-        """Return some of the galaxies; `rows` is a slice, a mask or indices."""
-        ...
-
-    def cdf(self, redshift: npt.ArrayLike) -> Array:
-        """Return the probability to lie at or below a redshift, shape (N,)."""
-        ...
-
-    def density(self, redshift: npt.ArrayLike) -> Array:
-        """Return the probability density at a redshift, shape (N,)."""
-        ...
-
-    def square_integral(self) -> Array:
-        """Return ``∫ p(z)² dz``, shape (N,)."""
-        ...
-
-    def crps(self, redshift: npt.ArrayLike) -> Array:
-        """Return ``∫ (F(z) - [z >= redshift])² dz``, shape (N,), in redshift."""
-        ...
-
-    def quantiles(self, levels: npt.ArrayLike) -> Array:
-        """Return redshifts below which the probabilities `levels` (L,) lie, shape (N, L)."""
-        ...
-
-
-D = TypeVar("D", bound=Distribution)
 F = TypeVar("F")
 
 
-class Form(ABC):
-    """A distribution whose subclass computes for a block of galaxies; this class cuts the blocks.
+class Distribution(ABC):
+    """The forecasts of N galaxies, in any form.
 
-    Its public methods are those of `Distribution`. They check their argument, and ask the
-    subclass's private method of the same name of as many galaxies at a time as `BLOCK` holds.
+    Redshifts are of shape (N,), one for each galaxy; where one is NaN, so is the answer. This class
+    checks them, and asks the private method of the same name, which a subclass has, of as many
+    galaxies at a time as `BLOCK` holds. In `Prediction`, anything with the public methods serves.
     """
 
     @abstractmethod
@@ -68,7 +33,7 @@ class Form(ABC):
 
     @abstractmethod
     def take(self, rows: Rows) -> Self:
-        """Return some of the galaxies."""
+        """Return some of the galaxies; `rows` is a slice, a mask or indices."""
 
     @abstractmethod
     def _width(self, levels: int = 1) -> int:
@@ -113,7 +78,7 @@ class Form(ABC):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def blocks(distribution: D, width: int) -> Iterator[tuple[slice, D]]:
+def blocks(distribution: Distribution, width: int) -> Iterator[tuple[slice, Distribution]]:
     """Cut into blocks of galaxies that `BLOCK` holds, at `width` values a galaxy."""
     step = max(1, BLOCK // max(1, width))
     size = len(distribution)

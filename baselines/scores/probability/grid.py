@@ -14,7 +14,7 @@ import numpy.typing as npt
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
     BLOCK,
-    Form,
+    Distribution,
     Rows,
     as_table,
     refuse,
@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class GridPDF(Form):
+class GridPDF(Distribution):
     """Densities on one grid for all galaxies; 0 outside the grid.
 
     CDF, CRPS and quantiles are exact for the linear density, and for redshifts outside the grid.

@@ -8,7 +8,7 @@ import numpy as np
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
-    Form,
+    Distribution,
     Rows,
     as_table,
     refuse,
@@ -23,7 +23,7 @@ ROOT_2PI = float(np.sqrt(2.0 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianMixture(Form):
+class GaussianMixture(Distribution):
     """K Gaussians for each galaxy, of any redshift: not cut off at 0.
 
     All is in closed form, but quantiles, which are bisected down to a float64's precision:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
-    Form,
+    Distribution,
     Rows,
     as_levels,
     as_table,
@@ -30,7 +30,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Quantiles(Form):
+class Quantiles(Distribution):
     """Redshifts below which given probabilities lie; the CDF is linear between them.
 
     Beyond the outermost levels, the density goes on as in the outermost interval until the

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
-    Form,
+    Distribution,
     Rows,
     as_table,
     require_finite,
@@ -26,7 +26,7 @@ SILVERMAN = 0.9
 
 
 @dataclass(frozen=True, eq=False)
-class Samples(Form):
+class Samples(Distribution):
     """M equally likely redshifts for each galaxy.
 
     The CDF is the empirical one; a sample that is equal to the redshift counts half (mid-rank). The

@@ -8,11 +8,11 @@ import pytest
 from transferz.baselines.benchmark import Prediction, magnitudes
 from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.forecasts import read_forecasts
-from transferz.baselines.benchmark.loading import MethodError
+from transferz.baselines.benchmark.loading import Kept, MethodError
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.scores.metrics import score
 from transferz.schemas import ERRORS, MAGNITUDES, InputError, ParameterError
-from transferz.schemas.benchmark.entries import read_entry
+from transferz.schemas.benchmark.entry_files import read_entry
 
 
 def labels(release, config):
@@ -407,3 +407,28 @@ def test_a_write_that_fails_leaves_the_older_run(release, Linear, tmp_path, monk
         outcome.write(tmp_path / "run")
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_method_that_can_be_kept_leaves_its_model_beside_the_entry(release, Linear, tmp_path):
+    class Keeps(Linear):
+        @classmethod
+        def keep(cls, fitted, *, bands, source):
+            assert (len(fitted), bands) == (2, MAGNITUDES)
+            assert set(source["release"]["content"]["combo"]) == {"train", "validation"}
+            span = {"mean": 1.0, "min": 1.0, "max": 1.0}
+            names = ("epochs", "best_epoch", "validation_loss")
+            return Kept({"schedule": {"max_epochs": 1}} | dict.fromkeys(names, span), "m", b"model")
+
+    outcome = benchmark(Keeps, release, seeds=2)
+    outcome.write(tmp_path / "run")
+    entry = read_entry(tmp_path / "run" / "entry.yaml")
+    assert (tmp_path / "run" / "m").read_bytes() == b"model"
+    assert (entry.model.file, entry.model.bytes, entry.networks.epochs.mean) == ("m", 5, 1.0)
+
+    class Odd(Linear):
+        @classmethod
+        def keep(cls, fitted, *, bands, source):
+            return b"model"
+
+    with pytest.raises(MethodError, match="keep returned bytes, expected a Kept"):
+        benchmark(Odd, release, seeds=1)

@@ -5,18 +5,18 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
+from transferz.baselines.benchmark.task import read_tests
 from transferz.baselines.leaderboard.board import read_board
 from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.probability import PER_GALAXY, GaussianMixture, per_galaxy
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry, rounded, write_entry
+from transferz.schemas.benchmark.entries import Entry
+from transferz.schemas.benchmark.entry_files import rounded, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.survey.files import MANIFEST_FILE, file_digest, json_text, self_digest
 from transferz.schemas.survey.magnitudes import MAGNITUDES
@@ -40,17 +40,17 @@ class Method:
 def make_run(folder: Path, release: Path, method: Method) -> Path:
     """Write a run as `transferz benchmark` does."""
     found = find_release(release)
-    sets = {config: _forecast(found, config, method) for config in ("galaxiesml", "transferz")}
+    tests = read_tests(found, ("galaxiesml", "transferz"), MAGNITUDES)
+    sets = {config: _forecast(test, config, method) for config, test in tests.items()}
     folder.mkdir(parents=True)
     path = folder / "forecasts.parquet"
-    pq.write_table(pa.concat_tables(_table(name, one) for name, one in sets.items()), path)
+    path.write_bytes(forecasts_file(sets))
     write_entry(folder / "entry.yaml", _entry(found, method, sets, path))
     return folder
 
 
-def _forecast(release, config, method):
-    table = pa.concat_tables(map(pq.read_table, release.require(config, ["test"])["test"]))
-    label = table["redshift"].to_numpy().astype(np.float32)
+def _forecast(test, config, method):
+    label = test.redshift
     rng = np.random.default_rng([*method.key.encode(), len(config)])
     shape = (method.seeds, label.size)
     noise = rng.normal(0, 1, label.size) + 0.3 * rng.normal(0, 1, shape)
@@ -63,27 +63,13 @@ def _forecast(release, config, method):
     point[:, : method.missing] = np.nan
     for values in columns.values():
         values[:, : method.missing] = np.nan
-    identifiers, i_mag = (table[name].to_numpy() for name in ("object_id", "i_cmodel_mag"))
-    return SetForecasts(identifiers, label, i_mag.astype(np.float32), point, columns)
+    return SetForecasts(test.object_id, label, test.i_mag, point, columns, test.g_mag, test.truth)
 
 
 def _widths(point, sigma, label):
     shape = (len(point), 1)
     made = GaussianMixture(np.ones(shape), point[:, None], np.broadcast_to(sigma[:, None], shape))
     return {name: one.astype(np.float32) for name, one in per_galaxy(made, label).items()}
-
-
-def _table(config, one):
-    seeds, size = one.point.shape
-    columns = {
-        "config": np.full(seeds * size, config),
-        "object_id": np.tile(one.object_id, seeds),
-        "seed": np.repeat(np.arange(seeds), size).astype(np.int16),
-        "redshift": np.tile(one.redshift, seeds),
-        "i_mag": np.tile(one.i_mag, seeds),
-        "point": one.point.ravel(),
-    }
-    return pa.table(columns | {name: values.ravel() for name, values in one.columns.items()})
 
 
 def _entry(release, method, sets, path):

@@ -12,7 +12,8 @@ import pytest
 from transferz.baselines.leaderboard.adding import add_run
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
+from transferz.schemas.benchmark.entries import Entry
+from transferz.schemas.benchmark.entry_files import read_entry, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import file_digest
@@ -131,6 +132,7 @@ def test_every_number_is_held_against_the_forecasts(runs, release, tmp_path, key
         ("redshift", lambda v: v + np.float32(0.001), "differ in redshift from the test split"),
         ("object_id", lambda v: v + 1, "differ in object_id"),
         ("i_mag", lambda v: v - np.float32(3), "differ in i_mag"),
+        ("g_mag", lambda v: v + np.float32(1), "differ in g_mag"),
         ("crps", lambda v: v * np.float32(0.5), "crps.mean is"),
     ],
 )
@@ -139,6 +141,29 @@ def test_other_forecasts_than_the_scores_are_of_are_refused(
 ):
     change(run, column, changed)
     with pytest.raises(InputError, match=said):
+        add_run(run, release, tmp_path)
+
+
+def test_a_truth_that_is_not_the_releases_is_refused(run, release, tmp_path):
+    """Scores against the truth would come out as one likes."""
+    path = run / "forecasts.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("truth", table["redshift"]), path)
+    entry = read_entry(run / "entry.yaml")
+    facts = entry.forecasts.model_copy(update=file_digest(path))
+    write_entry(run / "entry.yaml", entry.model_copy(update={"forecasts": facts}))
+    with pytest.raises(InputError, match="differ in truth from the test split"):
+        add_run(run, release, tmp_path)
+
+
+def test_a_run_on_a_further_table_is_refused(run, release, tmp_path):
+    entry = read_entry(run / "entry.yaml").model_dump(mode="json", by_alias=True)
+    entry["data"]["test_table"] = {
+        "file": "mine.csv", "sha256": 64 * "0", "rows": 5, "tested": 5, "bands": ["g"],
+        "redshift": "z",
+    }  # fmt: skip
+    write_record(run, entry)
+    with pytest.raises(InputError, match=r"tested on a table of its own too \(mine\.csv\)"):
         add_run(run, release, tmp_path)
 
 

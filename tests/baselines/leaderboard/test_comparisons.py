@@ -19,7 +19,7 @@ from transferz.baselines.leaderboard.comparisons import (
 )
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.paired import COMPARED
-from transferz.schemas.benchmark.entries import read_entry, write_entry
+from transferz.schemas.benchmark.entry_files import read_entry, write_entry
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import file_digest
 
@@ -149,7 +149,12 @@ def test_one_run_is_too_few_and_two_of_a_method_too_many(own, tmp_path):
             lambda t: pa.concat_tables([t.slice(0, 35)] * 2 + [t.slice(70)]),
             "another object_id|once",
         ),
-        (lambda t: t.set_column(5, "point", pa.array(["a"] * len(t))), "column 'point' is not"),
+        (
+            lambda t: t.set_column(
+                t.column_names.index("point"), "point", pa.array(["a"] * len(t))
+            ),
+            "column 'point' is not",
+        ),
     ],
 )
 def test_forecasts_of_another_shape_are_refused(runs, tmp_path, change, said):

@@ -28,7 +28,7 @@ from transferz.baselines.paper.report import (
     write_tables,
 )
 from transferz.baselines.paper.tables import (
-    TextTable,
+    PaperTable,
     escape,
     noise_table,
     over_seeds,
@@ -269,7 +269,7 @@ def test_label_noise_is_label_less_truth(runs):
     assert made.rows[1][2:] == (f"{label:.4f}", f"{truth:.4f}", difference)
 
 
-TABLE = TextTable("t", "A 5 % cut_off", ("Name", "a|b"), (("x & y", "−1 ± 2"),), "Notes #1.")
+TABLE = PaperTable("t", "A 5 % cut_off", ("Name", "a|b"), (("x & y", "−1 ± 2"),), "Notes #1.")
 
 
 def test_a_table_as_markdown():
@@ -284,7 +284,7 @@ def test_a_table_as_markdown():
     ]
     assert "Notes" not in TABLE.markdown(notes=False)
     with pytest.raises(ValueError, match="rows of 1 cells, 2 columns"):
-        TextTable("t", "", ("a", "b"), (("c",),))
+        PaperTable("t", "", ("a", "b"), (("c",),))
 
 
 def test_a_table_as_latex():

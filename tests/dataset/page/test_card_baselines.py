@@ -13,10 +13,12 @@ from transferz.baselines.paper.report import report
 from transferz.dataset.page.baselines import FIGURES, read_baselines
 from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import read_citation
+from transferz.dataset.verify.findings import safely
+from transferz.dataset.verify.pages import check_card
 from transferz.dataset.verify.verifying import verify
 from transferz.releases import find_release
-from transferz.schemas import InputError
-from transferz.schemas.benchmark.entries import read_entry
+from transferz.schemas import RELEASE, InputError
+from transferz.schemas.benchmark.entry_files import read_entry
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE
 
 TITLE = "## Reference baselines"
@@ -176,11 +178,13 @@ def test_a_missing_figure_is_an_error(small_release, results, tmp_path):
         remake(small_release, tmp_path / "transferz", mock=True, results=folder, figures=True)
 
 
-# What `transferz verify` finds in a release with the section, its manifest sealed anew.
+# What `transferz verify` finds in a card with the section, whose manifest was sealed anew.
 
 
 def findings(release):
-    return [str(one) for one in verify(reseal(release))]
+    manifest = read_manifest(release)
+    facts = (release, manifest, manifest["content"], RELEASE)
+    return [str(one) for one in safely(CARD_FILE, "card", check_card, *facts)]
 
 
 def cell(release):
@@ -224,7 +228,8 @@ def test_results_passed_off_as_of_this_data_are_found(release):
 
 def test_a_missing_mark_or_figure_is_found(release):
     (release / FIGURES["scores"]).unlink()
-    assert any("figures of baselines: figures/forecasts.png;" in one for one in findings(release))
+    found = [str(one) for one in verify(reseal(release))]
+    assert any("figures of baselines: figures/forecasts.png;" in one for one in found)
 
 
 def test_nonsense_in_the_manifest_is_a_finding_and_no_crash(release):

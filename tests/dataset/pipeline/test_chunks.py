@@ -145,7 +145,7 @@ def test_reading_overlaps_writing(tmp_path):
         yield 2
 
     for chunk in prefetch(parts()):
-        assert made.wait(10) or chunk == 2
+        assert made.wait(60) or chunk == 2
 
 
 def test_an_error_while_reading_is_passed_on(tmp_path):

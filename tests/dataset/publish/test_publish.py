@@ -214,6 +214,17 @@ def test_what_is_published_already_is_said_and_nothing_is_written(hub, publish, 
     assert hub.writes == []
 
 
+def test_what_is_published_can_be_verified_and_compared_by_its_name(hub, client, first, second):
+    hub.add_release("org/named", first, "v1.0.0")
+    hub.add_release("org/named", second, "v2.0.0")
+    done = client.run("verify", "org/named@1.0.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "org/named@v1.0.0 on the Hub (fetched): " in done.stderr
+    done = client.run("diff", "org/named@1.0.0", "org/named@v2.0.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "on the Hub (from cache): " in done.stderr
+
+
 def brighter(config, rows):
     return rows.assign(g_cmodel_mag=rows["g_cmodel_mag"] - 0.5)
 

@@ -69,18 +69,12 @@ fields = {"objects": st.integers(0, 60), "seed": st.integers(0, 2**32)}
 
 @settings(deadline=None, max_examples=80)
 @given(**fields)
-def test_the_lower_ranked_of_every_pair_is_left_out(objects, seed):
+def test_the_lower_ranked_of_every_pair_is_left_out_so_that_no_two_splits_are_near(objects, seed):
     frame = rows_of(objects, seed)
     out = dropped(frame)
     expected = frame["object_id"].isin(dropped_by_loop(frame)).to_numpy()
     np.testing.assert_array_equal(out, expected)
-
-
-@settings(deadline=None, max_examples=80)
-@given(**fields)
-def test_no_pair_within_the_radius_is_left_in_two_splits(objects, seed):
-    frame = rows_of(objects, seed)
-    kept = frame[~dropped(frame)]
+    kept = frame[~out]
     split = kept["split"].to_numpy()
     assert not (near(kept) & (split[:, None] != split[None, :])).any()
     assert len(kept[["object_id", "split"]].drop_duplicates()) == kept["object_id"].nunique()
@@ -151,6 +145,17 @@ def test_an_object_in_two_tables_is_one():
     # and where it loses it goes from both tables
     twin = pair().iloc[1:].assign(dec=1.0)
     assert dropped(pd.concat([pair(), twin])).tolist() == [False, True, True]
+
+
+def test_a_row_without_a_position_has_no_say_but_goes_with_its_object():
+    nowhere = pair().assign(ra=np.nan, dec=np.nan)
+    assert dropped(nowhere).tolist() == [False, False]
+    assert grouped(nowhere).tolist() == [1, 2]
+    both = pd.concat([pair(), nowhere])
+    assert dropped(both).tolist() == [False, True, False, True]
+    assert grouped(both).tolist() == [1, 1, 1, 1]
+    with pytest.raises(InputError, match="not finite"):
+        dropped(pair(dec=[0.0, np.nan]))
 
 
 def test_an_object_has_one_split_and_one_hash():
