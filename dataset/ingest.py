@@ -4,15 +4,15 @@ import sys
 
 from transferz.dataset.pipeline.chunks import write_chunks
 from transferz.dataset.pipeline.stage import TABLE, Counts, Layout, run_stage
-from transferz.dataset.sources import cosmos2020, galaxiesml, hsc, transferz
+from transferz.dataset.sources import catalogues
 from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError
 from transferz.tables.files import replace_directory
 
 CATALOGUES = {
-    "cosmos2020": (cosmos2020.read, COSMOS2020),
-    "hsc": (hsc.read, HSC),
-    "galaxiesml": (galaxiesml.read, GALAXIESML),
-    "transferz": (transferz.read, TRANSFERZ),
+    "cosmos2020": (catalogues.read_cosmos2020, COSMOS2020),
+    "hsc": (catalogues.read_hsc, HSC),
+    "galaxiesml": (catalogues.read_galaxiesml, GALAXIESML),
+    "transferz": (catalogues.read_transferz, TRANSFERZ),
 }
 
 
@@ -25,7 +25,7 @@ def refuse_mock(layout: Layout) -> None:
         If the survey is real and its COSMOS2020 file says that it is simulated.
     """
     directory = layout.raw / "cosmos2020"
-    if layout.survey != "mock" and cosmos2020.is_mock(directory):
+    if layout.survey != "mock" and catalogues.is_mock(directory):
         raise InputError(
             f"{directory} holds the mock's catalogue, which cannot be released as survey "
             f"'{layout.survey}'; put the real one there"

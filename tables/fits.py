@@ -25,8 +25,7 @@ from transferz.tables.fits_hdus import (
     sound_fits,
     table_columns,
 )
-from transferz.tables.streams import unsound
-from transferz.tables.table import Choose, TableFile, require_columns
+from transferz.tables.table import Choose, TableFile, require_columns, unsound
 
 RAW = "\N{WHITE SQUARE} row as it stands"
 """A column of `FitsTable`: the bytes of each row. No FITS column is called so: it is no ASCII."""

@@ -5,6 +5,7 @@ maps the file: the pages of a map count as memory in use, and a gzip file can't 
 """
 
 import contextlib
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from transferz.tables.streams import ByteStream, unsound
+from transferz.tables.table import ByteStream, unsound
 
 BLOCK = 2880  # bytes; headers and data fill whole blocks
 CARD = 80
@@ -209,6 +210,17 @@ class OnesComplementSum:
         self.value = total
 
 
+@functools.lru_cache(maxsize=4)  # opening a table and reading it parse the same few headers
+def _parse(content: bytes) -> Any:
+    """Parse a header; whoever changes it changes a copy."""
+    from astropy.io import fits
+
+    try:
+        return fits.Header.fromstring(content.translate(_ASCII).decode("ascii"))
+    except Exception as error:  # astropy raises many kinds at damaged headers
+        raise HeaderError(f"bad header: {error}") from error
+
+
 class Hdu:
     """One header and its data, which may be read once, forwards.
 
@@ -227,12 +239,7 @@ class Hdu:
     """
 
     def __init__(self, stream: ByteStream, content: bytes) -> None:
-        from astropy.io import fits
-
-        try:
-            self.header = fits.Header.fromstring(content.translate(_ASCII).decode("ascii"))
-        except Exception as error:  # astropy raises many kinds at damaged headers
-            raise HeaderError(f"bad header: {error}") from error
+        self.header = _parse(content)
         self._stream, self._content = stream, content
         self._left = _data_bytes(self.header)
         self._padding = -self._left % BLOCK

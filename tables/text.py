@@ -18,8 +18,7 @@ import pyarrow.csv as pacsv
 
 from transferz.schemas.errors import InputError
 from transferz.tables import table as limits
-from transferz.tables.streams import ByteStream, unsound
-from transferz.tables.table import Choose, TableFile
+from transferz.tables.table import ByteStream, Choose, TableFile, unsound
 
 PREAMBLE_BYTES = 1 << 20  # within which the first row must begin
 DELIMITERS = ",;\t|"

@@ -5,7 +5,7 @@ Two layouts of extracts are read, told apart by their columns: LePhare's (``f_<f
 ``redshift``). Bands without a filter curve (the narrow bands, F814W, ...) are left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, SUPRIME_INTERMEDIATE, Band
 from transferz.photometry.fit import fit_offsets, fit_templates
-from transferz.photometry.flux import cgs_to_ujy, mjy_to_ujy
+from transferz.photometry.flux import UJY_PER
 from transferz.photometry.redshift_error import redshift_error
 from transferz.photometry.templates import ModelGrid, model_grid
 from transferz.schemas.errors import InputError
@@ -49,8 +49,8 @@ class FluxLayout:
         Column of spectroscopic redshifts.
     flux, error : str
         Format of the columns' names, with ``{}`` for the filter.
-    to_ujy : callable
-        Turns the table's unit into microjansky.
+    ujy_per_unit : float
+        Microjansky in 1 of the table's unit.
     filters : dict of str to str
         COSMOS2020 band name to the table's filter name.
     """
@@ -58,7 +58,7 @@ class FluxLayout:
     redshift: str
     flux: str
     error: str
-    to_ujy: Callable[[npt.ArrayLike], Floats]
+    ujy_per_unit: float
     filters: dict[str, str]
 
     def bands(self, columns: Sequence[str]) -> tuple[Band, ...]:
@@ -81,7 +81,7 @@ LEPHARE = FluxLayout(
     redshift="zspec",
     flux="f_{}",
     error="ferr_{}",
-    to_ujy=cgs_to_ujy,
+    ujy_per_unit=UJY_PER["cgs"],
     filters={
         "CFHT_u": "cosmos/u_cfht.lowres",
         "CFHT_ustar": "cosmos/u_new.pb",
@@ -97,7 +97,7 @@ CIGALE = FluxLayout(
     redshift="redshift",
     flux="{}",
     error="{}_err",
-    to_ujy=mjy_to_ujy,
+    ujy_per_unit=UJY_PER["mjy"],
     filters={
         "CFHT_u": "cfht.megacam.u",
         "CFHT_ustar": "cfht.megacam.u_1",
@@ -247,8 +247,9 @@ def read_extract(path: Path) -> Extract:
     if not kept.any():
         raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
     numbers = np.column_stack([as_floats(rows, name, path)[kept] for name in columns])
-    flux, error = layout.to_ujy(numbers[:, ::2]), layout.to_ujy(numbers[:, 1::2])
-    flux[flux == layout.to_ujy(NO_FLUX)] = np.nan
+    numbers *= layout.ujy_per_unit
+    flux, error = numbers[:, ::2], numbers[:, 1::2]
+    flux[flux == NO_FLUX * layout.ujy_per_unit] = np.nan
     limit = error < 0
     return Extract(
         identifiers=identifiers[kept].astype(np.int64),

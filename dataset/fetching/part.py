@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from transferz.schemas import InputError
 from transferz.tables.files import replace_file
-from transferz.tables.streams import WEB_PAGE
+from transferz.tables.table import WEB_PAGE
 
 CHUNK = 1 << 18
 
