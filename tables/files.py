@@ -1,4 +1,8 @@
-"""Write beside, check, then swap: how every stage replaces its output all at once."""
+"""Files that appear whole or not at all, and whose bytes repeat.
+
+A directory or file is written beside the old one, checked, then swapped. JSON and figures come out
+the same, byte for byte, on every machine.
+"""
 
 import contextlib
 import ctypes
@@ -33,26 +37,10 @@ def replace_directory(target: Path, *, keep: Iterable[str] = ()) -> Iterator[Pat
 
     The swap is one system call where the file system has one (Linux ``RENAME_EXCHANGE``), so a
     process killed at any moment leaves the whole old directory or the whole new one. If the block
-    raises, `target` is untouched and nothing is left beside it.
-
-    Parameters
-    ----------
-    target : Path
-        The directory to replace; it need not exist. Where it is a symbolic link, what that points
-        to is replaced.
-    keep : iterable of str
-        Names of entries that the new directory takes over from the old one, as hard links where
-        the file system can make them.
-
-    Yields
-    ------
-    Path
-        The directory to write into.
-
-    Raises
-    ------
-    InputError
-        Where the disk is full or the folder can't be written.
+    raises, `target` is untouched and nothing is left beside it. Where `target` is a symbolic link,
+    what that points to is replaced. The entries named in `keep` are taken over from the old
+    directory, as hard links where the file system can make them. A full disk, or a folder that
+    can't be written, is an `InputError`.
     """
     named, target = target, real_path(target)
     staging = target.parent / f".{target.name}.partial"
@@ -137,22 +125,9 @@ def _exchange(first: Path, second: Path) -> bool:
 def replace_file(target: Path) -> Iterator[Path]:
     """Yield a path beside `target` to write to; it takes its place when the block succeeds.
 
-    Parameters
-    ----------
-    target : Path
-        The file to replace; it need not exist, but its folder must. Where it is a symbolic link,
-        what that points to is replaced.
-
-    Yields
-    ------
-    Path
-        Where to write.
-
-    Raises
-    ------
-    InputError
-        Where the folder is missing or can't be written, or the disk is full; an older file is
-        then as it was, and nothing is left beside it.
+    Where `target` is a symbolic link, what that points to is replaced. A missing folder, one that
+    can't be written, or a full disk is an `InputError`; an older file is then as it was, and
+    nothing is left beside it.
     """
     named, target = target, real_path(target)
     beside = target.with_name(f".{target.name}.partial")
@@ -177,13 +152,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is not a JSON object.
-    """
+    """Read a JSON object; a file that is missing or holds none is an `InputError`."""
     require_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -212,13 +181,6 @@ def save_png(figure: "Figure", path: Path) -> None:
 
     The compressor's match finder differs between processors and zlib builds; run-length coding
     does not, and suits flat graphics in a palette.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        What to draw.
-    path : Path
-        Where to write it.
     """
     from PIL import Image
 

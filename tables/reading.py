@@ -1,4 +1,7 @@
-"""Open a table of any format, told by the file's content."""
+"""Open a table of any format, told by the file's content.
+
+Parquet, HDF5, VOTable and ECSV are read here by their libraries; `fits` and `text` read the others.
+"""
 
 import codecs
 import io
@@ -43,11 +46,14 @@ def open_table(
 ) -> TableFile:
     r"""Open a table of any format. What it is, its content says, not its name.
 
+    The file is FITS, parquet, HDF5, VOTable, ECSV, or text with columns parted by commas,
+    semicolons, tabs, bars or blanks; all but parquet and HDF5 may be packed by gzip, bzip2 or xz. A
+    file that is missing, none of these, or damaged is an `InputError`.
+
     Parameters
     ----------
     path : Path
-        FITS, parquet, HDF5, VOTable, ECSV, or text with columns parted by commas, semicolons,
-        tabs, bars or blanks; all but parquet and HDF5 may be packed by gzip, bzip2 or xz.
+        The file.
     names : sequence of str, optional
         All the columns' names, for a text table without a line of names, or one that lacks some.
         A line of names is told from a row by the numbers that a row holds.
@@ -57,16 +63,6 @@ def open_table(
     one_line : bool
         Whether to refuse a text table in which a row is not one line (a quotation mark too many
         joins rows).
-
-    Returns
-    -------
-    TableFile
-        Its names, units, types, and chunks of rows of any number.
-
-    Raises
-    ------
-    InputError
-        Where there is no such file, it is none of these, or damaged.
 
     Examples
     --------
@@ -171,12 +167,8 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 class Hdf5Table(TableFile):
     """A group of HDF5 datasets, one for each column, or one dataset whose rows have fields.
 
-    Of the datasets, only those are read that are asked for: a file may hold images, too.
-
-    Attributes
-    ----------
-    place : str
-        Of the group or dataset in the file.
+    `place` is that of the group or dataset in the file. Of the datasets, only those are read that
+    are asked for: a file may hold images, too.
     """
 
     place: str
@@ -278,13 +270,7 @@ def _units(item: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class MarkedTable(TableFile):
-    """A table of a VOTable or ECSV file, in memory.
-
-    Attributes
-    ----------
-    whole : astropy.table.Table
-        Its columns.
-    """
+    """A table of a VOTable or ECSV file: whole in memory, as they can't be read in parts."""
 
     whole: Any
 

@@ -1,4 +1,7 @@
-"""What every table in a file offers, whatever its format: names, units, types, chunks of rows."""
+"""What every format shares: what a table in a file offers, and the file's bytes read forwards.
+
+Whatever is wrong with a file's bytes is named: cut short, damaged, packed badly, a web page.
+"""
 
 import bz2
 import contextlib
@@ -28,22 +31,12 @@ Choose = Callable[[Sequence[str]], float]
 
 @dataclass(frozen=True)
 class TableFile(ABC):
-    """A table in a file.
+    """A table in a file, of the columns `names`.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    names : tuple of str
-        All its columns.
-    rows : int or None
-        How many rows there are, where the file says so before it is read.
-    units : mapping of str to str
-        Column to its unit, as the file spells it, of the columns that have one.
-    notes : tuple of str
-        What the file says of itself: FITS keywords, comments above the names, metadata.
-    text : bool
-        Whether every cell is given as text, as it stands in the file.
+    `rows` is their number where the file says so before it is read. `units` gives the unit, as the
+    file spells it, of each column that has one. `notes` is what the file says of itself: FITS
+    keywords, comments above the names, metadata. With `text`, every cell is given as text, as it
+    stands in the file.
     """
 
     path: Path
@@ -70,33 +63,19 @@ class TableFile(ABC):
     def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
         """Read some columns, at most so many rows at a time.
 
-        Raises
-        ------
-        InputError
-            Where they can't be read, or the file is damaged, if only behind the table.
+        An `InputError` says where they can't be read, or the file is damaged, if only behind the
+        table.
         """
 
 
 def require_package(path: Path, package: str, kind: str) -> None:
-    """Check that a format can be read and written here.
-
-    Raises
-    ------
-    InputError
-        Where the package that it needs is not installed.
-    """
+    """Raise `InputError` where the package that a format needs is not installed."""
     if find_spec(package) is None:
         raise InputError(f"{path}: {kind} needs the package '{package}': pip install {package}")
 
 
 def require_columns(path: Path, available: Sequence[str], wanted: Sequence[str]) -> None:
-    """Check that a table has each column, once.
-
-    Raises
-    ------
-    InputError
-        Where it has not.
-    """
+    """Raise `InputError` where a table does not have each column, once."""
     for name in wanted:
         if name not in available:
             raise InputError(f"{path} has no column '{name}'; it has: {', '.join(available)}")
@@ -138,24 +117,10 @@ def one_clear_error(path: Path, kind: str = "table") -> Iterator[None]:
 class ByteStream(io.RawIOBase):
     """The bytes of a file, in order; those of a packed file unpacked on the way.
 
-    Parameters
-    ----------
-    path : Path
-        The file. Whether it is packed is told by its first bytes, not by its name.
-    kind : str
-        What it should be, for errors.
-
-    Attributes
-    ----------
-    packing : str
-        One of `PACKINGS`; empty for a plain file.
-    position : int
-        Bytes read so far.
-
-    Raises
-    ------
-    InputError
-        If there is no such file; by the methods, if it is cut short or its packing is damaged.
+    `packing` is the name of one of `PACKINGS`, told by the file's first bytes, empty for a plain
+    file; `position` counts the bytes read so far; `kind` says in errors what the file should be. A
+    file that is missing is an `InputError`; so is, when it is read, one that is cut short or whose
+    packing is damaged.
     """
 
     def __init__(self, path: Path, kind: str = "table") -> None:
@@ -243,13 +208,7 @@ class ByteStream(io.RawIOBase):
 
 
 def first_bytes(path: Path, count: int = 4096) -> tuple[bytes, str]:
-    """Return how a file begins, unpacked, and its packing.
-
-    Raises
-    ------
-    InputError
-        If it can't be read, its packing is damaged, or it is a web page.
-    """
+    """Return how a file begins, unpacked, and its packing; a web page is an `InputError`."""
     with ByteStream(path) as stream:
         head, packing = stream.read(count) or b"", stream.packing
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE):
