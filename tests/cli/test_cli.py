@@ -107,7 +107,7 @@ def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
     def interrupted(argv):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("transferz.cli.data.info", interrupted)
+    monkeypatch.setattr("transferz.cli.release.info", interrupted)
     assert cli.main(["info"]) == 130
     assert capsys.readouterr().err == "\n"
 
