@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args
 
 from transferz.rows import DECLARED, one_table, table_units
-from transferz.schemas.survey.column import Column, Dtype
+from transferz.schemas.survey.columns import Column, Dtype
 from transferz.schemas.survey.frames import pandas_dtype
 
 if TYPE_CHECKING:

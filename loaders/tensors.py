@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from transferz.rows import tables
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.magnitudes import BANDS, error_name, magnitude_name
+from transferz.schemas.survey.columns import BANDS, error_name, magnitude_name
 
 if TYPE_CHECKING:
     import numpy as np

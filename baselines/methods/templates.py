@@ -19,7 +19,7 @@ from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets
 from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, to_flux
 from transferz.photometry.likelihood import DEFAULT_ERRORS, Weighted, interval
 from transferz.photometry.templates import model_grid
-from transferz.schemas.survey.magnitudes import ERRORS, MAGNITUDES
+from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
 
 REDSHIFT_MAX = 6.0
 """End of the redshift grid, as of the fit that labels the mock."""
