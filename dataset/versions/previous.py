@@ -19,8 +19,7 @@ from transferz.dataset.versions.diff import (
 )
 from transferz.schemas import ParameterError
 from transferz.schemas.survey.versions import Version
-from transferz.tables.hub import locate, parse_reference
-from transferz.tables.hub_client import Unreachable
+from transferz.tables.hub import Unreachable, locate, parse_reference
 
 
 def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:
