@@ -32,7 +32,7 @@ from transferz.photometry.likelihood import DEFAULT_ERRORS, Weighted, interval
 from transferz.photometry.redshift_error import redshift_error
 from transferz.photometry.templates import ModelGrid, model_grid
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.magnitudes import ERRORS, MAGNITUDES
+from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
 from transferz.tables.cells import as_floats
 from transferz.tables.reading import open_table, read_whole
 

@@ -19,9 +19,9 @@ from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
 from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
+from transferz.schemas.survey.derived import CONTENT_KEY, votable_footer
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
 from transferz.schemas.survey.frames import arrow_schema, check, to_frame
-from transferz.schemas.survey.votable import CONTENT_KEY, votable_footer
 
 LABELS = ("redshift", "redshift_lo", "redshift_hi", "redshift_kind")
 """What the same object has otherwise in another config."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from transferz.dataset.pipeline.params import SplitParams
-from transferz.dataset.sky.conflicts import group_ids, pairs_within
+from transferz.dataset.sky.neighbours import group_ids, pairs_within
 from transferz.dataset.sky.positions import Positions
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block
