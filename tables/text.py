@@ -35,7 +35,7 @@ _UNITS = {
     "mag", "deg", "degree", "degrees", "rad", "h", "hour", "arcsec", "Jy", "mJy", "uJy", "µJy",
     "nJy", "ABmag", "mag(AB)", "pix", "pixel", "km/s", "erg/s/cm2/Hz", "erg/s/cm^2/Hz",
 }  # fmt: skip
-"""What a cell of a line of units may be, for the line to be taken for one."""
+"""What the cells of a line of units may be, for the line to be taken for one."""
 
 
 @dataclass(frozen=True)
@@ -236,8 +236,9 @@ def _find_units(
     rows = [_split(line, delimiter) for line in below[:2]]
     full = [len(row) == len(names) for row in rows]
     ruled = [k for k, line in enumerate(below[:2]) if full[k] and _RULE.fullmatch(line)]
-    words = set(rows[0]) if full[:1] == [True] else set()
-    is_units = bool(words & _UNITS) and words <= _UNITS | _NO_UNIT
+    is_units = full == [True, True] and set(rows[0]) <= _UNITS | _NO_UNIT
+    if is_units:  # with a number below one at least
+        is_units = any(a in _UNITS and _NUMBER.fullmatch(b) for a, b in zip(*rows, strict=True))
     taken = ruled[0] + 1 if ruled else int(is_units)
     units = zip(names, rows[0] if taken else (), strict=False)
     return {name: unit for name, unit in units if unit.strip("-") not in _NO_UNIT}, taken

@@ -53,8 +53,8 @@ def check_prediction(
     size, point, distribution = len(identifiers), prediction.point, prediction.distribution
     stated = np.ones(size, dtype=bool)  # which galaxies the method has a row for
     if (ids := prediction.object_id) is not None:
-        values, counts = np.unique(ids, return_counts=True)
-        _refuse(values[counts > 1], what, "forecast more than once", "forecast each once")
+        different, counts = np.unique(ids, return_counts=True)
+        _refuse(different[counts > 1], what, "forecast more than once", "forecast each once")
         unknown = ids[~np.isin(ids, identifiers)]
         _refuse(unknown, what, "that were not asked for", "forecast those of the table alone")
         stated, order = np.isin(identifiers, ids), np.argsort(ids)

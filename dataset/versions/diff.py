@@ -40,8 +40,7 @@ from transferz.schemas import (
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, data_files
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import read_json
-from transferz.tables.hub import locate, parse_reference
-from transferz.tables.hub_client import Unreachable
+from transferz.tables.hub import Unreachable, locate, parse_reference
 from transferz.tables.printing import aligned
 
 Declared = Mapping[str, Mapping[str, str]]

@@ -69,10 +69,11 @@ def to_frame(arrow: "pa.Table", table: Table) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    return pd.DataFrame({column.name: _series(arrow[column.name], column) for column in table})
+    return pd.DataFrame({column.name: to_series(arrow[column.name], column) for column in table})
 
 
-def _series(values: "pa.ChunkedArray", column: Column) -> "pd.Series":
+def to_series(values: "pa.ChunkedArray", column: Column) -> "pd.Series":
+    """Turn one column into a series of its `pandas_dtype`; raises what `to_frame` does."""
     import pandas as pd
 
     if values.null_count and not column.nullable and not column.dtype.startswith("float"):

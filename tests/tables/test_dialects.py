@@ -139,6 +139,14 @@ def test_text_that_leaves_doubt_is_refused(content, message, tmp_path):
         read_whole(file, file.names)
 
 
+def test_a_first_row_that_looks_like_units_is_a_row(tmp_path):
+    (tmp_path / "t.csv").write_text("label,g\nh,\ndeg,20.5\n")
+    assert read_whole(open_table(tmp_path / "t.csv"), ["label"])["label"].to_pylist() == [
+        "h",
+        "deg",
+    ]
+
+
 @pytest.mark.parametrize("block_bytes", range(20, 80, 7))
 def test_where_blocks_end_does_not_matter(block_bytes, tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "BLOCK_BYTES", block_bytes)

@@ -8,7 +8,7 @@ from mock_run import write_runs
 from releases import read_manifest, remake
 from tampering import edit_json, edit_text, reseal
 
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.methods import METHODS
 from transferz.baselines.paper.report import report
 from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import read_citation
