@@ -30,8 +30,7 @@ from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     data_files,
 )
-from transferz.tables.files import replace_directory, require_file, write_json
-from transferz.tables.pictures import save_png
+from transferz.tables.files import replace_directory, require_file, save_png, write_json
 
 BASELINES = Path("baselines/leaderboard/entries"), Path("baselines/results")
 """Checked entries of the baselines and their figures, a folder per survey each: small files in git,

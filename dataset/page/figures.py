@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from transferz.schemas import magnitude_name
-from transferz.tables.pictures import COLOURS
+from transferz.tables.files import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

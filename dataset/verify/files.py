@@ -25,7 +25,7 @@ from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
 from transferz.dataset.pipeline.stage import SURVEYS
 from transferz.dataset.verify.findings import Broken, safely, some
 from transferz.schemas import CONFIGS, SPLITS, Table
-from transferz.schemas.survey.column import Dtype
+from transferz.schemas.survey.columns import Dtype
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,

@@ -19,15 +19,15 @@ import pyarrow.parquet as pq
 from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.params import SplitParams
 from transferz.dataset.pipeline.tables import read_table
-from transferz.dataset.sky.conflicts import group_ids, pairs_within
+from transferz.dataset.sky.neighbours import group_ids, pairs_within
 from transferz.dataset.sky.positions import Positions
 from transferz.dataset.splits.hashing import hash_ids, hash_rows
 from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block
 from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
+from transferz.schemas.survey.derived import CONTENT_KEY, votable_footer
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
 from transferz.schemas.survey.frames import arrow_schema, check, to_frame
-from transferz.schemas.survey.votable import CONTENT_KEY, votable_footer
 
 LABELS = ("redshift", "redshift_lo", "redshift_hi", "redshift_kind")
 """What the same object has otherwise in another config."""

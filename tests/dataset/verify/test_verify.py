@@ -29,8 +29,8 @@ from transferz.dataset.verify.findings import PROMISES
 from transferz.dataset.verify.rows import check_footer
 from transferz.dataset.verify.verifying import inspect, require_sound, verify
 from transferz.schemas import RELEASE, ReleaseError
+from transferz.schemas.survey.derived import votable_footer
 from transferz.schemas.survey.files import data_files, json_text
-from transferz.schemas.survey.votable import votable_footer
 from transferz.tables.files import write_json
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
