@@ -29,15 +29,20 @@ import torch
 from training_reference import make_adam, new_network, train_step
 
 from transferz.baselines.benchmark.tables import Sample
-from transferz.baselines.networks.hardware import default_threads, describe_hardware, find_device
+from transferz.baselines.networks.environment import default_threads, describe_hardware, find_device
 from transferz.baselines.networks.network import (
     HIDDEN_LAYERS,
     HIDDEN_UNITS,
     StackedNetworks,
     count_weights,
 )
-from transferz.baselines.networks.steps import cuda_graph, make_optimiser, make_step
-from transferz.baselines.networks.training import Schedule, train
+from transferz.baselines.networks.training import (
+    Schedule,
+    cuda_graph,
+    make_optimiser,
+    make_step,
+    train,
+)
 
 BANDS, ROWS = 5, 12_000
 SCHEDULE = Schedule()

@@ -24,7 +24,7 @@ class Command:
 
 
 COMMANDS = {
-    "info": Command("data", "what the release in use is and holds"),
+    "info": Command("release", "what the release in use is and holds"),
     "compare": Command(
         "verify", "two releases: rows in one only and what removed them, labels, magnitudes"
     ),
@@ -35,15 +35,17 @@ COMMANDS = {
         "build",
     ),
     "publish": Command(
-        "publish",
+        "release",
         "verify a release and put it on the Hugging Face Hub, tagged with its version",
         "build",
     ),
     "deposit": Command(
-        "publish", "a folder ready for Zenodo: files, checksums, DataCite metadata", "build"
+        "release", "a folder ready for Zenodo: files, checksums, DataCite metadata", "build"
     ),
     "export": Command(
-        "data", "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like", "astropy"
+        "release",
+        "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
+        "astropy",
     ),
     "train": Command(
         "train",

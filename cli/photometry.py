@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from transferz.photometry.flux_table import (
-    TO_UJY,
+from transferz.photometry.flux import (
+    UJY_PER,
     FluxCounts,
     count_fluxes,
     flux_columns,
@@ -36,7 +36,7 @@ Fit galaxy templates to real COSMOS2020 photometry and score the redshifts again
 ones: as they are, and with per-band offsets fitted by 5-fold cross-validation.
 """
 
-UNITS = tuple(TO_UJY)
+UNITS = tuple(UJY_PER)
 DECIMALS = 4
 
 HEADINGS = {
@@ -145,7 +145,7 @@ def fit_templates(argv: Sequence[str]) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a table of fluxes")
     files: list[Path] = parser.parse_args(argv).files
 
-    from transferz.baselines.methods.template_study import evaluate, format_table
+    from transferz.baselines.methods.templates import evaluate, format_table
 
     for path in files:
         sys.stdout.write(f"{path.name}\n{format_table(evaluate(path))}\n")

@@ -209,7 +209,7 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
 def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
     """Values of many columns, or of one column of lists, shape (N, M); NaN for a null list."""
     kind = table.schema.field(names[0]).type
-    if len(names) > 1 or not (pa.types.isfirst_few(kind) or pa.types.is_fixed_sizefirst_few(kind)):
+    if len(names) > 1 or not (pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)):
         return np.column_stack([as_floats(table, name, path) for name in names])
     rows: list[Any] = table[names[0]].to_pylist()
     lengths = {len(row) for row in rows if row is not None}

@@ -30,8 +30,8 @@ from transferz.schemas.benchmark.entry_files import entry_text, parse_entry, rea
 from transferz.schemas.benchmark.records import Record, parse_record
 from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
+from transferz.schemas.survey.columns import MAGNITUDES
 from transferz.schemas.survey.files import file_digest
-from transferz.schemas.survey.magnitudes import MAGNITUDES
 from transferz.schemas.survey.manifest import SURVEYS, read_manifest
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import replace_file

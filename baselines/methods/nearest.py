@@ -40,10 +40,7 @@ class Nearest(Deterministic):
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Keep the training set and choose the numbers of neighbours; the seed has no influence.
 
-        Raises
-        ------
-        InputError
-            Where a magnitude is missing.
+        An `InputError` says where a magnitude is missing.
         """
         self.bands = band_columns(train)
         training_features = self._features(train)

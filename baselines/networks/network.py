@@ -26,17 +26,8 @@ trains the networks again."""
 class PhotometryNetwork(nn.Module):
     """Magnitudes to redshift: four hidden layers, and the input again before the last one.
 
-    With five bands it has 122,006 weights. Weights start as Keras starts them: Glorot-uniform
-    matrices and zero biases.
-
-    Parameters
-    ----------
-    bands : int
-        Number of magnitudes per galaxy, B.
-    generator : torch.Generator, optional
-        Source of the initial weights; the global one by default.
-    outputs : int
-        Of the head.
+    With five bands it has 122,006 weights. They start as Keras starts them: Glorot-uniform
+    matrices, from `generator` or else the global one, and zero biases.
     """
 
     def __init__(
@@ -58,18 +49,7 @@ class PhotometryNetwork(nn.Module):
         return (*self.hidden, self.head)
 
     def forward(self, scaled: Tensor) -> Tensor:
-        """Forecast redshifts.
-
-        Parameters
-        ----------
-        scaled : Tensor, shape (N, B)
-            Magnitudes, scaled to the training set's range.
-
-        Returns
-        -------
-        Tensor, shape (N,)
-            Redshifts, unbounded.
-        """
+        """Forecast redshifts (N,), unbounded, of magnitudes (N, B) scaled to the training range."""
         features = scaled  # (N, B)
         for layer in self.hidden:
             features = torch.relu(layer(features))  # (N, H)
@@ -81,12 +61,8 @@ class PhotometryNetwork(nn.Module):
 class StackedNetworks(nn.Module):
     """S photometry networks side by side, none of which sees another.
 
-    Parameters
-    ----------
-    weights : sequence of Tensor
-        Per layer the matrices of all networks, shape (S, inputs, outputs).
-    biases : sequence of Tensor
-        Per layer the biases, shape (S, 1, outputs).
+    Per layer, `weights` are the matrices of all networks, shape (S, inputs, outputs), and `biases`
+    of shape (S, 1, outputs).
     """
 
     OUTPUTS = 1
@@ -121,22 +97,14 @@ class StackedNetworks(nn.Module):
         return self.weights[0].shape[1]
 
     def forward(self, scaled: Tensor) -> Tensor:
-        """Forecast redshifts.
-
-        Parameters
-        ----------
-        scaled : Tensor, shape (S, N, B) or (N, B)
-            Scaled magnitudes: a batch for each network, or one for all.
-
-        Returns
-        -------
-        Tensor, shape (S, N)
-            Redshifts, unbounded.
-        """
+        """Forecast redshifts (S, N), unbounded, of what `outputs` takes."""
         return self.outputs(scaled).squeeze(2)  # (S, N)
 
     def outputs(self, scaled: Tensor) -> Tensor:
-        """Compute what the heads give, shape (S, N, O), from what `forward` takes."""
+        """Compute what the heads give, shape (S, N, O).
+
+        Scaled magnitudes are of shape (S, N, B), a batch for each network, or (N, B), one for all.
+        """
         scaled = scaled.expand(len(self), *scaled.shape[-2:])  # (S, N, B)
         *hidden, head = zip(self.weights, self.biases, strict=True)
         features = scaled
@@ -193,14 +161,8 @@ class StackedNetworks(nn.Module):
 def tanaka_loss(predicted: Tensor, true: Tensor) -> Tensor:
     """Return Tanaka et al. 2018's loss, ``mean(1 - 1 / (1 + (dz / 0.15)²))``, shape (...).
 
-    With ``dz = (z_pred - z_true) / (1 + z_true)``; the mean is over galaxies.
-
-    Parameters
-    ----------
-    predicted : Tensor, shape (..., N)
-        Forecasts; leading axes (seeds, say) stay.
-    true : Tensor, shape (N,) or (..., N)
-        True redshifts.
+    With ``dz = (z_pred - z_true) / (1 + z_true)``; the mean is over the N galaxies of forecasts
+    (..., N) and true redshifts (N,) or (..., N).
     """
     dz = (predicted - true) / (1.0 + true)
     return (1.0 - 1.0 / (1.0 + torch.square(dz / TANAKA_WIDTH))).mean(dim=-1)

@@ -70,12 +70,7 @@ def components(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def log_likelihood(outputs: Tensor, true: Tensor) -> Tensor:
     """Return the logarithm of the forecast density at the true redshifts, shape (..., N).
 
-    Parameters
-    ----------
-    outputs : Tensor, shape (..., N, 3 K)
-        Of the heads.
-    true : Tensor, shape (N,) or (..., N)
-        Redshifts.
+    `outputs` are the heads', (..., N, 3 K); `true` has shape (N,) or (..., N).
     """
     log_weights, means, widths = components(outputs)  # (..., N, K)
     pull = (true[..., None] - means) / widths
@@ -86,14 +81,9 @@ def log_likelihood(outputs: Tensor, true: Tensor) -> Tensor:
 class BayesianNetworks(GaussianNetworks):
     """S Bayesian networks side by side; used as they are, they forecast with their mean weights.
 
-    Parameters
-    ----------
-    weights, biases : sequence of Tensor
-        Posterior means, as of `StackedNetworks`.
-    raw_weight_widths, raw_bias_widths : sequence of Tensor
-        Posterior widths in units of the prior's, before their softplus; of the same shapes.
-    galaxies : int
-        Of the training set: the divergence is shared among them.
+    `weights` and `biases` are the posterior means, as of `StackedNetworks`; the raw widths, of the
+    same shapes, those of the posterior in units of the prior's, before their softplus. The
+    divergence is shared among the `galaxies` of the training set.
     """
 
     def __init__(

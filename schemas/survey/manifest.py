@@ -27,13 +27,10 @@ _FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
 
 def read_manifest(release: Path) -> dict[str, Any]:
-    """Read the manifest in a release directory.
+    """Read the manifest in a release directory, whose entries can then be used without a check.
 
-    Raises
-    ------
-    ReleaseError
-        Where there is none, it is no JSON object, or an entry that is read here is missing or of
-        another shape: what is returned can be used and shown without looking at it again.
+    A ReleaseError says that there is none, that it is no JSON object, or that an entry that is
+    read here is missing or of another shape.
     """
     path = release / MANIFEST_FILE
     if not path.is_file():
@@ -98,25 +95,9 @@ _SHAPES: dict[str, Callable[[Any], bool]] = {
 def listed_files(manifest: Mapping[str, Any], version: Version, source: str) -> dict[str, Any]:
     """Return the files that a manifest from elsewhere names, once it is seen to be sound.
 
-    Parameters
-    ----------
-    manifest : mapping
-        As read.
-    version : Version
-        What its release must be.
-    source : str
-        Where it is from, for messages.
-
-    Returns
-    -------
-    dict
-        Path inside the release -> ``sha256`` and ``bytes``; no path leads out of the release.
-
-    Raises
-    ------
-    ReleaseError
-        Where the manifest does not match its own hash, is another release's, or names a file by
-        an unsafe path.
+    They map path inside the release -> ``sha256`` and ``bytes``; no path leads out of the
+    release. A ReleaseError says that the manifest does not match its own hash, is not that of
+    `version`, or names a file by an unsafe path. `source` is where it is from, for messages.
     """
     files = manifest.get("files")
     if not isinstance(files, dict) or not _is_sealed(manifest):
@@ -148,13 +129,9 @@ def _is_sealed(manifest: Mapping[str, Any]) -> bool:
 def require_units(manifest: Mapping[str, Any], source: str) -> None:
     """Check that a release's columns have the units that this package declares.
 
-    Numbers in another unit look right and are wrong, so that is an error and no warning. Columns
-    that only one side knows are no error: versions of the package and the data differ.
-
-    Raises
-    ------
-    ReleaseError
-        Naming every column whose unit differs.
+    Numbers in another unit look right and are wrong, so that is an error and no warning; it
+    names every such column. Columns that only one side knows are no error: versions of the
+    package and the data differ.
     """
     stated = manifest.get("columns", {})
     differing = [
@@ -174,14 +151,8 @@ def added_files(names: Iterable[str], files: Iterable[str]) -> list[str]:
     """Return those files that `datasets` could read as a release's and that it does not name.
 
     They are those in a folder of the release, and the hidden card; what else lies beside a
-    release, such as a licence at the top or hidden files, does no harm.
-
-    Parameters
-    ----------
-    names : iterable of str
-        The paths of the files that are there, inside the release.
-    files : iterable of str
-        Those that the manifest names.
+    release, such as a licence at the top or hidden files, does no harm. `names` are the paths of
+    the files that are there, inside the release, `files` those that the manifest names.
     """
     listed = set(files)
     folders = {name.split("/")[0] for name in listed if "/" in name}
@@ -197,12 +168,7 @@ def added_files(names: Iterable[str], files: Iterable[str]) -> list[str]:
 def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: str) -> None:
     """Check that no file that `datasets` could read is there beside those of the manifest.
 
-    Takes what `added_files` does, and what the release is called in messages.
-
-    Raises
-    ------
-    ReleaseError
-        Naming the first that is in a folder of the release and not in its manifest.
+    `names` and `files` are those of `added_files`; `source` is the release's name in messages.
     """
     for name in added_files(names, files):
         raise ReleaseError(
@@ -214,19 +180,7 @@ def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: st
 def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> None:
     """Check that a config's folder holds the files that the manifest names, and no others.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    manifest : mapping
-        As `read_manifest` gives it; one without ``files`` passes.
-    config : str
-        Whose files are looked at.
-
-    Raises
-    ------
-    ReleaseError
-        Naming the first file that is missing or should not be there.
+    A manifest without ``files`` passes.
     """
     if (files := manifest.get("files")) is None:
         return
@@ -246,15 +200,7 @@ def require_config(
 ) -> None:
     """Check a config's files, and the card, as `require_listed` does, and their sizes.
 
-    Parameters
-    ----------
-    digests : bool
-        Check their sha256 too, for which all of them are read.
-
-    Raises
-    ------
-    ReleaseError
-        Naming the first file that is missing, differs or should not be there.
+    With `digests` their sha256 too, for which all of them are read.
     """
     require_listed(release, manifest, config)
     for name, stated in manifest.get("files", {}).items():
@@ -266,14 +212,8 @@ def require_config(
 def file_fault(path: Path, stated: Mapping[str, Any], *, digest: bool = True) -> str:
     """Say in what a file differs from what the manifest states of it; empty where in nothing.
 
-    Parameters
-    ----------
-    path : Path
-        The file, which may be missing.
-    stated : mapping
-        Its ``sha256`` and ``bytes``.
-    digest : bool
-        Compare the sha256 too, for which the file is read where its size is right.
+    The file may be missing. Where its size is right it is read for its sha256, unless `digest`
+    is false.
     """
     size = path.stat().st_size if path.is_file() else 0
     if size == stated["bytes"] and not (digest and file_digest(path) != stated):
