@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from transferz.dataset.sky.crossmatch import mutual_nearest
+from transferz.dataset.sky.neighbours import mutual_nearest
 from transferz.dataset.sky.positions import Positions
 
 RADIUS_ARCSEC = 1.0

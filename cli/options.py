@@ -69,7 +69,7 @@ def add_columns_option(parser: argparse._ActionsContainer) -> None:
 
 def add_machine_options(parser: argparse._ActionsContainer) -> None:
     """Add ``--device`` and ``--threads``, where networks run, to a parser or a group of one."""
-    from transferz.baselines.networks.hardware import default_threads
+    from transferz.baselines.networks.environment import default_threads
 
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda, ... (default: a GPU where there is one)"

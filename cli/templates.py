@@ -17,7 +17,7 @@ def fit_templates(argv: Sequence[str]) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a table of fluxes")
     files: list[Path] = parser.parse_args(argv).files
 
-    from transferz.baselines.methods.template_study import evaluate, format_table
+    from transferz.baselines.methods.templates import evaluate, format_table
 
     for path in files:
         sys.stdout.write(f"{path.name}\n{format_table(evaluate(path))}\n")

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.pipeline.cuts import removed_rows
 from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.pipeline.tables import read_table, write_table
-from transferz.dataset.sky.crossmatch import (
+from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
+from transferz.dataset.sky.neighbours import (
     Matches,
     OffsetMatches,
     match_with_offset,
@@ -116,21 +115,10 @@ def join(
 ) -> tuple[pd.DataFrame, pd.DataFrame, Counts]:
     """Join the selected rows that are pairs: HSC's id and photometry, COSMOS2020's redshift.
 
-    Parameters
-    ----------
-    cosmos, hsc : pandas.DataFrame
-        Tables `SELECTED` and `HSC`, after their cuts.
-    pairs : pandas.DataFrame
-        Table `PAIRS`: all matches, whatever the cuts did to either row.
-
-    Returns
-    -------
-    joined : pandas.DataFrame
-        Table `MATCHED` but for ``galaxiesml_id`` and ``published_split``.
-    removed : pandas.DataFrame
-        Table `REMOVED`, of COSMOS2020 rows.
-    counts : Counts
-        COSMOS2020 rows without a counterpart, and with one that HSC's cuts removed.
+    From tables `SELECTED` and `HSC` after their cuts, and `PAIRS`: all matches, whatever the cuts
+    did to either row. Returns table `MATCHED` but for ``galaxiesml_id`` and ``published_split``;
+    table `REMOVED`, of COSMOS2020 rows; and how many of these had no counterpart, or one that HSC's
+    cuts removed.
     """
     labels = cosmos[["cosmos_id", "redshift", "redshift_lo", "redshift_hi"]]
     paired = labels.merge(pairs, on="cosmos_id", validate="one_to_one")
@@ -148,12 +136,8 @@ def shared_ids(
 ) -> tuple[pd.Series, dict[str, int]]:
     """Find the objects that both samples hold: by HSC id, and by position where ids differ.
 
-    Returns
-    -------
-    galaxiesml_id : pandas.Series of Int64
-        GalaxiesML's id of each matched row, null where it is not there.
-    counts : dict of str to int
-        Objects found ``by_id`` and, of the others, ``by_position``.
+    Returns GalaxiesML's id of each matched row, null where it is not there, and how many were found
+    ``by_id`` and, of the others, ``by_position``.
     """
     same = matched["object_id"].isin(galaxiesml["object_id"])
     twins = matched["object_id"].astype("Int64").where(same)
@@ -224,21 +208,10 @@ def chance_matches(
 ) -> dict[str, list[Any]]:
     """Measure how often positions match by chance: where second is moved away, all matches are.
 
-    Parameters
-    ----------
-    first, second : Positions
-        The two catalogues, any median offset removed.
-    magnitude : float64 array (len(first),)
-        Of each first position; NaN falls into no bin.
-    params : MatchParams
-        Radius, length of the shift, edges of the magnitude bins.
-
-    Returns
-    -------
-    dict
-        Per bin the number of first ``objects``, of those ``matched`` (mean over four directions)
-        and the ``rate`` of the two, None in an empty bin; and the bins' ``edges``, the last bin
-        closed.
+    Any median offset is removed already; `magnitude` is that of each first position, NaN falls into
+    no bin. Returns per bin the number of first ``objects``, of those ``matched`` (mean over four
+    directions) and the ``rate`` of the two, None in an empty bin; and the bins' ``edges``, the last
+    bin closed.
     """
     edges = np.asarray(params.magnitude_edges, dtype=np.float64)
     objects = np.histogram(magnitude, edges)[0]

@@ -12,13 +12,7 @@ from transferz.tables.files import replace_directory, write_json
 
 
 def survey(layout: Layout) -> None:
-    """Write the upstream files of a survey into its raw folder.
-
-    Raises
-    ------
-    ParameterError
-        For a survey that is not the mock.
-    """
+    """Write the mock's upstream files into its raw folder; `ParameterError` for a real survey."""
     if not layout.is_mock:
         raise ParameterError(
             f"survey '{layout.survey}' is observed, not made: expected 'mock'; "

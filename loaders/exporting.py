@@ -17,16 +17,15 @@ from transferz.frames import masked_array
 from transferz.releases import Release
 from transferz.rows import stacked, tables
 from transferz.schemas.errors import InputError, ReleaseError
-from transferz.schemas.survey.column import Table
-from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
-from transferz.schemas.survey.magnitudes import BANDS, OBJECT_ID, error_name, magnitude_name
-from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
-from transferz.schemas.survey.votable import (
+from transferz.schemas.survey.columns import BANDS, OBJECT_ID, Table, error_name, magnitude_name
+from transferz.schemas.survey.derived import (
     longest_strings,
     votable_description,
     votable_document,
     votable_unit,
 )
+from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
+from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 from transferz.tables.files import replace_file
 from transferz.tables.table import require_package
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from transferz.rows import DECLARED, chosen, one_table, table_units
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.column import Column, Dtype
+from transferz.schemas.survey.columns import Column, Dtype
 from transferz.schemas.survey.frames import to_series
 
 if TYPE_CHECKING:

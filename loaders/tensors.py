@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from transferz.rows import tables
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.magnitudes import BANDS, error_name, magnitude_name
+from transferz.schemas.survey.columns import BANDS, error_name, magnitude_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt

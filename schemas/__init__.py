@@ -15,11 +15,12 @@ from transferz.schemas.survey.catalogues import (
     SPLITS,
     TRANSFERZ,
 )
-from transferz.schemas.survey.column import Column, Table
-from transferz.schemas.survey.magnitudes import (
+from transferz.schemas.survey.columns import (
     BANDS,
     ERRORS,
     MAGNITUDES,
+    Column,
+    Table,
     error_name,
     magnitude_name,
 )

@@ -16,7 +16,7 @@ from transferz.baselines.benchmark.running import Cost, Ran
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set, score_transfer
 from transferz.baselines.benchmark.task import Task, calibrated
 from transferz.baselines.networks import MODEL_FILE
-from transferz.baselines.networks.hardware import default_threads, describe_hardware
+from transferz.baselines.networks.environment import default_threads, describe_hardware
 from transferz.schemas.benchmark.entries import ENTRY_FILE, FORECASTS_FILE, SCHEMA, Entry
 from transferz.schemas.benchmark.entry_files import rounded, write_entry
 from transferz.schemas.errors import InputError

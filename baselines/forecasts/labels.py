@@ -11,7 +11,7 @@ from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.magnitudes import magnitude_name
+from transferz.schemas.survey.columns import magnitude_name
 
 TEST = "test"
 

@@ -22,7 +22,7 @@ from transferz.schemas.benchmark.entry_files import entry_text, parse_entry, rou
 from transferz.schemas.benchmark.records import Record, parse_record
 from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.magnitudes import MAGNITUDES
+from transferz.schemas.survey.columns import MAGNITUDES
 from transferz.tables.files import replace_file
 
 TOLERANCE = 2e-5

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from transferz.dataset.sky.crossmatch import iterate_pairs
+from transferz.dataset.sky.neighbours import iterate_pairs
 from transferz.dataset.sky.positions import Positions
 from transferz.releases import Release
 from transferz.rows import read_rows

@@ -33,7 +33,7 @@ from transferz.dataset.fetching.web import (
 )
 from transferz.schemas import InputError
 from transferz.tables.files import replace_file
-from transferz.tables.streams import WEB_PAGE
+from transferz.tables.table import WEB_PAGE
 
 CHUNK = 1 << 18  # bytes read at a time
 PROGRESS = 1 << 20  # bytes that make a broken connection count as progress

@@ -27,26 +27,10 @@ Section = TypeVar("Section", bound=BaseModel)
 
 
 def read_params(section: str, model: type[Section], path: Path = PARAMS_FILE) -> Section:
-    """Read and validate one section of params.yaml.
+    """Read one section of params.yaml (a dotted name, as in ``select.hsc``), validated by a model.
 
-    Parameters
-    ----------
-    section : str
-        Dotted name, as in ``select.hsc``.
-    model : type of Params
-        What the section holds.
-    path : Path
-        The parameter file.
-
-    Returns
-    -------
-    Params
-        An instance of `model`.
-
-    Raises
-    ------
-    ParameterError
-        If the file or section is missing, or a parameter is unknown, missing or out of range.
+    Raises `ParameterError` if the file or section is missing, or a parameter is unknown, missing or
+    out of range.
     """
     values: Any = _load(path)
     for name in section.split("."):

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from transferz.schemas.survey.column import Column, Dtype, Table
-from transferz.schemas.survey.magnitudes import (
+from transferz.schemas.survey.columns import (
     BANDS,
     OBJECT_ID,
     TYPICAL_MAGNITUDES,
+    Column,
+    Dtype,
+    Table,
     cmodel_columns,
     position_columns,
 )
@@ -197,12 +199,7 @@ GALAXIESML = Table(
         *position_columns(),
         *cmodel_columns(nullable=True),
         SPECZ_NAME,
-        _theirs(
-            "specz_redshift",
-            "float32",
-            "Spectroscopic redshift",
-            ucd="src.redshift",
-        ),
+        _theirs("specz_redshift", "float32", "Spectroscopic redshift", ucd="src.redshift"),
         _theirs(
             "specz_redshift_err",
             "float32",

@@ -32,18 +32,9 @@ _DATA_FILE = re.compile(rf"(?P<split>[a-z_]+){SHARD}")
 
 
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
-    """List a release's parquet files of every config and split, without the indices.
+    """List a release's parquet files by config and split, in shard order, without the indices.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-
-    Returns
-    -------
-    dict
-        config -> split -> files in shard order; configs and splits in the card's order, the
-        default config first.
+    Configs and splits are in the card's order, the default config first.
     """
     by_config: dict[str, dict[str, list[Path]]] = {}
     for path in sorted(release.glob("*/*.parquet")):

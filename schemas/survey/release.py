@@ -10,8 +10,13 @@ from transferz.schemas.survey.catalogues import (
     SPECZ_NAME,
     SPLITS,
 )
-from transferz.schemas.survey.column import Column, Table
-from transferz.schemas.survey.magnitudes import OBJECT_ID, cmodel_columns, position_columns
+from transferz.schemas.survey.columns import (
+    OBJECT_ID,
+    Column,
+    Table,
+    cmodel_columns,
+    position_columns,
+)
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 """The default one first; `truth` only in a mock."""
@@ -70,10 +75,7 @@ _SEPARATION = Column(
 
 SELECTED = Table(
     "selected",
-    (
-        *(COSMOS2020[name] for name in ("cosmos_id", "ra", "dec", "i_mag_auto")),
-        *_REDSHIFTS,
-    ),
+    (*(COSMOS2020[name] for name in ("cosmos_id", "ra", "dec", "i_mag_auto")), *_REDSHIFTS),
     key="cosmos_id",
     description="COSMOS2020 galaxies whose photo-z serves as a label",
 )

@@ -141,6 +141,6 @@ def test_it_runs_as_a_module():
 
 
 def test_templates_refuse_a_missing_file(tmp_path, capsys):
-    pytest.importorskip("transferz.baselines.methods.template_study")
+    pytest.importorskip("transferz.baselines.methods.templates")
     assert cli.main(["fit-templates", str(tmp_path / "absent.csv")]) == 2
     assert "absent.csv" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.methods import METHODS
 from transferz.baselines.scores.metrics import METRICS
 from transferz.schemas import CONFIGS, SPLITS, InputError
 from transferz.schemas.benchmark.entries import ORDER, Entry, Split, method_key

@@ -18,8 +18,7 @@ from lxml import etree
 from transferz.dataset.pipeline.tables import write_table
 from transferz.dataset.splits.hashing import content_hash
 from transferz.schemas import INDEX, RELEASE, Column, Table
-from transferz.schemas.survey.frames import to_frame
-from transferz.schemas.survey.votable import (
+from transferz.schemas.survey.derived import (
     CONTENT_KEY,
     DATATYPES,
     VERSION_KEY,
@@ -29,6 +28,7 @@ from transferz.schemas.survey.votable import (
     votable_footer,
     votable_unit,
 )
+from transferz.schemas.survey.frames import to_frame
 
 XSD = Path(votable.__file__).parent / "data" / "VOTable.v1.4.xsd"
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from mock_run import write_runs
 
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.methods import METHODS
 from transferz.baselines.paper.figures import CELLS, bins, density, forecasts, scores
 from transferz.baselines.paper.figures_style import LOOKS, WIDTH, paper_style, save_figure
 from transferz.baselines.paper.ratios import interval_text, ratio_table, ratios, shared_outliers

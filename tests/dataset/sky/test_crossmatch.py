@@ -5,13 +5,13 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.dataset.sky import crossmatch
-from transferz.dataset.sky.conflicts import pairs_within
-from transferz.dataset.sky.crossmatch import (
+from transferz.dataset.sky import neighbours as crossmatch
+from transferz.dataset.sky.neighbours import (
     iterate_pairs,
     joined,
     match_with_offset,
     mutual_nearest,
+    pairs_within,
 )
 from transferz.dataset.sky.positions import Positions, angular_separation, shift
 from transferz.schemas.errors import ParameterError

@@ -1,4 +1,4 @@
-"""Neighbours on the sky: all pairs within a radius, and the matches of two catalogues.
+"""Neighbours on the sky: pairs within a radius, matches of two catalogues, conflicts of splits.
 
 Positions become unit vectors in a k-d tree, so that poles and RA 0/360 are places like any other.
 The tree finds candidates a little beyond the radius; which of them are pairs, and which is nearer,
@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from transferz.dataset.sky.positions import (
@@ -21,7 +23,10 @@ from transferz.dataset.sky.positions import (
     shift,
     tangent_offsets,
 )
-from transferz.schemas.errors import ParameterError
+from transferz.schemas.errors import InputError, ParameterError
+
+Mask = NDArray[np.bool_]
+Ids = NDArray[np.integer]
 
 MAX_RADIUS_ARCSEC = 3600.0  # above this the radius is a mistake in the unit (our choice)
 _RADIUS_MARGIN_ARCSEC = 1e-6  # far above the rounding of a unit vector, 1e-10 arcsec
@@ -31,14 +36,9 @@ _NEIGHBOURS = 8  # asked for at first; a row that has as many is asked again for
 
 
 class Pairs(NamedTuple):
-    """Pairs of rows that lie within a radius of each other.
+    """Pairs of rows `i` and `j` (int64) that lie within a radius of each other.
 
-    Attributes
-    ----------
-    i, j : int64 array (p,)
-        Row numbers.
-    separation : float64 array (p,)
-        Angular distance, arcsec, a multiple of 1e-7 arcsec.
+    Their `separation`, arcsec, is a multiple of 1e-7 arcsec. All are arrays of one length.
     """
 
     i: Rows
@@ -53,12 +53,8 @@ class Pairs(NamedTuple):
 class Matches(NamedTuple):
     """Rows of two catalogues that are each other's nearest neighbour, by the first's key.
 
-    Attributes
-    ----------
-    index_first, index_second : int64 array (m,)
-        Row numbers; each occurs at most once.
-    separation_arcsec : float64 array (m,)
-        Angular distance, arcsec, a multiple of 1e-7 arcsec.
+    Row numbers (int64) of both, each at most once, and the angular distance, arcsec, a multiple of
+    1e-7 arcsec.
     """
 
     index_first: Rows
@@ -67,27 +63,11 @@ class Matches(NamedTuple):
 
 
 def iterate_pairs(first: Positions, second: Positions, radius_arcsec: float) -> Iterator[Pairs]:
-    """Yield every pair of a first and a second position within the radius (inclusive).
+    """Yield every pair of a first (`i`) and a second position (`j`) within the radius (inclusive).
 
-    Pairs come in blocks of bounded size and in no particular order; all pairs of one first row
-    come in the same block.
-
-    Parameters
-    ----------
-    first, second : Positions
-        What to compare; either may be empty.
-    radius_arcsec : float
-        Greatest separation, arcsec, above 0 and at most 3600.
-
-    Yields
-    ------
-    Pairs
-        `i` numbers rows of first, `j` rows of second.
-
-    Raises
-    ------
-    ParameterError
-        If the radius is out of its range.
+    Pairs come in blocks of bounded size and in no particular order; all pairs of one first row come
+    in the same block. The radius is in arcsec, above 0 and at most 3600; `ParameterError`
+    otherwise.
     """
     radius = check_radius(radius_arcsec)
     # A chord of the unit sphere, wider than asked by more than rounding can matter.
@@ -148,27 +128,10 @@ def joined(blocks: list[Pairs]) -> Pairs:
 
 
 def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) -> Matches:
-    """Match rows that are each other's nearest neighbour within a radius.
+    """Match rows that are each other's nearest neighbour within a radius (arcsec, inclusive).
 
-    Separations are compared in steps of 1e-7 arcsec; of equal ones the lower key is the nearer.
-    So the matches do not depend on the order of the rows.
-
-    Parameters
-    ----------
-    first, second : Positions
-        The two catalogues; either may be empty.
-    radius_arcsec : float
-        Greatest separation (inclusive), arcsec, above 0 and at most 3600.
-
-    Returns
-    -------
-    Matches
-        In the order of the first's keys.
-
-    Raises
-    ------
-    ParameterError
-        If the radius is out of its range.
+    Separations are compared in steps of 1e-7 arcsec; of equal ones the lower key is the nearer. So
+    the matches do not depend on the order of the rows; they come in the order of the first's keys.
 
     Examples
     --------
@@ -214,14 +177,8 @@ class _Nearest:
 class OffsetMatches(NamedTuple):
     """Matches of two catalogues whose positions differ by an offset.
 
-    Attributes
-    ----------
-    matches : Matches
-        Rows that are each other's nearest.
-    offset_arcsec : (float, float)
-        Median offset of second from first to the east and to the north.
-    second : Positions
-        What was matched to first: the second catalogue, without the offset if it was removed.
+    `offset_arcsec` is the median offset of second from first to the east and to the north; `second`
+    what was matched to first: the second catalogue, without the offset if it was removed.
     """
 
     matches: Matches
@@ -234,19 +191,8 @@ def match_with_offset(
 ) -> OffsetMatches:
     """Match, remove the median offset of the matches from second, and match again.
 
-    Parameters
-    ----------
-    first, second : Positions
-        The two catalogues; either may be empty.
-    radius_arcsec : float
-        Greatest separation in both passes, arcsec; well above the offset to be removed.
-    remove : bool
-        False measures the offset and leaves it: the matches are those of the first pass.
-
-    Raises
-    ------
-    ParameterError
-        If the radius is out of its range.
+    The radius, arcsec, is that of both passes: well above the offset to be removed. `remove` False
+    measures the offset and leaves it: the matches are those of the first pass.
     """
     matches = mutual_nearest(first, second, radius_arcsec)
     pairs = first.take(matches.index_first), second.take(matches.index_second)
@@ -258,3 +204,129 @@ def match_with_offset(
         second = shift(second, -east, -north)
         matches = mutual_nearest(first, second, radius_arcsec)
     return OffsetMatches(matches, (east, north), second)
+
+
+def pairs_within(positions: Positions, radius_arcsec: float) -> Pairs:
+    """Return every pair of positions of one table within the radius (arcsec, inclusive), once each.
+
+    `i` is the row with the lower key; pairs are in the order of the keys.
+    """
+    key = positions.key
+    blocks = iterate_pairs(positions, positions, radius_arcsec)
+    pairs = joined([block.chosen(key[block.i] < key[block.j]) for block in blocks])
+    return pairs.chosen(np.lexsort((key[pairs.j], key[pairs.i])))
+
+
+def drop_conflicts(
+    object_id: Ids,
+    ra: Floats,
+    dec: Floats,
+    split: ArrayLike,
+    spectroscopic: Mask,
+    hashes: NDArray[np.uint64],
+    radius_arcsec: float,
+) -> Mask:
+    """Find the rows to leave out so that no two splits hold objects within the radius.
+
+    For every pair of different objects that lie within the radius in different splits, the
+    lower-ranked is left out: an object with a spectroscopic row ranks first, then one with the
+    lower hash, then one with the lower id. An object that wins one pair may lose another. So a
+    further object can only cause more to be left out; it never moves or brings back another.
+    (A first spectrum of a known object raises its rank: it may come back, into its own split.)
+
+    Parameters
+    ----------
+    object_id : integer array (n,)
+        Identifier; rows with the same one are the same object, wherever they lie.
+    ra, dec : float array (n,)
+        Positions, degrees; every row's position counts. Both NaN where a row has none.
+    split : array of str (n,)
+        Split of each row, the same in all rows of an object.
+    spectroscopic : bool array (n,)
+        Whether the row's redshift is spectroscopic.
+    hashes : uint64 array (n,)
+        Hash of the object, the same in all its rows. Not the hash that assigns the splits: by
+        that one the same split would win every conflict.
+    radius_arcsec : float
+        Radius (inclusive), arcsec.
+
+    Returns
+    -------
+    bool array (n,)
+        True for every row of an object that is left out.
+    """
+    ids, object_of_row, first, second = _near_objects(object_id, ra, dec, radius_arcsec)
+    _, split_code = np.unique(np.asarray(split, dtype=np.str_), return_inverse=True)
+    split_of = _one_per_object(split_code, "split", ids, object_of_row)
+    hash_of = _one_per_object(hashes, "hash", ids, object_of_row)
+    flags = _one_per_row(spectroscopic, "spectroscopic flag", object_of_row)
+    has_spectrum = np.zeros(len(ids), dtype=np.bool_)
+    has_spectrum[object_of_row[flags.astype(np.bool_)]] = True
+    # Rank 0 is the highest. The sort is stable and the ids ascend: the lower id wins the last tie.
+    rank = np.empty(len(ids), dtype=np.int64)
+    rank[np.lexsort((hash_of, ~has_spectrum))] = np.arange(len(ids))
+    conflict = split_of[first] != split_of[second]
+    left, right = first[conflict], second[conflict]
+    left_out = np.zeros(len(ids), dtype=np.bool_)
+    left_out[np.where(rank[left] > rank[right], left, right)] = True
+    return left_out[object_of_row]
+
+
+def group_ids(object_id: Ids, ra: Floats, dec: Floats, radius_arcsec: float) -> Ids:
+    """Return the least id among the objects linked to each row's object by steps within the radius.
+
+    Rows with the same id are the same object, wherever they lie. Positions are in degrees, both NaN
+    where a row has none (an object without any is alone); the radius, arcsec, is inclusive.
+    """
+    ids, object_of_row, first, second = _near_objects(object_id, ra, dec, radius_arcsec)
+    if not len(ids):
+        return ids
+    links = coo_array((np.ones(len(first)), (first, second)), shape=(len(ids), len(ids)))
+    _, group = connected_components(links, directed=False)
+    _, least = np.unique(group, return_index=True)  # the ids ascend: a group's first is its least
+    of_object: Ids = ids[least[group]]
+    return of_object[object_of_row]
+
+
+def _near_objects(
+    object_id: Ids, ra: Floats, dec: Floats, radius_arcsec: float
+) -> tuple[Ids, Rows, Rows, Rows]:
+    """Find pairs of objects within the radius: an object's rows may be near each other, too.
+
+    Returns the objects' ids, which ascend, the object of each row, and both sides of each pair, as
+    numbers of objects.
+    """
+    if len(object_id) and np.asarray(object_id).dtype.kind not in "iu":
+        raise InputError(f"Object ids must be integers, found {np.asarray(object_id).dtype}.")
+    east, north = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
+    rows = np.arange(len(object_id))
+    if east.shape == north.shape == rows.shape:
+        rows = rows[~(np.isnan(east) & np.isnan(north))]
+        east, north = east[rows], north[rows]
+    pairs = pairs_within(Positions(east, north, rows, "objects to split"), radius_arcsec)
+    ids, object_of_row = np.unique(object_id, return_inverse=True)
+    of_located = object_of_row[rows]
+    ids = ids if ids.size else ids.astype(np.int64)
+    return ids, object_of_row, of_located[pairs.i], of_located[pairs.j]
+
+
+def _one_per_row(values: ArrayLike, what: str, object_of_row: Rows) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.shape != object_of_row.shape:
+        raise InputError(
+            f"Expected one {what} for each of {len(object_of_row)} rows, found {array.shape}."
+        )
+    return array
+
+
+def _one_per_object(values: ArrayLike, what: str, ids: Ids, object_of_row: Rows) -> NDArray[Any]:
+    """Return the value that all rows of each object share."""
+    array = _one_per_row(values, what, object_of_row)
+    shared = np.empty(len(ids), dtype=array.dtype)
+    shared[object_of_row] = array
+    if (differs := np.flatnonzero(shared[object_of_row] != array)).size:
+        raise InputError(
+            f"Rows of one object must share one {what}, but those of object "
+            f"{ids[object_of_row[differs[0]]]} do not; assign it per object."
+        )
+    return shared
