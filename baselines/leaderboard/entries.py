@@ -9,7 +9,7 @@ from transferz.releases import Release, find_release, seek_release
 from transferz.schemas.benchmark.entries import ENTRY_FILE, Data, Entry
 from transferz.schemas.benchmark.entry_files import read_entry
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
-from transferz.schemas.survey.manifest import SURVEYS, read_manifest
+from transferz.schemas.survey.files import SURVEYS, read_manifest
 from transferz.schemas.survey.versions import Version
 
 ENTRIES = Path(__file__).parent / "entries"
