@@ -11,7 +11,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
-from transferz.dataset.pipeline.stage import SURVEYS
 from transferz.dataset.verify.findings import Broken, safely, some
 from transferz.schemas import CONFIGS, SPLITS
 from transferz.schemas.survey.columns import Dtype
@@ -26,6 +25,7 @@ from transferz.schemas.survey.files import (
     json_text,
     self_digest,
 )
+from transferz.schemas.survey.manifest import SURVEYS
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import read_json
 
