@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from transferz.photometry.flux_table import (
-    TO_UJY,
+from transferz.photometry.flux import (
+    UJY_PER,
     FluxCounts,
     count_fluxes,
     flux_columns,
@@ -30,7 +30,7 @@ found by the names of their columns, with their errors': f_X and ferr_X, X_FLUX 
 X_FLUX_AUTO and the like), or X and X_err. A flux that is missing (NaN, empty, -99), zero or
 negative has no magnitude, nor has an upper limit (negative error); the fluxes stay as they are.
 """
-UNITS = tuple(TO_UJY)
+UNITS = tuple(UJY_PER)
 DECIMALS = 4
 
 HEADINGS = {
@@ -68,22 +68,10 @@ def magnitudes(argv: Sequence[str]) -> int:
 
 
 def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCounts]:
-    """Count a table's fluxes and write their magnitudes.
+    """Count a table's fluxes and, where `out` names a file, write the table with magnitudes there.
 
-    Parameters
-    ----------
-    table : Path
-        The table.
-    unit : str
-        One of `UNITS`.
-    out : Path, optional
-        Where to write the table with magnitudes (AB, rounded to 1e-4) and errors; null where
-        there is none.
-
-    Returns
-    -------
-    dict of str to FluxCounts
-        Flux column to what it holds.
+    Magnitudes and their errors are AB, rounded to 1e-4, null where there is none. Returns what each
+    flux column holds.
 
     Raises
     ------

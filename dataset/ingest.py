@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from transferz.dataset.pipeline.stage import TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import write_parquet
-from transferz.dataset.sources import cosmos2020, galaxiesml, hsc, transferz
+from transferz.dataset.sources import catalogues
 from transferz.dataset.sources.fields import origin
 from transferz.schemas import (
     COSMOS2020,
@@ -39,17 +39,17 @@ RADIANS, HOURS = 2 * math.pi, 24.0  # a full turn of right ascension
 POSITION = ("ra", "dec")
 
 CATALOGUES = {
-    "cosmos2020": (cosmos2020.read, COSMOS2020),
-    "hsc": (hsc.read, HSC),
-    "galaxiesml": (galaxiesml.read, GALAXIESML),
-    "transferz": (transferz.read, TRANSFERZ),
+    "cosmos2020": (catalogues.read_cosmos2020, COSMOS2020),
+    "hsc": (catalogues.read_hsc, HSC),
+    "galaxiesml": (catalogues.read_galaxiesml, GALAXIESML),
+    "transferz": (catalogues.read_transferz, TRANSFERZ),
 }
 
 
 def refuse_mock(layout: Layout) -> None:
     """Raise `InputError` if the COSMOS2020 file of a real survey says that it is simulated."""
     directory = layout.raw / "cosmos2020"
-    if layout.survey != "mock" and cosmos2020.is_mock(directory):
+    if layout.survey != "mock" and catalogues.is_mock(directory):
         raise InputError(
             f"{directory} holds the mock's catalogue, which cannot be released as survey "
             f"'{layout.survey}'; put the real one there"

@@ -25,8 +25,7 @@ from transferz.tables.fits_hdus import (
     sound_fits,
     table_columns,
 )
-from transferz.tables.streams import unsound
-from transferz.tables.table import Choose, TableFile, require_columns
+from transferz.tables.table import Choose, TableFile, require_columns, unsound
 
 RAW = "\N{WHITE SQUARE} row as it stands"
 """A column of `FitsTable`: the bytes of each row. No FITS column is called so: it is no ASCII."""
@@ -39,16 +38,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class FitsTable(TableFile):
-    """A binary table of a FITS file.
+    """A binary table of a FITS file: unit `number` of it, from 0.
 
-    Attributes
-    ----------
-    number : int
-        Of its unit in the file, from 0.
-    columns : tuple of TableColumn
-        How they are stored.
-    primary, header : astropy.io.fits.Header
-        Of the file and of the table.
+    `columns` says how its columns are stored; `primary` and `header`, of type
+    `astropy.io.fits.Header`, are the file's and the table's.
     """
 
     number: int
@@ -212,10 +205,7 @@ def _raw_rows(data: bytes | bytearray, width: int) -> pa.Array:
 def _scaled(field: TableColumn, values: Array) -> Array:
     """Apply TSCAL and TZERO; exactly for the standard's unsigned and signed-byte conventions.
 
-    Raises
-    ------
-    HeaderError
-        If 64-bit integers are scaled otherwise.
+    64-bit integers that are scaled otherwise are a `HeaderError`.
     """
     if (field.scale, field.zero) == (1.0, 0.0):
         return values
@@ -326,26 +316,12 @@ class FitsCopy(_FitsRows):
 
 
 class FitsWriter(_FitsRows):
-    """A FITS table written chunk by chunk.
+    """A FITS table written chunk by chunk to `path`; `source` names whose rows they are, in errors.
 
-    Parameters
-    ----------
-    path : Path
-        Where to write.
-    source : Path
-        Whose rows they are, for errors.
-    schema : pyarrow.Schema
-        The columns.
-    widths : mapping of str to int
-        Bytes of the longest text of each column of text (`text_widths`).
-    cards : mapping of str to str
-        Further cards of the table's header; the values of ``HISTORY`` and ``COMMENT`` are lines.
-
-    Raises
-    ------
-    InputError
-        If a name is no ASCII or differs from another by case alone; by `write`, if a value is
-        none that FITS holds.
+    `widths` are the bytes of the longest text of each column of text (`text_widths`). `cards` are
+    further ones of the table's header; the values of ``HISTORY`` and ``COMMENT`` are lines. A name
+    that is no ASCII or differs from another by case alone is an `InputError`; so is, when it is
+    written, a value that FITS can't hold.
     """
 
     def __init__(
@@ -403,10 +379,7 @@ class FitsWriter(_FitsRows):
 def text_widths(chunks: Iterator[pa.Table], schema: pa.Schema, source: Path) -> dict[str, int]:
     """Return the bytes of the longest text of each column that is written as text, at least 1.
 
-    Raises
-    ------
-    InputError
-        If a text is not ASCII, or a column can't be written as text.
+    Text that is not ASCII, or a column that can't be written as text, is an `InputError`.
     """
     widths = {field.name: 1 for field in schema if field.type not in STORED}
     for chunk in chunks if widths else ():

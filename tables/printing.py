@@ -4,19 +4,9 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
-    """Lay out rows of text in columns, two blanks apart.
+    """Lay out rows of text, each of as many cells, in columns two blanks apart: a line per row.
 
-    Parameters
-    ----------
-    rows : sequence of sequence of str
-        Cells, as many in every row.
-    right : bool
-        Whether all columns but the first are flush right, as numbers are.
-
-    Returns
-    -------
-    list of str
-        A line for each row.
+    With `right`, all columns but the first are flush right, as numbers are.
 
     Examples
     --------

@@ -10,8 +10,7 @@ from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.paper.figures_style import GREY, STYLE, WIDTH, paper_style
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT, normalised_error
 from transferz.baselines.scores.probability import pit_histogram
-from transferz.tables.files import replace_file
-from transferz.tables.pictures import COLOURS, save_png
+from transferz.tables.files import COLOURS, replace_file, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

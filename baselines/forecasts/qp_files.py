@@ -23,8 +23,7 @@ from transferz.baselines.scores.probability import Distribution, Prediction
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_file
 from transferz.tables.reading import HDF5
-from transferz.tables.streams import one_clear_error
-from transferz.tables.table import require_package
+from transferz.tables.table import one_clear_error, require_package
 
 if TYPE_CHECKING:
     import h5py

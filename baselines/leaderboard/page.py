@@ -30,8 +30,7 @@ from transferz.baselines.scores.paired import (
     distance,
 )
 from transferz.schemas.benchmark.scores import NONE, EntryRange
-from transferz.tables.files import replace_file
-from transferz.tables.pictures import COLOURS
+from transferz.tables.files import COLOURS, replace_file
 
 TEMPLATES = Path(__file__).parent / "templates"
 SORT = "scatter"

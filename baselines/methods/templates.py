@@ -7,7 +7,7 @@ CIGALE's (``<filter>``, ``<filter>_err`` in mJy, ``redshift``). Bands without a 
 narrow bands, F814W, ...) are left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -27,7 +27,7 @@ from transferz.baselines.scores.probability import Prediction
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, HSC_BANDS, SUPRIME_INTERMEDIATE, Band
 from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets, fit_templates
-from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, cgs_to_ujy, mjy_to_ujy, to_flux
+from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, NO_FLUX, UJY_PER, to_flux
 from transferz.photometry.likelihood import DEFAULT_ERRORS, Weighted, interval
 from transferz.photometry.redshift_error import redshift_error
 from transferz.photometry.templates import ModelGrid, model_grid
@@ -53,9 +53,6 @@ FOLD_SALT = "template fit folds"
 AS_IT_IS = "as it is"
 WITH_OFFSETS = f"offsets, {FOLDS}-fold"
 
-NO_FLUX = -99.0
-"""What COSMOS2020 writes for missing photometry where it does not write NaN."""
-
 SELECTED_ABOVE = 2.0
 """A table whose every redshift exceeds this was selected on redshift, and is said to be."""
 
@@ -69,8 +66,6 @@ class TemplateFit(Deterministic):
     """
 
     name = "Template fit, grizy"
-    train = "combo"
-    version = "1"
     citation = "Arnouts et al. 1999, MNRAS 310, 540; Ilbert et al. 2006, A&A 457, 841 (the method)"
     description = "This project's template fit, flat prior in redshift, on HSC grizy alone"
 
@@ -133,14 +128,14 @@ class FluxLayout:
     """How an extract names and scales its fluxes.
 
     `redshift` is the column of spectroscopic ones; `flux` and `error` the format of the columns'
-    names, with ``{}`` for the filter; `to_ujy` turns the unit into microjansky; `filters` holds the
-    table's filter names by COSMOS2020's band names.
+    names, with ``{}`` for the filter; `ujy_per_unit` the microjansky in 1 of their unit; `filters`
+    holds the table's filter names by COSMOS2020's band names.
     """
 
     redshift: str
     flux: str
     error: str
-    to_ujy: Callable[[npt.ArrayLike], Floats]
+    ujy_per_unit: float
     filters: dict[str, str]
 
     def bands(self, columns: Sequence[str]) -> tuple[Band, ...]:
@@ -163,7 +158,7 @@ LEPHARE = FluxLayout(
     redshift="zspec",
     flux="f_{}",
     error="ferr_{}",
-    to_ujy=cgs_to_ujy,
+    ujy_per_unit=UJY_PER["cgs"],
     filters={
         "CFHT_u": "cosmos/u_cfht.lowres",
         "CFHT_ustar": "cosmos/u_new.pb",
@@ -179,7 +174,7 @@ CIGALE = FluxLayout(
     redshift="redshift",
     flux="{}",
     error="{}_err",
-    to_ujy=mjy_to_ujy,
+    ujy_per_unit=UJY_PER["mjy"],
     filters={
         "CFHT_u": "cfht.megacam.u",
         "CFHT_ustar": "cfht.megacam.u_1",
@@ -278,8 +273,8 @@ def read_extract(path: Path) -> Extract:
     if not kept.any():
         raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
     numbers = np.column_stack([as_floats(rows, name, path)[kept] for name in columns])
-    flux, error = layout.to_ujy(numbers[:, ::2]), layout.to_ujy(numbers[:, 1::2])
-    flux[flux == layout.to_ujy(NO_FLUX)] = np.nan
+    flux, error = (numbers[:, k::2] * layout.ujy_per_unit for k in (0, 1))
+    flux[flux == NO_FLUX * layout.ujy_per_unit] = np.nan
     limit = error < 0
     return Extract(
         identifiers=identifiers[kept].astype(np.int64),

@@ -26,7 +26,7 @@ from transferz.schemas.benchmark.scores import (
     minus,
     number_text,
 )
-from transferz.tables.pictures import COLOURS
+from transferz.tables.files import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from transferz.tables.pictures import COLOURS, save_png
+from transferz.tables.files import COLOURS, save_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

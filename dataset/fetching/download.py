@@ -33,7 +33,7 @@ from transferz.dataset.fetching.web import (
 )
 from transferz.schemas import InputError
 from transferz.tables.files import replace_file
-from transferz.tables.streams import WEB_PAGE
+from transferz.tables.table import WEB_PAGE
 
 CHUNK = 1 << 18  # bytes read at a time
 PROGRESS = 1 << 20  # bytes that make a broken connection count as progress
@@ -289,16 +289,10 @@ class Part:
     Beside it lies ``<name>.part.json``: where the bytes came from, and the validator (ETag or date)
     by which that server recognises the version of the file that they belong to.
 
-    Attributes
-    ----------
-    file : binary file
-        Open for reading and for writing at its end.
-    resumed : bool
-        Whether its bytes came over more than one connection.
-    begun_anew : bool
-        Whether a complete download was dropped, since it was not what was expected.
-    whole : bool
-        Whether the server has said a size, so that a download cut short would have been noticed.
+    `file` is open for reading and for writing at its end. `resumed` tells that its bytes came over
+    more than one connection; `begun_anew` that a complete download was dropped, since it was not
+    what was expected; `whole` that the server has said a size, so that a download cut short would
+    have been noticed.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:

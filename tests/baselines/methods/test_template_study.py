@@ -55,7 +55,7 @@ def galaxies(grid):
 def frame(grid, galaxies, layout):
     """Lay galaxies out as a table, with a band that has no curve."""
     ids, redshift, flux, error = galaxies
-    unit = float(layout.to_ujy(1.0))
+    unit = layout.ujy_per_unit
     table = {"id": ids.astype(float) if layout is LEPHARE else ids, layout.redshift: redshift}
     for number, band in enumerate(grid.bands):
         flux_name, error_name = layout.columns(band.name)
