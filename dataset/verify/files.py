@@ -32,11 +32,11 @@ from transferz.schemas.survey.files import (
     INDEX_FILE,
     MANIFEST_FILE,
     SHARD,
+    SURVEYS,
     file_digest,
     json_text,
     self_digest,
 )
-from transferz.schemas.survey.manifest import SURVEYS
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import read_json
 
