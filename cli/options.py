@@ -35,10 +35,10 @@ def fractions(text: str) -> tuple[float, ...]:
     return parts
 
 
-def add_release_option(parser: argparse._ActionsContainer) -> None:
-    """Add ``--release``, the directory of the release to use, to a parser or a group of one."""
+def add_release_option(parser: argparse._ActionsContainer, name: str = "--release") -> None:
+    """Add an option for the directory of the release to use to a parser or a group of one."""
     parser.add_argument(
-        "--release", type=Path, metavar="DIR", help="a release directory (default: the one found)"
+        name, type=Path, metavar="DIR", help="a release directory (default: the one found)"
     )
 
 

@@ -18,7 +18,7 @@ from transferz.dataset.sky.positions import Positions
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.manifest import read_manifest
+from transferz.schemas.survey.files import read_manifest
 from transferz.schemas.survey.release import CONFIGS
 from transferz.tables.printing import first_few
 
