@@ -9,7 +9,7 @@ from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.versions.previous import read_previous, require_successor
+from transferz.dataset.versions.diff import read_previous, require_successor
 from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
 from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE
 from transferz.schemas.survey.frames import pandas_dtype

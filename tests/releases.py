@@ -108,7 +108,7 @@ def remake(
 
 def drawing(figures: bool) -> contextlib.AbstractContextManager[Any]:
     """Let a card's figures be drawn, or not: a release without them is sound too."""
-    undrawn = unittest.mock.patch.object(stage_card, "draw_figures")
+    undrawn = unittest.mock.patch.object(stage_card, "_draw_figures")
     return contextlib.nullcontext() if figures else undrawn
 
 
