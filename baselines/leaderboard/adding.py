@@ -17,8 +17,7 @@ from transferz.baselines.benchmark.task import TestSet, read_tests
 from transferz.baselines.leaderboard.comparisons import read_run
 from transferz.baselines.leaderboard.entries import Current, data_name, manifest_content
 from transferz.releases import Release
-from transferz.schemas.benchmark.entries import Entry, TestedSet
-from transferz.schemas.benchmark.entry_files import entry_text, parse_entry, rounded
+from transferz.schemas.benchmark.entries import Entry, TestedSet, entry_text, parse_entry, rounded
 from transferz.schemas.benchmark.records import Record, parse_record
 from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError

@@ -33,8 +33,8 @@ from transferz.schemas.benchmark.entries import (
     Hexadecimal,
     MethodName,
     TestedSet,
+    read_entry,
 )
-from transferz.schemas.benchmark.entry_files import read_entry
 from transferz.schemas.benchmark.records import Record, parse_record, read_record
 from transferz.schemas.benchmark.scores import Count, EntryMetric, Range
 from transferz.schemas.errors import InputError

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transferz.releases import Release, find_release, seek_release
-from transferz.schemas.benchmark.entries import ENTRY_FILE, Data, Entry
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import ENTRY_FILE, Data, Entry, read_entry
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
 from transferz.schemas.survey.manifest import SURVEYS, read_manifest
 from transferz.schemas.survey.versions import Version

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.schemas import InputError
-from transferz.schemas.benchmark.entries import ORDER, Data, Entry
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import ORDER, Data, Entry, read_entry
 from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, EntryScores, number_text
 from transferz.tables.files import read_json
 

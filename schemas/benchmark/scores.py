@@ -51,14 +51,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Summary(Record):
-    """A metric's mean and spread over seeds; None where there is no number.
+    """A metric's mean and spread (standard deviation, ddof 1) over seeds; None for no number.
 
-    Attributes
-    ----------
-    mean, spread : float or None
-        Over seeds; the standard deviation has ddof 1.
-    error : float or None
-        Bootstrap error of the mean, over galaxies.
+    `error` is the bootstrap error of the mean, over galaxies.
     """
 
     mean: float | None
@@ -118,8 +113,6 @@ class EntryScores(Record):
         Galaxies scored: those that every seed has a forecast for.
     completeness : float
         Their share of the test set.
-    ranges : dict
-        Range -> its scores.
     pit : dict or None
         Range -> fractions of the PIT in equal bins from 0 to 1, over all seeds; None for point
         forecasts.
@@ -174,6 +167,37 @@ TITLES: MappingProxyType[Metric, str] = MappingProxyType(
     }
 )
 """The metrics of tables, in their order, with their columns' titles."""
+
+PROBABILITY_TITLES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "crps": "CRPS",
+        "cde_loss": "CDE loss",
+        "coverage_68": "coverage at 68 %",
+        "coverage_90": "coverage at 90 %",
+        "width_90": "90 % width",
+    }
+)
+"""Those of tables where forecasts have a width."""
+
+METRIC_TITLES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        **dict[str, str](TITLES.items()),
+        "outlier_rate_3sigma": "3σ outliers (%)",
+        "outlier_rate_biweight": "outliers, biweight (%)",
+        "bias_biweight": "bias, biweight",
+        "scatter_biweight": "scatter, biweight",
+        "loss": "loss",
+        "mse": "MSE",
+        **PROBABILITY_TITLES,
+        "log_score": "log score",
+        "pit_ks": "PIT, KS",
+        "pit_cvm": "PIT, CvM",
+        "pit_ad": "PIT, AD",
+        "width_68": "68 % width",
+        "outlier_rate_3sigma_width": "beyond 3σ (%)",
+    }
+)
+"""All metrics' titles."""
 
 SETS: MappingProxyType[Config, str] = MappingProxyType(
     {"galaxiesml": "GalaxiesML", "transferz": "TransferZ", "combo": "both"}
