@@ -109,8 +109,8 @@ def generate(path: Path, rows: int, columns: int) -> None:
 
 def ours(path: Path, out: Path) -> None:
     """Read, check and write as the stage `ingest` does."""
-    from transferz.dataset.pipeline.chunks import write_chunks
-    from transferz.dataset.sources.reading import read_any
+    from transferz.dataset.ingest import write_chunks
+    from transferz.dataset.sources.catalogues import read_any
 
     write_chunks(read_any(path, WANTED), out, WANTED)
 

@@ -31,9 +31,8 @@ from threadpoolctl import threadpool_limits
 
 from transferz.baselines.benchmark.own_tables import FRACTIONS, OwnTable, split_sample
 from transferz.baselines.benchmark.tables import Sample
-from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.networks.hardware import default_threads, find_device
-from transferz.baselines.networks.progress import epoch_line
+from transferz.baselines.methods import METHODS
+from transferz.baselines.networks.environment import default_threads, epoch_line, find_device
 from transferz.baselines.networks.training import Schedule, train
 from transferz.baselines.scores.bootstrap import Draws, Replicates, difference_error, replicate
 from transferz.baselines.scores.metrics import in_cosmological_range, loss, normalised_error

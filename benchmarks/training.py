@@ -26,18 +26,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from training_reference import make_adam, new_network, train_step
+from training_reference import count_weights, make_adam, new_network, train_step
 
 from transferz.baselines.benchmark.tables import Sample
-from transferz.baselines.networks.hardware import default_threads, describe_hardware, find_device
+from transferz.baselines.networks.environment import default_threads, describe_hardware, find_device
 from transferz.baselines.networks.network import (
     HIDDEN_LAYERS,
     HIDDEN_UNITS,
     StackedNetworks,
-    count_weights,
 )
-from transferz.baselines.networks.steps import cuda_graph, make_optimiser, make_step
-from transferz.baselines.networks.training import Schedule, train
+from transferz.baselines.networks.training import (
+    Schedule,
+    cuda_graph,
+    make_optimiser,
+    make_step,
+    train,
+)
 
 BANDS, ROWS = 5, 12_000
 SCHEDULE = Schedule()

@@ -11,18 +11,11 @@ from transferz.schemas.errors import TransferZError
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: where its code is, what it does, and what it needs beyond the base install.
+    """A command: the module of this package that has it, a line for the help, an extra to install.
 
-    Attributes
-    ----------
-    module : str
-        Of this package; its function of the command's name (``check_leak`` for ``check-leak``)
-        takes the arguments after that and returns an exit status. It raises a TransferZError where
-        the input is not what it should be; nothing is written then.
-    summary : str
-        One line for the help.
-    extra : str
-        The extra to install for it; empty for none.
+    The module's function of the command's name (``check_leak`` for ``check-leak``) takes the
+    arguments after that and returns an exit status. It raises a TransferZError where the input is
+    not what it should be; nothing is written then.
     """
 
     module: str
@@ -31,7 +24,7 @@ class Command:
 
 
 COMMANDS = {
-    "info": Command("data", "what the release in use is and holds"),
+    "info": Command("release", "what the release in use is and holds"),
     "compare": Command(
         "verify", "two releases: rows in one only and what removed them, labels, magnitudes"
     ),
@@ -42,15 +35,17 @@ COMMANDS = {
         "build",
     ),
     "publish": Command(
-        "publish",
+        "release",
         "verify a release and put it on the Hugging Face Hub, tagged with its version",
         "build",
     ),
     "deposit": Command(
-        "publish", "a folder ready for Zenodo: files, checksums, DataCite metadata", "build"
+        "release", "a folder ready for Zenodo: files, checksums, DataCite metadata", "build"
     ),
     "export": Command(
-        "data", "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like", "astropy"
+        "release",
+        "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
+        "astropy",
     ),
     "train": Command(
         "train",
@@ -73,12 +68,12 @@ COMMANDS = {
         "leaks", "whether a training table holds a release's test galaxies", "bench"
     ),
     "fit-templates": Command(
-        "templates",
+        "photometry",
         "template-fit redshifts of real photometry, scored against spectroscopic ones",
         "build",
     ),
     "magnitudes": Command(
-        "magnitudes",
+        "photometry",
         "AB magnitudes of a table's fluxes, and counts of the negative and missing ones",
         "build",
     ),
@@ -94,17 +89,10 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a `transferz` command.
+    """Run a `transferz` command, by default that of the process's own arguments.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments; the process's own by default.
-
-    Returns
-    -------
-    int
-        0, or 2 where the user can mend what went wrong, said in one line on stderr.
+    The exit status is the command's, or 2 where the user can mend what went wrong, which is said in
+    one line on stderr.
     """
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):

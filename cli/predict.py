@@ -29,10 +29,9 @@ def predict(argv: Sequence[str]) -> int:
 
     import torch  # seconds: the arguments are fine by now
 
+    from transferz.baselines.networks.ensemble import load_ensemble
+    from transferz.baselines.networks.environment import find_device, row_line
     from transferz.baselines.networks.forecasting import Forecaster, predict_table
-    from transferz.baselines.networks.hardware import find_device
-    from transferz.baselines.networks.progress import row_line
-    from transferz.baselines.networks.weights import load_ensemble
 
     torch.set_num_threads(args.threads)
     model = load_ensemble(args.model)

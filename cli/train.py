@@ -25,7 +25,7 @@ from transferz.baselines.benchmark.own_tables import (
 from transferz.baselines.benchmark.running import Ran, run_method
 from transferz.baselines.benchmark.scoring import outcome_text, samples_text
 from transferz.baselines.benchmark.task import Task, from_release
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.methods import METHODS
 from transferz.cli.options import (
     add_columns_option,
     add_machine_options,
@@ -38,12 +38,12 @@ from transferz.cli.options import (
 from transferz.releases import Release, find_release
 from transferz.schemas.benchmark.entries import TableFacts
 from transferz.schemas.errors import ParameterError, TransferZError
-from transferz.schemas.survey.manifest import read_manifest
+from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
 
 if TYPE_CHECKING:
+    from transferz.baselines.networks.ensemble import Model
     from transferz.baselines.networks.training import Schedule
-    from transferz.baselines.networks.weights import Model
 
 
 DESCRIPTION = """\
@@ -89,9 +89,8 @@ def train(argv: Sequence[str]) -> int:
 def _method(args: argparse.Namespace) -> "tuple[Method, Model | None]":
     """The method with its options, and the model that it starts from."""
     from transferz.baselines.methods.networks import PHOTOMETRY  # takes seconds: torch
-    from transferz.baselines.networks.hardware import find_device
-    from transferz.baselines.networks.progress import epoch_line
-    from transferz.baselines.networks.weights import load_ensemble
+    from transferz.baselines.networks.ensemble import load_ensemble
+    from transferz.baselines.networks.environment import epoch_line, find_device
 
     find_device(args.device)
     options: dict[str, Any] = {
@@ -160,7 +159,7 @@ def _is_of(model: "Model", release: Release) -> bool:
 
 def _require_bands(args: argparse.Namespace, task: Task, start: "Model") -> None:
     """Refuse a start that is another method's, has other bands, or too few seeds."""
-    from transferz.baselines.networks.weights import require_order
+    from transferz.baselines.networks.ensemble import require_order
 
     method, found = METHODS[args.method].start, start.provenance.get("method")
     if found != method:

@@ -1,9 +1,16 @@
 """Commands on releases as products: is one sound, what changed, how do two differ."""
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transferz.schemas.errors import ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERIFY = """\
 Check that a release is whole and keeps its promises: its files against the manifest, then rows,
@@ -25,6 +32,7 @@ same split, how their labels and magnitudes differ and, where the tables that a 
 from are here too, which cut removed each row that it lacks.
 """
 
+ROW_FORMATS = (".parquet", ".csv")
 ROWS = "list every row that differs (.parquet or .csv)"
 
 WHERE = "a release directory, or org/name@version on the Hugging Face Hub"
@@ -60,22 +68,17 @@ def diff(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--rows", type=Path, metavar="FILE", help=ROWS)
     arguments = parser.parse_args(argv)
+    _check_rows_path(arguments.rows)
 
-    from transferz.dataset.versions import printed
-    from transferz.dataset.versions.diff import diff as compare_versions
-    from transferz.dataset.versions.diff import read_snapshot, refusal
+    from transferz.dataset.versions import diff as versions
     from transferz.tables.hub import locate
 
-    if arguments.rows:
-        printed.check_rows_path(arguments.rows)
-    old, new = (read_snapshot(locate(name)) for name in (arguments.old, arguments.new))
-    changes = compare_versions(old, new)
-    if arguments.rows:
-        printed.write_rows(changes.rows, arguments.rows)
-    contradiction = refusal(old, new, changes)
-    report = printed.diff_report(old, new, changes, contradiction)
-    sys.stdout.write((printed.as_json if arguments.json else printed.diff_text)(report))
-    return int(bool(contradiction))
+    old, new = (versions.read_snapshot(locate(name)) for name in (arguments.old, arguments.new))
+    changes = versions.diff(old, new)
+    _write_rows(changes.rows, arguments.rows)
+    report = versions.diff_report(old, new, changes)
+    sys.stdout.write(_as_json(report) if arguments.json else versions.diff_text(report))
+    return int(not report["consistent"])
 
 
 def compare(argv: Sequence[str]) -> int:
@@ -88,20 +91,42 @@ def compare(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--rows", type=Path, metavar="FILE", help=ROWS)
     arguments = parser.parse_args(argv)
+    _check_rows_path(arguments.rows)
 
-    from transferz.dataset.versions import printed
-    from transferz.dataset.versions.compare import compare as compare_releases
+    from transferz.dataset.versions import compare as releases
     from transferz.releases import find_release
     from transferz.tables.files import replace_file
 
-    if arguments.rows:
-        printed.check_rows_path(arguments.rows)
-    comparison = compare_releases(*(find_release(path).path for path in (arguments.a, arguments.b)))
-    if arguments.rows:
-        printed.write_rows(comparison.rows, arguments.rows)
+    report, rows = releases.compare(*(find_release(at).path for at in (arguments.a, arguments.b)))
+    _write_rows(rows, arguments.rows)
     if arguments.json and arguments.json != "-":
         with replace_file(Path(arguments.json)) as staging:
-            staging.write_text(printed.as_json(comparison.report), encoding="utf-8")
-    text = printed.as_json if arguments.json == "-" else printed.compare_text
-    sys.stdout.write(text(comparison.report))
+            staging.write_text(_as_json(report), encoding="utf-8")
+    sys.stdout.write(_as_json(report) if arguments.json == "-" else releases.compare_text(report))
     return 0
+
+
+def _as_json(report: Mapping[str, Any]) -> str:
+    """A report as JSON that repeats byte for byte."""
+    return json.dumps(report, indent=2, allow_nan=False) + "\n"
+
+
+def _check_rows_path(path: Path | None) -> None:
+    """Refuse a file name from which the format of the rows does not follow."""
+    if path is not None and path.suffix.lower() not in ROW_FORMATS:
+        raise ParameterError(
+            f"{path}: rows are written as {' or '.join(ROW_FORMATS)}, found '{path.suffix}'; "
+            "name the file so"
+        )
+
+
+def _write_rows(rows: "pd.DataFrame", path: Path | None) -> None:
+    """Write the rows that differ, where a file is named: as parquet or CSV by its name."""
+    from transferz.tables.files import replace_file
+
+    if path is not None:
+        with replace_file(path) as staging:
+            if path.suffix.lower() == ".csv":
+                rows.to_csv(staging, index=False, lineterminator="\n")
+            else:
+                rows.to_parquet(staging, index=False, compression="zstd")

@@ -3,10 +3,21 @@
 import sys
 from pathlib import Path
 
-from transferz.dataset.fetching.download import Unavailable, download, is_unproven
-from transferz.dataset.fetching.editions import Recorded, Wanted, find_by_hand, wanted_files
-from transferz.dataset.fetching.in_place import check_by_hand, check_present
-from transferz.dataset.fetching.part import Digest, drop_part
+from transferz.dataset.fetching.download import (
+    Digest,
+    Unavailable,
+    download,
+    drop_part,
+    is_unproven,
+)
+from transferz.dataset.fetching.editions import (
+    Recorded,
+    Wanted,
+    check_by_hand,
+    check_present,
+    find_by_hand,
+    wanted_files,
+)
 from transferz.dataset.fetching.web import Retries, Web
 from transferz.dataset.pipeline.params import Params, read_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
@@ -18,15 +29,7 @@ CATALOGUES = ("cosmos2020", "hsc", "galaxiesml", "transferz")
 
 
 class FetchParams(Params):
-    """Section `fetch`.
-
-    Attributes
-    ----------
-    cosmos2020, hsc, galaxiesml, transferz : str
-        Key of the edition that each catalogue uses.
-    retries : Retries
-        How patiently to ask the servers.
-    """
+    """Section `fetch`: the key of the edition that each catalogue uses, and how to ask."""
 
     cosmos2020: str
     hsc: str
@@ -39,21 +42,9 @@ def fetch(layout: Layout, catalogue: str) -> None:
     """Fill a catalogue's raw folder with the files of its edition, and note their hashes.
 
     Files appear there only whole and checked. Files that are there already are checked in the same
-    way and never altered, even where the check fails.
-
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    catalogue : str
-        One of `CATALOGUES`.
-
-    Raises
-    ------
-    ParameterError
-        For the mock, and for an edition that does not serve as this catalogue.
-    InputError
-        If a file can't be had, or is not what it should be.
+    way and never altered, even where the check fails. A ParameterError is raised for the mock, and
+    for an edition that does not serve as this catalogue; an InputError if a file can't be had, or
+    is not what it should be.
     """
     if layout.is_mock:
         raise ParameterError(

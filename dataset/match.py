@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.pipeline.cuts import removed_rows
 from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.pipeline.tables import read_table, write_table
-from transferz.dataset.sky.crossmatch import (
-    Matches,
+from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
+from transferz.dataset.sky.neighbours import (
     OffsetMatches,
+    Pairs,
     match_with_offset,
     mutual_nearest,
 )
@@ -100,13 +99,13 @@ def positions(frame: pd.DataFrame, table: Table) -> Positions:
     return Positions(ra, dec, key, table.name)
 
 
-def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Matches) -> pd.DataFrame:
+def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Pairs) -> pd.DataFrame:
     """Return the ids of matched rows, and their separation in arcsec: table `PAIRS`."""
     return pd.DataFrame(
         {
-            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.index_first],
-            "object_id": hsc["object_id"].to_numpy()[matches.index_second],
-            "separation": matches.separation_arcsec.round(4).astype("float32"),
+            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.i],
+            "object_id": hsc["object_id"].to_numpy()[matches.j],
+            "separation": matches.separation.round(4).astype("float32"),
         }
     )
 
@@ -116,21 +115,10 @@ def join(
 ) -> tuple[pd.DataFrame, pd.DataFrame, Counts]:
     """Join the selected rows that are pairs: HSC's id and photometry, COSMOS2020's redshift.
 
-    Parameters
-    ----------
-    cosmos, hsc : pandas.DataFrame
-        Tables `SELECTED` and `HSC`, after their cuts.
-    pairs : pandas.DataFrame
-        Table `PAIRS`: all matches, whatever the cuts did to either row.
-
-    Returns
-    -------
-    joined : pandas.DataFrame
-        Table `MATCHED` but for ``galaxiesml_id`` and ``published_split``.
-    removed : pandas.DataFrame
-        Table `REMOVED`, of COSMOS2020 rows.
-    counts : Counts
-        COSMOS2020 rows without a counterpart, and with one that HSC's cuts removed.
+    From tables `SELECTED` and `HSC` after their cuts, and `PAIRS`: all matches, whatever the cuts
+    did to either row. Returns table `MATCHED` but for ``galaxiesml_id`` and ``published_split``;
+    table `REMOVED`, of COSMOS2020 rows; and how many of these had no counterpart, or one that HSC's
+    cuts removed.
     """
     labels = cosmos[["cosmos_id", "redshift", "redshift_lo", "redshift_hi"]]
     paired = labels.merge(pairs, on="cosmos_id", validate="one_to_one")
@@ -148,12 +136,8 @@ def shared_ids(
 ) -> tuple[pd.Series, dict[str, int]]:
     """Find the objects that both samples hold: by HSC id, and by position where ids differ.
 
-    Returns
-    -------
-    galaxiesml_id : pandas.Series of Int64
-        GalaxiesML's id of each matched row, null where it is not there.
-    counts : dict of str to int
-        Objects found ``by_id`` and, of the others, ``by_position``.
+    Returns GalaxiesML's id of each matched row, null where it is not there, and how many were found
+    ``by_id`` and, of the others, ``by_position``.
     """
     same = matched["object_id"].isin(galaxiesml["object_id"])
     twins = matched["object_id"].astype("Int64").where(same)
@@ -161,8 +145,8 @@ def shared_ids(
     rest = matched.loc[~same]
     others = galaxiesml.loc[~galaxiesml["object_id"].isin(matched["object_id"])]
     near = mutual_nearest(positions(rest, HSC), positions(others, SPECTROSCOPIC), radius_arcsec)
-    rows = rest.index[near.index_first]
-    twins.loc[rows] = others["object_id"].to_numpy()[near.index_second]
+    rows = rest.index[near.i]
+    twins.loc[rows] = others["object_id"].to_numpy()[near.j]
     return twins, {"by_id": int(same.sum()), "by_position": len(rows)}
 
 
@@ -181,26 +165,12 @@ def join_published(published: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.Data
 def describe(
     cosmos: Positions, sky_match: OffsetMatches, i_magnitude: pd.Series, params: MatchParams
 ) -> dict[str, Any]:
-    """Describe the quality of the match: its offset, its scatter and its chance matches.
+    """Describe the match: its median offset (arcsec), its offsets and its chance matches.
 
-    Parameters
-    ----------
-    cosmos : Positions
-        COSMOS2020's.
-    sky_match : OffsetMatches
-        Their matches with HSC.
-    i_magnitude : pandas.Series
-        Of every COSMOS2020 row, AB.
-    params : MatchParams
-        Radius, shift and bins.
-
-    Returns
-    -------
-    dict
-        The median offset in arcsec, and what `offset_histogram` and `chance_matches` give.
+    `i_magnitude` (AB) is that of every COSMOS2020 row.
     """
     matches, hsc = sky_match.matches, sky_match.second
-    east, north = tangent_offsets(cosmos.take(matches.index_first), hsc.take(matches.index_second))
+    east, north = tangent_offsets(cosmos.take(matches.i), hsc.take(matches.j))
     magnitude = i_magnitude.to_numpy(dtype=np.float64)
     return {
         "median_offset_arcsec": [round(value, 4) for value in sky_match.offset_arcsec],
@@ -224,21 +194,10 @@ def chance_matches(
 ) -> dict[str, list[Any]]:
     """Measure how often positions match by chance: where second is moved away, all matches are.
 
-    Parameters
-    ----------
-    first, second : Positions
-        The two catalogues, any median offset removed.
-    magnitude : float64 array (len(first),)
-        Of each first position; NaN falls into no bin.
-    params : MatchParams
-        Radius, length of the shift, edges of the magnitude bins.
-
-    Returns
-    -------
-    dict
-        Per bin the number of first ``objects``, of those ``matched`` (mean over four directions)
-        and the ``rate`` of the two, None in an empty bin; and the bins' ``edges``, the last bin
-        closed.
+    Any median offset is removed already; `magnitude` is that of each first position, NaN falls into
+    no bin. Returns per bin the number of first ``objects``, of those ``matched`` (mean over four
+    directions) and the ``rate`` of the two, None in an empty bin; and the bins' ``edges``, the last
+    bin closed.
     """
     edges = np.asarray(params.magnitude_edges, dtype=np.float64)
     objects = np.histogram(magnitude, edges)[0]
@@ -246,7 +205,7 @@ def chance_matches(
     for angle in np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS:
         way = params.chance_shift_arcsec * np.cos(angle), params.chance_shift_arcsec * np.sin(angle)
         matches = mutual_nearest(first, shift(second, *way), params.radius_arcsec)
-        matched += np.histogram(magnitude[matches.index_first], edges)[0] / DIRECTIONS
+        matched += np.histogram(magnitude[matches.i], edges)[0] / DIRECTIONS
     rate = [round(m / n, 6) if n else None for m, n in zip(matched.tolist(), objects, strict=True)]
     return {
         "edges": edges.tolist(),

@@ -9,7 +9,7 @@ from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.versions.previous import read_previous, require_successor
+from transferz.dataset.versions.diff import read_previous, require_successor
 from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
 from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE
 from transferz.schemas.survey.frames import pandas_dtype
@@ -19,11 +19,8 @@ from transferz.tables.files import replace_directory, write_json
 def release(layout: Layout) -> None:
     """Write all configs; the card of an earlier build goes, the stage `card` writes a new one.
 
-    Raises
-    ------
-    ReleaseError
-        If the version contradicts what changed since the previous release, or that can't be had;
-        nothing is replaced.
+    Raises `ReleaseError` if the version contradicts what changed since the previous release, or
+    that can't be had; nothing is replaced then.
     """
     params = read_params("release", ReleaseParams)
     previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
@@ -100,10 +97,7 @@ def truth_rows(released: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     labelled = released.merge(truth, on="object_id", validate="one_to_one")
     true = labelled["redshift_true"]
     return labelled.assign(
-        redshift=true,
-        redshift_lo=true,
-        redshift_hi=true,
-        redshift_kind=_constant("true", labelled),
+        redshift=true, redshift_lo=true, redshift_hi=true, redshift_kind=_constant("true", labelled)
     )
 
 
@@ -112,19 +106,9 @@ def _constant(value: str, frame: pd.DataFrame) -> pd.Series:
 
 
 def write_config(rows: pd.DataFrame, directory: Path) -> dict[str, int]:
-    """Write one config: a parquet file per split that has rows, and the index.
+    """Write one config into a new folder: a parquet file per split that has rows, and the index.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        The columns of `RELEASE`, and ``split``.
-    directory : Path
-        The config's folder, which is made.
-
-    Returns
-    -------
-    dict of str to int
-        Rows of each split that was written.
+    `rows` have the columns of `RELEASE`, and ``split``. Returns the rows of each split written.
     """
     directory.mkdir()
     counts = {}

@@ -5,11 +5,10 @@ import sys
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.pipeline.cuts import removed_rows
 from transferz.dataset.pipeline.params import MatchParams, SplitParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.pipeline.tables import read_table, write_table
-from transferz.dataset.sky.conflicts import drop_conflicts, group_ids
+from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
+from transferz.dataset.sky.neighbours import drop_conflicts, group_ids
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block, split_published
 from transferz.schemas import ASSIGNED, MATCHED, REMOVED, SPECTROSCOPIC, SPLITS
@@ -42,18 +41,10 @@ def split(layout: Layout) -> None:
 
 
 def all_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Stack the rows of both samples; an object in both has two.
+    """Stack the rows of tables `MATCHED` and `SPECTROSCOPIC`; an object in both has two.
 
-    Parameters
-    ----------
-    matched, galaxiesml : pandas.DataFrame
-        Tables `MATCHED` and `SPECTROSCOPIC`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``object_id``, ``ra``, ``dec`` (NaN where there is no position), ``spectroscopic``,
-        ``published_split`` and ``galaxiesml_id``; spectroscopic rows first.
+    Returns ``object_id``, ``ra``, ``dec`` (NaN where there is no position), ``spectroscopic``,
+    ``published_split`` and ``galaxiesml_id``; spectroscopic rows first.
     """
     columns = ["object_id", "ra", "dec", "spectroscopic", "published_split", "galaxiesml_id"]
     spectroscopic = galaxiesml.assign(
@@ -66,28 +57,11 @@ def all_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
 def split_rows(
     rows: pd.DataFrame, params: SplitParams, radius_arcsec: float
 ) -> tuple[pd.DataFrame, Counts]:
-    """Assign splits, leave out what would leak, and group what lies together.
+    """Assign splits to the rows of `all_rows`, leave out what would leak, group what lies together.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `all_rows` makes it.
-    params : SplitParams
-        Scheme, salt and fractions.
-    radius_arcsec : float
-        Objects within it never come in two splits.
-
-    Returns
-    -------
-    assigned : pandas.DataFrame
-        Table `ASSIGNED`, one row per object.
-    counts : Counts
-        Of objects; the cut is ``split_conflict``.
-
-    Notes
-    -----
-    A row without a position takes no part in what is decided by position: it can only be the same
-    object as another row, by its id.
+    Objects within the radius never come in two splits. Returns table `ASSIGNED`, one row per
+    object, and counts of objects; the cut is ``split_conflict``. A row without a position takes no
+    part in what is decided by position: it can only be the same object as another row, by its id.
     """
     # An object's split follows from the object alone, whoever else is there: no later release
     # with more rows moves it.
@@ -143,21 +117,10 @@ def published_splits(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
 
 
 def moved_rows(rows: pd.DataFrame, split: pd.Series, params: SplitParams) -> dict[str, list[int]]:
-    """List TransferZ objects that GalaxiesML's split moved out of their own.
+    """List the TransferZ objects that GalaxiesML's split moved out of their own.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `all_rows` makes it; those that are released.
-    split : pandas.Series of str
-        The split each row got.
-    params : SplitParams
-        Salt and fractions.
-
-    Returns
-    -------
-    dict of str to list of int
-        Ids by ``"<own split> to <split>"``, both sorted.
+    From released rows of `all_rows` and the split each got. Returns ids by ``"<own split> to
+    <split>"``, both sorted.
     """
     photometric = rows.loc[~rows["spectroscopic"]]
     own, new = published_splits(photometric, params), split.loc[photometric.index]

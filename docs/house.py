@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from transferz.tables.pictures import save_png
+from transferz.tables.files import save_png
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs/house.png"

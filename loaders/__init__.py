@@ -7,15 +7,14 @@ from transferz.loading import load_dataset
 from transferz.releases import Release, find_release
 
 if TYPE_CHECKING:
-    from transferz.frames import to_pandas
+    from transferz.frames import from_astropy, to_astropy, to_pandas
     from transferz.rows import units
-    from transferz.skytables import from_astropy, to_astropy
     from transferz.tensors import Tensors, to_torch
 
 _LATER = {
     "Tensors": "tensors",
-    "from_astropy": "skytables",
-    "to_astropy": "skytables",
+    "from_astropy": "frames",
+    "to_astropy": "frames",
     "to_pandas": "frames",
     "to_torch": "tensors",
     "units": "rows",

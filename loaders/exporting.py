@@ -11,23 +11,21 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from transferz.frames import masked_array
 from transferz.releases import Release
 from transferz.rows import stacked, tables
 from transferz.schemas.errors import InputError, ReleaseError
-from transferz.schemas.survey.column import Column, Table
-from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
-from transferz.schemas.survey.magnitudes import BANDS, OBJECT_ID, error_name, magnitude_name
-from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
-from transferz.schemas.survey.votable import (
+from transferz.schemas.survey.columns import BANDS, OBJECT_ID, Table, error_name, magnitude_name
+from transferz.schemas.survey.derived import (
     longest_strings,
     votable_description,
     votable_document,
     votable_unit,
 )
+from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
+from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 from transferz.tables.files import replace_file
 from transferz.tables.table import require_package
 
@@ -42,19 +40,7 @@ MOCK_WARNING = "MOCK: every galaxy in this table is simulated; never use it for 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Rows of a release, and what the file says of them.
-
-    Attributes
-    ----------
-    release : Release
-        Where the rows are from.
-    config : str
-        The config.
-    splits : tuple of str
-        The splits, in the order of the rows.
-    rows : pyarrow.Table
-        The columns of `EXPORTED`.
-    """
+    """Rows of a release, with the columns of `EXPORTED`, in the order of `splits`."""
 
     release: Release
     config: str
@@ -83,39 +69,18 @@ def export(
 ) -> Export:
     """Write a config as one file that astronomers' tools read: units, UCDs, descriptions, nulls.
 
-    Or, in HDF5, as the group ``photometry`` that RAIL's stages read (`write_rail`).
+    Or, in HDF5, as the group ``photometry`` that RAIL's stages read (`write_rail`). The ending of
+    `out` says the format: .vot or .xml, .fits, .ecsv, .hdf5. The splits, by default all, are
+    written one after the other; the column ``split`` tells them apart.
 
     Every value is exact. A null is one in VOTable and ECSV (astropy's VOTable reader makes the
     empty string of a null text); in FITS it is NaN in a float column, the column's ``TNULL`` in an
     integer one and the empty string, as FITS has no other. Magnitudes are in ``mag``, and their
     descriptions say AB: neither VOTable nor FITS has ``mag(AB)``.
 
-    Parameters
-    ----------
-    release : Release
-        The release.
-    out : Path
-        The file; its ending says the format: .vot or .xml, .fits, .ecsv, .hdf5.
-    config : str
-        One of the release's configs.
-    splits : sequence of str
-        The splits to write, one after the other; all of them by default. The column ``split``
-        tells them apart.
-    overwrite : bool
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Export
-        What was written.
-
-    Raises
-    ------
-    InputError
-        If the ending is none of these, the file is there already, its folder is not, or it can't
-        be written.
-    ReleaseError
-        If the release has no such config or split, or one of its files is damaged.
+    An InputError says that the ending is none of these, the file is there already and `overwrite`
+    is not allowed, its folder is not, or it can't be written; a ReleaseError that the release has
+    no such config or split, or one of its files is damaged.
     """
     if (ending := out.suffix.lower()) not in WRITERS:
         raise InputError(
@@ -137,22 +102,7 @@ def export(
 
 
 def read_export(release: Release, config: str, splits: Sequence[str] = ()) -> Export:
-    """Read the rows to write.
-
-    Parameters
-    ----------
-    release : Release
-        The release.
-    config : str
-        One of its configs.
-    splits : sequence of str
-        Which splits; all of them by default.
-
-    Raises
-    ------
-    ReleaseError
-        If the release has no such config or split, or one of its files is damaged.
-    """
+    """Read the rows to write, by default those of all splits."""
     there = release.require(config, splits)
     chosen = tuple(dict.fromkeys(splits or there))
     only = chosen[0] if len(chosen) == 1 else None
@@ -181,61 +131,30 @@ def _licence(release: Path) -> str:
 def write_votable(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
     """Write a VOTable 1.4 whose data are in the serialisation BINARY2.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    rows : pyarrow.Table
-        The columns of `table`.
-    table : Table
-        The declaration.
-    notes : mapping of str to str
-        What the file says of itself, one ``INFO`` each.
+    `table` declares the columns of `rows`; each of the notes becomes an ``INFO``.
     """
+    from astropy.io import votable
     from astropy.io.votable.tree import Info
 
-    document = _votable(rows, table)
+    fields = votable_document(table, longest_strings(rows))
+    document = votable.parse(io.BytesIO(fields.encode()), verify="exception")
+    element = document.get_first_table()
+    element.create_arrays(len(rows))
+    for column in table:
+        element.array[column.name] = masked_array(rows[column.name], column.name)
     infos = [Info(name=name, value=note) for name, note in notes.items()]
     document.resources[0].infos.extend(infos)
     document.to_xml(str(path), tabledata_format="binary2")
 
 
-def _votable(rows: pa.Table, table: Table) -> Any:
-    """Return a VOTable of the rows, whose fields are those of the declaration."""
-    from astropy.io import votable
-
-    document = votable_document(table, longest_strings(rows))
-    file = votable.parse(io.BytesIO(document.encode()), verify="exception")
-    element = file.get_first_table()
-    element.create_arrays(len(rows))
-    for column in table:
-        element.array[column.name] = _masked(rows[column.name], column)
-    return file
-
-
-def _masked(values: pa.ChunkedArray, column: Column) -> np.ma.MaskedArray[Any, Any]:
-    """One column, exact: nulls are masked, never a number or text of their own."""
-    import pyarrow.compute as pc
-
-    filler: Any = {"string": "", "bool": False}.get(column.dtype, 0)
-    filled = pc.fill_null(values, filler).to_numpy()
-    data = filled.astype(str) if column.dtype == "string" else filled
-    return np.ma.MaskedArray(data, mask=pc.is_null(values).to_numpy())
-
-
 def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
     """Write a FITS binary table: ``TUNITn``, ``TUCDn`` and, for descriptions, ``TCOMMn``.
 
-    Parameters are those of `write_votable`; the notes are ``COMMENT`` cards. The least number that
-    an integer column can hold stands for its nulls (``TNULLn``), a zero byte for a null truth
-    value.
-
-    Raises
-    ------
-    InputError
-        If there is what FITS can't hold: text that is not ASCII.
+    Takes what `write_votable` does; the notes are ``COMMENT`` cards. The least number that an
+    integer column can hold stands for its nulls (``TNULLn``), a zero byte for a null truth value.
+    An InputError says that there is what FITS can't hold: text that is not ASCII.
     """
-    from transferz.tables.fits import FitsWriter, text_widths
+    from transferz.tables.fits import FitsWriter
 
     cards = {"EXTNAME": table.name, "RADESYS": "ICRS"}
     for number, column in enumerate(table, start=1):
@@ -247,20 +166,19 @@ def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
         cards |= {f"{key}{number}": value for key, value in about.items() if value}
     cards["COMMENT"] = "\n".join(f"{name}: {note}" for name, note in notes.items())
     source, schema = Path(table.name), rows.schema.remove_metadata()
-    widths = text_widths(iter([rows]), schema, source)
-    writer = FitsWriter(path, source, schema, widths, cards)
+    writer = FitsWriter(path, source, schema, [rows], cards)
     writer.write(rows)
     writer.close()
 
 
 def write_ecsv(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
-    """Write astropy's enhanced CSV; parameters are those of `write_votable`."""
+    """Write astropy's enhanced CSV; takes what `write_votable` does."""
     from astropy.table import MaskedColumn
     from astropy.table import Table as AstropyTable
 
     columns = [
         MaskedColumn(
-            _masked(rows[column.name], column),
+            masked_array(rows[column.name], column.name),
             name=column.name,
             unit=votable_unit(column.unit) or None,
             description=votable_description(column),
@@ -291,9 +209,8 @@ def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
     It is a group ``photometry`` of the ids, the redshift labels, and magnitudes and their errors in
     *grizy*, in the names that RAIL gives LSST's (``mag_g_lsst``, ``mag_err_g_lsst`` ...); they are
     HSC's still. What else a release has, no stage of RAIL reads, and is left out. A null is NaN.
-
-    Parameters are those of `write_votable`; the notes are attributes of the file. `table` declares
-    the units and descriptions, which are attributes of the columns.
+    Takes what `write_votable` does; the notes are attributes of the file, what `table` declares
+    are attributes of the columns.
     """
     import h5py
 
@@ -307,9 +224,7 @@ def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
             written.attrs.update({key: value for key, value in about.items() if value})
 
 
-Writer = Callable[[Path, "pa.Table", Table, Mapping[str, str]], None]
-
-WRITERS: dict[str, Writer] = {
+WRITERS: dict[str, Callable[[Path, pa.Table, Table, Mapping[str, str]], None]] = {
     ".vot": write_votable,
     ".xml": write_votable,
     ".fits": write_fits,

@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, data_files
-from transferz.schemas.survey.manifest import SURVEYS, read_manifest
+from transferz.schemas.survey.files import (
+    MANIFEST_FILE,
+    RELEASE_NAME,
+    SURVEYS,
+    data_files,
+    read_manifest,
+)
 from transferz.schemas.survey.versions import Version
 from transferz.tables.hub import Fetched, Reference, download, look_up
 
@@ -49,27 +54,13 @@ class Release:
         return f"transferz {self.version} ({kind}) from {self.origin or self.path}"
 
     def files(self) -> dict[str, dict[str, list[Path]]]:
-        """List the parquet files of every config and split.
-
-        Returns
-        -------
-        dict
-            config -> split -> files in shard order; configs and splits in the card's order.
-        """
+        """List the parquet files: config -> split -> files in shard order, in the card's order."""
         return data_files(self.path)
 
     def require(self, config: str, splits: Iterable[str] = ()) -> dict[str, list[Path]]:
-        """Check that a config and its splits are here.
+        """Return the files of a config by split, if it and these splits are here.
 
-        Returns
-        -------
-        dict
-            split -> files, of the whole config.
-
-        Raises
-        ------
-        ReleaseError
-            Where one is not; the message lists those that are.
+        Else a ReleaseError lists those that are.
         """
         configs = self.files()
         require_splits(configs, config, splits, str(self.path))
@@ -83,23 +74,9 @@ class Release:
 def require_splits(
     configs: Mapping[str, Iterable[str]], config: str, splits: Iterable[str], place: str
 ) -> None:
-    """Check that a release has a config and splits.
+    """Check that a release has a config and splits; else an error lists those that it has.
 
-    Parameters
-    ----------
-    configs : mapping
-        The splits of each config.
-    config : str
-        The one that is wanted.
-    splits : iterable of str
-        Those wanted of it.
-    place : str
-        What the release is called in messages.
-
-    Raises
-    ------
-    ReleaseError
-        Where one is not there; the message lists those that are.
+    `configs` holds the splits of each config; `place` is the release's name in messages.
     """
     if config not in configs:
         listed = ", ".join(configs) or "none"
@@ -150,14 +127,9 @@ def find_release(
 def seek_release(
     path: str | os.PathLike[str] | None = None, *, version: str | None = None
 ) -> Release | Reference:
-    """Find the release to use, but do not fetch it.
+    """Find the release to use as `find_release` does, but do not fetch it.
 
-    Takes and raises what `find_release` does.
-
-    Returns
-    -------
-    Release or Reference
-        The latter where it is on the Hub and not yet here.
+    Returns a Reference where it is on the Hub and not yet here.
     """
     wanted = Version.parse(str(version).removeprefix("v")) if version else None
     repo = os.environ.get("TRANSFERZ_REPO") or TRANSFERZ_REPO
@@ -189,15 +161,7 @@ def _fetched(fetched: Fetched) -> Release:
 
 
 def release_at(place: Release | str | os.PathLike[str]) -> Release:
-    """Read the release in a directory that a user named; a `Release` comes back as it is.
-
-    Raises
-    ------
-    ReleaseError
-        As `read_release` does.
-    ParameterError
-        Where the name is empty: `pathlib` takes that for the working directory.
-    """
+    """Read the release in a directory that a user named; a `Release` comes back as it is."""
     if isinstance(place, Release):
         return place
     if not os.fspath(place):
@@ -210,10 +174,8 @@ def release_at(place: Release | str | os.PathLike[str]) -> Release:
 def read_release(directory: Path) -> Release:
     """Read what the release in a directory says it is.
 
-    Raises
-    ------
-    ReleaseError
-        Where the directory is missing, misnamed, unfinished, or its manifest can't be read.
+    A ReleaseError says that the directory is missing, misnamed or unfinished, or that its
+    manifest can't be read.
     """
     directory = Path(os.path.abspath(directory.expanduser()))  # noqa: PTH100 (links stay: their name counts)
     if not directory.is_dir():

@@ -11,14 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.column import Column
-from transferz.schemas.survey.manifest import read_manifest, require_listed, require_units
+from transferz.schemas.survey.columns import Column
+from transferz.schemas.survey.files import read_manifest, require_listed, require_units
 from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
     Data: TypeAlias = (
@@ -122,32 +124,15 @@ def tables(
     config: str | None = None,
     split: str | None = None,
 ) -> dict[str, pa.Table]:
-    """Return the rows of each split.
+    """Return the rows of each split: split -> table.
 
-    Parameters
-    ----------
-    data : Dataset, DatasetDict, iterable ones, Release or path-like
-        What `transferz.load_dataset` returns, or a release directory. The latter is read by
-        pyarrow alone.
-    columns : sequence of str, optional
-        The columns to return, in this order; by default all.
-    config : str, optional
-        Of a release directory; the default one by default.
-    split : str, optional
-        The only one to return.
+    `data` is what `transferz.load_dataset` returns, or a release directory, which is read by
+    pyarrow alone; `config` is one of the latter's. The tables have the given columns in their
+    order, by default all. A single dataset, which knows no split's name, is under ``""``.
 
-    Returns
-    -------
-    dict
-        split -> table. A single dataset, which knows no split's name, is under ``""``.
-
-    Raises
-    ------
-    ReleaseError
-        Where the release has no such config or split, or can't be read.
-    ParameterError
-        Where a column, or the split of a DatasetDict, is not there, or `config` or `split` is
-        given for data that has none.
+    A ReleaseError says that the release has no such config or split, or can't be read; a
+    ParameterError that a column, or the split of a DatasetDict, is not there, or that `config` or
+    `split` is given for data that has none.
     """
     if isinstance(data, Release | str | os.PathLike):
         release = release_at(data)
@@ -162,10 +147,7 @@ def tables(
 
 
 def one_table(data: Data, *, config: str | None = None, split: str | None = None) -> pa.Table:
-    """Return all rows as one table: `stacked`, but for a split that was asked for alone.
-
-    Takes and raises what `tables` and `stacked` do.
-    """
+    """Return all rows as one table: those of `tables`, `stacked` unless of one split alone."""
     parts = tables(data, config=config, split=split)
     return stacked(parts) if split is None else parts[split]
 
@@ -178,19 +160,9 @@ def chosen(data: Data, split: str | None) -> Data:
 def stacked(parts: Mapping[str, pa.Table]) -> pa.Table:
     """Put the splits in one table, with a column `split` that tells them apart.
 
-    Parameters
-    ----------
-    parts : mapping
-        As `tables` returns it; a single dataset's table comes back as it is.
-
-    Raises
-    ------
-    ParameterError
-        Where the rows have a column of that name already, or the splits differ in their columns
-        or types.
+    The table of a single dataset comes back as it is. A ParameterError says that the rows have a
+    column of that name already, or that the splits differ in their columns or types.
     """
-    import pyarrow as pa
-
     if list(parts) == [""]:
         return parts[""]
     types: dict[str, str] = {}
@@ -229,26 +201,11 @@ def _require_columns(names: Sequence[str], wanted: Iterable[str]) -> None:
 def read_rows(
     release: Release, config: str, split: str, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """Read the rows of one split of a release from its files.
+    """Read the rows of one split of a release from its files, by default with all columns.
 
-    Every read of a release goes through here: the config must hold the files that the manifest
-    names and no others, and every page must agree with its checksum.
-
-    Parameters
-    ----------
-    release : Release
-        The release.
-    config, split : str
-        Whose rows.
-    columns : sequence of str, optional
-        The columns to return, in this order; by default all.
-
-    Raises
-    ------
-    ReleaseError
-        Where the release has no such config or split, or a file is missing or damaged.
-    ParameterError
-        Where a column is not there.
+    Every read of a release goes through the checks here: the config must hold the files that the
+    manifest names and no others, and every page must agree with its checksum; what does not is a
+    ReleaseError. A ParameterError names a column that is not there.
 
     Examples
     --------
@@ -268,9 +225,6 @@ def _checked_files(release: Release, config: str, splits: Sequence[str]) -> dict
 
 def _read_files(paths: Sequence[Path], columns: Sequence[str] | None) -> pa.Table:
     """Read and check pages against their checksums: one changed byte would pass unseen."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     parts = []
     for path in paths:
         try:
@@ -314,8 +268,6 @@ def _of_stream(data: Any, columns: Sequence[str] | None) -> pa.Table:
     Rows come as Python objects: after a transform `datasets` makes Arrow tables of one row each,
     of types inferred from it alone, which then do not fit together.
     """
-    import pyarrow as pa
-
     schema = None if data.features is None else data.features.arrow_schema
     batches = data.with_format(None).iter(batch_size=BATCH_ROWS)
     try:
@@ -336,8 +288,6 @@ def _of_stream(data: Any, columns: Sequence[str] | None) -> pa.Table:
 
 def _batch(batch: Mapping[str, list[Any]], schema: pa.Schema | None) -> pa.Table:
     """Rows of a stream as a table: typed as the stream says, else as the names are declared."""
-    import pyarrow as pa
-
     if schema is not None:
         return pa.Table.from_pydict(batch, schema=schema)
     return pa.table({name: _declared(pa.array(values), name) for name, values in batch.items()})
@@ -345,8 +295,6 @@ def _batch(batch: Mapping[str, list[Any]], schema: pa.Schema | None) -> pa.Table
 
 def _declared(values: pa.Array, name: str) -> pa.Array:
     """Values as the type that their column is declared with, where they are of that kind."""
-    import pyarrow as pa
-
     if name not in DECLARED:
         return values
     declared = pa.type_for_alias(DECLARED[name].dtype)

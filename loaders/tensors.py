@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
+import numpy as np
+import pyarrow as pa
+
 from transferz.rows import tables
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.magnitudes import BANDS, error_name, magnitude_name
+from transferz.schemas.survey.columns import BANDS, error_name, magnitude_name
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
     import torch
     from datasets import Dataset, IterableDataset
 
@@ -118,15 +119,10 @@ def to_torch(
     torch.Size([12257, 3])
     """
     bands, device = _require_bands(bands), _usable(device)
-    magnitudes = [magnitude_name(band) for band in bands]
-    errors = [error_name(band) for band in bands]
-    wanted = [_IDENTIFIER, _LABEL, *magnitudes, *errors]
-    parts = {
-        name: _tensors(table, magnitudes, errors, device)
-        for name, table in tables(data, wanted, config=config, split=split).items()
-    }
-    single = split if split is not None else ""
-    return parts.get(single, parts)
+    wanted = [_IDENTIFIER, _LABEL, *map(magnitude_name, bands), *map(error_name, bands)]
+    by_split = tables(data, wanted, config=config, split=split)
+    parts = {name: _tensors(table, bands, device) for name, table in by_split.items()}
+    return parts.get(split if split is not None else "", parts)
 
 
 def _require_bands(bands: object) -> tuple[str, ...]:
@@ -156,24 +152,20 @@ def _usable(device: object) -> torch.device | None:
         ) from None
 
 
-def _tensors(
-    table: pa.Table,
-    magnitudes: Sequence[str],
-    errors: Sequence[str],
-    device: torch.device | None,
-) -> Tensors:
-    import numpy as np
+def _tensors(table: pa.Table, bands: Sequence[str], device: torch.device | None) -> Tensors:
     import torch
 
-    redshift = np.ascontiguousarray(_matrix(table, [_LABEL])[:, 0])
-    arrays = (_matrix(table, magnitudes), _matrix(table, errors), redshift, _identifiers(table))
+    arrays = (
+        _matrix(table, [magnitude_name(band) for band in bands]),
+        _matrix(table, [error_name(band) for band in bands]),
+        _matrix(table, [_LABEL])[:, 0],
+        _identifiers(table),
+    )
     return Tensors(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
 def _matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
     """Put columns side by side, (rows, columns)."""
-    import numpy as np
-
     matrix: npt.NDArray[np.float32] = _allocated((len(table), len(names)), np.float32)
     with np.errstate(over="ignore"):  # what float32 can't hold is looked for below
         for position, name in enumerate(names):
@@ -185,8 +177,6 @@ def _matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
 
 
 def _identifiers(table: pa.Table) -> npt.NDArray[np.int64]:
-    import numpy as np
-
     values = _complete(table, _IDENTIFIER, "integers")
     if values.dtype == np.uint64:  # half of them do not fit
         _refuse("are too large for int64", [_IDENTIFIER], [(values > np.iinfo(np.int64).max).sum()])
@@ -197,16 +187,11 @@ def _identifiers(table: pa.Table) -> npt.NDArray[np.int64]:
 
 def _allocated(shape: tuple[int, ...], dtype: type[np.generic]) -> npt.NDArray[Any]:
     """Allocate from Arrow's pool, which keeps its pages: new ones cost more than filling them."""
-    import numpy as np
-    import pyarrow as pa
-
     size = math.prod(shape) * np.dtype(dtype).itemsize
     return np.ndarray(shape, dtype, buffer=pa.allocate_buffer(size))
 
 
 def _complete(table: pa.Table, name: str, kind: Literal["numbers", "integers"]) -> npt.NDArray[Any]:
-    import pyarrow as pa
-
     column = table[name]
     _refuse("are missing (null or NaN)", [name], [column.null_count])
     fits = pa.types.is_integer(column.type) or (

@@ -1,13 +1,20 @@
 """Fluxes and magnitudes: AB system, microjansky as the working unit.
 
 Measured fluxes may be negative. They stay fluxes here: nothing is clipped, and only
-`to_magnitude` has no number for them.
+`to_magnitude` has no number for them. A table's fluxes are found by the names of their columns
+(`flux_columns`), counted (`count_fluxes`) and turned into magnitudes (`measured_magnitude`).
 """
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 AB_ZEROPOINT_UJY = 23.9
 """AB magnitude of 1 microjansky, as COSMOS2020 rounds it (exactly 23.8999...: 3631 Jy is 0 mag)."""
@@ -18,13 +25,30 @@ AB_ZEROPOINT_CGS = 48.6
 UJY_PER_CGS = 1e29
 """Microjansky in 1 erg/s/cm2/Hz; with it the two zero points agree exactly."""
 
-UJY_PER_MJY = 1e3
-"""Microjansky in 1 millijansky."""
+UJY_PER: Mapping[str, float] = MappingProxyType({"ujy": 1.0, "mjy": 1e3, "cgs": UJY_PER_CGS})
+"""Microjansky in 1 of each unit that a table's fluxes may have; ``cgs`` is erg/s/cm2/Hz."""
 
 SPEED_OF_LIGHT = 2.99792458e18
 """Angstrom per second."""
 
 MAGNITUDE_PER_RELATIVE_ERROR = 2.5 / np.log(10.0)
+
+NO_FLUX = -99.0
+"""What COSMOS2020 writes for a missing flux or error where it does not write NaN."""
+
+LAYOUTS = (
+    (re.compile(r"f_(?P<band>.+)"), r"ferr_\g<band>"),  # LePhare's input
+    (re.compile(r"(?P<band>.+)_FLUX(?P<aperture>_.+)?"), r"\g<band>_FLUXERR\g<aperture>"),
+    (re.compile(r"(?P<band>.+)"), r"\g<band>_err"),  # CIGALE's input
+)
+"""Pattern of a flux column's name, and its error column's; the second is COSMOS2020's own."""
+
+NO_FLUXES = re.compile(
+    r".*redshift.*|z|z_?(spec|phot|best|true|err).*|.*(spec|phot)_?z|(.*_)?(ra|dec|alpha|delta)"
+    r"(_?j2000)?|.*mag(_.*)?",
+    re.IGNORECASE,
+)
+"""Names of redshifts, positions and magnitudes, which may have an error too."""
 
 
 def to_magnitude(flux: npt.ArrayLike) -> Array:
@@ -57,21 +81,83 @@ def magnitude_error(flux: npt.ArrayLike, flux_error: npt.ArrayLike) -> Array:
     return MAGNITUDE_PER_RELATIVE_ERROR * np.asarray(flux_error, float) / positive
 
 
-def cgs_to_ujy(flux: npt.ArrayLike) -> Array:
-    """Microjansky from erg/s/cm2/Hz."""
-    return np.asarray(flux, float) * UJY_PER_CGS
+@dataclass(frozen=True, slots=True)
+class FluxCounts:
+    """What the flux and error columns of a band hold.
+
+    Of all `rows`, `measured` fluxes are finite numbers other than -99, `not_a_number` are NaN or
+    infinite, `empty` have no value at all (an empty field, a null), `sentinel` are -99. Of the
+    measured ones, `negative` and `zero` have no magnitude; `error_not_positive` have an error of
+    zero or less (CIGALE and LePhare mark an upper limit so), `no_error` one that is NaN, empty or
+    -99.
+    """
+
+    rows: int = 0
+    measured: int = 0
+    negative: int = 0
+    zero: int = 0
+    not_a_number: int = 0
+    empty: int = 0
+    sentinel: int = 0
+    error_not_positive: int = 0
+    no_error: int = 0
+
+    def __add__(self, other: "FluxCounts") -> "FluxCounts":
+        return FluxCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-def ujy_to_cgs(flux: npt.ArrayLike) -> Array:
-    """erg/s/cm2/Hz from microjansky."""
-    return np.asarray(flux, float) / UJY_PER_CGS
+def flux_columns(names: Sequence[str]) -> dict[str, str]:
+    """Find the fluxes of a table by the names of its columns: flux column to its error column.
+
+    They come in the table's order and are those of the first of `LAYOUTS` that the table has, none
+    where it has none. `NO_FLUXES` are none.
+    """
+    present = set(names)
+    for pattern, error in LAYOUTS:
+        matches = (pattern.fullmatch(name) for name in names if not NO_FLUXES.fullmatch(name))
+        pairs = {match.string: match.expand(error) for match in matches if match}
+        if found := {flux: error for flux, error in pairs.items() if error in present}:
+            return found
+    return {}
 
 
-def mjy_to_ujy(flux: npt.ArrayLike) -> Array:
-    """Microjansky from millijansky."""
-    return np.asarray(flux, float) * UJY_PER_MJY
+def count_fluxes(
+    flux: npt.ArrayLike, error: npt.ArrayLike, empty: npt.ArrayLike = False
+) -> FluxCounts:
+    """Count what a band's N fluxes and errors are, in any unit, as the table has them.
+
+    `empty` marks where the table has no value for the flux, not even NaN; the flux is NaN there.
+    """
+    flux, error = np.asarray(flux, float), np.asarray(error, float)
+    empty = np.broadcast_to(empty, flux.shape)
+    measured = _is_value(flux)
+    counted = {
+        "measured": measured,
+        "negative": measured & (flux < 0),
+        "zero": flux == 0,
+        "not_a_number": ~np.isfinite(flux) & ~empty,
+        "empty": empty,
+        "sentinel": flux == NO_FLUX,
+        "error_not_positive": measured & _is_value(error) & (error <= 0),
+        "no_error": measured & ~_is_value(error),
+    }
+    counts = {name: int(np.count_nonzero(mask)) for name, mask in counted.items()}
+    return FluxCounts(rows=flux.size, **counts)
 
 
-def ujy_to_mjy(flux: npt.ArrayLike) -> Array:
-    """Millijansky from microjansky."""
-    return np.asarray(flux, float) / UJY_PER_MJY
+def _is_value(values: Array) -> Bools:
+    return np.isfinite(values) & (values != NO_FLUX)
+
+
+def measured_magnitude(flux: npt.ArrayLike, error: npt.ArrayLike, unit: str) -> tuple[Array, Array]:
+    """Return AB magnitudes of a table's fluxes, and their first-order 1-sigma errors.
+
+    Fluxes and errors are as the table has them, NaN or -99 where missing; the unit is a key of
+    `UJY_PER`. A magnitude is NaN where the flux is missing, zero or negative, and where a negative
+    error marks it as an upper limit; its error is NaN also where the flux's is missing or zero.
+    """
+    flux, error = np.asarray(flux, float), np.asarray(error, float)
+    limit = _is_value(error) & (error < 0)
+    flux = np.where(_is_value(flux) & ~limit, flux, np.nan)
+    error = np.where(_is_value(error) & (error > 0), error, np.nan)
+    return to_magnitude(flux * UJY_PER[unit]), magnitude_error(flux, error)

@@ -15,11 +15,12 @@ from transferz.schemas.survey.catalogues import (
     SPLITS,
     TRANSFERZ,
 )
-from transferz.schemas.survey.column import Column, Table
-from transferz.schemas.survey.magnitudes import (
+from transferz.schemas.survey.columns import (
     BANDS,
     ERRORS,
     MAGNITUDES,
+    Column,
+    Table,
     error_name,
     magnitude_name,
 )
@@ -29,7 +30,6 @@ from transferz.schemas.survey.release import (
     INDEX,
     MATCHED,
     PAIRS,
-    REDSHIFT_KINDS,
     RELEASE,
     REMOVED,
     SELECTED,
@@ -50,7 +50,6 @@ __all__ = [
     "MATCHED",
     "PAIRS",
     "PIXEL_FLAGS",
-    "REDSHIFT_KINDS",
     "RELEASE",
     "REMOVED",
     "SELECTED",

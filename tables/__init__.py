@@ -10,9 +10,9 @@ whole.
 
 `cells` takes columns as numbers or ids (`cells.as_ids`: the same id from every format).
 `writing.open_writer` writes a table with columns added, as CSV, parquet or FITS;
-`files.replace_file` lets a file appear whole or not at all. Formats: `text`, `columnar` (parquet,
-HDF5), `fits` on `fits_hdus`, `marked` (VOTable, ECSV), each on `streams`. astropy and h5py are
-needed for their own formats alone.
+`files.replace_file` lets a file appear whole or not at all. `text`, and `fits` on `fits_hdus`, are
+formats of their own; `reading` has the others. astropy and h5py are needed for their own formats
+alone.
 
 `hub` brings a release's files from the Hugging Face Hub, checked, for the dataset and the loaders;
 `hub_client` makes the errors of its client ours.

@@ -53,26 +53,9 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def as_floats(table: pa.Table, name: str, path: Path) -> Floats:
-    """Take a column as an array of numbers.
+    """Take a column as an array of N numbers, NaN where a cell is null or empty.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Its cells may be text.
-    name : str
-        The column.
-    path : Path
-        Where it comes from, for messages.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        NaN where a cell is null or empty.
-
-    Raises
-    ------
-    InputError
-        Where it holds something else.
+    The cells may be text; an `InputError` about `path` says where one is something else.
     """
     return np.asarray(as_numbers(table, name, path).to_numpy(), dtype=np.float64)
 
@@ -93,26 +76,10 @@ def as_numbers(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
 def as_ids(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
     """Take a column as ids: exact whole numbers or exact text, the same from every format.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Its cells may be text.
-    name : str
-        The column.
-    path : Path
-        Where it comes from, for messages.
-
-    Returns
-    -------
-    pyarrow.ChunkedArray
-        Of integers, where every id is a whole number as it is usually written (``007`` is not),
-        else of strings; null where a row has no id. Decimal numbers may be ids where they are whole
-        and so small that every whole number up to them has a decimal one of its own.
-
-    Raises
-    ------
-    InputError
-        Where ids are other decimal numbers: those of 17 digits have lost their last ones.
+    They are integers where every id is a whole number as it is usually written (``007`` is not),
+    else strings; null where a row has no id. Decimal numbers may be ids where they are whole and so
+    small that every whole number up to them has a decimal one of its own: other ones are an
+    `InputError`, as those of 17 digits have lost their last ones.
     """
     column = plain(table[name])
     if pa.types.is_null(column.type):
@@ -148,10 +115,7 @@ def as_ids(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
 def as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """Cast a column; text becomes numbers exactly, and null where it says that there is none.
 
-    Raises
-    ------
-    pyarrow.ArrowInvalid
-        Where a value is none of that type.
+    A value that is none of that type is a `pyarrow.ArrowInvalid`.
     """
     if column.type == kind:
         return column
@@ -188,20 +152,10 @@ def typed(table: pa.Table, kinds: pa.Schema) -> pa.Table:
 
 
 def guess_types(chunks: Iterable[pa.Table], names: Sequence[str]) -> pa.Schema:
-    """Find what the columns of a text table hold, looking at every cell.
+    """Find what the columns of a text table hold, looking at every cell: int64, float64 or text.
 
-    Parameters
-    ----------
-    chunks : iterable of pyarrow.Table
-        All rows; every cell is text.
-    names : sequence of str
-        The columns.
-
-    Returns
-    -------
-    pyarrow.Schema
-        int64, float64 or text per column. Text wherever a number would not be spelt as it stands:
-        ``007``, ``0x1F``, ``2E1``, or more digits than float64 has.
+    Text wherever a number would not be spelt as it stands: ``007``, ``0x1F``, ``2E1``, or more
+    digits than float64 has.
     """
     guesses = {name: _Guess() for name in names}
     for chunk in chunks:

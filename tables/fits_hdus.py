@@ -5,6 +5,7 @@ maps the file: the pages of a map count as memory in use, and a gzip file can't 
 """
 
 import contextlib
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from transferz.tables.streams import ByteStream, unsound
+from transferz.tables.table import ByteStream, unsound
 
 BLOCK = 2880  # bytes; headers and data fill whole blocks
 CARD = 80
@@ -44,10 +45,7 @@ class HeaderError(ValueError):
 def card(header: Any, key: str, default: Any = None) -> Any:
     """Return a keyword's value, `default` where the header lacks it.
 
-    Raises
-    ------
-    HeaderError
-        If the card is damaged, or there are several.
+    A damaged card, or several of the name, are a `HeaderError`.
     """
     if key in header and header.count(key) > 1:
         raise HeaderError(f"it has {header.count(key)} cards {key}")
@@ -73,33 +71,18 @@ def is_table(header: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column of a binary table.
+    """A column of a binary table: its TTYPE, TUNIT, letter and count of TFORM, and so on.
 
-    Attributes
-    ----------
-    name, unit : str
-        TTYPE and TUNIT.
-    code : str
-        Letter of TFORM.
-    repeat : int
-        Count of TFORM.
-    shape : tuple of int
-        Of what a row holds, beyond one value: TDIM in NumPy's order, or the count.
-    offset : int
-        Bytes from the start of a row.
-    scale, zero : float
-        TSCAL and TZERO: the value is ``scale * stored + zero``.
-    null : int or None
-        TNULL: the stored integer that means no value; whatever the header says here, as it matters
-        only where the column is read.
+    The value is ``scale * stored + zero``; the stored integer `null` means no value (whatever
+    TNULL says, as it matters only where the column is read).
     """
 
     name: str
     unit: str
     code: str
     repeat: int
-    shape: tuple[int, ...]
-    offset: int
+    shape: tuple[int, ...]  # of what a row holds, beyond one value: TDIM in NumPy's order
+    offset: int  # bytes from the start of a row
     scale: float
     zero: float
     null: int | None
@@ -119,13 +102,7 @@ class TableColumn:
 
 
 def table_columns(header: Any) -> list[TableColumn]:
-    """Return the columns of a binary table, where they lie in a row.
-
-    Raises
-    ------
-    HeaderError
-        If they do not fill the row exactly.
-    """
+    """Return the columns of a binary table, which must fill its rows exactly, in their order."""
     fields, row_bytes, offset = count(header, "TFIELDS"), count(header, "NAXIS1"), 0
     if fields > MAX_COLUMNS:
         raise HeaderError(f"TFIELDS is {fields:,}; a table has at most {MAX_COLUMNS} columns")
@@ -178,61 +155,46 @@ class OnesComplementSum:
     """Sum of big-endian 32-bit words, each carry added back at the low end (section 4.4.2.7).
 
     `astropy.io.fits` computes the same over an HDU in memory; this one takes the bytes as they
-    pass.
-
-    Attributes
-    ----------
-    value : int
-        The sum so far; the bytes seen must make whole words by then.
+    pass. `value` is the sum so far.
     """
 
     def __init__(self) -> None:
-        self.value = 0
-        self._rest = b""
+        self.value = self._seen = 0
 
     def add(self, data: memoryview | bytes) -> None:
         """Add the bytes that follow those already seen."""
-        if self._rest:
-            missing = 4 - len(self._rest)
-            self._rest, data = self._rest + bytes(data[:missing]), data[missing:]
-            if len(self._rest) < 4:
-                return
-            self._add_words(self._rest)
-        whole = len(data) // 4 * 4
-        self._rest = bytes(data[whole:])
-        self._add_words(data[:whole])
+        front = self._seen % 4  # zeros in place of a word's other bytes leave the sum as it is
+        head = min(-front % 4, len(data))
+        whole = head + (len(data) - head) // 4 * 4
+        first, last = bytes(front) + bytes(data[:head]), bytes(data[whole:])
+        for words in (first.ljust(4, b"\0"), data[head:whole], last.ljust(4, b"\0")):
+            self.value += int(np.frombuffer(words, ">u4").sum(dtype=np.uint64))
+        while self.value > ALL_ONES:
+            self.value = (self.value & ALL_ONES) + (self.value >> 32)
+        self._seen += len(data)
 
-    def _add_words(self, data: memoryview | bytes) -> None:
-        total = self.value + int(np.frombuffer(data, ">u4").sum(dtype=np.uint64))
-        while total > ALL_ONES:
-            total = (total & ALL_ONES) + (total >> 32)
-        self.value = total
+
+@functools.lru_cache(maxsize=4)  # opening a table and reading it parse the same few headers
+def _parse(content: bytes) -> Any:
+    """Parse a header; whoever changes it changes a copy."""
+    from astropy.io import fits
+
+    try:
+        return fits.Header.fromstring(content.translate(_ASCII).decode("ascii"))
+    except Exception as error:  # astropy raises many kinds at damaged headers
+        raise HeaderError(f"bad header: {error}") from error
 
 
 class Hdu:
-    """One header and its data, which may be read once, forwards.
+    """One header, whose bytes are `content`, and its data, which may be read once, forwards.
 
-    Parameters
-    ----------
-    stream : ByteStream
-        Stands behind the header.
-    content : bytes
-        The header.
-
-    Attributes
-    ----------
-    header : astropy.io.fits.Header
-        Parsed. Bytes that are no ASCII are question marks in it: harmless in a comment (µ, say),
-        and where they matter no longer what the keyword or value was.
+    The stream stands behind the header. In `header`, an `astropy.io.fits.Header`, bytes that are no
+    ASCII are question marks: harmless in a comment (µ, say), and where they matter no longer what
+    the keyword or value was.
     """
 
     def __init__(self, stream: ByteStream, content: bytes) -> None:
-        from astropy.io import fits
-
-        try:
-            self.header = fits.Header.fromstring(content.translate(_ASCII).decode("ascii"))
-        except Exception as error:  # astropy raises many kinds at damaged headers
-            raise HeaderError(f"bad header: {error}") from error
+        self.header = _parse(content)
         self._stream, self._content = stream, content
         self._left = _data_bytes(self.header)
         self._padding = -self._left % BLOCK
@@ -286,10 +248,8 @@ class Hdu:
 def open_fits(path: Path) -> Iterator[Iterator[Hdu]]:
     """Open a file and give its HDUs one after the other, each checked before the next.
 
-    Raises
-    ------
-    InputError
-        If the file is cut short, breaks the standard, or its data do not match their checksums.
+    A file that is cut short, breaks the standard, or whose data do not match their checksums is an
+    `InputError`.
     """
     with ByteStream(path, "FITS") as stream, sound_fits(path):
         yield _walk(stream)

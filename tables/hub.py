@@ -4,6 +4,9 @@ A dataset repository holds a tag per version. Endpoint, token and offline mode a
 `huggingface_hub`: ``HF_ENDPOINT``, ``HF_TOKEN`` or ``hf auth login``, ``HF_HUB_OFFLINE``. A release
 is kept in ``<cache>/<org>/<name>/<version>/transferz``, which is there only once every file has
 been checked; `datasets` caches by that last name, so that the bare name works afterwards.
+
+The client is imported where it is asked, after `prepare` has set what it reads then. Its many
+errors become ours, and no message repeats an address or a token: either may hold a secret.
 """
 
 from __future__ import annotations
@@ -14,13 +17,16 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
-from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME
-from transferz.schemas.survey.manifest import (
+from transferz.schemas.errors import ParameterError, ReleaseError, TransferZError
+from transferz.schemas.survey.files import (
+    MANIFEST_FILE,
+    RELEASE_NAME,
     file_fault,
     is_whole,
     listed_files,
@@ -29,22 +35,27 @@ from transferz.schemas.survey.manifest import (
 )
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import write_json
-from transferz.tables.hub_client import CACHE_VARIABLE, Unreachable, asking
+
+CACHE_VARIABLE = "TRANSFERZ_CACHE"
+"""Environment variable that names the folder of fetched releases."""
+
+REPEAT = (
+    "this version is not tagged, so not published; run the same command again, what has arrived "
+    "is not uploaded twice"
+)
 
 _REFERENCE = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@v?(?P<version>\S+))?", re.ASCII)
+_REFUSALS = (401, 403, 404, 412)  # statuses that a repeat does not cure
+_TOKEN = re.compile(r"\b(hf|api)_\w{6,}|\beyJ[\w.-]+")  # the Hub's tokens, JSON web tokens
+
+
+class Unreachable(ReleaseError):
+    """The Hub did not answer, or not as a working server does; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A published release as a user writes it, ``org/name@1.0.0``.
-
-    Attributes
-    ----------
-    repo : str
-        Dataset repository, ``org/name``.
-    version : Version or None
-        None asks for the newest.
-    """
+    """A published release as a user writes it: ``org/name@1.0.0``, or no version for the newest."""
 
     repo: str
     version: Version | None = None
@@ -55,16 +66,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A release from the Hub that is on this machine.
+    """A release from the Hub that is on this machine, in the directory `path` (absolute).
 
-    Attributes
-    ----------
-    path : Path
-        Its directory, absolute.
-    reference : Reference
-        What it is a copy of.
-    note : str
-        What the user should know of how it was come by, such as ``"from cache"``.
+    `note` says how it was come by, such as ``"from cache"``.
     """
 
     path: Path
@@ -76,19 +80,10 @@ class Fetched:
 
 
 def parse_reference(text: str) -> Reference:
-    """Read a reference to a published release.
+    """Read a reference to a published release, ``org/name`` or ``org/name@1.0.0``.
 
-    Parameters
-    ----------
-    text : str
-        ``org/name`` or ``org/name@1.0.0``; the tag ``v1.0.0`` is taken too.
-
-    Raises
-    ------
-    ReleaseError
-        Where it is none.
-    ParameterError
-        Where what follows ``@`` is no version.
+    The tag ``v1.0.0`` is taken too. A ReleaseError says that the text is no reference, a
+    ParameterError that what follows ``@`` is no version.
 
     Examples
     --------
@@ -105,24 +100,10 @@ def parse_reference(text: str) -> Reference:
 
 
 def locate(text: str) -> Path:
-    """Find a release by its directory or its name on the Hub; what is fetched is said on stderr.
+    """Find a release by its directory or its name on the Hub, from where it is fetched.
 
-    Parameters
-    ----------
-    text : str
-        A release directory, or ``org/name[@version]``, which is fetched.
-
-    Returns
-    -------
-    Path
-        The release directory.
-
-    Raises
-    ------
-    Unreachable
-        Where the Hub does not answer and the cache does not have it.
-    ReleaseError
-        Where it is neither, or can't be fetched for another reason.
+    What is fetched is said on stderr. Raises `Unreachable` where the Hub does not answer and the
+    cache does not have it, another ReleaseError where it is neither or can't be fetched.
     """
     if text and (directory := Path(text).expanduser()).is_dir():
         return directory
@@ -135,40 +116,19 @@ def fetch(reference: Reference, *, cache: Path | None = None) -> Fetched:
     """Fetch a whole release, checked against its manifest.
 
     A version that is in the cache whole is not fetched again. Where one is asked for by its
-    number the Hub is then not asked either: a published tag never moves.
-
-    Parameters
-    ----------
-    reference : Reference
-        Repository and version, by default the newest; where the Hub can't be reached, the newest
-        in the cache.
-    cache : Path, optional
-        Folder to keep releases in; by default `cache_folder`.
-
-    Returns
-    -------
-    Fetched
-        Directory, source and how it was come by.
-
-    Raises
-    ------
-    ReleaseError
-        Where the repository or version is not there or not to be read, a file differs from the
-        manifest, or there is neither a connection nor a copy in the cache.
+    number the Hub is then not asked either: a published tag never moves. Without a number it is
+    the newest; where the Hub can't be reached, the newest in the cache (by default
+    `cache_folder`). A ReleaseError says that the repository or version is not there or not to be
+    read, that a file differs from the manifest, or that there is neither connection nor copy.
     """
     found = look_up(reference, cache=cache)
     return found if isinstance(found, Fetched) else download(found, cache=cache)
 
 
 def look_up(reference: Reference, *, cache: Path | None = None) -> Fetched | Reference:
-    """Find a release without fetching it.
+    """Find a release as `fetch` does, but fetch nothing.
 
-    Takes and raises what `fetch` does.
-
-    Returns
-    -------
-    Fetched or Reference
-        The former where it is in the cache; else its reference, with a version.
+    Returns what is in the cache, else the release's reference, with a version.
     """
     cache, repo = cache or cache_folder(), reference.repo
     if reference.version and is_whole(release := _place(cache, reference)):
@@ -196,13 +156,7 @@ def look_up(reference: Reference, *, cache: Path | None = None) -> Fetched | Ref
 
 
 def published_versions(repo: str) -> list[Version]:
-    """List the versions that a repository has tags for, the oldest first.
-
-    Raises
-    ------
-    ReleaseError
-        Where the repository can't be read; as `Unreachable` where the Hub does not answer.
-    """
+    """List the versions that a repository has tags for, the oldest first."""
     from huggingface_hub import HfApi
 
     with asking(repo):
@@ -211,26 +165,18 @@ def published_versions(repo: str) -> list[Version]:
 
 
 def published_manifest(reference: Reference) -> tuple[dict[str, Any], str]:
-    """Fetch the manifest alone of a release that is read where it is.
+    """Fetch the manifest alone of a release that is read where it is; return it and its commit.
 
-    Returns
-    -------
-    dict, str
-        The manifest, and the commit that the release is.
-
-    Raises
-    ------
-    ReleaseError
-        Where it can't be had, is not sound, or does not name all that is there.
+    A ReleaseError says that it can't be had, is not sound, or does not name all that is there.
     """
     try:
         with asking(reference.repo):
-            return _open(reference)
+            return _manifest_and_commit(reference)
     except Unreachable as reason:
         raise ReleaseError(f"can't read {reference}: {reason}") from None
 
 
-def _open(reference: Reference) -> tuple[dict[str, Any], str]:
+def _manifest_and_commit(reference: Reference) -> tuple[dict[str, Any], str]:
     """Fetch a release's manifest, and check it and the names of the files beside it."""
     from huggingface_hub import HfApi, hf_hub_download
 
@@ -248,24 +194,11 @@ def _open(reference: Reference) -> tuple[dict[str, Any], str]:
 
 
 def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
-    """Download a release beside its place, check all of it, then put it there.
+    """Download a release that `look_up` found beside its place, check it, then put it there.
 
-    What a broken or killed download has brought stays beside, and the next one goes on.
-
-    Parameters
-    ----------
-    reference : Reference
-        As `look_up` finds it.
-    cache : Path, optional
-        Folder to keep releases in; by default `cache_folder`.
-
-    Raises
-    ------
-    Unreachable
-        Where the download breaks off.
-    ReleaseError
-        Where a file differs from the manifest, one is there that the manifest does not name, or
-        the cache can't be written.
+    What a broken or killed download has brought stays beside, and the next one goes on. Raises
+    `Unreachable` where it breaks off, another ReleaseError where a file differs from the
+    manifest or is not named there, or the cache can't be written.
     """
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
@@ -287,7 +220,7 @@ def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
 def _bring(reference: Reference, release: Path) -> None:
     from huggingface_hub import snapshot_download
 
-    manifest, commit = _open(reference)
+    manifest, commit = _manifest_and_commit(reference)
     staging = release.with_name(f".{commit[:12]}.partial")  # only ever files of one commit
     snapshot_download(
         reference.repo,
@@ -334,3 +267,148 @@ def _kept_versions(cache: Path, repo: str) -> list[Version]:
             version = Version.parse(release.parent.name)
             versions += [version] if is_whole(release) else []
     return sorted(versions)
+
+
+@contextlib.contextmanager
+def asking(repo: str, *, writing: bool = False) -> Iterator[None]:
+    """Turn the client's errors about a repository into ours.
+
+    Of their text only what the server said is passed on, with anything like a token struck out.
+    Where the block changes the repository (`writing`), the error says that repeating is safe.
+    Raises `Unreachable` where the Hub did not answer, or not as a working server does; another
+    ReleaseError where the answer is no, or something else went wrong on the way.
+    """
+    from huggingface_hub import errors
+
+    http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # its library's
+    try:
+        yield
+    except TransferZError:
+        raise
+    except (http_error, errors.OIDCError, OSError, RuntimeError, ValueError) as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None and not isinstance(cause, http_error):
+            cause = cause.__cause__  # the client wraps what goes wrong in its threads
+        refused = isinstance(cause, errors.HfHubHTTPError) and (
+            cause.response.status_code in _REFUSALS
+        )
+        kind, text = _explain(cause, repo)
+        raise kind(f"{text}; {REPEAT}" if writing and not refused else text) from None
+
+
+def _explain(error: BaseException, repo: str) -> tuple[type[ReleaseError], str]:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return Unreachable, "the Hub is not asked, because HF_HUB_OFFLINE is set"
+    if isinstance(error, errors.HFValidationError):
+        return ReleaseError, _absent(repo)
+    if isinstance(error, errors.RemoteEntryNotFoundError):
+        return ReleaseError, f"a file is missing in '{repo}': it holds no whole release there"
+    if isinstance(error, errors.HfHubHTTPError):
+        absent = isinstance(error, errors.RepositoryNotFoundError)
+        said = clean(error.server_message or "no reason given")
+        return _explain_answer(404 if absent else error.response.status_code, said, repo)
+    numbered = isinstance(error, OSError) and error.errno is not None
+    if numbered and not isinstance(error, ConnectionError):  # the disk's
+        return ReleaseError, (
+            f"{clean(error)}: free space, change the permissions, or name another folder for "
+            f"fetched releases with {CACHE_VARIABLE}"
+        )
+    if isinstance(error, RuntimeError | ValueError | errors.OIDCError):
+        return ReleaseError, f"{repo}: {clean(error)}"
+    return Unreachable, (
+        f"the Hub can't be reached ({type(error).__name__}): check the connection and HF_ENDPOINT"
+    )
+
+
+def _explain_answer(status: int, said: str, repo: str) -> tuple[type[ReleaseError], str]:
+    if status == 404:
+        return ReleaseError, _absent(repo)
+    if status in (401, 403):
+        return ReleaseError, (
+            f"the Hub does not accept this login for '{repo}' (status {status}: {said}): log in "
+            "with `hf auth login`, or set HF_TOKEN, with a token that has read access there and, "
+            "to publish, write access"
+        )
+    if status == 412:
+        return ReleaseError, (
+            f"{repo} was changed by someone else meanwhile, and nothing was committed: run again, "
+            "it is compared with what is there now"
+        )
+    if status >= 500:
+        return Unreachable, f"the Hub answered with status {status} ({said})"
+    return ReleaseError, (
+        f"the Hub refused a request for '{repo}' with status {status} ({said}): check HF_TOKEN "
+        "and HF_ENDPOINT"
+    )
+
+
+def _absent(repo: str) -> str:
+    return (
+        f"the Hub has no dataset repository '{repo}' that you may read: check the name, or, if it "
+        "is private, log in with 'hf auth login' or set HF_TOKEN"
+    )
+
+
+def clean(error: object) -> str:
+    """Return a client's or server's text on one line, with anything like a token struck out."""
+    from huggingface_hub import errors, get_token
+
+    text, token = " ".join(str(error).split()), None
+    with contextlib.suppress(errors.OIDCError, OSError, RuntimeError):  # a token yet to be fetched
+        token = get_token()
+    return _TOKEN.sub("***", text.replace(token, "***") if token else text)
+
+
+def prepare(endpoint: str | None) -> None:
+    """Check what the client reads from the environment when it is imported, and set it before.
+
+    The Hub's address is `endpoint`, by default that of ``HF_ENDPOINT``. Files go by the Hub's
+    plain large file protocol, never by Xet, which the client takes by itself where it is
+    installed: releases are of 10 to 100 MB, where Xet saves little, and what is promised of
+    uploads that break off is tested with the former.
+    """
+    if endpoint := endpoint or os.environ.get("HF_ENDPOINT"):
+        require_endpoint(endpoint)
+        os.environ["HF_ENDPOINT"] = endpoint.rstrip("/")
+    require_token(os.environ.get("HF_TOKEN", ""), "HF_TOKEN")
+    os.environ["HF_HUB_DISABLE_XET"] = "1"
+
+
+def require_endpoint(endpoint: str) -> None:
+    """Check that an address is one that may be used, and shown in messages."""
+    if fault := _fault(endpoint):
+        raise ParameterError(
+            f"the Hub's address (--endpoint, or HF_ENDPOINT) {fault}; write it as "
+            "https://huggingface.co or http://host:port"
+        )
+
+
+def _fault(endpoint: str) -> str:
+    if not (endpoint.isascii() and endpoint.isprintable()) or " " in endpoint:
+        return "holds a space or a character that is not printable ASCII"
+    try:
+        parts = urlsplit(endpoint)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is malformed"
+    if parts.scheme not in ("http", "https") or not host:
+        return "has no http:// or https:// with a host after it"
+    if "@" in parts.netloc:
+        return "holds a user name or password, which do not belong there: log in with a token"
+    return "holds more than a host and a path" if parts.query or parts.fragment else ""
+
+
+def require_token(token: str, name: str) -> None:
+    """Check that a token can be sent: printable ASCII, as all of the Hub's are.
+
+    White space around it and line ends are let pass, since the client drops them. `name` says
+    where it is from.
+    """
+    bare = token.replace("\r", "").replace("\n", "").strip()
+    if not (bare.isascii() and bare.isprintable()):
+        raise ParameterError(
+            f"{name} holds a character that is not printable ASCII, as no token of the Hub does: "
+            "set it anew"
+        )

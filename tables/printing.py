@@ -1,22 +1,15 @@
 """Tables printed on a terminal."""
 
 from collections.abc import Sequence
+from typing import Any
+
+SHOWN = 5  # names or ids that a message has room for
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
-    """Lay out rows of text in columns, two blanks apart.
+    """Lay out rows of text, each of as many cells, in columns two blanks apart: a line per row.
 
-    Parameters
-    ----------
-    rows : sequence of sequence of str
-        Cells, as many in every row.
-    right : bool
-        Whether all columns but the first are flush right, as numbers are.
-
-    Returns
-    -------
-    list of str
-        A line for each row.
+    With `right`, all columns but the first are flush right, as numbers are.
 
     Examples
     --------
@@ -32,3 +25,9 @@ def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
         )
         lines.append("  ".join([name.ljust(first), *padded]).rstrip())
     return lines
+
+
+def first_few(values: Sequence[Any], most: int = SHOWN) -> str:
+    """Write the first few of some names or ids, parted by commas."""
+    shown = ", ".join(map(str, list(values[:most])))
+    return shown + (", ..." if len(values) > most else "")

@@ -1,16 +1,26 @@
-"""What every table in a file offers, whatever its format: names, units, types, chunks of rows."""
+"""What every format shares: what a table in a file offers, and the file's bytes read forwards.
 
+Whatever is wrong with a file's bytes is named: cut short, damaged, packed badly, a web page.
+"""
+
+import bz2
 import contextlib
+import gzip
+import io
+import lzma
+import stat
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from transferz.schemas.errors import InputError
+from transferz.schemas.errors import InputError, TransferZError
 
 CHUNK_ROWS = 100_000
 BLOCK_BYTES = 1 << 18  # of text that is parsed at once (Arrow holds 32), of a parquet column
@@ -21,22 +31,12 @@ Choose = Callable[[Sequence[str]], float]
 
 @dataclass(frozen=True)
 class TableFile(ABC):
-    """A table in a file.
+    """A table in a file, of the columns `names`.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    names : tuple of str
-        All its columns.
-    rows : int or None
-        How many rows there are, where the file says so before it is read.
-    units : mapping of str to str
-        Column to its unit, as the file spells it, of the columns that have one.
-    notes : tuple of str
-        What the file says of itself: FITS keywords, comments above the names, metadata.
-    text : bool
-        Whether every cell is given as text, as it stands in the file.
+    `rows` is their number where the file says so before it is read. `units` gives the unit, as the
+    file spells it, of each column that has one. `notes` is what the file says of itself: FITS
+    keywords, comments above the names, metadata. With `text`, every cell is given as text, as it
+    stands in the file.
     """
 
     path: Path
@@ -55,6 +55,12 @@ class TableFile(ABC):
                     flat.append(name)
         return tuple(flat)
 
+    def wrong(self, name: str, what: str) -> InputError:
+        """Return the error for a column that does not hold what it should."""
+        return InputError(
+            f"{self.path}: column '{name}': {what}; fetch the file again or write it anew"
+        )
+
     @abstractmethod
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return what chunks of some columns are made of."""
@@ -63,35 +69,157 @@ class TableFile(ABC):
     def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
         """Read some columns, at most so many rows at a time.
 
-        Raises
-        ------
-        InputError
-            Where they can't be read, or the file is damaged, if only behind the table.
+        An `InputError` says where they can't be read, or the file is damaged, if only behind the
+        table.
         """
 
 
 def require_package(path: Path, package: str, kind: str) -> None:
-    """Check that a format can be read and written here.
-
-    Raises
-    ------
-    InputError
-        Where the package that it needs is not installed.
-    """
+    """Raise `InputError` where the package that a format needs is not installed."""
     if find_spec(package) is None:
         raise InputError(f"{path}: {kind} needs the package '{package}': pip install {package}")
 
 
 def require_columns(path: Path, available: Sequence[str], wanted: Sequence[str]) -> None:
-    """Check that a table has each column, once.
-
-    Raises
-    ------
-    InputError
-        Where it has not.
-    """
+    """Raise `InputError` where a table does not have each column, once."""
     for name in wanted:
         if name not in available:
             raise InputError(f"{path} has no column '{name}'; it has: {', '.join(available)}")
         if list(available).count(name) > 1:
             raise InputError(f"{path} has more than one column '{name}'")
+
+
+PACKINGS: Mapping[bytes, tuple[str, Callable[..., Any]]] = MappingProxyType(
+    {
+        b"\x1f\x8b": ("gzip", gzip.open),
+        b"BZh": ("bzip2", bz2.open),
+        b"\xfd7zXZ\0": ("xz", lzma.open),
+    }
+)
+"""First bytes of a packed file to the packing's name and what opens it."""
+
+WEB_PAGE = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title")
+PIECE = 1 << 22  # bytes read at a time where they are only passed over
+
+
+def unsound(path: Path, kind: str, reason: object) -> InputError:
+    """Return the error for a file whose bytes are not what its kind prescribes."""
+    return InputError(
+        f"can't read {path}: it is no sound {kind} file ({reason}); fetch it again or write it anew"
+    )
+
+
+@contextlib.contextmanager
+def one_clear_error(path: Path, kind: str = "table") -> Iterator[None]:
+    """Turn whatever a library raises at a damaged file into one `InputError`."""
+    try:
+        yield
+    except (TransferZError, MemoryError):
+        raise
+    except Exception as error:  # each library has its own kinds, h5py and astropy many
+        raise unsound(path, kind, " ".join(str(error).split())) from None
+
+
+class ByteStream(io.RawIOBase):
+    """The bytes of a file, in order; those of a packed file unpacked on the way.
+
+    `packing` is the name of one of `PACKINGS`, told by the file's first bytes, empty for a plain
+    file; `position` counts the bytes read so far; `kind` says in errors what the file should be. A
+    file that is missing is an `InputError`; so is, when it is read, one that is cut short or whose
+    packing is damaged.
+    """
+
+    def __init__(self, path: Path, kind: str = "table") -> None:
+        self.path, self.kind, self.packing, self.position = path, kind, "", 0
+        try:
+            about = path.stat()
+            if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for ever
+                folder = stat.S_ISDIR(about.st_mode)
+                raise self._unreadable("Is a directory" if folder else "it is no regular file")
+            self.size = about.st_size
+            self._file: BinaryIO = path.open("rb", buffering=0)
+            start = self._file.read(max(map(len, PACKINGS)))
+            self._file.seek(0)
+        except OSError as error:
+            raise self._unreadable(error.strerror or error) from error
+        for magic, (name, opener) in PACKINGS.items():
+            if start.startswith(magic):
+                self._file.close()
+                self.packing, self._file = name, opener(path, "rb")
+
+    def _unreadable(self, reason: object) -> InputError:
+        return InputError(
+            f"no table at {self.path}: it can't be read: {reason}; check its name, its "
+            "permissions and the disk"
+        )
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer as far as the file goes; return the number of bytes."""
+        view, done = memoryview(buffer).cast("B"), 0
+        try:
+            while done < len(view) and (count := self._file.readinto(view[done:])):  # type: ignore[attr-defined]
+                done += count
+        except OSError as error:
+            if error.errno is not None:  # else the packing's reader complains
+                raise self._unreadable(error.strerror) from error
+            raise self._damaged(error) from None
+        except (EOFError, zlib.error, lzma.LZMAError) as error:
+            raise self._damaged(error) from None
+        self.position += done
+        return done
+
+    def _damaged(self, error: Exception) -> InputError:
+        return unsound(self.path, self.kind, f"{self.packing} data damaged or cut short: {error}")
+
+    def read_exactly(self, view: memoryview) -> None:
+        """Fill the view; raise `InputError` where the file ends before."""
+        needed = self.position + len(view)
+        if self.readinto(view) < len(view):
+            self.cut_short(needed)
+
+    def skip(self, count: int) -> None:
+        """Pass over bytes; raise `InputError` where the file ends before."""
+        self.require(count)
+        if not self.packing:
+            self._file.seek(self.position + count)
+            self.position += count
+            return
+        buffer = memoryview(bytearray(min(count, PIECE)))
+        while count:
+            self.read_exactly(buffer[: min(count, len(buffer))])
+            count -= min(count, len(buffer))
+
+    def require(self, count: int) -> None:
+        """Raise `InputError` where a plain file ends within the next `count` bytes."""
+        needed = self.position + count
+        if not self.packing and needed > self.size:
+            self.position = self.size
+            self.cut_short(needed)
+
+    def cut_short(self, needed: int) -> None:
+        """Raise the error for a file that ends too soon."""
+        raise unsound(
+            self.path, self.kind, f"cut short: {self.position:,} of at least {needed:,} bytes"
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed and hasattr(self, "_file"):
+            self._file.close()
+        super().close()
+
+
+def first_bytes(path: Path, count: int = 4096) -> tuple[bytes, str]:
+    """Return how a file begins, unpacked, and its packing; a web page is an `InputError`."""
+    with ByteStream(path) as stream:
+        head, packing = stream.read(count) or b"", stream.packing
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE):
+        raise InputError(
+            f"can't read {path}: {path} is a web page, probably a login or an error page, where a "
+            "table was expected; fetch it again"
+        )
+    return head, packing

@@ -18,8 +18,7 @@ import pyarrow.csv as pacsv
 
 from transferz.schemas.errors import InputError
 from transferz.tables import table as limits
-from transferz.tables.streams import ByteStream, unsound
-from transferz.tables.table import Choose, TableFile
+from transferz.tables.table import ByteStream, Choose, TableFile, unsound
 
 PREAMBLE_BYTES = 1 << 20  # within which the first row must begin
 DELIMITERS = ",;\t|"
@@ -42,14 +41,9 @@ _UNITS = {
 class TextTable(TableFile):
     """A table in text. Its cells are text; null where nothing stands.
 
-    Attributes
-    ----------
-    delimiter : str
-        What parts columns; `BLANKS` for blanks.
-    skipped : int
-        Lines, not counting blank ones, before the first row.
-    one_line : bool
-        Whether each row must be one line, with no quotation mark too many.
+    `delimiter` parts columns, `BLANKS` standing for blanks; `skipped` lines, not counting blank
+    ones, come before the first row; with `one_line`, each row must be one line, with no quotation
+    mark too many.
     """
 
     text = True
@@ -61,20 +55,12 @@ class TextTable(TableFile):
     def open(
         cls, path: Path, choose: Choose | None, names: Sequence[str] | None, *, one_line: bool
     ) -> Self:
-        """Read up to the first row.
+        """Read up to the first row; parameters are those of `reading.open_table`.
 
-        Parameters
-        ----------
-        path : Path
-            The file, plain or packed.
-        choose : callable, optional
-            Tells the line of names by the names that are looked for. Without it, the names are the
-            first line that is no comment and holds no number, else a comment line above the rows
-            with as many names as these have values.
-        names : sequence of str, optional
-            All the columns' names; a line of names in the file is passed over then.
-        one_line : bool
-            Whether each row must be one line.
+        `choose` tells the line of names by the names that are looked for. Without it, the names are
+        the first line that is no comment and holds no number, else a comment line above the rows
+        with as many names as these have values. Where `names` are given, a line of names in the
+        file is passed over.
         """
         comments, below = _first_lines(path)
         try:
@@ -262,11 +248,8 @@ def _regrouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Tabl
 class _Feed:
     """What Arrow's parser reads: the rows in UTF-8, a tab for blanks between cells.
 
-    Attributes
-    ----------
-    lines, quotes : int
-        How many lines that are not blank, and quotation marks, were read; counted where each row
-        must be one line.
+    Where each row must be one line, it counts `lines`, those that are not blank, and `quotes`, the
+    quotation marks.
     """
 
     closed = False

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from transferz.schemas.errors import InputError
 from transferz.tables.cells import TEXT, guess_types, typed
-from transferz.tables.fits import RAW, FitsCopy, FitsTable, FitsWriter, text_widths
+from transferz.tables.fits import RAW, FitsCopy, FitsTable, FitsWriter
 from transferz.tables.table import TableFile, require_package
 
 SUFFIXES = (".csv", ".parquet", ".fits", ".csv.gz")
@@ -26,11 +26,8 @@ SPECIAL = r'[",\r\n]'  # what a CSV cell is quoted for
 def check_place(out: Path, table: Path, option: str = "--out") -> None:
     """Refuse, before anything is read, a place where no output can go.
 
-    Raises
-    ------
-    InputError
-        Where it is the table itself or a folder, its own folder is missing, its ending is none of
-        `SUFFIXES`, or it is FITS and astropy is missing.
+    That is the table itself, a folder, a file in a folder that is missing, one whose ending is none
+    of `SUFFIXES`, or FITS where astropy is missing.
     """
     if not out.name.lower().endswith(SUFFIXES):
         raise InputError(f"{option} {out}: expected a name that ends in {', '.join(SUFFIXES)}")
@@ -60,32 +57,14 @@ def open_writer(
 ) -> Iterator[tuple[tuple[str, ...], Callable[[pa.Table, pa.Table], None]]]:
     """Open a file for a table with columns added to its own.
 
-    Parameters
-    ----------
-    path : Path
-        Where to write; `transferz.tables.files.replace_file` gives a place beside.
-    out : Path
-        The file's name to be, whose ending says what it is.
-    table : TableFile
-        Whose columns are written; chunks of it are read here where types must be known first.
-    added : pyarrow.Schema
-        The columns added, float64.
-    note : str
-        What the file is to say of those, in ASCII; CSV has no place for it.
-    rows : int
-        How many to hold at a time.
-    names : sequence of str, optional
-        The columns to write; all by default, and always from FITS to FITS.
+    It is written to `path` (`files.replace_file` gives a place beside); the ending of `out`, its
+    name to be, says what it is. Columns `names` of the table are written: all by default, and
+    always from FITS to FITS. Where types must be known first, its chunks of so many `rows` are read
+    here. Those `added` are float64; the file says `note` of them, in ASCII, where it has a place
+    for that, as CSV has not.
 
-    Yields
-    ------
-    tuple of str, callable
-        The columns to read for it; what takes a chunk of these and one of those added.
-
-    Raises
-    ------
-    InputError
-        Where the format can't hold a column or a value.
+    Yields the columns to read for it, and what takes a chunk of these and one of those added. A
+    column or value that the format can't hold is an `InputError`.
     """
     columns, ending = tuple(names or table.names), out.name.lower()
     kinds: pa.Schema | None = None
@@ -95,16 +74,18 @@ def open_writer(
     elif ending.endswith(".fits") and isinstance(table, FitsTable):
         writer, columns = FitsCopy(path, table, added, note), (RAW,)
     else:  # these must know all types beforehand
-        chunks = table.chunks(columns, rows) if table.text else ()
-        kinds = guess_types(chunks, columns) if table.text else table.schema(columns)
+        kinds = table.schema(columns)
+        if table.text:
+            kinds = guess_types(table.chunks(columns, rows), columns)
         if ending.endswith(".parquet"):
             writer = _parquet_writer(path, table, kinds, added, note)
         else:
-            widths = text_widths(table.chunks(columns, rows), kinds, table.path)
             units = {f"TUNIT{k}": table.units.get(name, "") for k, name in enumerate(columns, 1)}
             cards = {key: unit for key, unit in units.items() if unit and unit.isascii()}
             schema = pa.schema([*kinds, *added])
-            writer = FitsWriter(path, table.path, schema, widths, cards | {"HISTORY": note})
+            cards["HISTORY"] = note
+            chunks = table.chunks(columns, rows)
+            writer = FitsWriter(path, table.path, schema, chunks, cards)
 
     def write(chunk: pa.Table, extra: pa.Table) -> None:
         known = typed(chunk, kinds) if table.text and kinds is not None else chunk

@@ -17,8 +17,8 @@ from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.running import Cost, Ran
 from transferz.baselines.benchmark.task import Task, TestSet, from_release
+from transferz.baselines.methods import METHODS
 from transferz.baselines.methods.networks import PHOTOMETRY, NNBase
-from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
 from transferz.baselines.scores.bootstrap import Draws

@@ -22,7 +22,7 @@ from transferz.dataset.pipeline.manifest import columns, content
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.release import release, write_config
-from transferz.dataset.sky.conflicts import group_ids
+from transferz.dataset.sky.neighbours import group_ids
 from transferz.dataset.split import split
 from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, TRUTH
 from transferz.schemas.survey.files import CITATION_FILE, MANIFEST_FILE, data_files
@@ -108,7 +108,7 @@ def remake(
 
 def drawing(figures: bool) -> contextlib.AbstractContextManager[Any]:
     """Let a card's figures be drawn, or not: a release without them is sound too."""
-    undrawn = unittest.mock.patch.object(stage_card, "draw_figures")
+    undrawn = unittest.mock.patch.object(stage_card, "_draw_figures")
     return contextlib.nullcontext() if figures else undrawn
 
 

@@ -35,8 +35,8 @@ from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS, Draws
 from transferz.baselines.scores.metrics import METRICS
 from transferz.baselines.scores.paired import CONFIDENCE, SIGNIFICANCE
 from transferz.baselines.scores.probability import PER_GALAXY, PROBABILITY_METRICS, GridPDF
-from transferz.baselines.scores.probability.quantiles import FEWEST_LEVELS
-from transferz.baselines.scores.probability.samples import THINNED
+from transferz.baselines.scores.probability.mixture import THINNED
+from transferz.baselines.scores.probability.piecewise import FEWEST_LEVELS
 from transferz.baselines.scores.probability.scores import BINS
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.cli import main

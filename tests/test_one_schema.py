@@ -5,9 +5,13 @@ from dataclasses import replace
 import pytest
 
 from transferz.schemas import RELEASE, Column, Table
-from transferz.schemas.survey.derived import column_fields, column_table, feature_list
+from transferz.schemas.survey.derived import (
+    column_fields,
+    column_table,
+    feature_list,
+    votable_footer,
+)
 from transferz.schemas.survey.frames import arrow_schema, pandera_schema
-from transferz.schemas.survey.votable import votable_footer
 
 
 def checked(table: Table) -> object:

@@ -20,7 +20,7 @@ from transferz.baselines.benchmark.running import Cost, Ran, Report, run_method
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set, score_transfer
 from transferz.baselines.benchmark.task import Task, calibrated, from_release
 from transferz.baselines.networks import MODEL_FILE
-from transferz.baselines.networks.hardware import default_threads, describe_hardware
+from transferz.baselines.networks.environment import default_threads, describe_hardware
 from transferz.releases import Release, find_release
 from transferz.schemas.benchmark.entries import (
     ENTRY_FILE,

@@ -20,9 +20,9 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method, MethodError, failure
 from transferz.baselines.benchmark.task import Task, TestSet
-from transferz.baselines.leaks.leaks import first_ids
 from transferz.baselines.scores.probability import PER_GALAXY, Prediction, per_galaxy
 from transferz.tables.cells import is_missing
+from transferz.tables.printing import first_few
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
@@ -274,7 +274,7 @@ def check_prediction(
 
 def _refuse(identifiers: Ints, what: str, fault: str, remedy: str) -> None:
     if count := len(identifiers):
-        first = first_ids(identifiers)
+        first = first_few(identifiers)
         raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}); {remedy}")
 
 

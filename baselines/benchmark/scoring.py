@@ -34,6 +34,14 @@ PLAIN = ("bias", "scatter", "outlier_rate", "rmse", "loss")
 WIDTH = ("crps", "cde_loss", "pit_ks", "coverage_68", "coverage_90", "width_90")
 """Printed of samples as they are, and of forecasts with a width."""
 
+PRINTED = {
+    **{name: title.removesuffix(" (%)") for name, title in METRIC_TITLES.items()},  # fractions here
+    "pit_ks": "PIT KS",
+    "coverage_68": "68 % covers",
+    "coverage_90": "90 % covers",
+}
+"""Heads of columns."""
+
 RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
 LSST = "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
 NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
@@ -225,8 +233,7 @@ def _any(scores: Scores, name: str) -> bool:
 
 
 def _table(scores: Scores, names: Sequence[str]) -> str:
-    titles = (METRIC_TITLES[name].removesuffix(" (%)") for name in names)  # shares, not per cent
-    head = ["test set", "range", "galaxies", *titles]
+    head = ["test set", "range", "galaxies", *(PRINTED[name] for name in names)]
     body = [row for name, one in scores.items() for row in _rows(name, one, names)]
     return "\n".join(aligned([head, *body]))
 

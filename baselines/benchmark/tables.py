@@ -11,7 +11,7 @@ import pandas as pd
 
 from transferz.schemas import RELEASE
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.magnitudes import BANDS, magnitude_name
+from transferz.schemas.survey.columns import BANDS, magnitude_name
 from transferz.tables.reading import open_table, read_whole
 
 ID = "object_id"

@@ -16,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 class Deterministic:
     """A method without randomness: one fit serves every seed, and the spread over seeds is 0."""
 
+    train = "combo"
+    version = "1"
+
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Any:
         """Learn; the seed has no influence."""
         raise NotImplementedError
@@ -37,19 +40,8 @@ def require_bands(table: pd.DataFrame, names: Sequence[str], why: str) -> None:
 def features(table: pd.DataFrame, bands: Sequence[str]) -> Floats:
     """Return magnitudes, and the colours of neighbouring bands, shape (N, 2 B - 1).
 
-    AB magnitudes, then the bluer less the redder of neighbours; NaN where one is missing.
-
-    Parameters
-    ----------
-    table : DataFrame
-        N galaxies.
-    bands : sequence of str
-        Their B columns of magnitudes, as in training.
-
-    Raises
-    ------
-    InputError
-        Where a band is absent.
+    AB magnitudes of the B columns `bands`, as in training, then the bluer less the redder of
+    neighbours; NaN where one is missing. An `InputError` where a band is absent.
     """
     require_bands(table, bands, f"it was trained on {', '.join(bands)}")
     magnitudes = table[[*bands]].to_numpy(np.float64)

@@ -86,18 +86,10 @@ class SplitConformal:
         return [type(self)(method) for method in fitted]
 
     def calibrate(self, calibration: pd.DataFrame) -> None:
-        """Find how far the intervals reach.
+        """Find how far the intervals reach, from galaxies that the method has not learned from.
 
-        Parameters
-        ----------
-        calibration : DataFrame
-            Galaxies that the method has not learned from, with their redshifts. Those that it has
-            no forecast for are left out.
-
-        Raises
-        ------
-        InputError
-            Where they are too few for the probabilities that are asked for.
+        Those that it has no forecast for are left out. An `InputError` says where they are too few
+        for the probabilities that are asked for.
         """
         point = points(self.method, calibration)
         score = np.abs(labels(calibration) - point) / scale(point)
@@ -110,13 +102,7 @@ class SplitConformal:
         )
 
     def predict(self, table: pd.DataFrame) -> Prediction:
-        """Forecast the method's point and the intervals' ends, as quantiles.
-
-        Raises
-        ------
-        InputError
-            Before `calibrate`.
-        """
+        """Forecast the method's point and the intervals' ends, as quantiles, once calibrated."""
         if self.reach is None:
             raise InputError(f"{type(self).__name__} has no intervals before it is calibrated")
         point = points(self.method, table)
@@ -166,12 +152,7 @@ def points(method: Any, table: pd.DataFrame) -> Floats:
 def conformal_quantile(scores: Floats, share: float) -> float:
     """Return what a new score does not exceed with at least the probability `share`.
 
-    The ``ceil((n + 1) share)``-th smallest of n.
-
-    Raises
-    ------
-    InputError
-        Where that is more than n.
+    The ``ceil((n + 1) share)``-th smallest of n; an `InputError` where that is more than n.
     """
     rank = math.ceil(round((scores.size + 1) * share, 9))  # 0.9 x 10 is 9, not a little more
     if rank > scores.size:

@@ -32,18 +32,13 @@ class Nearest(Deterministic):
     """
 
     name = "k-nearest neighbours"
-    train = "combo"
-    version = "1"
     citation = "Pedregosa et al. 2011, JMLR 12, 2825 (scikit-learn)"
     description = "Mean and sample of the nearest neighbours' redshifts; magnitudes and colours"
 
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Keep the training set and choose the numbers of neighbours; the seed has no influence.
 
-        Raises
-        ------
-        InputError
-            Where a magnitude is missing.
+        An `InputError` says where a magnitude is missing.
         """
         self.bands = band_columns(train)
         training_features = self._features(train)

@@ -17,21 +17,19 @@ import torch
 
 from transferz.baselines.benchmark.loading import Kept
 from transferz.baselines.benchmark.tables import CONFIG, Sample, band_columns
+from transferz.baselines.methods import METHODS
 from transferz.baselines.methods.common import labels, require_bands
-from transferz.baselines.methods.paper import METHODS
 from transferz.baselines.networks import MODEL_FILE
-from transferz.baselines.networks.ensemble import Ensemble, Floats
-from transferz.baselines.networks.hardware import default_threads, find_device
-from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.probabilistic import (
+from transferz.baselines.networks.ensemble import Ensemble, Floats, Model, ensemble_bytes
+from transferz.baselines.networks.environment import Epoch, default_threads, find_device
+from transferz.baselines.networks.network import (
     COMPONENTS,
     BayesianNetworks,
     MixtureNetworks,
+    StackedNetworks,
     components,
 )
-from transferz.baselines.networks.progress import Epoch
 from transferz.baselines.networks.training import PAPER, Make, Schedule, train
-from transferz.baselines.networks.weights import Model, ensemble_bytes
 from transferz.baselines.scores.probability import GaussianMixture, Prediction
 from transferz.schemas.errors import InputError
 
@@ -47,31 +45,17 @@ DRAWS = 32
 class NetworkMethod:
     """A method that trains networks, all seeds at once; a GPU is used where there is one.
 
-    Parameters
-    ----------
-    schedule : Schedule, optional
-        How long and how fast it trains; by default the method's own.
-    device : str
-        ``cpu``, ``cuda``, ... or ``auto``.
-    threads : int, optional
-        CPU threads; by default those of `default_threads`.
-    tf32 : bool
-        Whether a GPU may round the factors of matrix products.
-    show : callable, optional
-        What is being trained -> a context with what is called after each epoch, or None; such as
-        `transferz.baselines.networks.progress.epoch_line`.
+    The schedule is by default the method's own, the device ``cpu``, ``cuda``, ... or ``auto``, CPU
+    threads those of `default_threads`. With `tf32` a GPU may round the factors of matrix products.
+    `show` takes what is being trained and returns a context with what is called after each epoch,
+    or None; `transferz.baselines.networks.environment.epoch_line` is one.
 
-    Attributes
-    ----------
-    ensemble : Ensemble
-        Once trained: one seed's network.
-    whole : Ensemble
-        Once trained: the networks of all seeds that were trained together.
-    bands : list of str
-        Once trained: its columns of magnitudes.
+    Once trained, `ensemble` is one seed's network, `whole` those of all seeds that were trained
+    together, and `bands` their columns of magnitudes.
     """
 
     name: str
+    train = "combo"
     version = "1"
     schedule = PAPER
     ensemble: Ensemble
@@ -158,12 +142,8 @@ class NetworkMethod:
 class PhotometryMethod(NetworkMethod):
     """A method of the paper's, whose model can be kept and applied to tables.
 
-    Attributes
-    ----------
-    key : str
-        What it is called in a model's file.
-    origin : dict or None
-        Once trained: what the networks were that training started from.
+    It is called `key` in a model's file; `origin` tells, once trained, what the networks were that
+    training started from.
     """
 
     key: str
@@ -175,14 +155,8 @@ class PhotometryMethod(NetworkMethod):
     ) -> Kept:
         """Return the model's file, for `transferz predict`, and how it was trained.
 
-        Parameters
-        ----------
-        fitted : sequence
-            What `fit_seeds` returned.
-        bands : sequence of str
-            What tables to forecast call the magnitudes.
-        source : mapping
-            What was learned from.
+        `fitted` is what `fit_seeds` returned, `bands` what tables to forecast call the magnitudes,
+        `source` what was learned from.
         """
         first = fitted[0]  # all hold the same
         facts = {"schedule": asdict(first.schedule), "start": first.origin, "tf32": first.tf32}
@@ -244,13 +218,9 @@ class NNSpec(PhotometryMethod):
 class NNTL(PhotometryMethod):
     """NN-TL: NN-Base, fine-tuned on spectroscopic redshifts.
 
-    Parameters
-    ----------
-    start : Model, optional
-        NN-Base with as many seeds; by default it is trained first, on the TransferZ galaxies of the
-        training set, with this schedule at the paper's learning rate.
-    **options
-        Those of `NetworkMethod`.
+    It starts from `start`, NN-Base with as many seeds; by default that is trained first, on the
+    TransferZ galaxies of the training set, with this schedule at the paper's learning rate. Other
+    options are those of `NetworkMethod`.
     """
 
     key = "nn_tl"
@@ -273,10 +243,7 @@ class NNTL(PhotometryMethod):
     ) -> Ensemble:
         """Train on TransferZ, unless that is done, then fine-tune on GalaxiesML.
 
-        Raises
-        ------
-        InputError
-            Where the training set isn't both, and no model to start from was given.
+        An `InputError` where the training set isn't both, and no model to start from was given.
         """
         if self.start:
             base, self.origin = self.start.ensemble, self.start.provenance
@@ -315,7 +282,6 @@ class MixtureDensityNetwork(NetworkMethod):
     """The photometry network with a mixture of Gaussians as output; its median is the point."""
 
     name = "Mixture density network"
-    train = "combo"
     citation = "Bishop 1994, Mixture density networks"
     description = f"The photometry network's layers, {COMPONENTS} Gaussians in redshift as output"
 
@@ -340,7 +306,6 @@ class BayesianNetwork(NetworkMethod):
     """
 
     name = "Bayesian network"
-    train = "combo"
     citation = "after Jones et al. 2024, arXiv:2306.13179"
     description = f"Variational weights, a Gaussian per draw, {DRAWS} draws of the weights"
     schedule = Schedule(learning_rate=1e-3, batch_size=400)

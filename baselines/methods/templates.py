@@ -1,5 +1,15 @@
-"""Fit templates to HSC grizy alone, with the fitter that labels the mock."""
+"""Fit templates, with the fitter that labels the mock: to HSC grizy alone, and to real COSMOS2020.
 
+`TemplateFit` is the method of the benchmark. `evaluate` measures how good the mock's template fit
+is on real COSMOS2020 photometry with known redshifts. Two layouts of extracts are read, told apart
+by their columns: LePhare's (``f_<filter>``, ``ferr_<filter>`` in erg/s/cm2/Hz, ``zspec``) and
+CIGALE's (``<filter>``, ``<filter>_err`` in mJy, ``redshift``). Bands without a filter curve (the
+narrow bands, F814W, ...) are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -14,12 +24,17 @@ from transferz.baselines.methods.common import (
     validation_loss,
 )
 from transferz.baselines.scores.probability import Prediction
-from transferz.photometry.bands import HSC_BANDS
-from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets
-from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, to_flux
+from transferz.dataset.splits.hashing import hash_ids
+from transferz.photometry.bands import FIT_BANDS, HSC_BANDS, SUPRIME_INTERMEDIATE, Band
+from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets, fit_templates
+from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, NO_FLUX, UJY_PER, to_flux
 from transferz.photometry.likelihood import DEFAULT_ERRORS, Weighted, interval
-from transferz.photometry.templates import model_grid
-from transferz.schemas.survey.magnitudes import ERRORS, MAGNITUDES
+from transferz.photometry.redshift_error import redshift_error
+from transferz.photometry.templates import ModelGrid, model_grid
+from transferz.schemas.errors import InputError
+from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
+from transferz.tables.cells import as_floats
+from transferz.tables.reading import open_table, read_whole
 
 REDSHIFT_MAX = 6.0
 """End of the redshift grid, as of the fit that labels the mock."""
@@ -29,6 +44,17 @@ LEAST_ERROR = 1e-4
 
 OFFSET_GALAXIES = 10_000
 """Training galaxies at most that offsets are fitted to (our choice)."""
+
+COSMOS_REDSHIFT_MAX = 10.0
+"""End of the redshift grid on COSMOS2020 photometry, as its own."""
+
+FOLDS = 5
+FOLD_SALT = "template fit folds"
+AS_IT_IS = "as it is"
+WITH_OFFSETS = f"offsets, {FOLDS}-fold"
+
+SELECTED_ABOVE = 2.0
+"""A table whose every redshift exceeds this was selected on redshift, and is said to be."""
 
 
 class TemplateFit(Deterministic):
@@ -40,18 +66,13 @@ class TemplateFit(Deterministic):
     """
 
     name = "Template fit, grizy"
-    train = "combo"
-    version = "1"
     citation = "Arnouts et al. 1999, MNRAS 310, 540; Ilbert et al. 2006, A&A 457, 841 (the method)"
     description = "This project's template fit, flat prior in redshift, on HSC grizy alone"
 
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Compute the models and fit the bands' offsets; the seed has no influence.
 
-        Raises
-        ------
-        InputError
-            Where a table lacks a band of HSC's grizy, or its errors.
+        An `InputError` says where a table lacks a band of HSC's grizy, or its errors.
         """
         self.grid = model_grid(tuple(HSC_BANDS.values()), REDSHIFT_MAX)
         thinned = train.iloc[:: -(-len(train) // OFFSET_GALAXIES)]
@@ -90,13 +111,7 @@ class TemplateFit(Deterministic):
 
 
 def fluxes(table: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return fluxes and their errors in microjansky, both (N, 5), of HSC's grizy magnitudes.
-
-    Raises
-    ------
-    InputError
-        Where a magnitude or its error is absent from the table.
-    """
+    """Return fluxes and their errors in microjansky, both (N, 5), of HSC's grizy magnitudes."""
     require_bands(
         table,
         (*MAGNITUDES, *ERRORS),
@@ -106,3 +121,222 @@ def fluxes(table: pd.DataFrame) -> tuple[Floats, Floats]:
     flux = to_flux(table[[*MAGNITUDES]].to_numpy(np.float64))
     relative = np.maximum(table[[*ERRORS]].to_numpy(np.float64), LEAST_ERROR)
     return flux, flux * relative / MAGNITUDE_PER_RELATIVE_ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class FluxLayout:
+    """How an extract names and scales its fluxes.
+
+    `redshift` is the column of spectroscopic ones; `flux` and `error` the format of the columns'
+    names, with ``{}`` for the filter; `ujy_per_unit` the microjansky in 1 of their unit; `filters`
+    holds the table's filter names by COSMOS2020's band names.
+    """
+
+    redshift: str
+    flux: str
+    error: str
+    ujy_per_unit: float
+    filters: dict[str, str]
+
+    def bands(self, columns: Sequence[str]) -> tuple[Band, ...]:
+        """Return the bands that a table with these columns holds; none if it has another layout."""
+        if not {self.redshift, "id"} <= set(columns):
+            return ()
+        return tuple(
+            band
+            for band in FIT_BANDS
+            if band.name in self.filters and {*self.columns(band.name)} <= set(columns)
+        )
+
+    def columns(self, name: str) -> tuple[str, str]:
+        """Return the columns of a band's flux and error."""
+        filter_name = self.filters[name]
+        return self.flux.format(filter_name), self.error.format(filter_name)
+
+
+LEPHARE = FluxLayout(
+    redshift="zspec",
+    flux="f_{}",
+    error="ferr_{}",
+    ujy_per_unit=UJY_PER["cgs"],
+    filters={
+        "CFHT_u": "cosmos/u_cfht.lowres",
+        "CFHT_ustar": "cosmos/u_new.pb",
+        **{f"HSC_{letter}": f"hsc/{letter}HSC.pb" for letter in "grizy"},
+        **{f"UVISTA_{letter}": f"vista/{letter}.lowres" for letter in "YJH"},
+        "UVISTA_Ks": "vista/K.lowres",
+        **{name: f"cosmos/{curve}.lowres" for name, curve in SUPRIME_INTERMEDIATE},
+        **{f"IRAC_CH{number}": f"cosmos/irac_ch{number}.lowres" for number in (1, 2)},
+    },
+)
+
+CIGALE = FluxLayout(
+    redshift="redshift",
+    flux="{}",
+    error="{}_err",
+    ujy_per_unit=UJY_PER["mjy"],
+    filters={
+        "CFHT_u": "cfht.megacam.u",
+        "CFHT_ustar": "cfht.megacam.u_1",
+        # Named suprime, but deeper than it: HSC, as far as we can tell.
+        **{f"HSC_{letter}": f"subaru.suprime.{letter}" for letter in "griz"},
+        "HSC_y": "subaru.suprime.Y",
+        **{f"UVISTA_{name}": f"paranal.vircam.{name}" for name in ("Y", "J", "H", "Ks")},
+        **{name: f"subaru.suprime.{curve}" for name, curve in SUPRIME_INTERMEDIATE},
+        **{f"SC_{letter}": f"subaru.suprime.{letter}" for letter in "BV"},
+        **{f"SC_{letter}p": f"subaru.suprime.{letter}+" for letter in "riz"},
+        **{f"IRAC_CH{number}": f"spitzer.irac.I{number}" for number in (1, 2)},
+    },
+)
+
+LAYOUTS = (LEPHARE, CIGALE)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Galaxies with photometry in B bands and a spectroscopic redshift.
+
+    Folds are drawn from `identifiers` (N,). Fluxes and errors (N, B) are in microjansky, NaN where
+    missing. Upper limits, so many as `limits` says, have flux 0 and their 1-sigma value as error.
+    """
+
+    identifiers: npt.NDArray[np.int64]
+    redshift: Floats
+    bands: tuple[Band, ...]
+    flux: Floats
+    error: Floats
+    limits: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFitQuality:
+    """Quality of the template fit on one table.
+
+    `photometry` is either as it is or with offsets per band fitted by cross-validation: `offsets`
+    then holds the mean over folds of the factor on each band. With ``dz = (z_phot - z_spec) /
+    (1 + z_spec)``, scatter is 1.4826 median(abs(dz - median(dz))), outlier rate the share of
+    abs(dz) > 0.15, bias the median. Values that are `missing`, `negative` fluxes and upper `limits`
+    are counted over all galaxies and bands.
+    """
+
+    photometry: str
+    galaxies: int
+    bands: int
+    redshift_range: tuple[float, float]
+    scatter: float
+    outlier_rate: float
+    bias: float
+    missing: int
+    negative: int
+    limits: int
+    offsets: dict[str, float] = field(default_factory=dict)
+
+
+def evaluate(path: Path) -> list[TemplateFitQuality]:
+    """Fit templates to a table of real galaxies and compare with their spectroscopic redshifts.
+
+    Returns two: with the photometry as it is, and with cross-validated offsets.
+    """
+    extract = read_extract(path)
+    grid = model_grid(extract.bands, COSMOS_REDSHIFT_MAX)
+    factors = cross_validated_offsets(extract, grid)
+    scaled = replace(extract, flux=extract.flux * factors, error=extract.error * factors)
+    means = factors.mean(axis=0)
+    offsets = {band.name: round(float(f), 3) for band, f in zip(grid.bands, means, strict=True)}
+    return [
+        _quality(AS_IT_IS, extract, grid, {}),
+        _quality(WITH_OFFSETS, scaled, grid, offsets),
+    ]
+
+
+def read_extract(path: Path) -> Extract:
+    """Read a table, of any format, in either layout: its rows with a spectroscopic redshift.
+
+    A negative error marks an upper limit (CIGALE's convention) and becomes a measurement of 0 with
+    that error. An `InputError` says where the file is missing, no table, in neither layout, or
+    holds no usable row.
+    """
+    table = open_table(path)
+    layout = next((layout for layout in LAYOUTS if layout.bands(table.names)), None)
+    if layout is None:
+        expected = " or ".join(
+            f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with "
+            f"errors '{layout.columns('HSC_i')[1]}'"
+            for layout in LAYOUTS
+        )
+        raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
+    bands = layout.bands(table.names)
+    columns = [name for band in bands for name in layout.columns(band.name)]
+    rows = read_whole(table, ["id", layout.redshift, *columns])
+    identifiers, redshift = (as_floats(rows, name, path) for name in ("id", layout.redshift))
+    kept = np.isfinite(identifiers) & np.isfinite(redshift) & (redshift >= 0)
+    if not kept.any():
+        raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
+    numbers = np.column_stack([as_floats(rows, name, path)[kept] for name in columns])
+    flux, error = (numbers[:, k::2] * layout.ujy_per_unit for k in (0, 1))
+    flux[flux == NO_FLUX * layout.ujy_per_unit] = np.nan
+    limit = error < 0
+    return Extract(
+        identifiers=identifiers[kept].astype(np.int64),
+        redshift=redshift[kept],
+        bands=bands,
+        flux=np.where(limit & np.isfinite(flux), 0.0, flux),
+        error=np.abs(error),
+        limits=int(np.count_nonzero(limit)),
+    )
+
+
+def cross_validated_offsets(extract: Extract, grid: ModelGrid) -> Floats:
+    """Return factors (N, B) on each galaxy's fluxes, fitted to the galaxies of the other folds.
+
+    A galaxy's fold is the salted hash of its id, modulo 5.
+    """
+    fold = hash_ids(extract.identifiers, FOLD_SALT) % np.uint64(FOLDS)
+    factors = np.ones_like(extract.flux)
+    for number in range(FOLDS):
+        others = fold != number
+        factors[~others] = fit_offsets(
+            extract.flux[others], extract.error[others], extract.redshift[others], grid
+        )
+    return factors
+
+
+def _quality(
+    photometry: str, extract: Extract, grid: ModelGrid, offsets: dict[str, float]
+) -> TemplateFitQuality:
+    fitted = fit_templates(extract.flux, extract.error, grid).z_pdf
+    forecast = np.isfinite(fitted)
+    error = redshift_error(fitted[forecast], extract.redshift[forecast])
+    return TemplateFitQuality(
+        photometry=photometry,
+        galaxies=int(forecast.sum()),
+        bands=len(extract.bands),
+        redshift_range=(float(extract.redshift.min()), float(extract.redshift.max())),
+        scatter=round(error.scatter, 4),
+        outlier_rate=round(error.outliers, 4),
+        bias=round(error.bias, 4),
+        missing=int(np.count_nonzero(np.isnan(extract.flux))),
+        negative=int(np.count_nonzero(extract.flux < 0)),
+        limits=extract.limits,
+        offsets=offsets,
+    )
+
+
+def format_table(rows: Sequence[TemplateFitQuality]) -> str:
+    """Lay out results as a text table, one line per row, and say what the reader must know."""
+    lines = ["photometry         galaxies  bands  spec-z        scatter  outliers     bias"]
+    for row in rows:
+        low, high = row.redshift_range
+        lines.append(
+            f"{row.photometry:<17}  {row.galaxies:8d}  {row.bands:5d}  {low:5.2f}-{high:5.2f}"
+            f"  {row.scatter:8.4f}  {row.outlier_rate:8.2%}  {row.bias:+.4f}"
+        )
+    for row in rows[:1]:
+        lines.append(
+            f"{row.missing} values missing, {row.negative} negative fluxes, "
+            f"{row.limits} upper limits"
+        )
+        if row.redshift_range[0] > SELECTED_ABOVE:
+            absent = "low-redshift galaxies taken for distant ones are absent"
+            lines.append(f"selected on redshift: {absent}")
+    return "\n".join(lines)

@@ -42,8 +42,6 @@ class BoostedTrees(Deterministic):
     """
 
     name = "Gradient-boosted trees"
-    train = "combo"
-    version = "1"
     citation = CITATION
     description = "scikit-learn's HistGradientBoostingRegressor on magnitudes and colours"
 
@@ -70,8 +68,6 @@ class QuantileTrees(Deterministic):
     """
 
     name = "Gradient-boosted quantiles"
-    train = "combo"
-    version = "1"
     citation = CITATION
     description = "scikit-learn's HistGradientBoostingRegressor for each of 11 quantiles"
 
@@ -125,21 +121,9 @@ class ConformalTreesByMagnitude(SplitConformalByMagnitude):
 class Boosted:
     """Trees, and after how many of them to stop: where validation galaxies have the least loss.
 
-    Parameters
-    ----------
-    training, validation : tuple of ndarray
-        Features (N, F) and redshifts (N,).
-    measure : callable
-        Predicted and true redshifts -> loss.
-    **settings
-        Of scikit-learn's HistGradientBoostingRegressor.
-
-    Attributes
-    ----------
-    loss : float
-        The least, over numbers of trees.
-    count : int
-        The number of trees that has it.
+    Sets are features (N, F) and redshifts (N,); `measure` takes predicted and true redshifts, and
+    `settings` are those of scikit-learn's HistGradientBoostingRegressor. The least loss over
+    numbers of trees is `loss`, the number that has it `count`.
     """
 
     def __init__(

@@ -1,47 +1,47 @@
-"""Forecast with trained networks, one per seed, as one object.
+"""Forecast with trained networks, one per seed, as one object, and keep them in a file.
+
+The file, of safetensors, holds all seeds' weights, the scaler, the bands and how they were made.
 
 Shapes: S seeds, N galaxies, B bands.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from transferz.baselines.networks.network import StackedNetworks
+from transferz.baselines.networks import MODEL_FILE
+from transferz.baselines.networks.network import LAYERS, StackedNetworks
 from transferz.schemas.errors import InputError, ParameterError
 
 CHUNK_FORECASTS = 262_144
 """Seeds times galaxies of a forecast at once: 210 MB of float32 per hidden layer."""
+
+FORMAT = "transferz photometry networks 1"
+NOTES = "transferz"
+"""The one entry of the file's metadata: several would come in another order each time."""
+
+_DAMAGED = (KeyError, TypeError, ValueError, RuntimeError)  # what odd contents raise
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Scaler:
-    """Min-max scaling by the training set's range.
-
-    Attributes
-    ----------
-    minimum, maximum : ndarray, shape (B,)
-        Range of each band's magnitudes in the training set.
-    """
+    """Min-max scaling by the range of each band's magnitudes in the training set, shape (B,)."""
 
     minimum: Floats
     maximum: Floats
 
     @classmethod
     def of(cls, magnitudes: Floats) -> "Scaler":
-        """Take the range of magnitudes of shape (N, B).
-
-        Raises
-        ------
-        InputError
-            Where a band has one value only.
-        """
+        """Take the range of magnitudes (N, B); an `InputError` where a band has one value only."""
         low, high = magnitudes.min(axis=0), magnitudes.max(axis=0)
         if (constant := np.flatnonzero(low == high)).size:
             raise InputError(
@@ -60,14 +60,8 @@ class Scaler:
 class Fit:
     """How one seed's training went.
 
-    Attributes
-    ----------
-    seed : int
-        Of its initial weights and its shuffling.
-    epochs, best_epoch : int
-        Epochs trained, and the one (from 1) whose weights were kept.
-    validation_loss : float
-        At the best epoch.
+    The seed is that of its initial weights and its shuffling. It was trained for `epochs`; the
+    weights kept, of `validation_loss`, are those of `best_epoch`, from 1.
     """
 
     seed: int
@@ -78,17 +72,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """The networks of one method, with their best weights.
-
-    Attributes
-    ----------
-    networks : StackedNetworks
-        S networks.
-    scaler : Scaler
-        What their input is scaled with.
-    fits : tuple of Fit
-        One per network, in their order.
-    """
+    """The S networks of one method, with their best weights, their input's scaling, their fits."""
 
     networks: StackedNetworks
     scaler: Scaler
@@ -108,24 +92,18 @@ class Ensemble:
         return self.scaler(magnitudes, weight.dtype).to(weight.device)
 
     def predict(self, magnitudes: Floats) -> Floats:
-        """Forecast redshifts, shape (S, N), a row per seed in the order of `fits`.
-
-        Parameters
-        ----------
-        magnitudes : ndarray, shape (N, B)
-            In the bands and the order trained on.
-        """
+        """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on."""
         return forecast(self.networks, self.scaled(magnitudes)).cpu().numpy()
 
     def take(self, seeds: Sequence[int]) -> "Ensemble":
-        """Copy the networks of some seeds, in the order given.
-
-        Raises
-        ------
-        ParameterError
-            Where a seed is not there.
-        """
-        positions = self._positions(seeds)
+        """Copy the networks of some seeds, in that order; they must all be there."""
+        place = {seed: position for position, seed in enumerate(self.seeds)}
+        if missing := [seed for seed in seeds if seed not in place]:
+            raise ParameterError(
+                f"the model has {len(self)} seeds, {min(place)} to {max(place)}, and none for seed "
+                f"{missing[0]}; train it with as many seeds as are wanted here"
+            )
+        positions = [place[seed] for seed in seeds]
         rows = torch.tensor(positions, device=self.networks.weights[0].device)
         fits = tuple(self.fits[position] for position in positions)
         return replace(self, networks=self.networks.take(rows), fits=fits)
@@ -135,18 +113,84 @@ class Ensemble:
         self.networks.to(device)
         return self
 
-    def _positions(self, seeds: Sequence[int]) -> list[int]:
-        place = {seed: position for position, seed in enumerate(self.seeds)}
-        if missing := [seed for seed in seeds if seed not in place]:
-            raise ParameterError(
-                f"the model has {len(self)} seeds, {min(place)} to {max(place)}, and none for seed "
-                f"{missing[0]}; train it with as many seeds as are wanted here"
-            )
-        return [place[seed] for seed in seeds]
-
 
 @torch.no_grad()
 def forecast(networks: StackedNetworks, scaled: Tensor) -> Tensor:
     """Forecast in float64, shape (S, N, ...), in chunks of rows of `scaled`, shape (N, B)."""
     rows = max(1, CHUNK_FORECASTS // len(networks))
     return torch.cat([networks(part).double() for part in scaled.split(rows)], dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model, ready for forecasts: networks, their inputs in order, how they were made."""
+
+    ensemble: Ensemble
+    bands: tuple[str, ...]
+    provenance: dict[str, Any]
+
+
+def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]) -> bytes:
+    """Return the safetensors file of a model, with all that a forecast needs.
+
+    `bands` are what the networks' inputs are, in order; `provenance`, as JSON, how they were made.
+    """
+    from safetensors.torch import save
+
+    state = ensemble.networks.state_dict()
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    tensors["scaler.minimum"] = torch.from_numpy(ensemble.scaler.minimum.copy())
+    tensors["scaler.maximum"] = torch.from_numpy(ensemble.scaler.maximum.copy())
+    notes = {
+        "format": FORMAT,
+        "bands": list(bands),
+        "fits": [asdict(fit) for fit in ensemble.fits],
+        "provenance": provenance,
+    }
+    return save(tensors, metadata={NOTES: json.dumps(notes)})
+
+
+def load_ensemble(path: Path) -> Model:
+    """Read a model's file, or that in the directory that ``transferz train --out`` made.
+
+    An `InputError` says where it is missing, damaged or something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = path / MODEL_FILE if path.is_dir() else path
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = (file.metadata() or {}).get(NOTES, "{}")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"can't read a model from {path}: {error}; give what transferz train --out made"
+        ) from None
+    try:
+        metadata = json.loads(notes)
+        if metadata.get("format") != FORMAT:
+            raise InputError(f"{path} is no '{FORMAT}'; it was not written by transferz train")
+        return _assemble(metadata, tensors)
+    except _DAMAGED as error:
+        raise InputError(f"{path} is damaged: {error!r}; train the model again") from None
+
+
+def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
+    low, high = (tensors[f"scaler.{end}"].numpy() for end in ("minimum", "maximum"))
+    weights, biases = (
+        [tensors[f"{kind}.{layer}"] for layer in range(LAYERS)] for kind in ("weights", "biases")
+    )
+    networks = StackedNetworks(weights, biases).eval().requires_grad_(False)
+    bands = tuple(metadata["bands"])
+    fits = tuple(Fit(**fit) for fit in metadata["fits"])
+    if (len(networks), networks.bands, len(low)) != (len(fits), len(bands), len(bands)):
+        raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
+    return Model(Ensemble(networks, Scaler(low, high), fits), bands, metadata["provenance"])
+
+
+def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
+    """Refuse, by a `ParameterError`, a model's own bands in another order than it takes them."""
+    if set(given) == set(bands) and tuple(given) != tuple(bands):
+        raise ParameterError(
+            f"{what}: expected the model's order {','.join(bands)}, found {','.join(given)}"
+        )

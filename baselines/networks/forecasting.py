@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from transferz.baselines.networks.ensemble import Ensemble
-from transferz.baselines.networks.weights import Model, require_order
+from transferz.baselines.networks.ensemble import Ensemble, Model, require_order
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import Floats, as_floats, is_missing
 from transferz.tables.files import replace_file
@@ -29,12 +28,8 @@ FAR = 0.5
 class RowCounts:
     """Counts of a table's rows.
 
-    Attributes
-    ----------
-    rows, left_out, far : int
-        All rows; those that lack a magnitude; those with one far outside the range trained on.
-    missing : dict of str to int
-        Rows that lack the magnitude, by band.
+    All of them, those `left_out` as they lack a magnitude (by band in `missing`), and those with
+    one `far` outside the range trained on.
     """
 
     rows: int = 0
@@ -71,19 +66,7 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True)
 class Forecaster:
-    """A model, and the columns that it takes and gives.
-
-    Attributes
-    ----------
-    ensemble : Ensemble
-        The networks.
-    bands : tuple of str
-        The table's columns of magnitudes, in the model's order.
-    added : pyarrow.Schema
-        The columns of forecasts.
-    provenance : dict
-        How the model was made.
-    """
+    """A model, and the columns that it takes (in its order) and adds."""
 
     ensemble: Ensemble
     bands: tuple[str, ...]
@@ -94,12 +77,9 @@ class Forecaster:
     def of(
         cls, model: Model, bands: Sequence[str] | None, device: torch.device, each_seed: bool
     ) -> "Forecaster":
-        """Make one from a model.
+        """Make one from a model, for a table that calls its bands so, or else as the model does.
 
-        Raises
-        ------
-        ParameterError
-            Where `bands` are not as many as the model's, or one is named twice.
+        A `ParameterError` says where these are not as many as the model's, or one is named twice.
         """
         columns = tuple(bands or model.bands)
         if len(columns) != len(model.bands):
@@ -116,13 +96,7 @@ class Forecaster:
         return cls(model.ensemble.to(device), columns, added, model.provenance)
 
     def require(self, table: TableFile) -> None:
-        """Check a table's columns.
-
-        Raises
-        ------
-        InputError
-            Where a band is absent, a name occurs twice or is one of those to be added.
-        """
+        """Raise an `InputError` where a band is absent, or a name doubled or to be added."""
         if absent := [name for name in self.bands if name not in table.names]:
             raise InputError(
                 f"{table.path} has no column '{absent[0]}'; name its magnitudes with --bands, in "
@@ -180,26 +154,10 @@ def predict_table(
 ) -> RowCounts:
     """Write a table with forecasts beside its columns, and count its rows.
 
-    Parameters
-    ----------
-    forecaster : Forecaster
-        What forecasts.
-    table : TableFile
-        The table; no more than a chunk of it is in memory.
-    out : Path
-        The file to write, as `transferz.tables.writing.check_place` has let pass.
-    drop_missing : bool
-        Leave out rows that lack a magnitude, instead of refusing the table.
-    rows : int
-        Of a chunk.
-    progress : callable, optional
-        Told the rows done, after each chunk.
-
-    Raises
-    ------
-    InputError
-        Where magnitudes are missing and `drop_missing` is false, no row is left, or something
-        can't be read or written. Nothing is written then.
+    No more than a chunk of `rows` rows is in memory; `progress` is told the rows done after each.
+    `out` is the file to write, as `transferz.tables.writing.check_place` has let pass. With
+    `drop_missing`, rows that lack a magnitude are left out; else an `InputError` refuses the table,
+    as it does where no row is left, or something can't be read or written. Nothing is written then.
     """
     tally = RowCounts()
     bands = forecaster.bands

@@ -2,7 +2,8 @@
 
 The schedule is that of the group's public code for arXiv:2411.18054; the loop is plain PyTorch
 with the data resident on the device. Each seed has its own shuffling, its own early stopping and
-its own best weights, and leaves the batch when it is finished.
+its own best weights, and leaves the batch when it is finished. An optimiser step of all networks is
+eager anywhere, and replayed as a CUDA graph on a GPU.
 
 Shapes: S seeds in the batch, N galaxies, B bands.
 """
@@ -19,9 +20,8 @@ import torch
 from torch import Tensor
 
 from transferz.baselines.networks.ensemble import Ensemble, Fit, Floats, Scaler, forecast
+from transferz.baselines.networks.environment import Epoch
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.progress import Epoch
-from transferz.baselines.networks.steps import make_optimiser, make_step, take_optimiser
 from transferz.schemas.errors import InputError, ParameterError
 
 SHUFFLING = 2**32
@@ -30,26 +30,26 @@ SHUFFLING = 2**32
 FINISHED_SHARE = 1 / 8
 """On a GPU, of the seeds in the batch: a graph is not recorded anew for fewer (our choice)."""
 
+EAGER_STEPS = 3
+"""Steps before a graph is captured, as PyTorch asks for: the allocator and cuBLAS settle."""
+
 Make = Callable[[int, Sequence[int]], StackedNetworks]
 """Makes new networks from the number of bands and the seeds."""
+
+Step = Callable[[Tensor], None]
+"""Takes the galaxies of each network's batch, indices of shape (S, n)."""
+
+Capture = Callable[[Callable[[], None]], Callable[[], None]]
+"""Records a function without arguments and returns one that repeats it; `cuda_graph` is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How long and how fast to train; the defaults are the paper's.
 
-    Attributes
-    ----------
-    learning_rate : float
-        Adam's step size.
-    batch_size : int
-        Galaxies per step; the last batch of an epoch may be smaller.
-    max_epochs : int
-        Passes over the training set at most.
-    patience : int
-        Epochs without a better validation loss after which a seed stops.
-    frozen : tuple of int
-        Layers that keep their weights, from 1 (next to the input) to 5 (the head).
+    The learning rate is Adam's. An epoch's last batch may be smaller than `batch_size` galaxies. A
+    seed stops after `patience` epochs without a better validation loss. Layers that are `frozen`
+    keep their weights; they count from 1 (next to the input) to 5 (the head).
     """
 
     learning_rate: float = 5e-4
@@ -96,25 +96,11 @@ def train(
 ) -> Ensemble:
     """Train a network per seed, with early stopping, and restore each one's best weights.
 
-    Parameters
-    ----------
-    training, validation : Galaxies
-        What to fit, and what decides when to stop.
-    seeds : sequence of int
-        Of initial weights and shuffling, one per network. A seed gives the same network on the
-        same hardware, up to rounding whatever the other seeds are.
-    schedule : Schedule, optional
-        The paper's by default.
-    start : Ensemble, optional
-        Networks to fine-tune, seed by seed; their scaler is kept. New ones by default.
-    make : callable
-        Makes new networks from the number of bands and the seeds.
-    device : str or torch.device
-        Where to compute.
-    dtype : torch.dtype
-        Of weights and arithmetic.
-    progress : callable, optional
-        Called after each epoch.
+    `training` is what to fit, `validation` decides when to stop. The seeds are those of initial
+    weights and shuffling; a seed gives the same network on the same hardware, up to rounding
+    whatever the other seeds are. Networks to fine-tune, seed by seed, come from `start`, whose
+    scaler is kept, or else `make` makes new ones. `dtype` is that of weights and arithmetic;
+    `progress` is called after each epoch.
 
     Raises
     ------
@@ -166,25 +152,9 @@ def _initial(
 class TrainingRun:
     """A run: the networks in the batch, and the best that every seed has had.
 
-    Parameters
-    ----------
-    training, validation : ResidentSet
-        What to fit, and what decides when to stop.
-    networks : StackedNetworks
-        What to train, one network per seed; changed in place.
-    seeds : sequence of int
-        Of the shuffling.
-    schedule : Schedule
-        How long and how fast.
-
-    Attributes
-    ----------
-    epoch : int
-        Epochs trained.
-    batch : ndarray of int
-        Positions, among all seeds, of the networks that are still being trained.
-    best : StackedNetworks
-        Each seed's best networks so far.
+    The networks, one per seed, are changed in place; the seeds are those of the shuffling. `epoch`
+    counts the epochs trained, `batch` holds the positions, among all seeds, of the networks that
+    are still being trained, `best` each seed's best networks so far.
     """
 
     def __init__(
@@ -284,3 +254,98 @@ class TrainingRun:
 
     def _rows(self, positions: npt.NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(positions).to(self.labels.device)
+
+
+def make_optimiser(networks: StackedNetworks, learning_rate: float) -> torch.optim.Adam:
+    """Make Adam for what is not frozen, in one fused kernel that a CUDA graph can hold."""
+    trained = [weight for weight in networks.parameters() if weight.requires_grad]
+    capturable = trained[0].is_cuda
+    return torch.optim.Adam(trained, lr=learning_rate, fused=True, capturable=capturable)
+
+
+def take_optimiser(
+    optimiser: torch.optim.Adam, networks: StackedNetworks, rows: Tensor
+) -> torch.optim.Adam:
+    """Go on with `networks`, those at the positions `rows` before.
+
+    They keep their moments and the step count.
+    """
+    (group,) = optimiser.param_groups
+    taken = make_optimiser(networks, group["lr"])
+    for old, new in zip(group["params"], taken.param_groups[0]["params"], strict=True):
+        state = optimiser.state[old]
+        taken.state[new] = {
+            name: value if name == "step" else value[rows] for name, value in state.items()
+        }
+    return taken
+
+
+def eager_step(
+    networks: StackedNetworks, optimiser: torch.optim.Adam, features: Tensor, labels: Tensor
+) -> Step:
+    """Make a step that runs operation by operation.
+
+    `features` (N, B) are the training set's scaled magnitudes, `labels` (N,) its redshifts. The
+    networks' losses are added up: no weight is in two of them, so each gets its own gradient.
+    `torch.autograd.grad` hands gradients over without nodes that remember a stream, which would be
+    in a CUDA graph's way.
+    """
+    trained = optimiser.param_groups[0]["params"]
+
+    def step(rows: Tensor) -> None:
+        optimiser.zero_grad()  # first: the new gradients then take the old ones' memory
+        loss = networks.objective(features[rows], labels[rows]).sum()
+        for weight, gradient in zip(trained, torch.autograd.grad(loss, trained), strict=True):
+            weight.grad = gradient
+        optimiser.step()
+
+    return step
+
+
+class ReplayedStep:
+    """The same step, recorded once and replayed: it costs one launch instead of about fifty.
+
+    The first steps, and those of another batch size (an epoch's last), are eager. After the
+    networks change in number a new one is needed, since a graph works on fixed memory: all tensors
+    of the `eager` step stay where they are.
+    """
+
+    def __init__(self, eager: Step, capture: Capture) -> None:
+        self._eager = eager
+        self._capture = capture
+        self._steps = 0
+        self._rows = torch.empty(0)
+        self._replay: Callable[[], None] | None = None
+
+    def __call__(self, rows: Tensor) -> None:
+        """Take a step on the galaxies `rows`, indices of shape (S, n)."""
+        if self._steps == 0:
+            self._rows = rows.clone()  # where the graph finds its batch
+        if rows.shape != self._rows.shape or self._steps < EAGER_STEPS:
+            self._eager(rows)
+        else:
+            self._rows.copy_(rows)
+            self._replayed()
+        self._steps += 1
+
+    def _replayed(self) -> None:
+        if self._replay is None:
+            self._replay = self._capture(lambda: self._eager(self._rows))
+        self._replay()
+
+
+def cuda_graph(run: Callable[[], None]) -> Callable[[], None]:
+    """Record what `run` launches on the GPU, without executing it, and return its replay."""
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    return graph.replay
+
+
+def make_step(
+    networks: StackedNetworks, optimiser: torch.optim.Adam, features: Tensor, labels: Tensor
+) -> Step:
+    """Make the fastest step that the device has; see `eager_step` for the parameters."""
+    eager = eager_step(networks, optimiser, features, labels)
+    return ReplayedStep(eager, cuda_graph) if features.is_cuda else eager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.leaderboard.comparisons import Run
+from transferz.baselines.leaderboard.entries import Run
 from transferz.baselines.paper.tables import SPREAD, over_seeds
 from transferz.baselines.scores.binning import REDSHIFT_EDGES
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT
@@ -30,7 +30,7 @@ from transferz.schemas.benchmark.scores import (
     minus,
     number_text,
 )
-from transferz.tables.pictures import COLOURS, save_png
+from transferz.tables.files import COLOURS, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.scoring import BINNED
-from transferz.baselines.leaderboard.comparisons import Run, read_run
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.leaderboard.entries import Run, read_run
+from transferz.baselines.methods import METHODS
 from transferz.baselines.paper import run_command
 from transferz.baselines.paper.figures import bins, forecasts, paper_style, save_figure, scores
 from transferz.baselines.paper.tables import (

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from transferz.baselines.benchmark.forecasts import Mask, SetForecasts
-from transferz.baselines.leaderboard.comparisons import Run
+from transferz.baselines.leaderboard.entries import Run
 from transferz.baselines.scores.bootstrap import Interval, ratio
 from transferz.baselines.scores.metrics import (
     CATASTROPHIC_LIMIT,

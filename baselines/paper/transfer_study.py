@@ -17,10 +17,9 @@ import numpy as np
 
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.methods.networks import NNTL, NetworkMethod, NNBase
-from transferz.baselines.networks.hardware import default_threads
-from transferz.baselines.networks.progress import epoch_line
+from transferz.baselines.networks.ensemble import Model
+from transferz.baselines.networks.environment import default_threads, epoch_line
 from transferz.baselines.networks.training import Schedule
-from transferz.baselines.networks.weights import Model
 from transferz.baselines.paper import run_command
 from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.releases import Release, find_release

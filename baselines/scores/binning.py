@@ -27,16 +27,10 @@ COLOUR_EDGES = (0.5, 1.0, 1.5, 2.0, 2.5)
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """One bin.
+    """One bin: its ends, None where it has none, and who is in it.
 
-    Attributes
-    ----------
-    low, high : float or None
-        Its ends; None where it has none.
-    members : ndarray of bool, shape (N,) or (S, N)
-        Which galaxies are in it; for each seed, where its forecasts decide.
-    middle : float or None
-        Median of the members, None where there is none.
+    `members` has shape (N,), or (S, N) where each seed's own forecasts decide. `middle` is their
+    median, None where there are none.
     """
 
     low: float | None
@@ -53,19 +47,9 @@ def binnings(
 ) -> dict[str, list[Bin]]:
     """Put galaxies into bins of every kind that their bands allow.
 
-    Parameters
-    ----------
-    redshift : array_like, shape (N,)
-        True (or label) redshifts.
-    predicted : array_like, shape (S, N)
-        Forecasts of each seed.
-    i_magnitude, g_magnitude : array_like, shape (N,)
-        AB magnitudes; NaN throughout without the band.
-
-    Returns
-    -------
-    dict of str to list of Bin
-        ``true_redshift`` and ``predicted_redshift``; ``i`` and ``g-i`` where there are the bands.
+    `redshift` (N,) is the true or label redshift, `predicted` (S, N) each seed's forecasts; AB
+    magnitudes (N,) are NaN throughout without the band. Returns the bins ``true_redshift`` and
+    ``predicted_redshift``, and ``i`` and ``g-i`` where there are the bands.
     """
     kinds = {
         "true_redshift": cut(redshift, REDSHIFT_EDGES),
@@ -84,8 +68,6 @@ def binnings(
 def cut(values: npt.ArrayLike, edges: Sequence[float]) -> list[Bin]:
     """Cut values, shape (N,) or (S, N), into bins at these edges; NaN is in none.
 
-    Examples
-    --------
     >>> [(b.low, b.high, int(b.members.sum())) for b in cut([0.1, 0.5, 0.7], (0.5, 1.0))]
     [(None, 0.5, 2), (0.5, 1.0, 1), (1.0, None, 0)]
     """

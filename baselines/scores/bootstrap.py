@@ -32,14 +32,9 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Which resamples are drawn.
+    """Which resamples are drawn: how many (at least 2), and by which seed.
 
-    Attributes
-    ----------
-    resamples : int
-        R, at least 2.
-    seed : int
-        The same for samples that are to be compared galaxy by galaxy.
+    The seed is the same for samples that are to be compared galaxy by galaxy.
     """
 
     resamples: int = RESAMPLES
@@ -58,15 +53,7 @@ DRAWS = Draws()
 
 @dataclass(frozen=True, slots=True)
 class Replicates:
-    """Scores of a sample, and of its resamples.
-
-    Attributes
-    ----------
-    scores : dict of str to ndarray, shape (S,)
-        Each metric of each seed.
-    resampled : dict of str to ndarray, shape (R, S)
-        The same for every resample.
-    """
+    """Scores of a sample, each metric of each seed, shape (S,); and of its resamples, (R, S)."""
 
     scores: dict[str, Array]
     resampled: dict[str, Array]
@@ -94,33 +81,12 @@ def replicate(
     chosen: Mask | None = None,
     draws: Draws = DRAWS,
 ) -> Replicates:
-    """Score a sample and its resamples.
+    """Score forecasts (S, N), one row per seed, of true redshifts (N,), and their resamples.
 
-    Memory beyond the arguments and the result stays at some MB (and the indices of the `chosen`).
-
-    Parameters
-    ----------
-    predicted : array_like, shape (S, N)
-        Forecasts, one row per seed.
-    true : array_like, shape (N,)
-        True redshifts.
-    names : collection of str
-        Which metrics; all by default.
-    chosen : ndarray of bool, shape (S, N), optional
-        Which galaxies count for which seed, such as a bin of each seed's own forecasts. Resamples
-        are of all N.
-    draws : Draws
-        Which resamples.
-
-    Returns
-    -------
-    Replicates
-        NaN where no galaxy is there.
-
-    Raises
-    ------
-    ValueError
-        Where shapes differ.
+    `chosen` (S, N) says which galaxies count for which seed, such as a bin of each seed's own
+    forecasts; resamples are of all N. Scores are NaN where there is none. Memory beyond the
+    arguments and the result stays at some MB (and the indices of the `chosen`). A `ValueError`
+    says where shapes differ.
     """
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
     if predicted.shape[1:] != true.shape or true.ndim != 1:
@@ -156,24 +122,11 @@ def replicate(
 def ratio(above: Replicates, below: Replicates, name: str, seed: int = SEED) -> Interval:
     """Say how many times larger a metric is for one method than for another.
 
-    ``abs(mean over seeds of above) / abs(mean over seeds of below)``. Its interval comes from
-    resampling galaxies and seeds independently (the pigeonhole bootstrap of Owen 2007, slightly
-    wide rather than narrow). Methods with equally many seeds are resampled by the same draws of
-    seeds, as seed k of one starts from, or is initialised as, seed k of the other.
-
-    Parameters
-    ----------
-    above, below : Replicates
-        Of the same galaxies by the same draws.
-    name : str
-        The metric.
-    seed : int
-        Of the draws of seeds.
-
-    Returns
-    -------
-    Interval
-        Unbounded above where a resample has 0 below; NaN where it has 0 above too.
+    ``abs(mean over seeds of above) / abs(mean over seeds of below)``, of the same galaxies by the
+    same draws. Its interval comes from resampling galaxies and seeds independently (the pigeonhole
+    bootstrap of Owen 2007, slightly wide rather than narrow). Methods with equally many seeds are
+    resampled by the same draws of seeds, as seed k of one starts from, or is initialised as, seed k
+    of the other. Unbounded above where a resample has 0 below; NaN where it has 0 above too.
     """
     value = _quotient(above.scores[name].mean(), below.scores[name].mean())
     ups = _mean_over_draws(above.resampled[name], seed)

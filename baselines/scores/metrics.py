@@ -45,15 +45,8 @@ COUNTED_ROW_BY_ROW = 512
 def normalised_error(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
     """Return ``dz = (z_pred - z_true) / (1 + z_true)``, shape (..., N).
 
-    Parameters
-    ----------
-    predicted : array_like, shape (..., N)
-        Forecasts, one row per seed for example.
-    true : array_like, shape (N,) or (..., N)
-        True redshifts, above -1.
+    `predicted` has shape (..., N), one row per seed for example; `true` (N,) or (..., N), above -1.
 
-    Examples
-    --------
     >>> normalised_error([0.55, 1.0], [0.5, 1.0]).round(4)
     array([0.0333, 0.    ])
     """
@@ -252,16 +245,10 @@ class Scratch:
 
 
 class Residuals:
-    """Normalised errors ``dz``, whose medians, distances and squares the metrics share.
+    """Normalised errors `dz`, shape (..., N), whose medians, distances and squares are shared.
 
-    Everything is computed when it is first asked for, and kept.
-
-    Parameters
-    ----------
-    dz : ndarray, shape (..., N)
-        ``(z_pred - z_true) / (1 + z_true)``, N at least 1.
-    scratch : Scratch, optional
-        Whose arrays to fill; the residuals that it was lent to before are void then.
+    Everything is computed when a metric first asks for it, and kept. N is at least 1. The arrays
+    are those of `scratch`, if given; the residuals that it was lent to before are void then.
     """
 
     def __init__(self, dz: Array, scratch: Scratch | None = None) -> None:
@@ -339,14 +326,8 @@ class Residuals:
 def exact_median(values: Array, room: Array | None = None) -> Array:
     """Return the median over the last axis, as ``numpy.median`` has it, by one selection.
 
-    Several times faster: asked for one position only, numpy selects with vector instructions.
-
-    Parameters
-    ----------
-    values : ndarray, shape (..., N)
-        N at least 1. A NaN makes the median NaN.
-    room : ndarray, shape (..., N), optional
-        Overwritten.
+    Several times faster: asked for one position only, numpy selects with vector instructions. A NaN
+    makes the median NaN. `room`, of the shape of `values`, is overwritten.
     """
     half = values.shape[-1] // 2
     parted = np.empty(values.shape) if room is None else room

@@ -45,16 +45,9 @@ CONFIDENCE = 0.95
 class Loss:
     """A method's loss by a metric, and what it would be with other galaxies and seeds.
 
-    Attributes
-    ----------
-    value : float
-        Of the mean over seeds; 0 is perfect where the metric has a target.
-    resampled : ndarray, shape (R,)
-        The same on resamples of the galaxies.
-    seed_variance : float
-        Of `value`, from seed to seed; 0 for one seed, which tells nothing of others.
-    seeds : int
-        How many.
+    `value` is of the mean over `seeds` seeds; 0 is perfect where the metric has a target.
+    `resampled`, shape (R,), is the same on resamples of the galaxies. `seed_variance` is that of
+    `value` from seed to seed; 0 for one seed, which tells nothing of others.
     """
 
     value: float
@@ -67,14 +60,8 @@ class Loss:
 class LossDifference:
     """How much larger the loss of a first method is than that of a second.
 
-    Attributes
-    ----------
-    difference : float
-        First less second, in the unit of the metric; below 0 the first is the better one.
-    error : float
-        Its standard error.
-    degrees : float
-        Degrees of freedom of that error; infinite where seeds add nothing to it.
+    `difference`, first less second, is in the unit of the metric; below 0 the first is better.
+    `error` is its standard error, of so many `degrees` of freedom; infinite where seeds add none.
     """
 
     difference: float
@@ -107,17 +94,10 @@ def distance(metric: str, value: float) -> float:
 
 
 def loss(metric: str, replicates: Replicates) -> Loss:
-    """Turn a metric into a loss.
+    """Turn a metric, one of `COMPARED`, of one method into a loss.
 
     Which side of its target a metric lies on is taken from its mean over all seeds: where that is
     in doubt, errors come out too large rather than too small.
-
-    Parameters
-    ----------
-    metric : str
-        One of `COMPARED`.
-    replicates : Replicates
-        Of one method.
     """
     scores, resampled = replicates.scores[metric], replicates.resampled[metric].mean(axis=1)
     target = TARGETS.get(metric, 0.0)
@@ -131,20 +111,8 @@ def loss(metric: str, replicates: Replicates) -> Loss:
 def paired_difference(first: Loss, second: Loss) -> LossDifference:
     """Return how far the losses of two methods by a metric are apart, with the error of that.
 
-    Parameters
-    ----------
-    first, second : Loss
-        Of the same galaxies by the same draws; their numbers of seeds may differ.
-
-    Returns
-    -------
-    LossDifference
-        NaN where either has no such score for some seed.
-
-    Raises
-    ------
-    ValueError
-        Where the numbers of resamples differ.
+    Both are of the same galaxies by the same draws (a `ValueError` where their numbers differ); the
+    numbers of seeds may differ. NaN where either has no such score for some seed.
     """
     if first.resampled.shape != second.resampled.shape:
         raise ValueError(f"{first.resampled.size} and {second.resampled.size} resamples differ")
@@ -161,23 +129,12 @@ def paired_difference(first: Loss, second: Loss) -> LossDifference:
 
 
 def holm(p: npt.ArrayLike) -> Array:
-    """Correct p-values for how many they are (Holm 1979).
+    """Correct a family of p-values, shape (M,), for how many they are (Holm 1979).
 
-    The chance of any false alarm in the family stays below what the corrected values are held
-    against, however the comparisons hang together.
+    The chance of any false alarm in the family stays below what the corrected values, at most 1,
+    are held against, however the comparisons hang together. NaN, for a comparison that could not be
+    made, stays and does not count.
 
-    Parameters
-    ----------
-    p : array_like, shape (M,)
-        A family; NaN for a comparison that could not be made, which does not count.
-
-    Returns
-    -------
-    ndarray, shape (M,)
-        At most 1; NaN stays.
-
-    Examples
-    --------
     >>> holm([0.01, 0.04, 0.5]).round(2)
     array([0.03, 0.08, 0.5 ])
     """

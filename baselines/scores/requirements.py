@@ -35,23 +35,14 @@ def in_lsst_range(true: npt.ArrayLike, i_magnitude: npt.ArrayLike) -> npt.NDArra
 
 
 def verdicts(metrics: Mapping[str, Mapping[str, Any]], seeds: int) -> dict[str, dict[str, Any]]:
-    """Judge a method by the mean over its seeds.
+    """Judge a method by the mean over so many `seeds`.
 
-    Parameters
-    ----------
-    metrics : mapping
-        Metric -> ``mean``, ``spread`` over seeds and ``error`` over galaxies, as
-        `transferz.baselines.benchmark.scoring` has them.
-    seeds : int
-        How many seeds the mean is over.
-
-    Returns
-    -------
-    dict
-        Metric -> ``value``, ``limit``, ``met``, ``error`` and ``sure``. `error` is that of the
-        mean: the error over galaxies and spread / sqrt(seeds), added in quadrature. `sure` says
-        that the value is further from the limit than its error. Where there is no galaxy to
-        judge by, `value` and `error` are None and nothing is met or sure.
+    `metrics` holds, by metric, ``mean``, ``spread`` over seeds and ``error`` over galaxies, as
+    `transferz.baselines.benchmark.scoring` has them. Returned are, by metric, ``value``, ``limit``,
+    ``met``, ``error`` and ``sure``. `error` is that of the mean: the error over galaxies and spread
+    / sqrt(seeds), added in quadrature. `sure` says that the value is further from the limit than
+    its error. Where there is no galaxy to judge by, `value` and `error` are None and nothing is met
+    or sure.
     """
     judged: dict[str, dict[str, Any]] = {}
     for name, limit in LIMITS.items():

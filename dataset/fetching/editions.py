@@ -1,17 +1,27 @@
-"""Which files an edition consists of, which of them are in place, and what each must be.
+"""Which files an edition consists of, what each must be, and whether those in place are that.
 
 What a file must be is told by the hashes recorded when it was first fetched, in
 ``surveys/<survey>/hashes.json``, else by what its source states: the registry, or Zenodo's API.
+Files that are in place are only read.
 """
 
 import contextlib
 import fnmatch
+import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from transferz.dataset.fetching.part import Digest, Expected
+from transferz.dataset.fetching.download import (
+    Digest,
+    Expected,
+    hash_stream,
+    is_unproven,
+    wrong_type,
+)
 from transferz.dataset.fetching.web import PermanentFailure, Web
 from transferz.dataset.sources.registry import ByHand, Edition, UpstreamFile, record_url
 from transferz.schemas import InputError
@@ -24,22 +34,8 @@ DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h
 class Recorded:
     """The recorded hashes of one edition, in ``surveys/<survey>/hashes.json``.
 
-    Parameters
-    ----------
-    survey : str
-        Name of the survey.
-    edition : str
-        Key of the edition.
-
-    Attributes
-    ----------
-    path : Path
-        The file, relative to the working directory; it is meant to be committed.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged.
+    `path` is that file, relative to the working directory; it is meant to be committed. An
+    InputError says that it is damaged.
     """
 
     def __init__(self, survey: str, edition: str) -> None:
@@ -91,15 +87,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One form of a file: as it is, or compressed.
-
-    Attributes
-    ----------
-    urls : tuple of str
-        Its addresses; empty where it can't be fetched.
-    expected : Expected
-        What it must be.
-    """
+    """One form of a file, as it is or compressed: addresses, if it can be fetched, and content."""
 
     urls: tuple[str, ...]
     expected: Expected
@@ -107,17 +95,11 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file of an edition.
+    """A file of an edition, with its copies by name, the preferred first.
 
-    Attributes
-    ----------
-    copies : dict of str to Copy
-        By name, the preferred first: those that can be fetched, are recorded, or are in place.
-    pinned : tuple of str
-        The copies whose hashes are recorded, or else those whose hashes the source states. If
-        there are any, no other copy may take their place unchecked.
-    present : str
-        The name of the copy that is in place; empty where none is.
+    They are those that can be fetched, are recorded, or are in place; `present` is the name of the
+    last, or empty. `pinned` are the copies whose hashes are recorded, or else those whose hashes
+    the source states: if there are any, no other copy may take their place unchecked.
     """
 
     copies: Mapping[str, Copy]
@@ -135,24 +117,11 @@ class Wanted:
 
 
 def wanted_files(raw: Path, edition: Edition, recorded: Recorded, web: Web) -> list[Wanted]:
-    """Return the files of an edition.
+    """Return the files of an edition that can be fetched.
 
-    Parameters
-    ----------
-    raw : Path
-        The catalogue's folder.
-    edition : Edition
-        One whose files can be fetched.
-    recorded : Recorded
-        Hashes of earlier fetches.
-    web : Web
-        Asks Zenodo.
-
-    Raises
-    ------
-    InputError
-        If data files lie there that are not the edition's, or one lies there twice, or the record
-        can't be read while a file is missing or has no recorded hash.
+    `raw` is the catalogue's folder. An InputError says that data files lie there that are not the
+    edition's, or one lies there twice, or that the record can't be read while a file is missing
+    or has no recorded hash.
     """
     present = find_present(raw, edition)
     listing = _listing(raw, edition, present, recorded, web)
@@ -219,18 +188,7 @@ def list_record(record: int, web: Web) -> dict[str, Copy]:
 
     Only those are listed whose description is of the API's form, and whose name is that of a
     visible file in the catalogue's folder: whatever else a record holds is no concern of ours.
-
-    Parameters
-    ----------
-    record : int
-        Its number.
-    web : Web
-        Asks the server.
-
-    Raises
-    ------
-    PermanentFailure
-        If the record can't be had, or the answer is no list of files.
+    Raises `PermanentFailure` if the record can't be had, or the answer is no list of files.
     """
     url = API.format(record)
     content = web.json(url)
@@ -251,13 +209,7 @@ def list_record(record: int, web: Web) -> dict[str, Copy]:
 
 
 def pick(listing: Mapping[str, Copy], file: UpstreamFile, record: int) -> str:
-    """Return the listed name that is the file's, or matches it as a glob.
-
-    Raises
-    ------
-    InputError
-        If none matches, or several of which not just one is preferred.
-    """
+    """Return the one listed name that is the file's, or matches it as a glob and is preferred."""
     names = [file.name] if file.name in listing else sorted(fnmatch.filter(listing, file.name))
     names = fnmatch.filter(names, file.prefer) or names
     if len(names) != 1:
@@ -272,10 +224,7 @@ def pick(listing: Mapping[str, Copy], file: UpstreamFile, record: int) -> str:
 def find_present(raw: Path, edition: Edition) -> list[str]:
     """Return, for each file of an edition, the name of the copy in the folder; empty where none is.
 
-    Raises
-    ------
-    InputError
-        If data files lie there that are not the edition's, or one lies there twice.
+    An InputError names data files that are not the edition's, or a file that is there twice.
     """
     names = _data_files(raw)
     # A file of another edition must not be read in place of, or beside, this one's.
@@ -290,19 +239,9 @@ def find_present(raw: Path, edition: Edition) -> list[str]:
 
 
 def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> Path:
-    """Return the one data file that a person has put in place.
+    """Return the one data file that a person has put in a folder.
 
-    Parameters
-    ----------
-    raw : Path
-        The catalogue's folder.
-    edition, by_hand
-        What it is to hold.
-
-    Raises
-    ------
-    InputError
-        If there is none, saying how to get it, or if there are several.
+    If there is none, an InputError says how to get it.
     """
     names = [name for name in _data_files(raw) if name.endswith(by_hand.formats)]
     if names:
@@ -328,3 +267,76 @@ def _only(raw: Path, names: Sequence[str]) -> str:
     if len(names) > 1:
         raise InputError(f"{raw}: expected one file, found {', '.join(names)}; keep one there")
     return names[0] if names else ""
+
+
+def check_by_hand(path: Path, recorded: Recorded, label: str) -> Digest:
+    """Check a file that a person put in place, and record its hash if none is recorded yet.
+
+    Its hash goes under `label`, since the file's name is the person's choice. An InputError says
+    that it can't be read, is a web page or of another format than its name says, or differs from
+    what is recorded. The file is only read.
+    """
+    digest = _hash_data(path)
+    _require_agreement(path, digest, recorded.expected(label), recorded, label)
+    recorded.record(label, digest)
+    return digest
+
+
+def check_present(raw: Path, wanted: Wanted, recorded: Recorded, folder: Path) -> Digest:
+    """Check the copy of a wanted file that is in place.
+
+    Where the hash of another copy is known, it is accepted only if it is that copy compressed. Its
+    hash is recorded if none is known and the file is not a download that may have been cut short,
+    of which `folder` holds the notes. Raises what `check_by_hand` does.
+    """
+    name, path = wanted.present, raw / wanted.present
+    digest = _hash_data(path)
+    if not wanted.pinned or name in wanted.pinned:
+        expected = wanted.copies[name].expected
+        _require_agreement(path, digest, expected, recorded, name)
+        if expected.hashed or not is_unproven(folder, name, digest):
+            recorded.record(name, digest)
+        return digest
+    original = name.removesuffix(".gz")
+    if original == name or original not in wanted.pinned:
+        raise InputError(
+            f"{path}: the hash that is known is of {', '.join(wanted.pinned)}, with which this "
+            "file can't be compared; it was left as it is: put that one there instead"
+            + recorded.or_accept(wanted.pinned[0])
+        )
+    try:
+        with gzip.open(path, "rb") as file:
+            unpacked = hash_stream(cast(BinaryIO, file))
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"cannot unpack {path}: {error}; remove it or get it again") from error
+    _require_agreement(path, unpacked, wanted.copies[original].expected, recorded, original)
+    return digest
+
+
+def _hash_data(path: Path) -> Digest:
+    """Return the hashes of a file that is what its name says."""
+    try:
+        with path.open("rb") as file:
+            wrong = wrong_type(file.read(512), path.name)
+            file.seek(0)
+            digest = hash_stream(file)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}; mend that and run again"
+        ) from error
+    if wrong:
+        raise InputError(f"{path}: {wrong}; it was left as it is: remove it or get it again")
+    return digest
+
+
+def _require_agreement(
+    path: Path, digest: Digest, expected: Expected, recorded: Recorded, label: str
+) -> None:
+    if difference := expected.difference(digest):
+        who = f"{recorded.path} or " if recorded.expected(label).hashed else ""
+        unpacked = ", unpacked," if label == path.name.removesuffix(".gz") != path.name else ""
+        raise InputError(
+            f"{path}{unpacked} is not the file that {who}its source states: {difference}; it was "
+            "left as it is (it may be cut short or damaged, or have changed upstream): move it "
+            f"away and run again{recorded.or_accept(label)}"
+        )

@@ -47,14 +47,9 @@ class PermanentFailure(Exception):
 class Retries(Params):
     """How patiently to ask.
 
-    Attributes
-    ----------
-    attempts : int
-        Failures in a row after which an address is given up.
-    backoff_seconds, backoff_max_seconds : float
-        Wait after the first failure, doubled after each further one up to the maximum.
-    connect_timeout_seconds, read_timeout_seconds : float
-        How long to wait for a connection, and for the next bytes.
+    After `attempts` failures in a row an address is given up. The wait after the first failure is
+    doubled after each further one up to the maximum. The time-outs are for a connection, and for
+    the next bytes.
     """
 
     attempts: int = Field(ge=1)
@@ -67,12 +62,8 @@ class Retries(Params):
 def mirrored(url: str) -> str:
     """Return the address that is asked in place of `url`: the mirror's where one is set.
 
-    Raises
-    ------
-    ParameterError
-        If the mirror is no http(s) address.
-    PermanentFailure
-        If `url` is neither https nor the mirror's.
+    A ParameterError says that the mirror is no http(s) address, a `PermanentFailure` that `url` is
+    neither https nor the mirror's.
     """
     mirror = os.environ.get(MIRROR, "").rstrip("/")
     if mirror and not mirror.startswith(("http://", "https://")):
@@ -96,13 +87,7 @@ class _Session(requests.Session):  # type: ignore[misc]  # seen as untyped, as o
 
 
 class Web:
-    """Asks servers, `retries` times over.
-
-    Parameters
-    ----------
-    retries : Retries
-        How patiently.
-    """
+    """Asks servers, as patiently as `retries` says."""
 
     def __init__(self, retries: Retries) -> None:
         self.retries = retries
@@ -112,26 +97,10 @@ class Web:
 
     @contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        """Open a response whose body is read as a stream.
+        """Open a response, of status 200, 206 or 416, whose body is read as a stream.
 
-        Parameters
-        ----------
-        url : str
-            An https address.
-        headers : mapping
-            Further request headers.
-
-        Yields
-        ------
-        requests.Response
-            With status 200, 206 or 416.
-
-        Raises
-        ------
-        TemporaryFailure
-            If the connection failed or broke, or the server is busy.
-        PermanentFailure
-            If it doesn't have the file, or the answer can't be trusted.
+        Raises `TemporaryFailure` if the connection failed or broke, or the server is busy;
+        `PermanentFailure` if it doesn't have the file, or the answer can't be trusted.
         """
         wait = (self.retries.connect_timeout_seconds, self.retries.read_timeout_seconds)
         try:
@@ -152,13 +121,7 @@ class Web:
             raise TemporaryFailure(_first_line(error)) from error
 
     def json(self, url: str) -> Any:
-        """Return the content of a JSON answer.
-
-        Raises
-        ------
-        PermanentFailure
-            If it can't be had, or is no JSON.
-        """
+        """Return the content of a JSON answer; a `PermanentFailure` says that there is none."""
 
         def ask() -> bytes:
             with self.get(url, {}) as response:
@@ -174,22 +137,9 @@ class Web:
     ) -> Result:
         """Call `attempt` until it succeeds, is refused, or has failed too often in a row.
 
-        Parameters
-        ----------
-        attempt : callable
-            Raises `TemporaryFailure` where another attempt is worth while.
-        progressed : callable
-            Whether the last attempt got somewhere although it failed; the count then starts anew.
-
-        Returns
-        -------
-        object
-            What `attempt` returned.
-
-        Raises
-        ------
-        PermanentFailure
-            With the last attempt's reason.
+        It raises `TemporaryFailure` where another attempt is worth while, and `progressed` says
+        whether it got somewhere although it failed; the count then starts anew. Raises
+        `PermanentFailure` with the last attempt's reason.
         """
         failures = 0
         while True:

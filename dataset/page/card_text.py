@@ -1,4 +1,4 @@
-"""The text of a release's card: its template, and the facts that are filled in.
+"""The text of a release's card: front matter, template, and the facts that are filled in.
 
 All words stand in ``card.md.jinja``. This module takes the facts from the manifest, the citation
 file and the registry of sources; `transferz verify` calls it again and compares.
@@ -6,26 +6,29 @@ file and the registry of sources; `transferz verify` calls it again and compares
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import yaml
+from huggingface_hub import DatasetCardData
 
-from transferz.dataset.page.baselines import baselines
-from transferz.dataset.page.citation import bibtex, paper_eprint
-from transferz.dataset.page.figures import CATALOGUE_NAMES, FIGURES
-from transferz.dataset.page.front_matter import (
-    CONFIG_NOTES,
-    front_matter,
+from transferz.dataset.page.citation import (
+    OTHER_LICENCE,
+    bibtex,
     licence,
     licence_url,
+    paper_eprint,
     pretty_name,
 )
+from transferz.dataset.page.facts import baselines
+from transferz.dataset.page.figures import CATALOGUE_NAMES, FIGURES
 from transferz.dataset.sources.registry import load_registry
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
-from transferz.schemas import RELEASE, SPLITS, Table
-from transferz.schemas.survey.derived import column_table
+from transferz.schemas import CONFIGS, RELEASE, SPLITS, Table
+from transferz.schemas.survey.derived import column_table, feature_list
 from transferz.schemas.survey.versions import Version
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -47,53 +50,37 @@ BUILT_IN_CUTS = {
 }
 """What the cuts drop that no parameter states."""
 
+CONFIG_NOTES = {
+    "transferz": "HSC grizy photometry, label from the template fit to COSMOS2020's many bands",
+    "galaxiesml": "HSC grizy photometry, spectroscopic redshift",
+    "combo": "the union of both; a galaxy in both keeps its spectroscopic row",
+    "truth": "the true redshift of every released mock galaxy",
+}
+
+TAGS = (
+    "astronomy",
+    "cosmology",
+    "galaxies",
+    "photometric-redshift",
+    "photo-z",
+    "hyper-suprime-cam",
+    "cosmos2020",
+    "tabular",
+)
+
+SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6}
+"""The Hub's names for numbers of rows below a limit."""
+
 
 def card_text(
     manifest: Mapping[str, Any], citation: Mapping[str, Any], table: Table = RELEASE
 ) -> str:
     """Return the whole README.md of a release.
 
-    Parameters
-    ----------
-    manifest : mapping
-        As `transferz.dataset.pipeline.manifest.describe` makes it, with ``quality``, ``history``
-        and, where there are entries of baselines, ``baselines``.
-    citation : mapping
-        The release's, as `transferz.dataset.page.citation.release_citation` makes it.
-    table : Table
-        The release's columns.
-
-    Raises
-    ------
-    InputError
-        If the citation does not identify the paper.
+    The manifest is as `transferz.dataset.pipeline.manifest.describe` makes it, with ``quality``,
+    ``history`` and, where there are entries of baselines, ``baselines``; `citation` is the
+    release's; `table` its columns. A citation that does not identify the paper raises `InputError`.
     """
-    return _template().render(card_context(manifest, citation, table))
-
-
-def template_digest() -> str:
-    """Return the sha256 (hexadecimal) of the card's template: other words, another digest."""
-    return hashlib.sha256(TEMPLATE.read_bytes()).hexdigest()
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=False,  # noqa: S701 - the card is Markdown
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["count"] = "{:,}".format
-    environment.filters["percent"] = lambda share, digits: f"{share:.{digits}%}".replace("%", " %")
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-
-
-def card_context(
-    manifest: Mapping[str, Any], citation: Mapping[str, Any], table: Table
-) -> dict[str, Any]:
-    """Return the facts that the card's template is filled with; takes what `card_text` does."""
     content, counts = manifest["content"], manifest["counts"]
     quality, eprint = manifest["quality"], paper_eprint(citation)
     registry = load_registry()
@@ -101,7 +88,7 @@ def card_context(
         config: sum(split["rows"] for split in splits.values())
         for config, splits in content.items()
     }
-    return {
+    context = {
         "front_matter": front_matter(manifest, eprint, table),
         "title": pretty_name(manifest),
         "version": manifest["version"],
@@ -126,9 +113,7 @@ def card_context(
         "medians": quality["medians"],
         "label_noise": quality["label"],
         "nulls": quality["nulls"],
-        "columns_with_nulls": list(
-            dict.fromkeys(n for one in quality["nulls"].values() for n in one)
-        ),
+        "columns_with_nulls": list(dict.fromkeys(itertools.chain(*quality["nulls"].values()))),
         "mad_to_sigma": MAD_TO_SIGMA,
         "outlier_limit": OUTLIER_LIMIT,
         "baselines": baselines(manifest),
@@ -138,6 +123,26 @@ def card_context(
         "bibtex": bibtex(citation),
         "history": manifest["history"],
     }
+    return _template().render(context)
+
+
+def template_digest() -> str:
+    """Return the sha256 (hexadecimal) of the card's template: other words, another digest."""
+    return hashlib.sha256(TEMPLATE.read_bytes()).hexdigest()
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=False,  # noqa: S701 - the card is Markdown
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["count"] = "{:,}".format
+    environment.filters["percent"] = lambda share, digits: f"{share:.{digits}%}".replace("%", " %")
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
 def _stages(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -168,3 +173,52 @@ def _rule(cut: Mapping[str, Any]) -> str:
     (kind,) = (kind for kind in ("keep", "drop_repeated", "keep_first") if kind in cut)
     text = " ".join(str(cut[kind]).split()).replace("|", r"\|")
     return f"`{text}`" if kind == "keep" else f"{kind.replace('_', ' ')} `{text}`"
+
+
+def front_matter(manifest: Mapping[str, Any], eprint: str, table: Table = RELEASE) -> str:
+    """Return the card's YAML front matter, which the Hub and `datasets` read.
+
+    By a tag with `eprint`, the paper's arXiv identifier, the Hub links the data set to the paper.
+    """
+    content, mock = manifest["content"], manifest["mock"]
+    rows = sum(split["rows"] for splits in content.values() for split in splits.values())
+    named: dict[str, Any] = {"license_name": OTHER_LICENCE, "license_link": licence_url(manifest)}
+    data = DatasetCardData(
+        language=["en"],
+        license=licence(manifest).lower(),
+        **(named if licence(manifest) == "other" else {}),
+        pretty_name=pretty_name(manifest),
+        annotations_creators=["machine-generated"],
+        source_datasets=["original"],
+        task_categories=["tabular-regression"],
+        task_ids=["tabular-single-column-regression"],
+        tags=[*TAGS, f"arxiv:{eprint}", *(["mock", "simulated"] if mock else [])],
+        size_categories=[next((one for one in SIZES if rows < SIZES[one]), "1M<n<10M")],
+        configs=[_config(name, splits) for name, splits in content.items()],
+        dataset_info=[_info(name, splits, table) for name, splits in content.items()],
+    )
+    return yaml.safe_dump(dict(data.to_dict()), sort_keys=False, allow_unicode=True)
+
+
+def _config(name: str, splits: Mapping[str, Any]) -> dict[str, Any]:
+    """One config; `datasets` caches a local directory by this text, so it names the content."""
+    contents = "".join(facts["content"] for facts in splits.values())
+    digest = hashlib.sha256(contents.encode()).hexdigest()[:16]
+    return {
+        "config_name": name,
+        "description": f"{CONFIG_NOTES[name]}; content {digest}",
+        "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits],
+        **({"default": True} if name == CONFIGS[0] else {}),
+    }
+
+
+def _info(name: str, splits: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    return {
+        "config_name": name,
+        "features": feature_list(table),
+        "splits": [
+            {"name": split, "num_bytes": facts["bytes"], "num_examples": facts["rows"]}
+            for split, facts in splits.items()
+        ],
+        "dataset_size": sum(facts["bytes"] for facts in splits.values()),
+    }

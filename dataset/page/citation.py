@@ -1,4 +1,4 @@
-"""How a release is cited: its CITATION.cff, and the BibTeX that the card and Croissant give."""
+"""A release's name, terms and citation: its CITATION.cff and the BibTeX of card and Croissant."""
 
 import re
 import textwrap
@@ -8,9 +8,14 @@ from typing import Any
 
 import yaml
 
-from transferz.dataset.page.front_matter import licence, licence_url, pretty_name
-from transferz.dataset.sources.registry import Citation, load_registry
+from transferz.dataset.sources.registry import Citation, load_registry, record_url
 from transferz.schemas import InputError
+
+LICENCE = "CC-BY-4.0"
+"""The SPDX identifier of the licence of what we make."""
+
+OTHER_LICENCE = "as-its-sources-allow"
+"""The Hub's ``license_name`` where no licence of our own can be given."""
 
 PAPER = "preferred-citation"
 """The key of the paper in the project's CITATION.cff."""
@@ -33,18 +38,32 @@ _JOURNAL = re.compile(r"(?P<journal>\D+) (?P<volume>\d+), (?P<start>\d+)")
 EPRINT = re.compile(r"arxiv(?:\.org/abs/|:)(\d{4}\.\d{4,5})", re.IGNORECASE)
 
 
+def pretty_name(manifest: Mapping[str, Any]) -> str:
+    """Return a release's name for people; a mock's says that it is one."""
+    return "TransferZ (mock)" if manifest["mock"] else "TransferZ"
+
+
+def licence(manifest: Mapping[str, Any]) -> str:
+    """Return the SPDX identifier of a release's terms.
+
+    It is ``other`` for a release that passes on the authors' own table, whose licence is theirs to
+    say.
+    """
+    return "other" if manifest["survey"] == "authors" else LICENCE
+
+
+def licence_url(manifest: Mapping[str, Any]) -> str:
+    """Return where the terms of a release are stated; empty where that is not known."""
+    if licence(manifest) == LICENCE:
+        return "https://creativecommons.org/licenses/by/4.0/"
+    record = load_registry()[manifest["sources"]["transferz"]].zenodo
+    return record_url(record) if record else ""
+
+
 def read_citation(path: Path) -> dict[str, Any]:
-    """Read a CITATION.cff.
+    """Read the CITATION.cff of the project or of a release.
 
-    Parameters
-    ----------
-    path : Path
-        The project's or a release's.
-
-    Raises
-    ------
-    InputError
-        If the file is not there or not YAML with a title.
+    A file that is not there, or not YAML with a title, raises `InputError`.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -58,17 +77,8 @@ def read_citation(path: Path) -> dict[str, Any]:
 def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the CITATION.cff of a release: a data set, with the paper and its catalogues.
 
-    Parameters
-    ----------
-    project : mapping
-        The project's own, as `read_citation` reads it: who made the release, and the paper.
-    manifest : mapping
-        As `transferz.dataset.pipeline.manifest.describe` makes it.
-
-    Returns
-    -------
-    dict
-        In the order in which it is written.
+    `project` is the project's own, as `read_citation` reads it: who made the release, and the
+    paper. Keys are in the order in which they are written.
     """
     registry, spdx, mock = load_registry(), licence(manifest), manifest["mock"]
     sources = dict.fromkeys(registry[edition].citation for edition in manifest["sources"].values())
@@ -92,16 +102,8 @@ def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) ->
 def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
     """Return the registry's citation of a catalogue as a CFF reference.
 
-    Parameters
-    ----------
-    citation : Citation
-        Its text is ``Author et al. YEAR, JOURNAL VOLUME, PAGE: TITLE``, or ``arXiv:ID`` in the
-        journal's place.
-
-    Returns
-    -------
-    dict or None
-        None for the paper's own table, whose text is not of that form.
+    Its text is ``Author et al. YEAR, JOURNAL VOLUME, PAGE: TITLE``, or has ``arXiv:ID`` in the
+    journal's place. None for the paper's own table, whose text is not of that form.
     """
     match = _TEXT.fullmatch(citation.text)
     if match is None:
@@ -139,17 +141,9 @@ class _PlainDumper(yaml.SafeDumper):
 
 
 def paper_eprint(citation: Mapping[str, Any]) -> str:
-    """Return the arXiv identifier of the paper.
+    """Return the arXiv identifier of the paper that a citation file names.
 
-    Parameters
-    ----------
-    citation : mapping
-        The project's or a release's, as `read_citation` reads it.
-
-    Raises
-    ------
-    InputError
-        If the citation does not give it.
+    A file without it raises `InputError`.
     """
     eprint = _eprint(citation.get(PAPER, {}))
     if not eprint:
@@ -167,17 +161,9 @@ def _eprint(reference: Mapping[str, Any]) -> str:
 
 
 def bibtex(citation: Mapping[str, Any]) -> str:
-    """Return BibTeX for a release, its paper and its catalogues.
+    """Return BibTeX for a release, its paper and its catalogues, from its citation.
 
-    Parameters
-    ----------
-    citation : mapping
-        Of a release, as `release_citation` makes it or `read_citation` reads it.
-
-    Returns
-    -------
-    str
-        One entry after the other, the release's first, without a final line end.
+    Entries follow one another, the release's first, without a final line end.
     """
     version = str(citation["version"])
     year, month, _ = str(citation["date-released"]).split("-")

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transferz.dataset.page.citation import bibtex, read_citation
-from transferz.dataset.page.front_matter import CONFIG_NOTES, licence_url, pretty_name
+from transferz.dataset.page.card_text import CONFIG_NOTES
+from transferz.dataset.page.citation import bibtex, licence_url, pretty_name, read_citation
 from transferz.dataset.sources.registry import Edition, load_registry, record_url
 from transferz.schemas import INDEX, RELEASE, SPLITS, Table
 from transferz.schemas.survey.derived import column_fields
@@ -75,26 +75,10 @@ TRUTH_NOTE = "Simulated: what the mock's galaxies truly are."
 
 
 def croissant(manifest: Facts, release: Path, table: Table = RELEASE) -> dict[str, Any]:
-    """Return the Croissant description of a release.
+    """Return the Croissant description of a release, as JSON-LD.
 
-    Parameters
-    ----------
-    manifest : mapping
-        As `transferz.dataset.pipeline.manifest.describe` makes it.
-    release : Path
-        The release directory, with its configs and its CITATION.cff.
-    table : Table
-        The release's columns.
-
-    Returns
-    -------
-    dict
-        JSON-LD; the same release gives the same dictionary.
-
-    Raises
-    ------
-    InputError
-        If the citation file is missing or can't be read.
+    The directory `release` has its configs and its CITATION.cff; a citation file that is missing or
+    can't be read raises `InputError`. The same release gives the same dictionary.
     """
     citation = read_citation(release / CITATION_FILE)
     developers = [
@@ -132,8 +116,8 @@ def _distribution(release: Path) -> list[dict[str, Any]]:
         names = [shard["@id"] for shard in shards]
         file_set = {
             "@type": "cr:FileSet",
-            "@id": _file_set_id(config),
-            "name": _file_set_id(config),
+            "@id": f"{config}-files",
+            "name": f"{config}-files",
             "description": f"The rows of config {config}, a file or more per split.",
             "encodingFormat": PARQUET,
             "includes": names,
@@ -157,10 +141,6 @@ def _file_object(path: Path, release: Path, table: Table) -> dict[str, Any]:
         "encodingFormat": PARQUET,
         "sha256": digest["sha256"],
     }
-
-
-def _file_set_id(config: str) -> str:
-    return f"{config}-files"
 
 
 def _splits() -> dict[str, Any]:
@@ -194,7 +174,7 @@ def _record_set(config: str, table: Table) -> dict[str, Any]:
         "description": INDEX["split"].description,
         "dataType": "sc:Text",
         "source": {
-            "fileSet": {"@id": _file_set_id(config)},
+            "fileSet": {"@id": f"{config}-files"},
             "extract": {"fileProperty": "fullpath"},
             "transform": {"regex": f"^(?:{config}/)?({'|'.join(SPLITS)}).*$"},
         },
@@ -206,7 +186,7 @@ def _record_set(config: str, table: Table) -> dict[str, Any]:
         "name": config,
         "description": CONFIG_NOTES[config],
         "key": {"@id": f"{config}/{table.key}"},
-        "field": [split, *column_fields(table, config, _file_set_id(config))],
+        "field": [split, *column_fields(table, config, f"{config}-files")],
     }
 
 
@@ -216,35 +196,33 @@ def _derived_from(manifest: Facts) -> list[dict[str, Any]]:
     That of a mock says that it is one and has neither the address nor the licence of the catalogue
     whose format it imitates.
     """
-    registry, upstream = load_registry(), manifest["upstream"]
-    entities = []
+    files: dict[str, list[dict[str, Any]]] = {}  # by folder: a catalogue's, or "" for none
+    for path, facts in manifest["upstream"].items():
+        folder, _, name = path.rpartition("/")
+        address = {"contentUrl": facts["url"]} if "url" in facts else {}
+        size = {"contentSize": f"{facts['bytes']} B", "sha256": facts["sha256"]}
+        file = {"@type": "sc:DataDownload", "name": name, **address, **size}
+        files.setdefault(folder, []).append(file)
+    described: list[tuple[str, str, str, dict[str, Any]]] = []
     for catalogue, key in manifest["sources"].items():
-        edition, files = registry[key], _files(upstream, catalogue)
-        if manifest["mock"]:
-            entities.append(_entity(f"Mock of {edition.title}", MOCK_NOTE, files))
-        else:
-            entity = _entity(edition.title, edition.note, files)
-            entities.append(entity | _reference(key, edition))
-    if truth := _files(upstream, ""):
-        entities.append(_entity("Truth of the mock", TRUTH_NOTE, truth))
-    return entities
-
-
-def _files(upstream: Facts, folder: str) -> list[dict[str, Any]]:
-    """The upstream files of one catalogue's folder; those of no folder for ``""``."""
-    files = []
-    for path, facts in upstream.items():
-        parent, _, name = path.rpartition("/")
-        if parent == folder:
-            address = {"contentUrl": facts["url"]} if "url" in facts else {}
-            size = {"contentSize": f"{facts['bytes']} B", "sha256": facts["sha256"]}
-            files.append({"@type": "sc:DataDownload", "name": name, **address, **size})
-    return files
-
-
-def _entity(name: str, description: str, files: list[dict[str, Any]]) -> dict[str, Any]:
-    kinds = ["prov:Entity", "sc:Dataset"]
-    return {"@type": kinds, "name": name, "description": description, "distribution": files}
+        edition = load_registry()[key]
+        described.append(
+            (catalogue, f"Mock of {edition.title}", MOCK_NOTE, {})
+            if manifest["mock"]
+            else (catalogue, edition.title, edition.note, _reference(key, edition))
+        )
+    if "" in files:
+        described.append(("", "Truth of the mock", TRUTH_NOTE, {}))
+    return [
+        {
+            "@type": ["prov:Entity", "sc:Dataset"],
+            "name": name,
+            "description": description,
+            "distribution": files.get(folder, []),
+            **reference,
+        }
+        for folder, name, description, reference in described
+    ]
 
 
 def _reference(key: str, edition: Edition) -> dict[str, Any]:

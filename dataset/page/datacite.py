@@ -8,8 +8,7 @@ imitates.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from transferz.dataset.page.citation import EPRINT, PAPER
-from transferz.dataset.page.front_matter import LICENCE, licence, licence_url
+from transferz.dataset.page.citation import EPRINT, LICENCE, PAPER, licence, licence_url
 from transferz.dataset.sources.registry import Edition, load_registry
 from transferz.schemas.survey.files import (
     CARD_FILE,
@@ -22,12 +21,10 @@ from transferz.schemas.survey.files import (
 SCHEMA = "http://datacite.org/schema/kernel-4"
 PUBLISHER = "Zenodo"
 RIGHTS = {LICENCE: "Creative Commons Attribution 4.0 International"}
-FORMATS = (
-    "application/zip",
-    "application/vnd.apache.parquet",
-    "text/markdown",
-    "application/json",
-)
+FORMATS = [
+    *("application/zip", "application/vnd.apache.parquet"),
+    *("text/markdown", "application/json"),
+]
 MOCK_TITLE = "MOCK, simulated galaxies: "
 OTHER_RIGHTS = "This data set may be passed on as far as the terms of its sources allow."
 SUBTITLE = "Galaxies with HSC photometry and many-band photometric redshifts"
@@ -50,21 +47,10 @@ and the checksums of all files: sha256sum -c SHA256SUMS."""
 def datacite(
     manifest: Mapping[str, Any], citation: Mapping[str, Any], archive: str
 ) -> dict[str, Any]:
-    """Return a release's DataCite metadata.
+    """Return a release's DataCite metadata: JSON of the schema 4.5.
 
-    Parameters
-    ----------
-    manifest : mapping
-        Of the release.
-    citation : mapping
-        Its CITATION.cff: authors, title, abstract, keywords, the paper.
-    archive : str
-        Name of the file that the release is packed in.
-
-    Returns
-    -------
-    dict
-        JSON of the schema 4.5; without a DOI, which the archive assigns.
+    `citation` is its CITATION.cff, `archive` the name of the file that it is packed in. There is no
+    DOI, which the archive assigns.
     """
     mock, date = manifest["mock"], str(manifest["date"])
     registry = load_registry()
@@ -100,7 +86,7 @@ def datacite(
                 for config, splits in manifest["content"].items()
             ),
         ],
-        "formats": list(FORMATS),
+        "formats": FORMATS,
         "schemaVersion": SCHEMA,
     }
 

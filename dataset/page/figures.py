@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from transferz.schemas import magnitude_name
-from transferz.tables.pictures import COLOURS
+from transferz.tables.files import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,17 +30,8 @@ PANELS = {
 def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
     """Draw redshift, i magnitude and colour of the two samples (Soriano et al. 2024, figure 1).
 
-    Parameters
-    ----------
-    tables : dict of str to pandas.DataFrame
-        Released rows of ``transferz`` and ``galaxiesml``, all splits.
-    title : str
-        Says which release this is, and that a mock is one.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Three panels, each histogram normalised to unit area.
+    `tables` has the released rows of ``transferz`` and ``galaxiesml``, all splits; `title` says
+    which release this is, and that a mock is one. Each histogram is normalised to unit area.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -87,18 +78,9 @@ Column = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A step: what comes in, what each cut removes, what is left.
+    """A step: what comes in, what each cut removes and, set off as ``total``, what is left.
 
-    Attributes
-    ----------
-    title : str
-        Its name.
-    lines : tuple of (str, str)
-        What is said at the left, and the number at the right.
-    total : tuple of (str, str)
-        The last line, set off from the others.
-    colour : str
-        Of frame and title.
+    Each line has what is said at the left, and the number at the right.
     """
 
     title: str
@@ -116,16 +98,8 @@ class Box:
 class Chart:
     """A chart's boxes by row.
 
-    Attributes
-    ----------
-    catalogues : list of Box
-        Upstream catalogues with their cuts, the spectroscopic one last.
-    match, split : Box
-        Where the samples are put together.
-    configs : list of Box
-        What is released.
-    shared : str
-        How many galaxies both samples hold.
+    First come the upstream catalogues, the spectroscopic one last, then where the samples are put
+    together, then what is released. ``shared`` says how many galaxies both samples hold.
     """
 
     catalogues: list[Box]
@@ -142,13 +116,7 @@ class Chart:
 
 
 def read_chart(manifest: Mapping[str, Any]) -> Chart:
-    """Return the flow of rows through the pipeline.
-
-    Parameters
-    ----------
-    manifest : mapping
-        As `transferz.dataset.pipeline.manifest.describe` makes it; all numbers are its ``counts``.
-    """
+    """Return the flow of rows through the pipeline, from a manifest's ``counts``."""
     counts, sources = manifest["counts"], manifest["sources"]
     catalogues = []
     for name in sorted(sources, key="galaxiesml".__eq__):
@@ -157,24 +125,18 @@ def read_chart(manifest: Mapping[str, Any]) -> Chart:
         catalogues.append(_step(title, counts[f"select@{name}"], "rows", "left", colour))
     radius = manifest["parameters"]["match"]["radius_arcsec"]
     on_sky = f"Match on the sky within {radius:g}″"
-    match_title = on_sky if "cosmos2020" in sources else "Match by HSC id"
+    matching = on_sky if "cosmos2020" in sources else "Match by HSC id"
+    splitting = "Split, both samples together"
+    configs = []
+    for name, splits in counts["release"]["rows_out"].items():
+        lines = tuple((split, f"{rows:,}") for split, rows in splits.items())
+        total = ("rows", f"{sum(splits.values()):,}")
+        configs.append(Box(name, lines, total, COLOURS.get(name, PLAIN)))
     return Chart(
         catalogues,
-        match=_step(
-            match_title, counts["match"], "labelled galaxies", "left: TransferZ", PHOTOMETRIC
-        ),
-        split=_step(
-            "Split, both samples together", counts["split"], "objects", "left: released", PLAIN
-        ),
-        configs=[
-            Box(
-                name,
-                tuple((split, f"{rows:,}") for split, rows in splits.items()),
-                ("rows", f"{sum(splits.values()):,}"),
-                COLOURS.get(name, PLAIN),
-            )
-            for name, splits in counts["release"]["rows_out"].items()
-        ],
+        _step(matching, counts["match"], "labelled galaxies", "left: TransferZ", PHOTOMETRIC),
+        _step(splitting, counts["split"], "objects", "left: released", PLAIN),
+        configs,
         shared=f"{sum(counts['match']['shared'].values()):,} in both",
     )
 
@@ -192,15 +154,7 @@ def _step(title: str, counts: Mapping[str, Any], what: str, left: str, colour: s
 def flow_chart(manifest: Mapping[str, Any]) -> "Figure":
     """Draw how a release came about, from upstream rows to configs.
 
-    Parameters
-    ----------
-    manifest : mapping
-        As `transferz.dataset.pipeline.manifest.describe` makes it.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One axes, whose unit is the inch.
+    The figure has one axes, whose unit is the inch.
     """
     from matplotlib.figure import Figure
 

@@ -48,10 +48,8 @@ def content(release: Path) -> dict[str, dict[str, Any]]:
 def read_split(paths: Sequence[Path]) -> pa.Table:
     """Read all columns of a split's files, checking the checksums of their pages.
 
-    Raises
-    ------
-    OSError, pyarrow.ArrowException
-        If a file can't be read, or a page differs from its checksum.
+    A file that can't be read, or a page that differs from its checksum, raises `OSError` or
+    `pyarrow.ArrowException`.
     """
     tables = [pq.read_table(path, page_checksum_verification=True) for path in paths]
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
@@ -74,21 +72,9 @@ def columns() -> dict[str, dict[str, str]]:
 def describe(layout: Layout, release: Path, release_version: str, date: str) -> dict[str, Any]:
     """Describe a release's content and how it was made: a manifest without its file hashes.
 
-    Parameters
-    ----------
-    layout : Layout
-        Where the survey's files lie.
-    release : Path
-        The release directory, with its configs.
-    release_version : str
-        ``x.y.z``; a mock gets ``+mock`` added.
-    date : str
-        Of the release, ``YYYY-MM-DD``: from params.yaml, so that a rebuild repeats it.
-
-    Returns
-    -------
-    dict
-        Nothing in it depends on platform or clock.
+    The directory `release` holds the configs; a mock gets ``+mock`` added to `release_version`
+    (``x.y.z``). The `date` (``YYYY-MM-DD``) comes from params.yaml, so that a rebuild repeats it:
+    nothing here depends on platform or clock.
     """
     mock, catalogues = layout.is_mock, layout.catalogues
     counts = {
@@ -140,12 +126,7 @@ def _parameters(layout: Layout) -> dict[str, Any]:
 def seal(manifest: dict[str, Any], release: Path) -> dict[str, Any]:
     """Complete a manifest with the hash of every file of the release and of itself.
 
-    Parameters
-    ----------
-    manifest : dict
-        As `describe` makes it.
-    release : Path
-        The release directory, complete but for the manifest itself.
+    The directory `release` is complete but for the manifest itself.
     """
     paths = sorted(path for path in release.rglob("*") if path.is_file())
     files = {path.relative_to(release).as_posix(): file_digest(path) for path in paths}

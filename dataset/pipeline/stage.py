@@ -13,7 +13,6 @@ _SKY = ("cosmos2020", "hsc", "galaxiesml")
 CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
 """Each survey's upstream catalogues."""
 
-SURVEYS = tuple(CATALOGUES)
 TABLE = "table.parquet"
 COUNTS = "counts.json"
 REMOVED_ROWS = "removed.parquet"
@@ -21,15 +20,7 @@ REMOVED_ROWS = "removed.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files of one survey lie: ``data/<survey>/raw → interim → release/transferz``.
-
-    Attributes
-    ----------
-    survey : str
-        One of `SURVEYS`.
-    data : Path
-        The folder that holds all surveys.
-    """
+    """Where the files of one survey lie: ``<data>/<survey>/raw → interim → release/transferz``."""
 
     survey: str
     data: Path = Path("data")
@@ -72,12 +63,7 @@ class Layout:
 class Counts:
     """What a stage did to the rows; what DVC shows as the stage's metrics.
 
-    Attributes
-    ----------
-    rows_in, rows_out : int
-        Rows before and after.
-    removed : dict of str to int
-        Rows removed by each cut, in the order of the cuts.
+    Rows before and after, and rows removed by each cut, in the order of the cuts.
     """
 
     rows_in: int
@@ -99,26 +85,14 @@ def run_stage(
     description: str,
     catalogues: tuple[str, ...] = (),
 ) -> int:
-    """Run a stage from the command line.
+    """Run a stage from the command line, for one of its catalogues if it has several.
 
-    Parameters
-    ----------
-    stage : callable
-        Takes a `Layout`, and a catalogue's name where `catalogues` are given.
-    description : str
-        The help text.
-    catalogues : tuple of str
-        The catalogues the stage can be run for, one at a time.
-
-    Returns
-    -------
-    int
-        The exit status: 0, or 1 after an error that has been explained on stderr.
+    Returns the exit status: 0, or 1 after an error that has been explained on stderr.
     """
     parser = argparse.ArgumentParser(description=description)
     if catalogues:
         parser.add_argument("catalogue", choices=catalogues)
-    parser.add_argument("--survey", choices=SURVEYS, default=SURVEYS[0])
+    parser.add_argument("--survey", choices=tuple(CATALOGUES), default="mock")
     arguments = vars(parser.parse_args())
     layout = Layout(arguments.pop("survey"))
     try:

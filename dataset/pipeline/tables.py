@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.schemas import InputError, SchemaError, Table
-from transferz.schemas.survey.frames import check, to_arrow, to_frame
-from transferz.schemas.survey.votable import longest_strings, votable_footer
+from transferz.schemas import REMOVED, InputError, SchemaError, Table
+from transferz.schemas.survey.derived import longest_strings, votable_footer
+from transferz.schemas.survey.frames import check, pandas_dtype, to_arrow, to_frame
 from transferz.tables.files import require_file
 
 GROUP_ROWS = 1 << 18  # of a parquet row group: bounds the memory that writing takes
@@ -18,12 +18,8 @@ GROUP_ROWS = 1 << 18  # of a parquet row group: bounds the memory that writing t
 def read_table(path: Path, table: Table) -> pd.DataFrame:
     """Read a stage's table, typed as declared.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged or lacks a declared column.
-    SchemaError
-        If its values break the declaration.
+    Raises `InputError` if the file is missing, damaged or lacks a declared column; `SchemaError` if
+    its values break the declaration.
     """
     require_file(path)
     try:
@@ -44,26 +40,11 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
 
 
 def write_table(frame: pd.DataFrame, path: Path, table: Table, *, described: bool = False) -> None:
-    """Check a frame, sort it by the table's key and write it as parquet.
+    """Check a frame, sort it by the table's key and write the table's columns as parquet.
 
-    Sorting makes the file independent of the order of the rows that came in.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table's columns, and others, which are left out.
-    path : Path
-        The file.
-    table : Table
-        The declaration.
-    described : bool
-        Whether the file says what its columns are: unit, UCD and description, in a footer that
-        astronomers' tools read (`transferz.schemas.survey.votable`).
-
-    Raises
-    ------
-    SchemaError
-        If the frame breaks the declaration; nothing is written then.
+    Sorting makes the file independent of the order of the rows that came in. A `described` file
+    says what its columns are: unit, UCD and description, in a footer that astronomers' tools read
+    (`votable_footer`). Nothing is written if the frame breaks the declaration (`SchemaError`).
     """
     rows = sort_rows(frame.loc[:, list(table.names)], table.key).reset_index(drop=True)
     arrow = to_arrow(check(rows, table, source=path.name), table)
@@ -77,6 +58,12 @@ def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     return frame.sort_values([key, *others], kind="stable")
 
 
+def removed_rows(ids: pd.Series, cut: str) -> pd.DataFrame:
+    """Note the rows of some ids as removed by a cut: table `REMOVED`."""
+    names = pd.Series(cut, ids.index, dtype=pandas_dtype(REMOVED["cut"]))
+    return pd.DataFrame({"id": ids.astype(pandas_dtype(REMOVED["id"])), "cut": names})
+
+
 def write_parquet(
     tables: Iterable[pa.Table],
     path: Path,
@@ -85,16 +72,8 @@ def write_parquet(
 ) -> None:
     """Write parquet as this project does: zstd, byte-stream-split floats, page checksums.
 
-    Parameters
-    ----------
-    tables : iterable of pyarrow.Table
-        The rows in order; how they are divided among tables does not change the file.
-    path : Path
-        The file.
-    schema : pyarrow.Schema
-        Of every table.
-    footer : mapping of str to str, optional
-        Key-value pairs of the file's metadata.
+    How the rows are divided among tables, all of one schema, does not change the file. `footer`
+    holds key-value pairs of the file's metadata.
     """
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]
     strings = [field.name for field in schema if pa.types.is_string(field.type)]

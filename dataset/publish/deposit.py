@@ -38,21 +38,9 @@ _UNIX = 3
 def deposit(release: Path, out: Path) -> None:
     """Write a release as a folder ready to be uploaded to Zenodo.
 
-    The same release gives the same bytes on every machine.
-
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    out : Path
-        The folder to write; where an older deposit lies there, it is replaced as a whole.
-
-    Raises
-    ------
-    ReleaseError
-        If the release breaks a promise.
-    InputError
-        If `out` is something else than a deposit, was edited since, or can't be written.
+    The same release gives the same bytes on every machine. An older deposit in `out` is replaced
+    as a whole. A ReleaseError says that the release breaks a promise, an InputError that `out` is
+    something else than a deposit, was edited since, or can't be written.
     """
     _require_own(out, release)
     require_sound(release)
@@ -77,19 +65,10 @@ def archive_name(version: str) -> str:
 
 
 def pack(release: Path, manifest: Mapping[str, Any], archive: Path) -> None:
-    """Pack a release into a zip that unpacks to one folder.
+    """Pack the files that a release's manifest lists, and itself, into a zip of one folder.
 
-    Stored, not compressed: parquet is compressed already, and other versions of zlib would give
-    other bytes.
-
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    manifest : mapping
-        Its manifest: the files packed are those it lists, and itself, dated as the release.
-    archive : Path
-        The file to write.
+    They are dated as the release. Stored, not compressed: parquet is compressed already, and
+    other versions of zlib would give other bytes.
     """
     year, month, day = (int(part) for part in manifest["date"].split("-"))
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:

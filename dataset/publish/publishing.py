@@ -4,7 +4,6 @@ A version is published once its tag is there. Whatever comes before can be repea
 repository holds is compared by hashes, so nothing is uploaded or committed twice.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +20,16 @@ from transferz.dataset.verify.findings import some
 from transferz.dataset.verify.verifying import require_sound
 from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, json_text
-from transferz.schemas.survey.manifest import added_files, file_fault
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    added_files,
+    file_digest,
+    file_fault,
+)
 from transferz.schemas.survey.versions import MOCK, Version
 from transferz.tables.files import read_json
-from transferz.tables.hub import Reference, fetch
-from transferz.tables.hub_client import REPEAT, Unreachable
+from transferz.tables.hub import REPEAT, Reference, Unreachable, fetch
 
 Say = Callable[[str], None]
 
@@ -35,16 +38,8 @@ Say = Callable[[str], None]
 class Local:
     """A sound release on this machine.
 
-    Attributes
-    ----------
-    path : Path
-        Its directory.
-    version : Version
-        As its manifest says.
-    digest : str
-        The manifest's own sha256.
-    files : mapping
-        path in the release -> ``sha256`` and ``bytes`` that were verified, of every file.
+    `digest` is the manifest's own sha256. `files` maps the path in the release of every file, the
+    manifest too, to the ``sha256`` and ``bytes`` that were verified.
     """
 
     path: Path
@@ -83,18 +78,10 @@ class Local:
 class Plan:
     """What has to be done so that a repository's main branch is a release.
 
-    Attributes
-    ----------
-    uploads : mapping
-        path in the repository -> file, of those that it lacks or holds with other content.
-    deletions : tuple of str
-        Files of the release there that this one lacks.
-    kept : tuple of str
-        Files there that are of no release.
-    size : int
-        Bytes of the uploads.
-    changes : str
-        What changed since the newest version there; empty where there is none.
+    `uploads` maps path in the repository -> file, of those that it lacks or holds with other
+    content, `size` bytes in all. `deletions` are files of the release there that this one lacks,
+    `kept` files that are of no release. `changes` says what changed since the newest version there;
+    it is empty where there is none.
     """
 
     uploads: Mapping[str, Path]
@@ -107,27 +94,14 @@ class Plan:
 def publish(
     release: Path, repo: str, *, private: bool = False, dry_run: bool = False, say: Say
 ) -> None:
-    """Publish a release as the next version in a dataset repository.
+    """Publish a release as the next version in a dataset repository, ``org/name``.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    repo : str
-        ``org/name``; created if it is not there. A mock goes to one whose name says mock.
-    private : bool
-        Whether a repository that is created is private.
-    dry_run : bool
-        Change nothing there, say what would be done.
-    say : callable
-        Takes each line that the user is told.
+    It is created if it is not there, `private` or not; a mock goes to one whose name says mock.
+    A `dry_run` changes nothing there. `say` takes each line that the user is told.
 
-    Raises
-    ------
-    ReleaseError
-        If the release breaks a promise, its version contradicts what is published, the
-        repository is not one for it, or the Hub refuses, can't be reached, or holds other bytes
-        than were sent. The version is then not tagged, and the call may be repeated.
+    A ReleaseError says that the release breaks a promise, its version contradicts what is
+    published, the repository is not one for it, or the Hub refuses, can't be reached, or holds
+    other bytes than were sent. The version is then not tagged, and the call may be repeated.
 
     Examples
     --------
@@ -136,32 +110,48 @@ def publish(
     local, repository = read_local(release, repo), Repository(repo)
     size = sum(stated["bytes"] for stated in local.files.values())
     say(f"transferz {local.version} in {release} is sound: {_amount(len(local.files), size)}")
-    if dry_run:
-        _rehearse(local, repository, private, say)
-        return
-    repository.require_login()
-    state = repository.state()
-    if state is None:
-        repository.create(private=private)
-        say(f"created {repository.url}, {'private' if private else 'public'}")
-        state = repository.state()
-    if state is None:
-        raise ReleaseError(f"{repository.url} was created but can't be read; {REPEAT}")
-    _require_private(repository, private, state)
+    look = _state_so_far if dry_run else _state_to_write
+    state = look(repository, private, say)
+    if private and not state.private:
+        raise ReleaseError(
+            f"{repository.url} is there already and public, and --private is for one that is yet "
+            "to be created: make it private in its settings, or leave --private out"
+        )
     if is_published(local, repository, state):
         say(f"{repository.url} has {local.version.tag} already, with this content: nothing to do")
         return
-    _carry_out(make_plan(local, repository, state), local, repository, state.head, say)
+    plan = make_plan(local, repository, state)
+    if dry_run:
+        _rehearse(plan, local, say)
+    else:
+        _carry_out(plan, local, repository, state.head, say)
+
+
+def _state_so_far(repository: Repository, private: bool, say: Say) -> State:
+    """Read what a repository holds, as far as it can be read: else as if it were new."""
+    try:
+        if state := repository.state():
+            return state
+        say(f"{repository.url} is not there, or not to be seen by this login: it would be made")
+    except Unreachable as reason:
+        say(f"{reason}; listed below is what an empty repository would need")
+    return State("", private, {}, ())
+
+
+def _state_to_write(repository: Repository, private: bool, say: Say) -> State:
+    """Read what a repository holds, logged in; create it where it is not there."""
+    repository.require_login()
+    if state := repository.state():
+        return state
+    repository.create(private=private)
+    say(f"created {repository.url}, {'private' if private else 'public'}")
+    if state := repository.state():
+        return state
+    raise ReleaseError(f"{repository.url} was created but can't be read; {REPEAT}")
 
 
 def read_local(release: Path, repo: str) -> Local:
-    """Verify a release that is to go to a repository.
-
-    Raises
-    ------
-    ReleaseError
-        If it breaks a promise, or the repository's name is not one for it.
-    """
+    """Verify a release that is to go to a repository, and that the name is one for it."""
     try:
         validate_repo_id(repo)
         is_name = "/" in repo
@@ -177,20 +167,12 @@ def read_local(release: Path, repo: str) -> Local:
     manifest = read_json(release / MANIFEST_FILE)
     version = Version.parse(manifest["version"])
     require_fitting_name(repo, version)
-    text = json_text(manifest).encode()
-    own = {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)}
-    files = {**manifest["files"], MANIFEST_FILE: own}
+    files = {**manifest["files"], MANIFEST_FILE: file_digest(release / MANIFEST_FILE)}
     return Local(release, version, manifest["sha256"], dict(sorted(files.items())))
 
 
 def require_fitting_name(repo: str, version: Version) -> None:
-    """Check that a mock goes to a repository that says so, and nothing else does.
-
-    Raises
-    ------
-    ReleaseError
-        If not.
-    """
+    """Check that a mock goes to a repository that says so, and nothing else does."""
     name = repo.rpartition("/")[2].lower()
     if version.mock and MOCK not in name:
         raise ReleaseError(
@@ -203,22 +185,8 @@ def require_fitting_name(repo: str, version: Version) -> None:
         )
 
 
-def _require_private(repository: Repository, private: bool, state: State) -> None:
-    if private and not state.private:
-        raise ReleaseError(
-            f"{repository.url} is there already and public, and --private is for one that is yet "
-            "to be created: make it private in its settings, or leave --private out"
-        )
-
-
 def is_published(local: Local, repository: Repository, state: State) -> bool:
-    """Whether a repository has this version, with this content.
-
-    Raises
-    ------
-    ReleaseError
-        If it has this version with other content.
-    """
+    """Whether a repository has this version; with other content, that is a ReleaseError."""
     if local.version not in state.versions:
         return False
     if different := local.differing(repository.files_of(local.version.tag)):
@@ -234,11 +202,9 @@ def is_published(local: Local, repository: Repository, state: State) -> bool:
 def make_plan(local: Local, repository: Repository, state: State) -> Plan:
     """Find what has to be done.
 
-    Raises
-    ------
-    ReleaseError
-        If the repository holds something else than releases, files in a release's folders that
-        none has, a newer version, or one after which this one's number contradicts what changed.
+    A ReleaseError says that the repository holds something else than releases, files in a
+    release's folders that none has, a newer version, or one after which this one's number
+    contradicts what changed.
     """
     # A repository that has no release may hold nothing but the card that the Hub may make.
     if not (state.versions or state.listed) and set(state.files) - {CARD_FILE}:
@@ -301,22 +267,8 @@ def _carry_out(plan: Plan, local: Local, repository: Repository, head: str, say:
     say(f"tagged {local.version.tag}: {repository.url}/tree/{local.version.tag}")
 
 
-def _rehearse(local: Local, repository: Repository, private: bool, say: Say) -> None:
-    """Say what would be done, as far as the repository can be read."""
-    state = None
-    try:
-        state = repository.state()
-        if state is None:
-            say(f"{repository.url} is not there, or not to be seen by this login: it would be made")
-        else:
-            _require_private(repository, private, state)
-    except Unreachable as reason:
-        say(f"{reason}; listed below is what an empty repository would need")
-    state = state or State("", private, {}, ())
-    if is_published(local, repository, state):
-        say(f"{repository.url} has {local.version.tag} already, with this content: nothing to do")
-        return
-    plan = make_plan(local, repository, state)
+def _rehearse(plan: Plan, local: Local, say: Say) -> None:
+    """Say what would be done."""
     lines = [plan.changes] if plan.changes else []
     lines += [f"upload {local.files[name]['bytes']:>12,} bytes  {name}" for name in plan.uploads]
     lines += [f"delete {'':>18}  {name}" for name in plan.deletions]

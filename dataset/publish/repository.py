@@ -23,8 +23,7 @@ from huggingface_hub.hf_api import RepoFile
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME
 from transferz.schemas.survey.versions import Version
-from transferz.tables.hub import published_versions
-from transferz.tables.hub_client import asking, require_endpoint, require_token
+from transferz.tables.hub import asking, published_versions, require_endpoint, require_token
 
 KEPT = (".gitattributes",)
 """The Hub's own files, which are no part of a release."""
@@ -32,21 +31,11 @@ KEPT = (".gitattributes",)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a repository holds.
+    """What a repository holds, on the newest commit of its main branch, `head`.
 
-    Attributes
-    ----------
-    head : str
-        The newest commit of its main branch.
-    private : bool
-        Whether only its owners can read it.
-    files : mapping
-        path -> what the Hub says of the file, on the main branch.
-    versions : sequence of Version
-        Those that have a tag, ascending.
-    listed : frozenset of str or None
-        The files that the manifest on the main branch lists, with itself; None where there is no
-        manifest of ours.
+    `files` maps path -> what the Hub says of the file. `versions` are those that have a tag,
+    ascending. `listed` are the files that the manifest lists, with itself; None where there is no
+    manifest of ours.
     """
 
     head: str
@@ -57,17 +46,9 @@ class State:
 
 
 class Repository:
-    """A dataset repository; its methods raise `ReleaseError` where the Hub says no.
+    """A dataset repository, ``org/name``; its methods raise `ReleaseError` where the Hub says no.
 
-    Parameters
-    ----------
-    name : str
-        ``org/name``.
-
-    Raises
-    ------
-    ParameterError
-        If the Hub's address is none that may be shown in messages.
+    A ParameterError says that the Hub's address is none that may be shown in messages.
     """
 
     def __init__(self, name: str) -> None:
@@ -92,13 +73,7 @@ class Repository:
         require_token(token, "the login's token (`hf auth login`, or HF_TOKEN)")
 
     def state(self) -> State | None:
-        """Read what it holds; None where there is no such repository, or none one may see.
-
-        Raises
-        ------
-        Unreachable
-            If the Hub does not answer.
-        """
+        """Read what it holds; None where there is no such repository, or none one may see."""
         with asking(self.name):
             try:
                 info = self._api.dataset_info(self.name)
@@ -136,24 +111,10 @@ class Repository:
     def commit(
         self, additions: Mapping[str, Path], deletions: Sequence[str], message: str, parent: str
     ) -> str:
-        """Upload files and record them, with deletions, in one commit.
+        """Upload files and record them, with deletions, in one commit; return that.
 
-        Parameters
-        ----------
-        additions : mapping
-            path in the repository -> file. Large files that the Hub has are not sent again.
-        deletions : sequence of str
-            Paths in the repository.
-        message : str
-            Of the commit.
-        parent : str
-            The commit that this one is to follow; where another has followed it meanwhile,
-            nothing is committed.
-
-        Returns
-        -------
-        str
-            The new commit.
+        `additions` maps path in the repository -> file; large files that the Hub has are not sent
+        again. Where another commit than `parent` is the newest meanwhile, nothing is committed.
         """
         with asking(self.name, writing=True):
             done = self._api.create_commit(

@@ -21,7 +21,7 @@ error, so equal separations are recognised as ties and no processor sees them di
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Positions:
-    """Sky positions with a unique key each, checked when made.
+    """Sky positions with a unique key each; `InputError` where they are not what they should be.
 
     Attributes
     ----------
@@ -31,12 +31,6 @@ class Positions:
         Unique key of each row; it settles ties and orders results, whatever the row order.
     name : str
         What errors call the table.
-
-    Raises
-    ------
-    InputError
-        If lengths differ, a position is not finite or off the sphere, or a key repeats or is
-        not an integer.
     """
 
     ra: Floats
@@ -94,17 +88,10 @@ class Positions:
 
 
 def angular_separation(ra1: Floats, dec1: Floats, ra2: Floats, dec2: Floats) -> Floats:
-    """Return the great-circle distance by the haversine formula.
+    """Return the great-circle distances of positions in degrees, by the haversine formula.
 
-    Parameters
-    ----------
-    ra1, dec1, ra2, dec2 : float64 array (n,)
-        Positions in degrees, right ascension in [0, 360].
-
-    Returns
-    -------
-    float64 array (n,)
-        Distance in arcsec, a whole multiple of 1e-7 arcsec; the same both ways round.
+    In arcsec, whole multiples of 1e-7 arcsec; the same both ways round. Right ascensions are in
+    [0, 360].
     """
     haversine = (
         np.sin(np.deg2rad(dec2 - dec1) / 2) ** 2
@@ -124,20 +111,11 @@ def wrapped(difference: Floats) -> Floats:
 
 
 def tangent_offsets(first: Positions, second: Positions) -> tuple[Floats, Floats]:
-    """Return the offsets of second from first, row by row, in the frame of each first position.
+    """Return the offsets of second from first, row by row, to the east and to the north, arcsec.
 
-    The frame is that of astropy's ``SkyCoord.spherical_offsets_to``, whose longitude is
-    ``dra * cos(dec)`` at these scales; the differences are written so that they do not cancel.
-
-    Parameters
-    ----------
-    first, second : Positions (n,)
-        Row i of one belongs to row i of the other.
-
-    Returns
-    -------
-    dra_cosdec, ddec : float64 array (n,)
-        Offsets to the east and to the north, arcsec.
+    The frame is that of each first position, as in astropy's ``SkyCoord.spherical_offsets_to``,
+    whose longitude is ``dra * cos(dec)`` at these scales; the differences are written so that they
+    do not cancel.
     """
     dra = np.deg2rad(wrapped(second.ra - first.ra))
     dec1, dec2 = np.deg2rad(first.dec), np.deg2rad(second.dec)
@@ -151,22 +129,10 @@ def tangent_offsets(first: Positions, second: Positions) -> tuple[Floats, Floats
 
 
 def shift(positions: Positions, dra_arcsec: float, ddec_arcsec: float) -> Positions:
-    """Move every position by the same offset in its own tangent frame.
+    """Move every position by the same offset (arcsec, east and north) in its own tangent frame.
 
     The inverse of `tangent_offsets` (astropy's ``SkyCoord.spherical_offsets_by``): good across
     RA 0/360 and over the poles, where "east" is that of each position before the move.
-
-    Parameters
-    ----------
-    positions : Positions (n,)
-        What to move.
-    dra_arcsec, ddec_arcsec : float
-        Offset to the east (``dra * cos(dec)``) and to the north, arcsec.
-
-    Returns
-    -------
-    Positions (n,)
-        The moved positions, keys unchanged.
     """
     longitude = np.deg2rad(dra_arcsec / ARCSEC_PER_DEGREE)
     latitude = np.deg2rad(ddec_arcsec / ARCSEC_PER_DEGREE)

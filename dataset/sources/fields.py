@@ -17,22 +17,12 @@ FILE, NAMES = b"file", b"names"  # keys of a chunk's schema metadata
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One of our columns and where a file holds it.
+    """One of our columns, and the name by which a file holds it.
 
-    Attributes
-    ----------
-    column : Column
-        Ours.
-    name : str
-        The file's name for it.
-    path : Path
-        The file.
-    is_flux : bool
-        Whether the file holds a flux in µJy where ours is a magnitude.
-    null_flag : Field or None
-        The file's column of booleans, named as this one with `NULL_FLAG`, that is true where
-        whatever stands here means no value. HSC's archive writes such columns into FITS (our
-        recollection, not verified).
+    `is_flux` says that the file holds a flux in µJy where ours is a magnitude. `null_flag` is the
+    file's column of booleans, named as this one with `NULL_FLAG`, that is true where whatever
+    stands here means no value. HSC's archive writes such columns into FITS (our recollection, not
+    verified).
     """
 
     column: Column
@@ -61,28 +51,12 @@ class Field:
 
 
 def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Field]:
-    """Find a table's columns among those of a file.
+    """Find a table's columns, in the table's order, among those of a file.
 
-    Parameters
-    ----------
-    available : iterable of str
-        The file's columns.
-    table : Table
-        Declares, per column, the names it may have upstream. Columns without any are left out.
-    path : Path
-        The file.
-
-    Returns
-    -------
-    list of Field
-        In the table's order. A name that is not there as it is spelt may be there in another case,
-        once. Where the file holds none of a column's names but one of its fluxes, the flux stands
-        in.
-
-    Raises
-    ------
-    InputError
-        Names every column that the file lacks, and those it holds twice.
+    A name that is not there as it is spelt may be there in another case, once. Where the file holds
+    none of a column's names but one of its fluxes, the flux stands in. Columns without any name
+    upstream are left out. An `InputError` names every column that the file lacks, and those it
+    holds twice.
     """
     names = list(available)
     fields, missing = [], []
@@ -113,12 +87,13 @@ def share_found(available: Sequence[str], table: Table) -> float:
 def _find(column: Column, available: Sequence[str], path: Path) -> Field | None:
     """Find a column as it is spelt; only where no name is, in another case."""
     spellings = (*column.upstream, *column.upstream_flux)
-    exact = [(name, name) for name in spellings if name in available]
-    alike = [(name, _in_any_case(name, available)) for name in spellings]
-    for name, theirs in exact or [(name, found[0]) for name, found in alike if len(found) == 1]:
-        field = Field(column, theirs, path, name not in column.upstream)
-        for flag in _in_any_case(f"{theirs}{NULL_FLAG}", available)[:1]:
-            declared = Column(flag, "bool", f"Whether {theirs} has no value", nullable=True)
+    theirs = {name: [name] for name in spellings if name in available} or {
+        name: _in_any_case(name, available) for name in spellings
+    }
+    for name in (name for name, spelt in theirs.items() if len(spelt) == 1):
+        field = Field(column, theirs[name][0], path, name not in column.upstream)
+        for flag in _in_any_case(f"{field.name}{NULL_FLAG}", available)[:1]:
+            declared = Column(flag, "bool", f"Whether {field.name} has no value", nullable=True)
             field = replace(field, null_flag=Field(declared, flag, path))
         return field
     return None
@@ -140,24 +115,10 @@ def make_chunk(
     arrays: Sequence[pa.Array],
     fixed: Mapping[str, str] | None = None,
 ) -> pa.Table:
-    """Build the rows of one chunk.
+    """Build the rows of one chunk, with all of the table's columns, from one array per field.
 
-    Parameters
-    ----------
-    table : Table
-        The declaration.
-    fields : sequence of Field
-        The columns that the file holds; what it lacks is null.
-    arrays : sequence of pyarrow.Array
-        One per field.
-    fixed : mapping of str to str, optional
-        Column to the text that it holds in every row.
-
-    Returns
-    -------
-    pyarrow.Table
-        All of the table's columns. The schema's metadata say where the rows come from: see
-        `origin`.
+    What the file lacks is null; `fixed` gives the text that a column holds in every row. The
+    schema's metadata say where the rows come from: see `origin`.
     """
     held = {field.column.name: array for field, array in zip(fields, arrays, strict=True)}
     rows = len(arrays[0])

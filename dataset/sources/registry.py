@@ -25,13 +25,7 @@ class _Entry(BaseModel):
 
 
 class Citation(_Entry):
-    """How to cite a catalogue.
-
-    Attributes
-    ----------
-    text, doi, url : str
-        In words; the DOI and a page, empty where not known.
-    """
+    """How to cite a catalogue: in words, by DOI and by a page, empty where not known."""
 
     text: str
     doi: str = ""
@@ -39,20 +33,12 @@ class Citation(_Entry):
 
 
 class UpstreamFile(_Entry):
-    """One file of an edition.
+    """One file of an edition; its size and hashes where they are known.
 
-    Attributes
-    ----------
-    name : str
-        Its name; in a Zenodo record a glob, where the exact name has not been verified.
-    prefer : str
-        A glob that decides where several files of the record have such a name: the one that it
-        matches is taken. Empty for none.
-    urls : tuple of str
-        Its addresses, the preferred first; those of a compressed copy end in ``.gz``. Empty for
-        files of a Zenodo record, whose API gives them.
-    bytes, md5, sha256
-        Size and hashes, where they are known.
+    In a Zenodo record, `name` is a glob where the exact name has not been verified; of several
+    files of such a name, the one that the glob `prefer` matches is taken. `urls` are its addresses,
+    the preferred first; those of a compressed copy end in ``.gz``. A Zenodo record has none: its
+    API gives them.
     """
 
     name: str
@@ -86,18 +72,10 @@ def _file_name(url: str) -> str:
 
 
 class ByHand(_Entry):
-    """Data that a person gets and puts in place, in one file of any name.
+    """Data that a person gets from a site and puts in place, in one file of any name.
 
-    Attributes
-    ----------
-    site : str
-        Where.
-    how : str
-        What to do there.
-    query : str
-        The SQL that ships with the project for it; empty for none.
-    formats : tuple of str
-        Endings of the file's name.
+    `how` says what to do there, `query` names the SQL that ships with the project for it (empty
+    for none), and `formats` are the endings that the file's name may have.
     """
 
     site: str
@@ -114,26 +92,10 @@ class ByHand(_Entry):
 class Edition(_Entry):
     """One edition of an upstream catalogue, and where it comes from.
 
-    Attributes
-    ----------
-    title : str
-        What it is.
-    catalogue : str
-        The catalogue of a survey that it can serve as.
-    table : str
-        Declaration in `transferz.schemas` of the columns used.
-    licence : str
-        On what terms it may be used.
-    citation : Citation
-        How to cite it.
-    note : str
-        What of this entry is verified, second-hand or our own assumption.
-    zenodo : int or None
-        The Zenodo record that holds the files.
-    files : tuple of UpstreamFile
-        The files to fetch.
-    by_hand : ByHand or None
-        How to get it where nothing can be fetched.
+    It can serve as the `catalogue` of a survey; `table` names the declaration in
+    `transferz.schemas` of the columns used. `note` says what of this entry is verified, second-hand
+    or our own assumption. The `files` to fetch may lie in the Zenodo record `zenodo`; where nothing
+    can be fetched, `by_hand` says how to get the data.
     """
 
     title: str
@@ -169,17 +131,9 @@ class Edition(_Entry):
 
 @functools.cache
 def load_registry() -> dict[str, Edition]:
-    """Read the registry that ships with the project.
+    """Read the registry that ships with the project: key to edition.
 
-    Returns
-    -------
-    dict of str to Edition
-        By the edition's key.
-
-    Raises
-    ------
-    ParameterError
-        If the registry has been edited and breaks its form.
+    A `ParameterError` says where it has been edited and breaks its form.
     """
     path = importlib.resources.files(HERE) / "registry.yaml"
     try:
@@ -190,20 +144,7 @@ def load_registry() -> dict[str, Edition]:
 
 
 def find_edition(key: str, catalogue: str) -> Edition:
-    """Return an edition that can serve as a catalogue.
-
-    Parameters
-    ----------
-    key : str
-        The edition's key in the registry.
-    catalogue : str
-        The catalogue it is to serve as.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such edition, or it is of another catalogue.
-    """
+    """Return the edition of that key in the registry, which must be one of the catalogue."""
     choices = {
         k: edition for k, edition in load_registry().items() if edition.catalogue == catalogue
     }

@@ -27,25 +27,12 @@ _UNPARSED = re.compile(r"Failed to parse string: '(.*)' as", re.DOTALL)
 def declared_values(
     field: Field, values: pa.ChunkedArray, missing: np.ndarray | None = None, *, spelt: bool = False
 ) -> pa.Array:
-    """Turn a file's values into the declared dtype, missing ones into nulls.
+    """Turn a file's values into the dtype that a field's column declares, missing ones into nulls.
 
-    Parameters
-    ----------
-    field : Field
-        What they should be.
-    values : pyarrow.ChunkedArray
-        As the file holds them.
-    missing : ndarray of bool, optional
-        Rows without a value, whatever stands there.
-    spelt : bool
-        Whether all cells of the file are text, which may spell numbers.
-
-    Returns
-    -------
-    pyarrow.Array
-        Null for NaN, for text that is blank, nan or null, and for upstream's sentinels where the
-        column may have them. Numbers that are all NaN may stand where text should: a column
-        without any text. A boolean may be a number or spelt.
+    Null are NaN, text that is blank, nan or null, upstream's sentinels where the column may have
+    them, and the rows that `missing` marks, whatever stands there. `spelt` says that all cells of
+    the file are text, which may spell numbers. Numbers that are all NaN may stand where text
+    should: a column without any text. A boolean may be a number or spelt.
 
     Raises
     ------
@@ -55,9 +42,7 @@ def declared_values(
     SchemaError
         If an integer, a boolean or a text is missing where none may be.
     """
-    dtype, array = field.column.dtype, plain(values).combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
+    dtype, array = field.column.dtype, _joined(plain(values))
     if pa.types.is_null(array.type):
         array = array.cast(pa.type_for_alias(dtype))
     if missing is not None and missing.any():
@@ -80,6 +65,13 @@ def declared_values(
     if array.null_count:
         array = array.fill_null(pa.scalar(0).cast(kind))
     return _declared_numbers(field, array.to_numpy(zero_copy_only=False), gaps)
+
+
+def _joined(values: pa.ChunkedArray) -> pa.Array:
+    """The chunks as one array: a single one, the usual case, without a copy."""
+    if values.num_chunks == 1:
+        return values.chunk(0)
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
 
 
 def _texts(field: Field, texts: pa.Array) -> pa.Array:

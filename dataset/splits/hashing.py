@@ -37,24 +37,9 @@ def hash_ids(ids: ArrayLike, salt: str) -> Hashes:
 
     ``mix(seed + id * gamma)`` with gamma and mix of SplitMix64 (Steele, Lea & Flood 2014,
     https://doi.org/10.1145/2660193.2660195); the seed is the first 8 bytes, little-endian, of
-    sha256 of the salt. For one salt different ids never collide.
-
-    Parameters
-    ----------
-    ids : int64 or uint64 array (n,)
-        What to hash; a negative id counts modulo 2**64.
-    salt : str
-        Makes one use of the hash independent of another.
-
-    Returns
-    -------
-    uint64 array (n,)
-        Uniform over all 64 bits.
-
-    Raises
-    ------
-    InputError
-        If ids are not integers.
+    sha256 of the salt. For one salt different ids never collide; the hashes (uint64) are uniform
+    over all 64 bits. A negative id counts modulo 2**64. Raises `InputError` for ids that are no
+    integers.
     """
     values = np.asarray(ids)
     if values.size == 0:
@@ -65,7 +50,7 @@ def hash_ids(ids: ArrayLike, salt: str) -> Hashes:
 
 
 def hash_rows(frame: "pa.Table | pd.DataFrame", columns: Sequence[str] | None = None) -> Hashes:
-    """Hash each row by its values and its columns' names.
+    """Hash each row (to uint64) by its values and its columns' names: all columns, or those named.
 
     Equal whatever the order of rows or columns and however a value is stored. Numbers hash by
     value, not by type: ``1``, ``1.0`` and ``True`` are one (a null turns an integer column into
@@ -77,21 +62,7 @@ def hash_rows(frame: "pa.Table | pd.DataFrame", columns: Sequence[str] | None = 
     salt ``kind:column``, kind being null, whole, negative, real or text. The row's hash is
     SplitMix64's finaliser of their sum.
 
-    Parameters
-    ----------
-    frame : pyarrow.Table or pandas.DataFrame, n rows
-        Columns of booleans, integers, floats or strings, dictionary-encoded or not.
-    columns : sequence of str, optional
-        Which columns count; all by default.
-
-    Returns
-    -------
-    uint64 array (n,)
-
-    Raises
-    ------
-    InputError
-        If a column is missing, repeated, of mixed or of another type.
+    Raises `InputError` if a column is missing, repeated, of mixed or of another type.
     """
     present = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
     names = list(columns) if columns is not None else present
@@ -153,7 +124,7 @@ def _encoded(array: pa.Array, name: str) -> tuple[Hashes, NDArray[np.uint8]]:
 
 
 def content_hash(table: pa.Table) -> str:
-    """Hash a table's column names, types and values, in their order.
+    """Hash a table's column names, types and values, in their order: ``sha256:`` and 64 hex digits.
 
     The hash is logical: chunking, dictionary encoding, 32- or 64-bit string offsets, schema
     metadata, the bytes under a null and the parquet version behind the table change nothing.
@@ -163,20 +134,7 @@ def content_hash(table: pa.Table) -> str:
     each column, one validity bit per row (padded to bytes) and the values with nulls blanked,
     strings as all their lengths in bytes (int64) followed by their UTF-8.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Columns of booleans, integers, floats or strings.
-
-    Returns
-    -------
-    str
-        ``sha256:`` and 64 hexadecimal digits.
-
-    Raises
-    ------
-    InputError
-        If a column is of another type.
+    Raises `InputError` if a column holds anything but booleans, integers, floats or strings.
     """
     columns = [(name, as_arrow(table.column(i), name)) for i, name in enumerate(table.column_names)]
     types = [[name, _type_name(array.type, name)] for name, array in columns]
@@ -191,17 +149,8 @@ def content_hash(table: pa.Table) -> str:
 def as_arrow(column: Any, name: str) -> pa.Array:
     """Return a column as one arrow array: chunks joined, dictionary decoded, strings of one type.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray or pyarrow.Array, or pandas.Series or array (n,)
-        The values; of the latter two NaN and None become null.
-    name : str
-        The column's name, for errors.
-
-    Raises
-    ------
-    InputError
-        If the values are of mixed types.
+    Of a pandas Series or a numpy array NaN and None become null. The name is for the `InputError`
+    where values are of mixed types.
     """
     try:
         arrow = isinstance(column, pa.Array | pa.ChunkedArray)

@@ -1,9 +1,9 @@
 """Which split an object belongs to.
 
 An object's split follows from its own hash (or block of sky, or published split), never from its
-neighbours: it is the same in every config and version. Where different objects lie within the
-match radius but in different splits, `transferz.dataset.sky.conflicts.drop_conflicts` leaves one of
-them out.
+neighbours: it is the same in every config and version. Where different objects lie within the match
+radius but in different splits, `transferz.dataset.sky.neighbours.drop_conflicts` leaves one of them
+out.
 """
 
 import math
@@ -31,31 +31,15 @@ _SUM_TOLERANCE = Fraction(1, 10**9)
 
 
 def split_by_hash(hashes: Hashes, fractions: Mapping[str, float]) -> Names:
-    """Cut the range of a 64-bit hash into splits.
+    """Cut the range of a 64-bit hash into splits: return the name of each object's.
 
-    An object goes to the first split whose cumulative fraction exceeds ``hash / 2**64``: splits
-    in the order of `transferz.schemas.survey.release.SPLITS`, whatever that of the mapping, sums in
-    exact arithmetic on the fractions as written in decimal. The last split takes the rest.
+    An object goes to the first split whose cumulative fraction exceeds ``hash / 2**64``: splits in
+    the order of `transferz.schemas.SPLITS`, whatever that of the mapping, sums in exact arithmetic
+    on the fractions as written in decimal. The last split takes the rest; one that is left out or 0
+    stays empty.
 
-    Parameters
-    ----------
-    hashes : uint64 array (n,)
-        Uniform hash of each object.
-    fractions : mapping of str to float
-        Fraction of each split; they sum to 1. A split that is left out or 0 stays empty.
-
-    Returns
-    -------
-    str array (n,)
-        Name of each object's split.
-
-    Raises
-    ------
-    InputError
-        If the hashes are not uint64.
-    ParameterError
-        If a name is unknown, a fraction is negative or not a number, or the sum is not 1 within
-        1e-9.
+    Raises `InputError` if the hashes are not uint64; `ParameterError` if a name is unknown, a
+    fraction is negative or not a number, or the sum is not 1 within 1e-9.
     """
     if np.asarray(hashes).dtype != np.uint64:
         raise InputError(f"Hashes must be uint64, found {np.asarray(hashes).dtype}.")
@@ -74,28 +58,8 @@ def split_by_sky_block(
 ) -> Names:
     """Split whole blocks of sky: HEALPix pixels, nested, by the hash of the pixel's number.
 
-    Parameters
-    ----------
-    ra, dec : float array (n,)
-        Positions, degrees.
-    nside : int
-        HEALPix resolution, a power of two; 64 gives blocks of 0.84 deg2.
-    salt : str
-        Salt of the hash.
-    fractions : mapping of str to float
-        As in `split_by_hash`; they count blocks, so few blocks realise them coarsely.
-
-    Returns
-    -------
-    str array (n,)
-        Name of each object's split.
-
-    Raises
-    ------
-    InputError
-        If a position is not finite or off the sphere.
-    ParameterError
-        If `nside` is not a power of two or the fractions are wrong.
+    Positions are in degrees; `nside` is a power of two (64 gives blocks of 0.84 deg2). The
+    fractions, as in `split_by_hash`, count blocks, so few blocks realise them coarsely.
     """
     from astropy_healpix import healpy
 
@@ -107,40 +71,17 @@ def split_by_sky_block(
 
 
 def split_published(
-    published: ArrayLike,
-    hashes: Hashes,
-    fractions: Mapping[str, float],
-    carve: float | None = None,
+    published: ArrayLike, hashes: Hashes, fractions: Mapping[str, float], carve: float | None = None
 ) -> Names:
     """Keep published splits; carve a calibration split out of the published training split.
 
-    An object that was published in ``train`` goes to ``calibration`` if its hash lies in the
-    last `carve` part of the range; everything else published stays where it was. An object
-    without a published split goes by `split_by_hash`.
+    An object that was published in ``train`` goes to ``calibration`` if its hash (uint64) lies in
+    the last `carve` part of the range, by default the fraction of ``calibration``; everything else
+    published stays where it was. An object without a published split (None, NaN) goes by
+    `split_by_hash`.
 
-    Parameters
-    ----------
-    published : array of str (n,)
-        Published split, or null (None, NaN).
-    hashes : uint64 array (n,)
-        Uniform hash of each object.
-    fractions : mapping of str to float
-        For objects without a published split, as in `split_by_hash`.
-    carve : float, optional
-        Fraction of the published training split that becomes calibration; by default the
-        fraction of ``calibration`` in `fractions`.
-
-    Returns
-    -------
-    str array (n,)
-        Name of each object's split.
-
-    Raises
-    ------
-    InputError
-        If a published split is unknown or there is not one entry per hash.
-    ParameterError
-        If the fractions are wrong or `carve` is not in [0, 1].
+    Raises `InputError` if a published split is unknown or there is not one entry per hash;
+    `ParameterError` if the fractions are wrong or `carve` is not in [0, 1].
     """
     share = fractions.get("calibration", 0.0) if carve is None else carve
     texts = as_arrow(published, "published_split").cast(pa.string())  # all null has its own type
@@ -162,28 +103,12 @@ def object_keys(
     id_column: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> Hashes:
-    """Return the key that identifies each row's object: its id, else a hash of its values.
+    """Return the key (uint64) that identifies each row's object: its id, else a hash of its values.
 
-    Exact duplicates without an id share a key, so they go to one split.
-
-    Parameters
-    ----------
-    frame : pyarrow.Table or pandas.DataFrame, n rows
-        The objects.
-    id_column : str, optional
-        Integer column of ids; null where an object has none.
-    columns : sequence of str, optional
-        Columns that the row's hash counts; by default all but `id_column`. Name them to keep keys
-        when the table gains columns.
-
-    Returns
-    -------
-    uint64 array (n,)
-
-    Raises
-    ------
-    InputError
-        If a column is missing, or the ids are not integers.
+    `id_column` holds integers, null where an object has no id. The row's hash counts `columns`, by
+    default all others; name them to keep keys when the table gains columns. Exact duplicates
+    without an id share a key, so they go to one split. Raises `InputError` if a column is missing,
+    or the ids are not integers.
     """
     present = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
     values = [n for n in present if n != id_column] if columns is None else columns

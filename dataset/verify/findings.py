@@ -36,18 +36,9 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A promise that a release breaks.
+    """One of `PROMISES` that a file, named relative to the release, breaks.
 
-    Attributes
-    ----------
-    file : str
-        The file, relative to the release.
-    promise : str
-        One of `PROMISES`.
-    found : str
-        What is there.
-    expected : str
-        What should be; empty where the promise says it all.
+    What is ``expected`` is empty where the promise says it all.
     """
 
     file: str
@@ -62,19 +53,11 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked of a release, and what is broken.
+    """What was checked of a release, its directory, and what is broken, in the order found.
 
-    Attributes
-    ----------
-    release, version : str
-        Its directory, and what its manifest says it is; empty where that can't be read.
-    broken : tuple of Broken
-        In the order in which they were found.
-    checked, unchecked : tuple of str
-        The promises that were checked, and those that could not be: for what is broken, or
-        because nothing in such a release proves them.
-    files, rows : int
-        Files whose bytes, and rows whose values, were checked.
+    The version is empty where the manifest can't be read. Promises are ``unchecked`` for what is
+    broken, or because nothing in such a release proves them. ``files`` counts those whose bytes,
+    ``rows`` those whose values were checked.
     """
 
     release: str
@@ -87,18 +70,14 @@ class Report:
 
     def text(self) -> str:
         """Return a line per broken promise and one that sums up."""
-        lines = [*map(str, self.broken), one_line(self._summary())]
-        return "\n".join(lines) + "\n"
-
-    def _summary(self) -> str:
         what = f"{self.release}: transferz {self.version or 'of unknown version'}"
+        files = len({finding.file for finding in self.broken})
+        broken = f"BROKEN: {len(self.broken)} findings in {files} files"
+        verdict = broken if self.broken else "sound"
         done = f"{self.files} files, {self.rows:,} rows, {len(self.checked)} promises checked"
         left = f"; not checked: {', '.join(self.unchecked)}" if self.unchecked else ""
-        if not self.broken:
-            return f"{what}: sound; {done}{left}"
-        files = len({finding.file for finding in self.broken})
-        count = len(self.broken)
-        return f"{what}: BROKEN: {count} findings in {files} files; {done}{left}"
+        summary = one_line(f"{what}: {verdict}; {done}{left}")
+        return "\n".join([*map(str, self.broken), summary]) + "\n"
 
     def json(self) -> str:
         """Return the report as JSON."""
@@ -128,14 +107,7 @@ def safely(
 ) -> Iterator[Broken]:
     """Run a check; whatever error a damaged file makes it raise is a finding too.
 
-    Parameters
-    ----------
-    file, promise : str
-        What an error is put down to.
-    check : callable
-        Yields what is broken.
-    *args, **kwargs
-        Its arguments.
+    An error is put down to `file` and `promise`; the other arguments are the check's.
     """
     try:
         yield from check(*args, **kwargs)

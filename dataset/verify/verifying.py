@@ -5,17 +5,33 @@ the hashes say: a manifest that was sealed anew after an edit proves nothing.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from transferz.dataset.pipeline.manifest import read_split, table_content
-from transferz.dataset.verify.findings import PROMISES, SHOWN, Broken, Report, safely, unreadable
-from transferz.dataset.verify.integrity import check_configs, check_files, read_manifest
-from transferz.dataset.verify.pages import check_card, check_citation, check_croissant
-from transferz.dataset.verify.parquet_files import (
+from transferz.dataset.verify.files import (
+    check_card,
+    check_citation,
+    check_configs,
+    check_croissant,
+    check_files,
+    read_manifest,
+)
+from transferz.dataset.verify.findings import (
+    PROMISES,
+    SHOWN,
+    Arguments,
+    Broken,
+    Report,
+    safely,
+    unreadable,
+)
+from transferz.dataset.verify.rows import (
+    ROW_CHECKS,
     check_columns,
     check_content,
     check_counts,
@@ -26,7 +42,6 @@ from transferz.dataset.verify.parquet_files import (
     declared_table,
     read_rows,
 )
-from transferz.dataset.verify.rows import ROW_CHECKS
 from transferz.schemas import CONFIGS, INDEX, ReleaseError, Table
 from transferz.schemas.survey.files import (
     CARD_FILE,
@@ -37,47 +52,24 @@ from transferz.schemas.survey.files import (
     data_files,
 )
 
-__all__ = ["PROMISES", "Broken", "Report", "inspect", "require_sound", "verify"]
-
 FILES = ("manifest", "files")
 """The promises that are looked at first."""
 
 MOST = 20
 """Findings of one check that are told."""
 
-Arguments = ParamSpec("Arguments")
-
 
 def verify(release: Path) -> list[Broken]:
-    """Check every promise of a release.
+    """Return what a release breaks of its promises; empty if all is well.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-
-    Returns
-    -------
-    list of Broken
-        What is broken; empty if all is well. Damaged files hide what is in them: if any is
-        damaged, nothing else is looked for.
-
-    Raises
-    ------
-    ReleaseError
-        If there is no such directory.
+    Damaged files hide what is in them: if any is damaged, nothing else is looked for. A directory
+    that is not there raises `ReleaseError`.
     """
     return list(inspect(release).broken)
 
 
 def require_sound(release: Path) -> None:
-    """Refuse a release that breaks a promise.
-
-    Raises
-    ------
-    ReleaseError
-        It names the first few files and promises.
-    """
+    """Refuse a release that breaks a promise: `ReleaseError` names the first few."""
     broken = verify(release)
     if broken:
         more = len(broken) - SHOWN
@@ -89,23 +81,14 @@ def require_sound(release: Path) -> None:
 def inspect(release: Path) -> Report:
     """Check every promise of a release and say what was checked.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-
-    Raises
-    ------
-    ReleaseError
-        If there is no such directory.
+    A directory that is not there raises `ReleaseError`.
     """
     if not release.is_dir():
         raise ReleaseError(f"{release} is no directory; expected a transferz release")
     manifest, broken = read_manifest(release)
     if not manifest:
         return Report(str(release), "", tuple(broken), FILES[:1], tuple(PROMISES)[1:])
-    inspection = Inspection(release, manifest)
-    inspection.broken = list(check_files(release, manifest["files"]))
+    inspection = Inspection(release, manifest, list(check_files(release, manifest["files"])))
     if not inspection.broken:
         inspection.run()
     promised = [one for one in PROMISES if one != "truth" or manifest["mock"]]
@@ -120,32 +103,25 @@ def inspect(release: Path) -> Report:
     )
 
 
+@dataclass
 class Inspection:
     """Checks what a release's data and pages promise, its files being those of its manifest.
 
-    Attributes
-    ----------
-    broken : list of Broken
-        What is broken, in the order in which it was seen.
-    checked : list of str
-        The promises that were looked at.
-    sizes : dict
-        config -> split -> ``rows``, ``bytes`` and ``content`` of what was read.
+    What is ``broken`` and the promises ``checked`` are in the order in which they were looked at;
+    ``sizes`` has ``rows``, ``bytes`` and ``content`` of what was read, by config and split.
     """
 
-    def __init__(self, release: Path, manifest: dict[str, Any]) -> None:
-        self.release = release
-        self.manifest = manifest
-        self.broken: list[Broken] = []
-        self.checked: list[str] = list(FILES)
-        self.sizes: dict[str, dict[str, dict[str, Any]]] = {}
+    release: Path
+    manifest: dict[str, Any]
+    broken: list[Broken] = field(default_factory=list)
+    checked: list[str] = field(default_factory=lambda: list(FILES))
+    sizes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Check everything: files one by one, then what goes across them, then the pages."""
-        manifest, release, parameters = self.manifest, self.release, self.manifest["parameters"]
-        stated, present = manifest["columns"], data_files(release)
-        ours = self._check(MANIFEST_FILE, "declaration", check_declaration, stated)
-        table = declared_table(stated)
+        manifest, release, present = self.manifest, self.release, data_files(self.release)
+        ours = self._check(MANIFEST_FILE, "declaration", check_declaration, manifest["columns"])
+        table = declared_table(manifest["columns"])
         expected = CONFIGS if manifest["mock"] else CONFIGS[:-1]
         self._check(MANIFEST_FILE, "configs", check_configs, present, manifest, expected)
         rows = {
@@ -157,7 +133,7 @@ class Inspection:
         if set(rows) == set(expected):
             for promise, check in ROW_CHECKS.items():
                 if self._provable(promise):
-                    self._check(MANIFEST_FILE, promise, check, rows, parameters)
+                    self._check(MANIFEST_FILE, promise, check, rows, manifest["parameters"])
         self._check(CARD_FILE, "card", check_card, release, manifest, self.sizes, table)
         self._check(
             CROISSANT_FILE, "croissant", check_croissant, release, manifest, table, ours=ours

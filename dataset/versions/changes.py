@@ -7,7 +7,7 @@ another split, or columns are dropped or change their type or unit.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import pandas as pd
 
@@ -23,24 +23,19 @@ WHAT = ("added", "removed", "moved", "changed")
 LISTED = ("config", "object_id", "what", "old_split", "new_split")
 """Columns of the list of rows that differ."""
 
+NAMES = ("configs_added", "configs_removed", "columns_added", "columns_removed")
+"""What of two versions' `Changes` is a list of names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What differs between two versions.
 
-    Attributes
-    ----------
-    rows : pandas.DataFrame
-        Columns `LISTED`: every row that differs, once for each thing that happened to it, of the
-        configs in both. The splits are those of a row that moved, else empty.
-    configs : tuple of str
-        The configs in both.
-    configs_added, configs_removed, columns_added, columns_removed : tuple of str
-        In the new version alone, and in the old one alone.
-    columns_changed : mapping
-        name -> ``"<old> -> <new>"``, type and unit, of the columns in both that differ in these.
-    pages : bool
-        Whether a file differs whatever the data: the card, a figure, the way data are stored.
+    ``rows`` has the columns `LISTED`: every row that differs, once for each thing that happened to
+    it, of the ``configs`` in both. The splits are those of a row that moved, else empty.
+    ``columns_changed`` has ``"<old> -> <new>"``, type and unit, of the columns in both that differ
+    in these. ``pages`` says whether a file differs whatever the data: the card, a figure, the way
+    data are stored.
     """
 
     rows: pd.DataFrame
@@ -71,16 +66,6 @@ class Changes:
             for config in self.configs
         }
 
-    def summary(self) -> dict[str, Any]:
-        """Return the counts as JSON."""
-        names = ("configs_added", "configs_removed", "columns_added", "columns_removed")
-        return {
-            "step": self.step,
-            **{name: list(getattr(self, name)) for name in names},
-            "columns_changed": dict(self.columns_changed),
-            "rows": self.counts(),
-        }
-
     def __str__(self) -> str:
         return "; ".join(self._phrases()) or "nothing changed"
 
@@ -101,20 +86,10 @@ class Changes:
 
 
 def diff_rows(old: pd.DataFrame, new: pd.DataFrame, config: str) -> pd.DataFrame:
-    """List the objects of one config that differ.
+    """List the objects of one config that differ, in the columns `LISTED`.
 
-    Parameters
-    ----------
-    old, new : pandas.DataFrame
-        Tables `INDEX`: an object once, ascending ``object_id``.
-    config : str
-        The config.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `LISTED`, as `Changes` has them in ``rows``. An object has ``changed`` where its
-        values differ in a column that both versions have; it may have moved too.
+    `old` and `new` are tables `INDEX`: an object once, ascending ``object_id``. An object has
+    ``changed`` where its values differ in a column that both versions have; it may have moved too.
     """
     both = old.merge(new, on="object_id", suffixes=("_old", "_new"))
     splits = both.rename(columns={"split_old": "old_split", "split_new": "new_split"})

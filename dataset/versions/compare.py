@@ -9,12 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.versions.trace import count_steps, find_build, trace
-from transferz.photometry.redshift_error import redshift_error
+from transferz.dataset.versions.trace import MEANINGS, count_steps, find_build, trace
+from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT, redshift_error
 from transferz.schemas import BANDS, CONFIGS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
 from transferz.schemas.survey.files import MANIFEST_FILE, data_files
 from transferz.schemas.survey.frames import arrow_schema
 from transferz.tables.files import read_json
+from transferz.tables.printing import aligned
 
 COLUMNS = ("object_id", "redshift", "redshift_kind", *MAGNITUDES)
 """What is compared, with the split."""
@@ -26,38 +27,24 @@ LISTED = (
 )
 """Columns of the listing of differing rows."""
 
+Report = Mapping[str, Any]
 ConfigFiles = Mapping[str, Sequence[Path]]
 """split -> its parquet files."""
 
 
 class Comparison(NamedTuple):
-    """Two releases compared.
-
-    Attributes
-    ----------
-    report : dict
-        Counts and statistics, as JSON.
-    rows : pandas.DataFrame
-        Every differing row, with the columns `LISTED`.
-    """
+    """Two releases compared: counts and statistics as JSON, and every differing row, `LISTED`."""
 
     report: dict[str, Any]
     rows: pd.DataFrame
 
 
 def compare(a: Path, b: Path) -> Comparison:
-    """Compare two releases, config by config.
+    """Compare two releases, config by config, in the roles of ours and theirs.
 
-    Parameters
-    ----------
-    a, b : Path
-        Their directories, in the roles of ours and theirs. Where the tables between the stages that
-        one was built from are here too, what it lacks is traced through them.
-
-    Raises
-    ------
-    ReleaseError
-        If they have no config in common or a file is damaged or not of a release.
+    Where the tables between the stages that one was built from are here too, what it lacks is
+    traced through them. `ReleaseError` says that they have no config in common, or that a file is
+    damaged or not of a release.
     """
     places = {"a": a, "b": b}
     files = {side: data_files(place) for side, place in places.items()}
@@ -102,22 +89,10 @@ def _identity(release: Path, untraced: str) -> dict[str, str]:
 
 
 def read_config(files: ConfigFiles) -> pd.DataFrame:
-    """Read what is compared of one config.
+    """Read what is compared of one config: `COLUMNS` and ``split``, a row per object.
 
-    Parameters
-    ----------
-    files : mapping
-        split -> its parquet files.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `COLUMNS` and ``split``, a row per object.
-
-    Raises
-    ------
-    ReleaseError
-        If a file is damaged, lacks a column or has it in a wrong type, or an object is repeated.
+    A file that is damaged, lacks a column or has it in a wrong type, and a repeated object raise
+    `ReleaseError`.
     """
     parts = [
         _read(path).to_pandas().assign(split=split)
@@ -148,18 +123,10 @@ def _read(path: Path) -> pa.Table:
 
 
 def join_rows(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """Join the rows of two releases by object.
+    """Join the rows of two releases by object, ascending ``object_id``.
 
-    Parameters
-    ----------
-    a, b : pandas.DataFrame
-        As `read_config` gives them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``object_id`` ascending, ``where`` (one of `WHERE`) and the other columns of each, with
-        suffixes ``_a`` and ``_b``; null where a release lacks the object.
+    ``where`` is one of `WHERE`. The other columns of each have suffixes ``_a`` and ``_b``, and are
+    null where a release lacks the object.
     """
     joined = a.merge(b, on="object_id", how="outer", suffixes=("_a", "_b"), indicator="where")
     names = {"both": "both", "left_only": "only_a", "right_only": "only_b"}
@@ -168,19 +135,11 @@ def join_rows(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe(joined: pd.DataFrame) -> dict[str, Any]:
-    """Describe how the rows of one config differ, as JSON.
+    """Describe how the joined rows of one config differ, as JSON.
 
-    Parameters
-    ----------
-    joined : pandas.DataFrame
-        As `join_rows` gives it.
-
-    Returns
-    -------
-    dict
-        ``rows``: counts by `WHERE`, and how many in both are ``changed``; of the rows in both
-        ``splits``: counts by split in A, then in B; ``labels``, see `label_statistics`; and
-        ``magnitudes``: by band median and greatest size of A - B, mag, null without rows.
+    There are ``rows``: counts by `WHERE`, and how many in both are ``changed``; of the rows in both
+    ``splits``: counts by split in A, then in B; ``labels``, see `label_statistics`; and
+    ``magnitudes``: by band median and greatest size of A - B, mag, null without rows.
     """
     sizes = joined["where"].value_counts()
     counts = {name: int(sizes.get(name, 0)) for name in WHERE}
@@ -204,11 +163,8 @@ def describe(joined: pd.DataFrame) -> dict[str, Any]:
 def label_statistics(both: pd.DataFrame) -> dict[str, float | None]:
     """Describe how the labels of rows in both differ: dz = (zA - zB) / (1 + zB).
 
-    Returns
-    -------
-    dict
-        ``rows``, ``equal`` (those whose labels are the same number) and, null without rows, of dz
-        ``median``, ``scatter`` and ``outliers`` as `transferz.photometry.redshift_error` has them.
+    There are ``rows``, ``equal`` (those whose labels are the same number) and, null without rows,
+    ``median``, ``scatter`` and ``outliers`` of dz (see `transferz.photometry.redshift_error`).
     """
     a, b = (both[f"redshift_{side}"].to_numpy(dtype=np.float64) for side in "ab")
     dz = redshift_error(a, b) if len(both) else (None, None, None)
@@ -218,22 +174,11 @@ def label_statistics(both: pd.DataFrame) -> dict[str, float | None]:
 
 
 def differing(joined: pd.DataFrame, steps: Sequence[pd.DataFrame], config: str) -> pd.DataFrame:
-    """List the rows that differ.
+    """List the joined rows of a config that differ, in the columns `LISTED`.
 
-    Parameters
-    ----------
-    joined : pandas.DataFrame
-        As `join_rows` gives it.
-    steps : sequence of pandas.DataFrame
-        ``stage`` and ``cut`` of rows in one release only, by the index of `joined`.
-    config : str
-        The config.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `LISTED`: rows in one release only, and rows in both of which split, label, its
-        kind or a magnitude differs, as ``differs`` says.
+    These are rows in one release only, whose ``stage`` and ``cut`` are in `steps` by the index of
+    `joined`, and rows in both of which split, label, its kind or a magnitude differs, as
+    ``differs`` says.
     """
     differs = _differences(joined).where(joined["where"] == "both", "row")
     cuts = pd.concat([pd.DataFrame({"stage": [], "cut": []}, dtype="str"), *steps])
@@ -249,3 +194,70 @@ def _differences(joined: pd.DataFrame) -> pd.Series:
         unlike = np.any([joined[f"{n}_a"].ne(joined[f"{n}_b"]).to_numpy() for n in names], axis=0)
         differs = differs.mask(unlike, differs + f",{label}")
     return differs.str.removeprefix(",")
+
+
+def compare_text(report: Report) -> str:
+    """Return a comparison of two releases as tables for a terminal."""
+    lines = []
+    for side in "AB":
+        facts = report[side.lower()]
+        lines.append(
+            f"{side}  transferz {facts['version']} (survey {facts['survey']}) {facts['path']}"
+        )
+    for side, configs in report["configs_only_in"].items():
+        lines += [f"only {side.upper()} has config {', '.join(configs)}"] if configs else []
+    for name, config in report["configs"].items():
+        lines += ["", name, "-" * len(name), *_config_lines(config, report)]
+    cuts = {
+        step["cut"]
+        for config in report["configs"].values()
+        for steps in config["removed_by"].values()
+        for step in steps or ()
+    }
+    noted = [f"{cut}: {meaning}" for cut, meaning in MEANINGS.items() if cut in cuts]
+    return "\n".join([*lines, *(["", *noted] if noted else [])]) + "\n"
+
+
+def _config_lines(config: Report, report: Report) -> list[str]:
+    rows = config["rows"]
+    labels = {"both": "in both", "only_a": "only in A", "only_b": "only in B"}
+    labels["changed"] = "in both, changed"
+    counts = [["rows", ""], *([text, f"{rows[n]:,}"] for n, text in labels.items())]
+    lines = aligned(counts, right=True)
+    if rows["both"]:
+        splits, statistics = config["splits"], config["labels"]
+        split_rows = ([one, *(f"{splits[one][two]:,}" for two in SPLITS)] for one in SPLITS)
+        label_rows = [
+            ["dz = (zA - zB) / (1 + zB)", ""],
+            ["rows", f"{statistics['rows']:,}"],
+            ["equal labels", f"{statistics['equal']:,}"],
+            ["median", f"{statistics['median']:.6f}"],
+            [f"{MAD_TO_SIGMA} MAD", f"{statistics['scatter']:.6f}"],
+            [f"|dz| > {OUTLIER_LIMIT}", f"{statistics['outliers']:.4%}"],
+        ]
+        magnitude_rows = (
+            [band, f"{facts['median']:.4f}", f"{facts['max_abs']:.4f}"]
+            for band, facts in config["magnitudes"].items()
+        )
+        lines += ["", *aligned([["split in A, in B", *SPLITS], *split_rows], right=True)]
+        lines += ["", *aligned(label_rows, right=True)]
+        lines += [
+            "",
+            *aligned([["magnitude, A - B", "median", "max |A - B|"], *magnitude_rows], right=True),
+        ]
+    for side, other in (("a", "b"), ("b", "a")):
+        if rows[f"only_{side}"]:
+            steps = config["removed_by"][f"only_{side}"]
+            lines += ["", *_removed_lines(steps, side.upper(), other.upper(), report[other])]
+    return lines
+
+
+def _removed_lines(
+    steps: Sequence[Report] | None, side: str, other: str, facts: Mapping[str, str]
+) -> list[str]:
+    """The table of what kept rows of one side out of the other release."""
+    if steps is None:
+        return [f"why {other} lacks the rows only in {side}: {facts['untraced']}"]
+    head = [f"only in {side}: what {other}'s build did", "rows"]
+    rows = ([f"{step['stage']} {step['cut']}".strip(), f"{step['rows']:,}"] for step in steps)
+    return aligned([head, *rows], right=True)

@@ -1,47 +1,58 @@
-"""Two versions of one release: what changed, and whether the version number says so."""
+"""Two versions of one release: what changed, and whether the version number says so.
 
+A build compares its release with the one before it. What it finds is said on stderr and goes into
+no output: the bytes are the same whether or not the previous release can be had.
+"""
+
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
+from transferz.dataset.verify.findings import printable
 from transferz.dataset.versions.changes import (
     LISTED,
+    NAMES,
     STEPS,
+    WHAT,
     Changes,
     actual_step,
     diff_rows,
     next_version,
 )
-from transferz.schemas import CONFIGS, INDEX, InputError, ReleaseError, SchemaError, TransferZError
+from transferz.schemas import (
+    CONFIGS,
+    INDEX,
+    InputError,
+    ParameterError,
+    ReleaseError,
+    SchemaError,
+    TransferZError,
+)
 from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, data_files
 from transferz.schemas.survey.versions import Version
 from transferz.tables.files import read_json
+from transferz.tables.hub import Unreachable, locate, parse_reference
+from transferz.tables.printing import aligned
 
 Declared = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one version of a release is compared by.
+    """What one version of a release, in the directory ``path``, is compared by.
 
-    Attributes
-    ----------
-    path : Path
-        The release directory.
-    version : Version
-        As its manifest says.
-    columns : mapping
-        ``dtype`` and ``unit`` of every column, by name, in order.
-    index : mapping
-        config -> table `INDEX`, ascending ``object_id``.
-    digest : str
-        The manifest's own hash; empty while the release has no pages yet.
+    ``columns`` has ``dtype`` and ``unit`` of every column, by name, in order; ``index`` has the
+    table `INDEX` of each config, ascending ``object_id``; ``digest`` is the manifest's own hash,
+    empty while the release has no pages yet.
     """
 
     path: Path
@@ -55,17 +66,9 @@ class Snapshot:
 
 
 def read_snapshot(release: Path) -> Snapshot:
-    """Read what a release is compared by: its manifest and its indices, not its rows.
+    """Read what a complete release is compared by: its manifest and its indices, not its rows.
 
-    Parameters
-    ----------
-    release : Path
-        A release directory, complete.
-
-    Raises
-    ------
-    ReleaseError
-        If the manifest or an index is missing, damaged or not of a release.
+    A manifest or index that is missing, damaged or not of a release raises `ReleaseError`.
     """
     try:
         manifest = read_json(release / MANIFEST_FILE)
@@ -87,17 +90,9 @@ def compared_columns(stated: Declared) -> Declared:
 
 
 def read_indices(release: Path) -> dict[str, pd.DataFrame]:
-    """Read the index of every config.
+    """Read the index of every config, a table `INDEX` with ascending ``object_id``.
 
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        config -> table `INDEX`, ascending ``object_id``; configs in the card's order.
-
-    Raises
-    ------
-    InputError, SchemaError
-        If an index is missing, damaged or lists an object twice.
+    An index that is missing, damaged or lists an object twice raises `InputError` or `SchemaError`.
     """
     return {
         config: read_table(release / config / INDEX_FILE, INDEX).sort_values("object_id")
@@ -108,21 +103,9 @@ def read_indices(release: Path) -> dict[str, pd.DataFrame]:
 def diff(old: Snapshot, new: Snapshot) -> Changes:
     """Find what differs between two versions of a release.
 
-    Parameters
-    ----------
-    old, new : Snapshot
-        The versions.
-
-    Returns
-    -------
-    Changes
-        Rows are compared by their hashes in the indices where both versions have the same columns,
-        else by hashes of the columns that are the same in both, computed from the data.
-
-    Raises
-    ------
-    ReleaseError
-        If one is a mock and the other is not, or data that are needed can't be read.
+    Rows are compared by their hashes in the indices where both versions have the same columns, else
+    by hashes of the columns that are the same in both, computed from the data. A mock beside a real
+    release, or data that are needed and can't be read, raise `ReleaseError`.
     """
     if old.version.mock != new.version.mock:
         raise ReleaseError(
@@ -190,20 +173,10 @@ def _row_hashes(path: Path, columns: Sequence[str]) -> pd.Series:
 
 
 def refusal(old: Snapshot, new: Snapshot, changes: Changes) -> str:
-    """Say why the new version's number contradicts what changed.
+    """Say why the new version's number contradicts what changed, and which version would do.
 
-    Parameters
-    ----------
-    old, new : Snapshot
-        The versions.
-    changes : Changes
-        As `diff` finds them.
-
-    Returns
-    -------
-    str
-        What changed and which version would do; empty if the number says it. A greater step than
-        needed is allowed: it warns of more than there is, which harms nobody.
+    Empty if the number says it. A greater step than needed is allowed: it warns of more than there
+    is, which harms nobody.
     """
     step = actual_step(old.version, new.version)
     would_do = next_version(old.version, changes.step)
@@ -219,12 +192,100 @@ def refusal(old: Snapshot, new: Snapshot, changes: Changes) -> str:
 
 
 def require_step(old: Snapshot, new: Snapshot, changes: Changes) -> None:
-    """Check that the new version's number says what changed; see `refusal`.
-
-    Raises
-    ------
-    ReleaseError
-        If it does not.
-    """
+    """Raise `ReleaseError` if the new version's number does not say what changed; see `refusal`."""
     if reason := refusal(old, new, changes):
         raise ReleaseError(reason)
+
+
+def diff_report(old: Snapshot, new: Snapshot, changes: Changes) -> dict[str, Any]:
+    """Return what changed between two versions, and whether the number says so, as JSON."""
+    contradiction = refusal(old, new, changes)
+    return {
+        "old": {"path": str(old.path), "version": str(old.version)},
+        "new": {"path": str(new.path), "version": str(new.version)},
+        "step": changes.step,
+        **{name: list(getattr(changes, name)) for name in NAMES},
+        "columns_changed": dict(changes.columns_changed),
+        "rows": changes.counts(),
+        "consistent": not contradiction,
+        "refusal": contradiction,
+    }
+
+
+def diff_text(report: Mapping[str, Any]) -> str:
+    """Return what changed between two versions, as `diff_report` has it, as text for a terminal."""
+    lines = [
+        f"{name}  transferz {report[name]['version']} {report[name]['path']}"
+        for name in ("old", "new")
+    ]
+    head = ["config", *(f"rows {what}" for what in WHAT)]
+    rows = [[config, *(f"{n[what]:,}" for what in WHAT)] for config, n in report["rows"].items()]
+    lines += ["", *aligned([head, *rows], right=True), ""]
+    for name in NAMES:
+        lines += [f"{name.replace('_', ' ')}: {', '.join(report[name])}"] if report[name] else []
+    lines += [f"column changed: {n}: {how}" for n, how in report["columns_changed"].items()]
+    return "\n".join(map(printable, [*lines, _verdict(report)])) + "\n"
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    if report["refusal"]:
+        return f"CONTRADICTION: {report['refusal']}"
+    old, new = (Version.parse(report[side]["version"]) for side in ("old", "new"))
+    step, needed = actual_step(old, new) or "none", report["step"]
+    if needed == step == "none":
+        return "nothing changed"
+    greater = STEPS.index(step) > STEPS.index(needed)
+    allowed = " (more than it needs, which is allowed)" if greater else ""
+    what = "nothing changed" if needed == "none" else f"what changed needs a {needed.upper()} step"
+    return f"{what}; the version makes a {step.upper()} step{allowed}"
+
+
+def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:
+    """Read the release that a new one follows; None where none is named.
+
+    `previous` is a directory, or ``org/name@x.y.z`` on the Hub; it may not lie in `built`, the
+    directory of the new release (`ParameterError`). None too, which is said on stderr, where the
+    Hub does not answer and the cache lacks it, and where one on the Hub is a mock and the new one
+    is not or the other way round: parameters are those of all surveys. `transferz publish` compares
+    again. What is no release raises `ReleaseError`.
+    """
+    if previous is None:
+        return None
+    if not Path(previous).expanduser().is_dir():
+        version = parse_reference(previous).version
+        if version is not None and version.mock != mock:
+            _say_not_compared(previous, "one is a mock, the other is not")
+            return None
+    try:
+        path = locate(previous)
+    except Unreachable as reason:
+        _say_not_compared(previous, str(reason))
+        return None
+    if path.resolve().is_relative_to(built.resolve()):
+        raise ParameterError(
+            f"parameter 'release.previous': {previous} lies in {built}, which this build replaces; "
+            "name a copy elsewhere"
+        )
+    return read_snapshot(path)
+
+
+def _say_not_compared(previous: str, reason: str) -> None:
+    sys.stderr.write(
+        f"not compared with {previous}: {reason}; `transferz publish` compares again\n"
+    )
+
+
+def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock: bool) -> None:
+    """Compare configs that were just written with the previous release; say what was found.
+
+    `configs` is the directory that holds them and `version` (``x.y.z``) the new number; None in
+    place of `old` compares with nothing. `ReleaseError` says that one is a mock and the other is
+    not, or that the new version contradicts what changed.
+    """
+    if old is None:
+        return
+    number = replace(Version.parse(version), mock=mock)
+    new = Snapshot(configs, number, compared_columns(columns()), read_indices(configs))
+    changes = diff(old, new)
+    require_step(old, new, changes)
+    sys.stderr.write(f"follows {old.version}: {changes}\n")

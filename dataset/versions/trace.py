@@ -39,13 +39,7 @@ Cuts = tuple[str, pd.Series]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The tables between stages that a release was made from.
-
-    Attributes
-    ----------
-    interim : Path
-        The folder that holds them, by stage and catalogue.
-    """
+    """The tables between stages that a release was made from, by stage and catalogue."""
 
     interim: Path
 
@@ -67,13 +61,7 @@ class Build:
         return list(read_json(counts).get("removed", {})) if counts.is_file() else []
 
     def read(self, name: str, *columns: str) -> pd.DataFrame:
-        """Read columns of one of the tables.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, damaged or lacks a column.
-        """
+        """Read columns of a table; `InputError` if a file or column is missing or damaged."""
         path = require_file(self.interim / name, "rebuild it with `dvc repro`")
         few = [name for name in columns if name == "cut"]  # few values, many rows
         try:
@@ -99,20 +87,10 @@ class Build:
 
 
 def find_build(release: Path) -> tuple[Build | None, str]:
-    """Find the tables that a release was made from, if they are on this machine.
+    """Find the tables that a release was made from, if they are on this machine, or say why not.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory. A build's is ``<survey>/release/transferz``, beside
-        ``<survey>/interim``.
-
-    Returns
-    -------
-    build : Build or None
-        None where there is no build, or it is not the one that made this release.
-    reason : str
-        Why there is none, for the reader; empty if there is one.
+    A build's release lies in ``<survey>/release/transferz``, beside ``<survey>/interim``. Without a
+    build that made this release, the answer is None and the reason, for the reader.
     """
     place = release.resolve().parent
     build = Build(place.parent / "interim")
@@ -129,24 +107,13 @@ def find_build(release: Path) -> tuple[Build | None, str]:
 
 
 def trace(build: Build, objects: pd.DataFrame, config: str) -> pd.DataFrame:
-    """Find what kept objects out of a config.
+    """Find what kept objects out of a config: ``stage`` and ``cut``, by the index of `objects`.
 
-    Parameters
-    ----------
-    build : Build
-        The tables of the release that lacks them.
-    objects : pandas.DataFrame
-        ``object_id``, and ``redshift_kind`` of the rows that the other release has: a
-        photometric row is followed through COSMOS2020 and HSC (or the authors' TransferZ), a
-        spectroscopic one through GalaxiesML, one of ``truth`` through both.
-    config : str
-        The config.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``stage`` and ``cut``, with the index of `objects`. Of several that would have removed
-        the object, the first in the order ingest, HSC's cuts, COSMOS2020's, match, split.
+    `build` is of the release that lacks them, `objects` has ``object_id`` and the
+    ``redshift_kind`` of the rows that the other release has: a photometric row is followed through
+    COSMOS2020 and HSC (or the authors' TransferZ), a spectroscopic one through GalaxiesML, one of
+    ``truth`` through both. Of several cuts that would have removed the object, it is the first in
+    the order ingest, HSC's cuts, COSMOS2020's, match, split.
     """
     if objects.empty:
         return pd.DataFrame({"stage": [], "cut": []}, objects.index, dtype="str")
@@ -213,24 +180,16 @@ def _first(steps: list[Cuts]) -> pd.DataFrame:
 
 
 def count_steps(build: Build, steps: pd.DataFrame) -> list[dict[str, Any]]:
-    """Count objects by ``stage`` and ``cut``: their ``rows``, in the order of the pipeline.
-
-    Parameters
-    ----------
-    build : Build
-        The build that they were traced through.
-    steps : pandas.DataFrame
-        As `trace` gives it.
-    """
+    """Count traced objects by ``stage`` and ``cut``: their ``rows``, in the pipeline's order."""
     counts = [
         {"stage": str(stage), "cut": str(cut), "rows": int(rows)}
         for (stage, cut), rows in steps.value_counts(["stage", "cut"]).items()
     ]
-    return sorted(counts, key=lambda counted: _rank(build, counted["stage"], counted["cut"]))
 
+    def rank(counted: dict[str, Any]) -> tuple[int, int, int, str]:
+        name, _, catalogue = counted["stage"].partition("@")
+        order, cut = build.cut_order(counted["stage"]), counted["cut"]
+        place = order.index(cut) if cut in order else len(order)
+        return STAGES.index(name), CATALOGUES.index(catalogue), place, cut
 
-def _rank(build: Build, stage: str, cut: str) -> tuple[int, int, int, str]:
-    name, _, catalogue = stage.partition("@")
-    order = build.cut_order(stage)
-    place = order.index(cut) if cut in order else len(order)
-    return STAGES.index(name), CATALOGUES.index(catalogue), place, cut
+    return sorted(counts, key=rank)

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from transferz.schemas.survey.column import Column, Dtype, Table
-from transferz.schemas.survey.magnitudes import (
+from transferz.schemas.survey.columns import (
     BANDS,
     OBJECT_ID,
     TYPICAL_MAGNITUDES,
+    Column,
+    Dtype,
+    Table,
     cmodel_columns,
     position_columns,
 )
@@ -39,6 +41,10 @@ PUBLISHED_SPLIT = Column(
 def _theirs(name: str, dtype: Dtype, description: str, **more: Any) -> Column:
     """Declare a column under its upstream name, null where the catalogue has no value."""
     return Column(name, dtype, description, upstream=(name,), **{"nullable": True} | more)
+
+
+def _flag(name: str, description: str) -> Column:
+    return _theirs(name, "bool", description, ucd="meta.code")
 
 
 def _lephare(name: str, description: str, **more: Any) -> Column:
@@ -160,19 +166,9 @@ HSC = Table(
             for band in BANDS
         ),
         # A flag is null in a band that was not observed there.
+        *(_flag(f"{band}_cmodel_flag", f"{band}-band cModel fit failed") for band in BANDS),
         *(
-            _theirs(
-                f"{band}_cmodel_flag", "bool", f"{band}-band cModel fit failed", ucd="meta.code"
-            )
-            for band in BANDS
-        ),
-        *(
-            _theirs(
-                f"{band}_pixelflags_{flag}",
-                "bool",
-                f"{band}-band pixel flag '{flag}'",
-                ucd="meta.code",
-            )
+            _flag(f"{band}_pixelflags_{flag}", f"{band}-band pixel flag '{flag}'")
             for band in BANDS
             for flag in PIXEL_FLAGS
         ),
@@ -197,12 +193,7 @@ GALAXIESML = Table(
         *position_columns(),
         *cmodel_columns(nullable=True),
         SPECZ_NAME,
-        _theirs(
-            "specz_redshift",
-            "float32",
-            "Spectroscopic redshift",
-            ucd="src.redshift",
-        ),
+        _theirs("specz_redshift", "float32", "Spectroscopic redshift", ucd="src.redshift"),
         _theirs(
             "specz_redshift_err",
             "float32",

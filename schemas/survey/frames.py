@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from transferz.schemas.errors import SchemaError
-from transferz.schemas.survey.column import Column, Table
+from transferz.schemas.survey.columns import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,32 +47,19 @@ def arrow_schema(table: Table) -> "pa.Schema":
 
 
 def to_frame(arrow: "pa.Table", table: Table) -> "pd.DataFrame":
-    """Turn an Arrow table with (at least) the table's columns into a typed frame.
+    """Turn an Arrow table with (at least) the table's columns into a typed frame, in its order.
 
-    Parameters
-    ----------
-    arrow : pyarrow.Table
-        Columns in any order.
-    table : Table
-        What they should be.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table's columns in its order, with `pandas_dtype` each.
-
-    Raises
-    ------
-    SchemaError
-        If an integer, boolean or string column has nulls that it may not have. (In a float column
-        they become NaN, which `check` reports with the rows' ids.)
+    Each column gets its `pandas_dtype`. Raises `SchemaError` if an integer, boolean or string
+    column has nulls that it may not have. (In a float column they become NaN, which `check` reports
+    with the rows' ids.)
     """
     import pandas as pd
 
-    return pd.DataFrame({column.name: _series(arrow[column.name], column) for column in table})
+    return pd.DataFrame({column.name: to_series(arrow[column.name], column) for column in table})
 
 
-def _series(values: "pa.ChunkedArray", column: Column) -> "pd.Series":
+def to_series(values: "pa.ChunkedArray", column: Column) -> "pd.Series":
+    """Turn one column into a series of its `pandas_dtype`; raises what `to_frame` does."""
     import pandas as pd
 
     if values.null_count and not column.nullable and not column.dtype.startswith("float"):
@@ -97,17 +84,9 @@ def to_arrow(frame: "pd.DataFrame", table: Table) -> "pa.Table":
 
 @lru_cache
 def pandera_schema(table: Table) -> "pandera.DataFrameSchema":
-    """Build the table's pandera schema; each column's metadata holds its unit and UCD.
+    """Build the table's pandera schema: strict, with no other columns and exact dtypes.
 
-    Parameters
-    ----------
-    table : Table
-        The declaration.
-
-    Returns
-    -------
-    pandera.pandas.DataFrameSchema
-        Strict: no other columns, exact dtypes.
+    Each column's metadata holds its unit and UCD.
     """
     import pandera.pandas as pandera
 
@@ -144,25 +123,9 @@ def _value_checks(column: Column) -> "list[pandera.Check]":
 def check(frame: "pd.DataFrame", table: Table, *, source: str = "") -> "pd.DataFrame":
     """Return the frame unchanged if it keeps its declaration.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Rows to check.
-    table : Table
-        Their declaration.
-    source : str
-        The file or stage they come from, named in the error.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `frame`.
-
-    Raises
-    ------
-    SchemaError
-        Names the table, and for each broken rule the column, the number of rows and the first
-        offending values with their ids.
+    `source` is the file or stage the rows come from, named in the error: a `SchemaError` that names
+    the table, and for each broken rule the column, the number of rows and the first offending
+    values with their ids.
     """
     import pandera.errors
 

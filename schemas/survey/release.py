@@ -10,8 +10,13 @@ from transferz.schemas.survey.catalogues import (
     SPECZ_NAME,
     SPLITS,
 )
-from transferz.schemas.survey.column import Column, Table
-from transferz.schemas.survey.magnitudes import OBJECT_ID, cmodel_columns, position_columns
+from transferz.schemas.survey.columns import (
+    OBJECT_ID,
+    Column,
+    Table,
+    cmodel_columns,
+    position_columns,
+)
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 """The default one first; `truth` only in a mock."""
@@ -49,7 +54,6 @@ _REDSHIFTS = (
 )
 
 _COSMOS_ID = replace(COSMOS2020["cosmos_id"], upstream=())
-_SPECZ_NAME = replace(SPECZ_NAME, nullable=True)
 _SPLIT = Column("split", "string", "Split of the object", ucd="meta.code", categories=SPLITS)
 _GROUP_ID = Column(
     "group_id",
@@ -70,10 +74,7 @@ _SEPARATION = Column(
 
 SELECTED = Table(
     "selected",
-    (
-        *(COSMOS2020[name] for name in ("cosmos_id", "ra", "dec", "i_mag_auto")),
-        *_REDSHIFTS,
-    ),
+    (*(COSMOS2020[name] for name in ("cosmos_id", "ra", "dec", "i_mag_auto")), *_REDSHIFTS),
     key="cosmos_id",
     description="COSMOS2020 galaxies whose photo-z serves as a label",
 )
@@ -148,7 +149,7 @@ RELEASE = Table(
             categories=REDSHIFT_KINDS,
         ),
         replace(_COSMOS_ID, nullable=True, unique=False),
-        _SPECZ_NAME,
+        SPECZ_NAME,
         _GROUP_ID,
     ),
     key="object_id",

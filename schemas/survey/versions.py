@@ -13,12 +13,7 @@ _VERSION = re.compile(rf"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:\+({MOCK}))?
 class Version:
     """``major.minor.patch`` of a release, by Croissant's rule; a mock's ends in ``+mock``.
 
-    Attributes
-    ----------
-    major, minor, patch : int
-        MAJOR: rows changed, dropped or moved; MINOR: additions; PATCH: the same data.
-    mock : bool
-        Whether the release's galaxies are simulated.
+    MAJOR: rows changed, dropped or moved; MINOR: additions; PATCH: the same data.
     """
 
     major: int
@@ -28,13 +23,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> "Version":
-        """Read a version as it is written.
-
-        Raises
-        ------
-        ParameterError
-            If it is none.
-        """
+        """Read a version as it is written; `ParameterError` if it is none."""
         match = _VERSION.fullmatch(text)
         if match is None:
             raise ParameterError(

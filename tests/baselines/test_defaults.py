@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from transferz.baselines.benchmark.own_tables import FRACTIONS, SALT
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.methods import METHODS
 from transferz.baselines.networks.training import PAPER
 from transferz.cli.train import parse_arguments
 from transferz.schemas import SPLITS

@@ -107,7 +107,7 @@ def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
     def interrupted(argv):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("transferz.cli.data.info", interrupted)
+    monkeypatch.setattr("transferz.cli.release.info", interrupted)
     assert cli.main(["info"]) == 130
     assert capsys.readouterr().err == "\n"
 
@@ -141,6 +141,6 @@ def test_it_runs_as_a_module():
 
 
 def test_templates_refuse_a_missing_file(tmp_path, capsys):
-    pytest.importorskip("transferz.baselines.methods.template_study")
+    pytest.importorskip("transferz.baselines.methods.templates")
     assert cli.main(["fit-templates", str(tmp_path / "absent.csv")]) == 2
     assert "absent.csv" in capsys.readouterr().err

@@ -17,9 +17,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
+from transferz.baselines.networks.ensemble import MODEL_FILE, Ensemble, Fit, Scaler, ensemble_bytes
 from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.weights import MODEL_FILE, save_ensemble
 from transferz.cli.predict import predict as main
 from transferz.schemas import InputError, ParameterError, TransferZError
 
@@ -44,7 +43,7 @@ def random_ensemble(seeds=SEEDS, bands=3):
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     provenance = {"method": "nn_spec", "source": {"table": {"file": "t.csv"}}}
-    save_ensemble(folder / MODEL_FILE, random_ensemble(), BANDS, provenance)
+    (folder / MODEL_FILE).write_bytes(ensemble_bytes(random_ensemble(), BANDS, provenance))
     return folder
 
 
@@ -460,7 +459,7 @@ def test_magnitudes_far_outside_the_range_are_said(model, tmp_path, capsys):
     ids=["itself", "what it started from"],
 )
 def test_a_model_of_a_mock_is_announced_and_its_output_says_so(provenance, tmp_path, capsys):
-    save_ensemble(tmp_path / MODEL_FILE, random_ensemble(), BANDS, provenance)
+    (tmp_path / MODEL_FILE).write_bytes(ensemble_bytes(random_ensemble(), BANDS, provenance))
     table = write(tmp_path / "t.csv", rows())
     for output in OUTPUTS:
         predict(tmp_path, table, tmp_path / output)

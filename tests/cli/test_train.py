@@ -15,9 +15,9 @@ from transferz.baselines.benchmark import forecasts as benchmark_forecasts
 from transferz.baselines.benchmark.loading import Kept
 from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables, read_sample
 from transferz.baselines.benchmark.task import from_release
+from transferz.baselines.methods import METHODS
 from transferz.baselines.methods.networks import PHOTOMETRY
-from transferz.baselines.methods.paper import METHODS
-from transferz.baselines.networks.weights import load_ensemble
+from transferz.baselines.networks.ensemble import load_ensemble
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.train import train as main

@@ -8,8 +8,8 @@ from releases import read_manifest, read_rows, remake
 from tampering import copy, edit_json
 
 from transferz import cli
-from transferz.dataset.versions import printed
-from transferz.dataset.versions.diff import diff, read_snapshot
+from transferz.cli.verify import _as_json
+from transferz.dataset.versions.diff import diff, diff_report, diff_text, read_snapshot
 from transferz.schemas import CONFIGS
 
 
@@ -133,8 +133,8 @@ def test_what_cannot_be_compared_is_a_users_error(small_release, tmp_path, capsy
 
 def test_what_a_release_is_called_moves_no_cursor(small_release):
     snapshot = read_snapshot(small_release)
-    report = printed.diff_report(snapshot, snapshot, diff(snapshot, snapshot), "")
+    report = diff_report(snapshot, snapshot, diff(snapshot, snapshot))
     hostile = report | {"columns_added": ["odd\x1b[2J\x9b2J\n"]}
-    text = printed.diff_text(hostile)
+    text = diff_text(hostile)
     assert "odd" in text and all(line.isprintable() for line in text.split("\n"))
-    assert printed.as_json(hostile).isascii()
+    assert _as_json(hostile).isascii()

@@ -23,6 +23,7 @@ from transferz.exporting import EXPORTED, export, read_export
 from transferz.releases import Release, read_release
 from transferz.schemas import Column, InputError, ReleaseError
 from transferz.schemas import Table as SchemaTable
+from transferz.schemas.survey.derived import votable_description, votable_unit
 from transferz.schemas.survey.files import (
     CROISSANT_FILE,
     MANIFEST_FILE,
@@ -31,7 +32,6 @@ from transferz.schemas.survey.files import (
     self_digest,
 )
 from transferz.schemas.survey.frames import arrow_schema
-from transferz.schemas.survey.votable import votable_description, votable_unit
 from transferz.tables.reading import open_table, read_whole
 
 FORMATS = ("vot", "fits", "ecsv")

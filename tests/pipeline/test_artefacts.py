@@ -9,9 +9,14 @@ from astropy.table import Table
 
 from transferz.dataset.pipeline.tables import read_table
 from transferz.schemas import CONFIGS, INDEX, RELEASE
-from transferz.schemas.survey.derived import column_fields, feature_list
+from transferz.schemas.survey.derived import (
+    column_fields,
+    feature_list,
+    longest_strings,
+    votable_description,
+    votable_footer,
+)
 from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE, INDEX_FILE, MANIFEST_FILE
-from transferz.schemas.survey.votable import longest_strings, votable_description, votable_footer
 
 
 def files(release):

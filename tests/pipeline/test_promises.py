@@ -10,7 +10,8 @@ from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.units import arcsec, deg
 
 from transferz.dataset.pipeline.params import MatchParams, read_params
-from transferz.dataset.verify.verifying import PROMISES, inspect
+from transferz.dataset.verify.findings import PROMISES
+from transferz.dataset.verify.verifying import inspect
 from transferz.schemas import RELEASE, SPLITS
 from transferz.schemas.survey.files import data_files, file_digest, self_digest
 from transferz.schemas.survey.frames import check, to_frame

@@ -5,7 +5,7 @@ import gzip
 import pyarrow as pa
 import pytest
 
-from transferz.dataset.sources.reading import read_any, says_mock
+from transferz.dataset.sources.catalogues import read_any, says_mock
 from transferz.schemas import Column, InputError, SchemaError, Table
 
 SKY = Table(

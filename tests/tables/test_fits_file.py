@@ -11,7 +11,7 @@ from astropy.table import Table as AstropyTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.dataset.sources.reading import read_any, says_mock
+from transferz.dataset.sources.catalogues import read_any, says_mock
 from transferz.schemas import Column, InputError, SchemaError, Table
 from transferz.tables.fits_hdus import OnesComplementSum
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 
-from transferz.dataset.sources.reading import read_any
+from transferz.dataset.sources.catalogues import read_any
 from transferz.schemas import Column, InputError, SchemaError, Table
 
 SKY = Table(

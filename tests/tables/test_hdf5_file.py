@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.dataset.sources.reading import read_any, says_mock
+from transferz.dataset.sources.catalogues import read_any, says_mock
 from transferz.schemas import Column, InputError, Table
 
 SPECTRA = Table(

@@ -5,11 +5,9 @@ a Gaussian mixture. `per_galaxy` scores each galaxy, `score_probability` sums ga
 """
 
 from transferz.baselines.scores.probability.distribution import Distribution
-from transferz.baselines.scores.probability.grid import GridPDF
-from transferz.baselines.scores.probability.mixture import GaussianMixture
+from transferz.baselines.scores.probability.mixture import GaussianMixture, Samples
+from transferz.baselines.scores.probability.piecewise import GridPDF, Quantiles
 from transferz.baselines.scores.probability.prediction import Prediction
-from transferz.baselines.scores.probability.quantiles import Quantiles
-from transferz.baselines.scores.probability.samples import Samples
 from transferz.baselines.scores.probability.scores import (
     PER_GALAXY,
     PROBABILITY_METRICS,

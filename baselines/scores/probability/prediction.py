@@ -7,10 +7,8 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import Distribution
-from transferz.baselines.scores.probability.grid import GridPDF
-from transferz.baselines.scores.probability.mixture import GaussianMixture
-from transferz.baselines.scores.probability.quantiles import Quantiles
-from transferz.baselines.scores.probability.samples import Samples
+from transferz.baselines.scores.probability.mixture import GaussianMixture, Samples
+from transferz.baselines.scores.probability.piecewise import GridPDF, Quantiles
 from transferz.schemas.errors import InputError
 
 FORMS = "samples, levels with quantiles, grid with pdf, mixture, distribution"

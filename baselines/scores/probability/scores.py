@@ -117,7 +117,7 @@ def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str,
     distribution : Distribution
         Of N galaxies.
     redshift : array_like, shape (N,)
-        True redshifts.
+        True redshifts; a `ValueError` where there is not one per galaxy.
 
     Returns
     -------
@@ -131,11 +131,6 @@ def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str,
         - ``low_68, high_68, low_90, high_90``: ends of the central intervals, redshifts.
 
         NaN where the true redshift or the forecast is NaN, or its form cannot say.
-
-    Raises
-    ------
-    ValueError
-        Where there is not one redshift per galaxy.
 
     Examples
     --------
@@ -168,10 +163,8 @@ def score_probability(
     ----------
     columns : mapping of str to array_like, shape (..., N)
         What `per_galaxy` found; one that is absent counts as NaN.
-    redshift : array_like, shape (N,)
-        True redshifts.
-    point : array_like, shape (..., N)
-        Point forecasts.
+    redshift, point : array_like, shapes (N,) and (..., N)
+        True redshifts and point forecasts; a `ValueError` where the last axes differ.
 
     Returns
     -------
@@ -187,11 +180,6 @@ def score_probability(
 
         NaN for a row (a seed) of which any galaxy is NaN, and where N = 0: no metric counts a
         missing forecast as a good one.
-
-    Raises
-    ------
-    ValueError
-        Where the last axes differ.
     """
     points, true = np.asarray(point, np.float64), np.asarray(redshift, np.float64)
     if true.ndim != 1 or points.shape[-1:] != true.shape:

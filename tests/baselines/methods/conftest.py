@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.schemas.survey.magnitudes import ERRORS, MAGNITUDES
+from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
 
 REDDENING = np.array([1.2, 0.5, 0.0, -0.25, -0.4])
 

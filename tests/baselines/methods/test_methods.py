@@ -13,7 +13,7 @@ from transferz.baselines.methods.median import TrainingMedian
 from transferz.baselines.scores.metrics import loss, normalised_error
 from transferz.baselines.scores.probability import per_galaxy, score_probability
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.magnitudes import MAGNITUDES
+from transferz.schemas.survey.columns import MAGNITUDES
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.baselines.methods import template_study as template_fit
-from transferz.baselines.methods.template_study import (
+from transferz.baselines.methods import templates as template_fit
+from transferz.baselines.methods.templates import (
     CIGALE,
     LEPHARE,
     TemplateFitQuality,
@@ -30,7 +30,7 @@ REDSHIFT_MAX = 1.5
 def _short_grid():
     """A shorter redshift grid keeps these tests fast; the real tables have their own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(template_fit, "REDSHIFT_MAX", REDSHIFT_MAX)
+        patch.setattr(template_fit, "COSMOS_REDSHIFT_MAX", REDSHIFT_MAX)
         yield
 
 
@@ -55,7 +55,7 @@ def galaxies(grid):
 def frame(grid, galaxies, layout):
     """Lay galaxies out as a table, with a band that has no curve."""
     ids, redshift, flux, error = galaxies
-    unit = float(layout.to_ujy(1.0))
+    unit = layout.ujy_per_unit
     table = {"id": ids.astype(float) if layout is LEPHARE else ids, layout.redshift: redshift}
     for number, band in enumerate(grid.bands):
         flux_name, error_name = layout.columns(band.name)
@@ -177,7 +177,6 @@ def test_missing_and_broken_files_are_refused(tmp_path):
 
 def test_the_table_says_what_matters():
     row = TemplateFitQuality(
-        table="x.csv",
         photometry=template_fit.AS_IT_IS,
         galaxies=100,
         bands=25,
@@ -204,7 +203,7 @@ def real_data(monkeypatch):
     folder = os.environ.get("TRANSFERZ_REAL_DATA")
     if not folder:
         pytest.skip("TRANSFERZ_REAL_DATA does not name the folder of real tables")
-    monkeypatch.setattr(template_fit, "REDSHIFT_MAX", 10.0)
+    monkeypatch.setattr(template_fit, "COSMOS_REDSHIFT_MAX", 10.0)
     return Path(folder)
 
 

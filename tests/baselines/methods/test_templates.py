@@ -8,7 +8,7 @@ from transferz.baselines.benchmark.tables import band_columns, photometry
 from transferz.baselines.scores.metrics import normalised_error, outlier_rate, scatter
 from transferz.baselines.scores.probability import per_galaxy, score_probability
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.magnitudes import ERRORS, MAGNITUDES
+from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
 
 for package in ("speclite", "sedpy", "skypy", "astropy"):
     pytest.importorskip(package, reason="the template fit's packages are not installed")

@@ -9,15 +9,15 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_diver
 from torch.nn.functional import softplus
 
 from transferz.baselines.benchmark.tables import Sample
-from transferz.baselines.networks import probabilistic as bayesian_networks
-from transferz.baselines.networks import steps
+from transferz.baselines.networks import network as bayesian_networks
 from transferz.baselines.networks import training as run
-from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.probabilistic import (
+from transferz.baselines.networks.network import (
     COMPONENTS,
+    LAYERS,
     BayesianNetworks,
     GaussianNetworks,
     MixtureNetworks,
+    StackedNetworks,
     components,
     log_likelihood,
 )
@@ -165,9 +165,9 @@ def test_the_objective_is_the_noisy_likelihood_and_the_divergences_share():
 def test_replayed_steps_are_the_eager_ones(monkeypatch):
     """The noise stays where a recorded step finds it, also after a smaller last batch."""
     plain = fit("bayesian", range(3))
-    eager = steps.eager_step
+    eager = run.eager_step
     monkeypatch.setattr(
-        run, "make_step", lambda *a: steps.ReplayedStep(eager(*a), lambda function: function)
+        run, "make_step", lambda *a: run.ReplayedStep(eager(*a), lambda function: function)
     )
     replayed = fit("bayesian", range(3))
     assert replayed.fits == plain.fits
@@ -178,7 +178,7 @@ def test_replayed_steps_are_the_eager_ones(monkeypatch):
 @pytest.mark.parametrize("kind", ["mixture", "bayesian"])
 def test_a_gpus_graphs_do_what_its_eager_steps_do(kind, monkeypatch):
     graphed = fit(kind, range(5), device="cuda")
-    monkeypatch.setattr(run, "make_step", steps.eager_step)
+    monkeypatch.setattr(run, "make_step", run.eager_step)
     eager = fit(kind, range(5), device="cuda")
     for ours, others in zip(graphed.networks.weights, eager.networks.weights, strict=True):
         torch.testing.assert_close(ours, others, rtol=0, atol=1e-8)

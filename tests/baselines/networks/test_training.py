@@ -6,14 +6,13 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
-from training_reference import train_alone
+from training_reference import single, train_alone
 
 from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks import ensemble as ensembles
-from transferz.baselines.networks import steps
 from transferz.baselines.networks import training as run
 from transferz.baselines.networks.ensemble import Scaler
-from transferz.baselines.networks.hardware import find_device
+from transferz.baselines.networks.environment import find_device
 from transferz.baselines.networks.network import StackedNetworks, tanaka_loss
 from transferz.baselines.networks.training import Schedule, train
 from transferz.baselines.scores import metrics
@@ -104,13 +103,13 @@ def test_all_at_once_is_each_alone_in_float64(kind, frozen):
     assert min(stops) < schedule.max_epochs
     sets = [tensors(one, together.scaler, dtype) for one in (training, validation)]
     for position, fit in enumerate(together.fits):
-        network = start.networks.network(fit.seed).to(dtype) if frozen else None
+        network = single(start.networks, fit.seed).to(dtype) if frozen else None
         for layer in (network.layers[one - 1] for one in frozen):
             layer.requires_grad_(False)
         alone, losses = train_alone(*sets, fit.seed, schedule, network, adam_of_the_unfrozen)
         assert (fit.epochs, fit.best_epoch) == (len(losses), 1 + int(np.argmin(losses)))
         assert fit.validation_loss == pytest.approx(min(losses), abs=1e-12)
-        ours = together.networks.network(position).state_dict()
+        ours = single(together.networks, position).state_dict()
         for name, value in alone.state_dict().items():
             torch.testing.assert_close(ours[name], value, rtol=0, atol=1e-8)
 
@@ -160,7 +159,7 @@ def test_the_best_weights_are_kept_and_patience_ends_it(trained):
 def test_finished_seeds_leave_the_batch(monkeypatch):
     """The work of an epoch follows the number of seeds that are still training."""
     sizes, seen = [], []
-    real = steps.eager_step
+    real = run.eager_step
 
     def counting(networks, *rest):
         step = real(networks, *rest)
@@ -172,7 +171,7 @@ def test_finished_seeds_leave_the_batch(monkeypatch):
 
         return counted
 
-    monkeypatch.setattr(steps, "eager_step", counting)
+    monkeypatch.setattr(run, "eager_step", counting)
     train(noise(120, 0), noise(60, 1), seeds=range(5), schedule=STOPPING, progress=seen.append)
     per_epoch = sizes[:: -(-120 // STOPPING.batch_size)]
     still = [5, *(one.training for one in seen)]
@@ -203,8 +202,8 @@ def test_replayed_steps_are_the_eager_ones(monkeypatch):
         captured.append(function)
         return function
 
-    eager = steps.eager_step
-    monkeypatch.setattr(run, "make_step", lambda *a: steps.ReplayedStep(eager(*a), capture))
+    eager = run.eager_step
+    monkeypatch.setattr(run, "make_step", lambda *a: run.ReplayedStep(eager(*a), capture))
     replayed = train(*sets, seeds=range(4), schedule=STOPPING, dtype=torch.float64)
     same_fits(replayed, plain)
     for ours, others in zip(replayed.networks.weights, plain.networks.weights, strict=True):
@@ -217,7 +216,7 @@ def test_a_gpus_graphs_do_what_its_eager_steps_do(monkeypatch):
     sets = noise(130, 0), noise(60, 1)
     options = {"seeds": range(9), "schedule": STOPPING, "dtype": torch.float64, "device": "cuda"}
     graphed = train(*sets, **options)
-    monkeypatch.setattr(run, "make_step", steps.eager_step)
+    monkeypatch.setattr(run, "make_step", run.eager_step)
     eager = train(*sets, **options)
     assert [fit.best_epoch for fit in graphed.fits] == [fit.best_epoch for fit in eager.fits]
     for ours, others in zip(graphed.networks.weights, eager.networks.weights, strict=True):
@@ -306,13 +305,13 @@ def test_devices():
 
 def test_stacked_optimisers_go_on_with_those_that_are_kept():
     networks = StackedNetworks.from_seeds(3, range(3))
-    optimiser = steps.make_optimiser(networks, 1e-3)
+    optimiser = run.make_optimiser(networks, 1e-3)
     features, labels = torch.rand(20, 3), torch.rand(20)
-    step = steps.make_step(networks, optimiser, features, labels)
+    step = run.make_step(networks, optimiser, features, labels)
     step(torch.arange(20).expand(3, 20))
     rows = torch.tensor([2])
     kept = networks.take(rows)
-    taken = steps.take_optimiser(optimiser, kept, rows)
+    taken = run.take_optimiser(optimiser, kept, rows)
     for old, new in zip(networks.parameters(), kept.parameters(), strict=True):
         assert torch.equal(optimiser.state[old]["exp_avg"][2:], taken.state[new]["exp_avg"])
         assert taken.state[new]["step"] == 1

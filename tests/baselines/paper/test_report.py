@@ -13,7 +13,7 @@ import pytest
 import yaml
 from mock_run import write_runs
 
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.methods import METHODS
 from transferz.baselines.paper.figures import (
     CELLS,
     LOOKS,

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the scores."""
+"""The examples in the docstrings of the scores, and of other documented functions."""
 
 import doctest
 import importlib
@@ -8,7 +8,10 @@ import pytest
 
 from transferz.baselines import scores
 
-MODULES = [module.name for module in pkgutil.walk_packages(scores.__path__, f"{scores.__name__}.")]
+MODULES = [
+    *(module.name for module in pkgutil.walk_packages(scores.__path__, f"{scores.__name__}.")),
+    "transferz.photometry.redshift_error",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -17,8 +17,13 @@ from hypothesis import strategies as st
 
 from transferz.dataset.fetching import download as download_module
 from transferz.dataset.fetching import web as web_module
-from transferz.dataset.fetching.download import Unavailable, download, is_unproven
-from transferz.dataset.fetching.part import Expected, open_part
+from transferz.dataset.fetching.download import (
+    Expected,
+    Unavailable,
+    download,
+    is_unproven,
+    open_part,
+)
 from transferz.dataset.fetching.web import PermanentFailure, Retries, Web
 from transferz.schemas import InputError, ParameterError
 
@@ -454,7 +459,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from transferz.dataset.fetching.download import download
-from transferz.dataset.fetching.part import Expected
+from transferz.dataset.fetching.download import Expected
 from transferz.dataset.fetching.web import Retries, Web
 retries = Retries(attempts=1, backoff_seconds=0.0, backoff_max_seconds=0.0,
                   connect_timeout_seconds=60.0, read_timeout_seconds=60.0)

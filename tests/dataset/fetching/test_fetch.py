@@ -16,7 +16,7 @@ import yaml
 
 from transferz.dataset import fetch as fetch_module
 from transferz.dataset.fetch import fetch
-from transferz.dataset.fetching import in_place
+from transferz.dataset.fetching import editions
 from transferz.dataset.fetching.editions import list_record, pick
 from transferz.dataset.fetching.web import PermanentFailure, Retries, Web
 from transferz.dataset.pipeline.params import read_params
@@ -612,7 +612,7 @@ def test_a_file_that_cannot_be_read(project, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(in_place, "hash_stream", refuse)
+    monkeypatch.setattr(editions, "hash_stream", refuse)
     put("1.csv", b"object_id\n1\n", "hsc", "cosmos2020")
     with pytest.raises(InputError, match=r"cannot read .*1\.csv: Permission denied"):
         fetch(layout("cosmos2020"), "hsc")

@@ -16,9 +16,7 @@ from transferz.dataset.mock.build import (
     TRUTH_FILE,
 )
 from transferz.dataset.mock.sky import COSMOS_DEC, COSMOS_RA
-from transferz.dataset.sources import cosmos2020 as cosmos2020_source
-from transferz.dataset.sources import galaxiesml as galaxiesml_source
-from transferz.dataset.sources import hsc as hsc_source
+from transferz.dataset.sources.catalogues import read_cosmos2020, read_galaxiesml, read_hsc
 from transferz.photometry.flux import AB_ZEROPOINT_UJY
 from transferz.schemas import BANDS, COSMOS2020, GALAXIESML, HSC, MAGNITUDES, TRUTH
 from transferz.schemas.survey.frames import check, to_frame
@@ -60,12 +58,12 @@ def truth(tiny):
 
 
 def test_catalogues_pass_their_schemas(tiny, truth):
-    for source, table in (
-        (cosmos2020_source, COSMOS2020),
-        (hsc_source, HSC),
-        (galaxiesml_source, GALAXIESML),
+    for read, table in (
+        (read_cosmos2020, COSMOS2020),
+        (read_hsc, HSC),
+        (read_galaxiesml, GALAXIESML),
     ):
-        chunks = [chunk.replace_schema_metadata() for chunk in source.read(tiny / table.name)]
+        chunks = [chunk.replace_schema_metadata() for chunk in read(tiny / table.name)]
         check(to_frame(pa.concat_tables(chunks), table), table)
     check(truth, TRUTH)
 

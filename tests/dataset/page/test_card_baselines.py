@@ -8,13 +8,13 @@ from mock_run import write_runs
 from releases import read_manifest, remake
 from tampering import edit_json, edit_text, reseal
 
-from transferz.baselines.methods.paper import METHODS
+from transferz.baselines.methods import METHODS
 from transferz.baselines.paper.report import report
-from transferz.dataset.page.baselines import FIGURES, read_baselines
 from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import read_citation
+from transferz.dataset.page.facts import FIGURES, read_baselines
+from transferz.dataset.verify.files import check_card
 from transferz.dataset.verify.findings import safely
-from transferz.dataset.verify.pages import check_card
 from transferz.dataset.verify.verifying import verify
 from transferz.releases import find_release
 from transferz.schemas import RELEASE, InputError

@@ -7,7 +7,7 @@ import pytest
 from releases import read_manifest
 
 from transferz.dataset.page.figures import flow_chart, read_chart
-from transferz.tables.pictures import save_png
+from transferz.tables.files import save_png
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 from releases import read_manifest, remake
 
-from transferz.dataset.page.front_matter import front_matter, licence, licence_url
+from transferz.dataset.page.card_text import front_matter
+from transferz.dataset.page.citation import licence, licence_url
 from transferz.schemas import RELEASE
 from transferz.schemas.survey.files import CARD_FILE, data_files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from transferz.dataset.page.history import CHANGELOG_FILE, history_of, read_history
+from transferz.dataset.page.facts import CHANGELOG_FILE, history_of, read_history
 from transferz.schemas import InputError, ParameterError
 
 ROOT = Path(__file__).parents[3]

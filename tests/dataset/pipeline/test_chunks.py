@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.dataset.pipeline import chunks as chunks_module
+from transferz.dataset import ingest as chunks_module
+from transferz.dataset.ingest import prefetch, write_chunks
 from transferz.dataset.pipeline import tables
-from transferz.dataset.pipeline.chunks import prefetch, write_chunks
 from transferz.dataset.sources.fields import find_fields, make_chunk
 from transferz.schemas import COSMOS2020, GALAXIESML, InputError, SchemaError, Table
 from transferz.schemas.survey.frames import arrow_schema

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.dataset.pipeline.cuts import Cut, apply_cuts
 from transferz.dataset.pipeline.stage import Counts
+from transferz.dataset.select import Cut, apply_cuts
 from transferz.schemas import BANDS, ParameterError
 
 

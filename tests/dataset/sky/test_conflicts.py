@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.dataset.sky.conflicts import drop_conflicts, group_ids
+from transferz.dataset.sky.neighbours import drop_conflicts, group_ids
 from transferz.dataset.sky.positions import angular_separation
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.dataset.splits.splitting import split_by_hash

@@ -25,11 +25,12 @@ from tampering import (
 
 from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.tables import write_parquet
-from transferz.dataset.verify.parquet_files import check_footer
-from transferz.dataset.verify.verifying import PROMISES, inspect, require_sound, verify
+from transferz.dataset.verify.findings import PROMISES
+from transferz.dataset.verify.rows import check_footer
+from transferz.dataset.verify.verifying import inspect, require_sound, verify
 from transferz.schemas import RELEASE, ReleaseError
+from transferz.schemas.survey.derived import votable_footer
 from transferz.schemas.survey.files import data_files, json_text
-from transferz.schemas.survey.votable import votable_footer
 from transferz.tables.files import write_json
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
@@ -501,7 +502,7 @@ def test_a_unit_in_the_manifest(release, fact, value):
 def test_a_better_description_is_no_broken_promise(release, monkeypatch):
     """The package moves on; a release that was sound stays so."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import parquet_files
+    from transferz.dataset.verify import rows as parquet_files
 
     ours = {name: one | {"description": "Better."} for name, one in manifest.columns().items()}
     monkeypatch.setattr(parquet_files, "columns", lambda: ours)
@@ -513,7 +514,7 @@ def test_a_better_description_is_no_broken_promise(release, monkeypatch):
 def test_a_release_of_other_declarations_says_so_once(release, monkeypatch):
     """As an older package's would look to this one."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import parquet_files
+    from transferz.dataset.verify import rows as parquet_files
 
     ours = manifest.columns()
     ours["new_column"] = ours["ra"]

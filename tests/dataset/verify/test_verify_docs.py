@@ -4,7 +4,7 @@ import re
 
 from releases import ROOT
 
-from transferz.dataset.verify.verifying import PROMISES
+from transferz.dataset.verify.findings import PROMISES
 
 
 def test_the_document_lists_every_promise_and_no_other():

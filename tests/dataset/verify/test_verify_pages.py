@@ -6,8 +6,8 @@ import pytest
 from releases import read_manifest
 from tampering import copy, split_file
 
-from transferz.dataset.verify import pages as verify_pages
-from transferz.dataset.verify.pages import check_card, check_croissant
+from transferz.dataset.verify import files as verify_pages
+from transferz.dataset.verify.files import check_card, check_croissant
 from transferz.schemas import RELEASE
 from transferz.tables.files import write_json
 

@@ -24,8 +24,8 @@ from transferz.dataset.versions.compare import (
 )
 from transferz.dataset.versions.trace import UNEXPLAINED, find_build
 from transferz.schemas import BANDS, ERRORS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
+from transferz.schemas.survey.columns import magnitude_name
 from transferz.schemas.survey.frames import to_arrow
-from transferz.schemas.survey.magnitudes import magnitude_name
 
 
 def rows(ids, *, split="train", redshift=0.5, kind="photometric", magnitude=22.0):

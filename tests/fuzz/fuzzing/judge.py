@@ -10,8 +10,7 @@ from fuzzing.campaign import EQUAL, FAILED, REFUSED, Case
 from fuzzing.independent import expected_rows, sort_rows
 from fuzzing.rules import MustRefuse
 from fuzzing.seeds import Seed
-from transferz.dataset.fetching.editions import Recorded
-from transferz.dataset.fetching.in_place import check_by_hand
+from transferz.dataset.fetching.editions import Recorded, check_by_hand
 from transferz.dataset.ingest import ingest
 from transferz.dataset.pipeline.stage import TABLE, Layout
 from transferz.schemas import InputError, TransferZError

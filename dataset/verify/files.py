@@ -1,22 +1,52 @@
-"""A release's pages against its data: the card, croissant.json and CITATION.cff are made again."""
+"""The files of a release against its manifest, and what manifest and pages say.
+
+The card and croissant.json are made again, of what the data hold, and compared.
+"""
 
 import difflib
 import itertools
 import json
+import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 import yaml
 from huggingface_hub import DatasetCard
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from transferz.dataset.page.baselines import FIGURES, shown_figures
 from transferz.dataset.page.card_text import card_text, template_digest
 from transferz.dataset.page.citation import read_citation
 from transferz.dataset.page.croissant import croissant
-from transferz.dataset.verify.findings import Broken, some
-from transferz.schemas import Table
-from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, CROISSANT_FILE, json_text
+from transferz.dataset.page.facts import FIGURES, shown_figures
+from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
+from transferz.dataset.verify.findings import Broken, safely, some
+from transferz.schemas import CONFIGS, SPLITS, Table
+from transferz.schemas.survey.columns import Dtype
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    CITATION_FILE,
+    CROISSANT_FILE,
+    INDEX_FILE,
+    MANIFEST_FILE,
+    SHARD,
+    SURVEYS,
+    file_digest,
+    json_text,
+    self_digest,
+)
+from transferz.schemas.survey.versions import Version
+from transferz.tables.files import read_json
+
+TOLERATED = (".gitattributes", ".cache/huggingface/")
+"""What the Hub adds to a repository and its client to a download."""
+
+_PAGES = "|".join(map(re.escape, (CARD_FILE, CITATION_FILE, CROISSANT_FILE)))
+_DATA = rf"{re.escape(INDEX_FILE)}|(?:{'|'.join(SPLITS)}){SHARD}"
+_LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|(?:{'|'.join(CONFIGS)})/(?:{_DATA})", re.ASCII)
+"""The names that a release's files have."""
 
 Sizes = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """config -> split -> ``rows``, ``bytes`` and ``content``, as they are in the data."""
@@ -30,24 +60,166 @@ _NAMING_KEYS = ("@id", "config_name", "split", "name")
 _NOTHING = type("Nothing", (), {"__str__": lambda self: "nothing"})()
 
 
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Split(_Entry):
+    rows: int
+    bytes: int
+    content: str
+
+
+class _File(_Entry):
+    sha256: str
+    bytes: int
+
+
+class _Column(_Entry):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    dtype: Dtype
+    unit: str
+    ucd: str = ""
+    description: str = ""
+
+
+class _MatchParameters(_Entry):
+    radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
+
+
+class _SplitParameters(_Entry):
+    scheme: str
+
+
+class _Parameters(_Entry):
+    match: _MatchParameters
+    split: _SplitParameters
+
+
+class ManifestShape(_Entry):
+    """What a manifest must hold for a release to be checked against it."""
+
+    name: Literal["transferz"]
+    version: str
+    survey: str
+    mock: bool
+    date: str
+    columns: dict[str, _Column]
+    content: dict[str, dict[str, _Split]]
+    counts: dict[str, Any]
+    sources: dict[str, str]
+    parameters: _Parameters
+    template: str = ""
+    files: dict[str, _File]
+    sha256: str
+
+
+def read_manifest(release: Path) -> tuple[dict[str, Any], list[Broken]]:
+    """Read a release's manifest, empty if it can't be used, and say what is broken in it."""
+    path = release / MANIFEST_FILE
+    broken = list(safely(MANIFEST_FILE, "manifest", _check_manifest, path))
+    return ({} if broken else read_json(path)), broken
+
+
+def _check_manifest(path: Path) -> Iterator[Broken]:
+    """Check that a manifest is one, is its own bytes, has its own hash, and is of its shape."""
+    if problem := _not_a_file(path):
+        yield Broken(MANIFEST_FILE, "manifest", problem)
+        return
+    data = path.read_bytes()
+    content = json.loads(data.decode("utf-8"))
+    if not isinstance(content, dict):
+        yield Broken(MANIFEST_FILE, "manifest", type(content).__name__, "a JSON object")
+    elif json_text(content).encode() != data:
+        yield Broken(MANIFEST_FILE, "manifest", "other white space, order or spelling", "its own")
+    elif (digest := self_digest(content)) != content.get("sha256"):
+        stated = f"the {content['sha256']} it states" if "sha256" in content else "an entry sha256"
+        yield Broken(MANIFEST_FILE, "manifest", f"sha256 {digest}", stated)
+    else:
+        yield from _check_shape(content)
+
+
+def _check_shape(content: Mapping[str, Any]) -> Iterator[Broken]:
+    try:
+        shape = ManifestShape.model_validate(content)
+    except ValidationError as error:
+        for problem in error.errors()[:5]:
+            where = ".".join(map(str, problem["loc"]))
+            yield Broken(MANIFEST_FILE, "manifest", f"entry '{where}': {problem['msg']}")
+        return
+    mocks = {Version.parse(shape.version).mock, shape.mock, shape.survey == "mock"}
+    if len(mocks) > 1 or shape.survey not in SURVEYS:
+        found = f"version {shape.version}, survey {shape.survey}, mock {shape.mock}"
+        yield Broken(MANIFEST_FILE, "manifest", found, "all of them of a mock, or none")
+
+
+def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[Broken]:
+    """Check that the files that a manifest lists are there, unchanged, and no others.
+
+    `listed` is the manifest's ``files``: ``sha256`` and ``bytes`` by the file's name.
+    """
+    for name, stated in listed.items():
+        yield from safely(name, "files", _check_file, release, name, stated)
+    present = set()
+    for folder, folders, names in os.walk(release):  # links are not followed
+        links = (one for one in folders if Path(folder, one).is_symlink())
+        present |= {Path(folder, one).relative_to(release).as_posix() for one in (*names, *links)}
+    for name in sorted(present - set(listed) - {MANIFEST_FILE}):
+        if name != TOLERATED[0] and not name.startswith(TOLERATED[1]):
+            yield Broken(name, "files", "a file that the manifest does not list", "none")
+
+
+def _check_file(release: Path, name: str, stated: Mapping[str, Any]) -> Iterator[Broken]:
+    if _leads_out(name) or not (release / name).parent.resolve().is_relative_to(release.resolve()):
+        yield Broken(name, "files", "a name that leads out of the release", "one inside it")
+    elif not _LAYOUT.fullmatch(name):
+        yield Broken(name, "files", "a file that is no part of a release", "none")
+    elif problem := _not_a_file(release / name):
+        yield Broken(name, "files", problem, "a file")
+    elif (size := (release / name).stat().st_size) != stated["bytes"]:
+        yield Broken(name, "files", f"{size:,} bytes", f"{stated['bytes']:,}")
+    elif (digest := file_digest(release / name)["sha256"]) != stated["sha256"]:
+        yield Broken(name, "files", f"sha256 {digest}", stated["sha256"])
+
+
+def _leads_out(name: str) -> bool:
+    path = PurePosixPath(name)
+    odd = not name or path.is_absolute() or "\\" in name or "\0" in name
+    return odd or ".." in path.parts or str(path) != name
+
+
+def _not_a_file(path: Path) -> str:
+    """What is there instead of a plain file; empty if it is one."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing"
+    kinds = {stat.S_IFREG: "", stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link"}
+    return kinds.get(stat.S_IFMT(mode), "a special file")
+
+
+def check_configs(
+    present: Mapping[str, Any], manifest: Mapping[str, Any], expected: tuple[str, ...]
+) -> Iterator[Broken]:
+    """Check which configs have data files: `present`, config -> splits, against `expected`."""
+    if set(present) != set(expected):
+        yield Broken(MANIFEST_FILE, "configs", some(present) or "none", ", ".join(expected))
+    content = manifest["content"]
+    for config in {**present, **content}:
+        splits, stated = list(present.get(config, {})), list(content.get(config, {}))
+        if splits != stated:
+            found = f"files of config '{config}' for {some(splits) or 'no split'}"
+            yield Broken(MANIFEST_FILE, "configs", found, some(stated) or "no split")
+
+
 def check_card(
     release: Path, manifest: Mapping[str, Any], sizes: Sizes, table: Table
 ) -> Iterator[Broken]:
     """Render the card anew, of what the data hold, and compare: front matter, then line by line.
 
     Of a card whose manifest names another template than this package's, which puts things in other
-    words, the title and the tables are compared.
-
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    manifest : mapping
-        The release's manifest.
-    sizes : mapping
-        What the data hold.
-    table : Table
-        The release's columns.
+    words, the title and the tables are compared. `table` holds the release's columns.
     """
     measured = {**manifest, "content": sizes}
     rendered = card_text(measured, read_citation(release / CITATION_FILE), table)
@@ -124,16 +296,8 @@ def check_croissant(
 ) -> Iterator[Broken]:
     """Check all that croissant.json says but for the wording of descriptions.
 
-    Parameters
-    ----------
-    release : Path
-        The release directory.
-    manifest : mapping
-        The release's manifest.
-    table : Table
-        The release's columns.
-    ours : bool
-        Whether these are those that this package declares; bounds are known of no others.
+    `ours` says whether the columns, `table`, are those that this package declares: bounds are known
+    of no others.
     """
     left_out = ("description",) if ours else ("description", "minValue", "maxValue")
     stated = json.loads((release / CROISSANT_FILE).read_bytes().decode("utf-8"))
@@ -159,20 +323,10 @@ def check_citation(release: Path, version: str, date: str) -> Iterator[Broken]:
 
 
 def differences(content: Any, wanted: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
-    """Compare two contents of JSON or YAML.
+    """Yield what differs between two contents of JSON or YAML: what is there and what should be.
 
-    Parameters
-    ----------
-    content, wanted : dict, list, str, int, float, bool or None
-        The contents: what is there, and what should be.
-    where : str
-        The path that leads to them.
-
-    Yields
-    ------
-    tuple of str
-        Path, what is there and what should be, for each difference. Lists whose entries have other
-        names, or another number or order of them, are one difference.
+    Each difference has its path, which begins with `where`, then what is there and what should be.
+    Lists whose entries have other names, or another number or order of them, are one difference.
     """
     if isinstance(content, Mapping) and isinstance(wanted, Mapping):
         for key in {**wanted, **content}:

@@ -1,12 +1,14 @@
-"""Commands on the release in use: what it holds, and a config of it as a file."""
+"""Commands on a release: what it holds, a config of it as a file, to the Hub, for Zenodo."""
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from transferz.cli.options import add_release_option
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import ReleaseError
+from transferz.tables.hub import prepare
 from transferz.tables.printing import aligned
 
 EXPORT = """\
@@ -16,15 +18,24 @@ them (.hdf5). The release is the one that transferz.load_dataset would load, unl
 --version says otherwise. FITS is by far the fastest of the tables.
 """
 
+PUBLISH = """\
+Verify a release and publish it as the next version in a dataset repository on the Hugging Face
+Hub: one commit, its checksums read back, then an annotated tag, v<version>. Safe to repeat after it
+broke off. The login is that of `hf auth login`, or the environment variable HF_TOKEN.
+"""
+
+DEPOSIT = """\
+Verify a release and write a folder ready to be uploaded to Zenodo: the release as one archive, its
+pages beside it, checksums, and metadata that follow the DataCite schema (datacite.json).
+"""
+
 
 def info(argv: Sequence[str]) -> int:
     """Print a release's source, version, and rows per config and split."""
     parser = argparse.ArgumentParser(
         prog="transferz info", description="What the release in use is and holds."
     )
-    parser.add_argument(
-        "--path", type=Path, metavar="DIR", help="a release directory (default: the one found)"
-    )
+    add_release_option(parser, "--path")
     release = find_release(parser.parse_args(argv).path)
     counts = {config: _rows(files) for config, files in release.files().items()}
     sys.stdout.write(_report(release, counts))
@@ -80,5 +91,69 @@ def export(argv: Sequence[str]) -> int:
     release = find_release(given.path, version=given.version)
     written = write_export(release, given.out, given.config, given.split, overwrite=given.overwrite)
     splits = ", ".join(written.splits)
-    sys.stdout.write(f"{given.out}: {len(written.rows):,} rows of {given.config} ({splits})\n")
+    _say(f"{given.out}: {len(written.rows):,} rows of {given.config} ({splits})")
     return 0
+
+
+def publish(argv: Sequence[str]) -> int:
+    """Publish a release to the Hub."""
+    parser = argparse.ArgumentParser(prog="transferz publish", description=PUBLISH)
+    parser.add_argument(
+        "--repo",
+        required=True,
+        metavar="ORG/NAME",
+        help="the dataset repository; created if it is not there. A mock's name says mock",
+    )
+    add_release_option(parser, "--path")
+    add = parser.add_argument
+    add("--endpoint", metavar="URL", help="the Hub (default: HF_ENDPOINT, or huggingface.co)")
+    add("--private", action="store_true", help="make a repository that is created private")
+    add("--dry-run", action="store_true", help="say what would be done, change nothing there")
+    arguments = parser.parse_args(argv)
+    _set_up_client(arguments.endpoint)
+
+    from transferz.dataset.publish.publishing import publish as publish_release
+
+    publish_release(
+        find_release(arguments.path).path,
+        arguments.repo,
+        private=arguments.private,
+        dry_run=arguments.dry_run,
+        say=_say,
+    )
+    return 0
+
+
+def deposit(argv: Sequence[str]) -> int:
+    """Write a folder for Zenodo."""
+    parser = argparse.ArgumentParser(prog="transferz deposit", description=DEPOSIT)
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="the folder to write; an older deposit is replaced"
+    )
+    add_release_option(parser, "--path")
+    arguments = parser.parse_args(argv)
+
+    from transferz.dataset.publish.deposit import deposit as write_deposit
+
+    write_deposit(find_release(arguments.path).path, arguments.out)
+    files = sorted(arguments.out.iterdir())
+    _say(f"{arguments.out}: {len(files)} files, ready to be uploaded to Zenodo")
+    for file in files:
+        _say(f"{file.stat().st_size:>14,} bytes  {file.name}")
+    return 0
+
+
+def _set_up_client(endpoint: str | None) -> None:
+    """Tell the Hub's client where the Hub is and how to upload, and whether anyone watches."""
+    prepare(endpoint)  # before the import below, at which the client reads its environment
+
+    from huggingface_hub import constants
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if not sys.stderr.isatty() and constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
+        disable_progress_bars()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

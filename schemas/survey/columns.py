@@ -1,0 +1,186 @@
+"""What a column and a table are, which every check and artefact derives from; shared columns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+BANDS = ("g", "r", "i", "z", "y")
+"""The HSC broad bands, blue to red."""
+
+TYPICAL_MAGNITUDES = (10.0, 35.0)
+"""The median magnitude of a deep catalogue lies in here; that of a flux does not (our choice)."""
+
+UCD_BANDS = {"g": "em.opt.B", "r": "em.opt.R", "i": "em.opt.I", "z": "em.opt.I", "y": "em.opt.I"}
+"""UCD1+ words of the bands by effective wavelength. That of y, 979 nm, is in the last optical range
+(em.opt.I, 750 to 1000 nm): em.IR.NIR starts at 1 micron."""
+
+WHOLE_SKY = ((0.0, 360.0), (-90.0, 90.0))
+"""Range of right ascension and of declination, deg."""
+
+Dtype = Literal["bool", "int16", "int64", "float32", "float64", "string"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table, declared once.
+
+    Attributes
+    ----------
+    description : str
+        One line for a person who has not seen the column before.
+    unit, ucd : str
+        As astropy spells it, and the IVOA's Unified Content Descriptor (UCD1+); empty where none
+        fits.
+    minimum, maximum : float or None
+        Closed bounds on the values.
+    categories : tuple of str
+        The allowed values of a categorical column; empty allows all.
+    nullable : bool
+        Whether a value may be missing (null, or NaN in a float column).
+    unique : bool
+        Whether a value may occur only once.
+    typical : tuple of float or None
+        Closed interval in which the median of a whole upstream table lies. A median elsewhere
+        means another quantity or unit, such as a flux in place of a magnitude.
+    missing_below : float or None
+        Values below stand for a missing one upstream (LePhare has several such sentinels).
+    upstream, upstream_flux : tuple of str
+        Names of the column in the upstream files, newest first, empty where we make it; and of a
+        flux in µJy from which a magnitude is computed where a file has none of them.
+    """
+
+    name: str
+    dtype: Dtype
+    description: str
+    unit: str = ""
+    ucd: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    nullable: bool = False
+    unique: bool = False
+    typical: tuple[float, float] | None = None
+    missing_below: float | None = None
+    upstream: tuple[str, ...] = ()
+    upstream_flux: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A named set of columns, in the order in which they are written.
+
+    `key` is the column that identifies a row, `description` says what a row is.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: str
+    description: str = ""
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"table '{self.name}' declares no column '{name}'")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+def magnitude_name(band: str) -> str:
+    """Return the name of the cModel magnitude column of an HSC band."""
+    return f"{band}_cmodel_mag"
+
+
+def error_name(band: str) -> str:
+    """Return the name of the column with the 1-sigma error of `magnitude_name`."""
+    return f"{band}_cmodel_magsigma"
+
+
+MAGNITUDES = tuple(magnitude_name(band) for band in BANDS)
+ERRORS = tuple(error_name(band) for band in BANDS)
+
+
+def cmodel_columns(*, nullable: bool) -> tuple[Column, ...]:
+    """Declare the magnitudes of all bands, then their errors.
+
+    `nullable` says whether photometry may be missing or, where a fit failed, absurd: yes in the
+    upstream tables, no in what is made of them.
+    """
+    magnitudes = tuple(
+        Column(
+            magnitude_name(band),
+            "float32",
+            f"HSC {band}-band cModel magnitude, as observed (not corrected for extinction)",
+            unit="mag(AB)",
+            ucd=f"phot.mag;{UCD_BANDS[band]}",
+            minimum=None if nullable else 0.0,
+            maximum=None if nullable else 50.0,
+            nullable=nullable,
+            typical=TYPICAL_MAGNITUDES if nullable else None,
+            upstream=(magnitude_name(band),),
+        )
+        for band in BANDS
+    )
+    errors = tuple(
+        Column(
+            error_name(band),
+            "float32",
+            f"1-sigma error of {magnitude_name(band)}",
+            unit="mag",
+            ucd=f"stat.error;phot.mag;{UCD_BANDS[band]}",
+            minimum=None if nullable else 0.0,
+            nullable=nullable,
+            upstream=(error_name(band), f"{band}_cmodel_magerr"),  # PDR2, PDR3
+        )
+        for band in BANDS
+    )
+    return magnitudes + errors
+
+
+OBJECT_ID = Column(
+    "object_id",
+    "int64",
+    "HSC object identifier",
+    ucd="meta.id;meta.main",
+    minimum=0,
+    unique=True,
+    upstream=("object_id",),
+)
+
+
+def position_columns(
+    ra: str = "ra",
+    dec: str = "dec",
+    *,
+    field: tuple[tuple[float, float], tuple[float, float]] = WHOLE_SKY,
+    nullable: bool = False,
+) -> tuple[Column, ...]:
+    """Declare right ascension and declination by their upstream names.
+
+    `field` is the range of each that holds all positions, deg; `nullable` says whether a source may
+    give none.
+    """
+    note = "; null where the source gives none" if nullable else ""
+    return tuple(
+        Column(
+            name,
+            "float64",
+            f"{words} (ICRS){note}",
+            unit="deg",
+            ucd=f"pos.eq.{name};meta.main",
+            minimum=low,
+            maximum=high,
+            nullable=nullable,
+            upstream=(theirs,),
+        )
+        for name, words, theirs, (low, high) in (
+            ("ra", "Right ascension", ra, field[0]),
+            ("dec", "Declination", dec, field[1]),
+        )
+    )
