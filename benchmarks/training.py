@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from training_reference import make_adam, new_network, train_step
+from training_reference import count_weights, make_adam, new_network, train_step
 
 from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks.environment import default_threads, describe_hardware, find_device
@@ -34,7 +34,6 @@ from transferz.baselines.networks.network import (
     HIDDEN_LAYERS,
     HIDDEN_UNITS,
     StackedNetworks,
-    count_weights,
 )
 from transferz.baselines.networks.training import (
     Schedule,

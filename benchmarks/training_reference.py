@@ -6,14 +6,80 @@ of the same seed in `transferz.baselines.networks.training`.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
-from transferz.baselines.networks.network import PhotometryNetwork, tanaka_loss
+from transferz.baselines.networks.network import (
+    HIDDEN_LAYERS,
+    HIDDEN_UNITS,
+    StackedNetworks,
+    tanaka_loss,
+)
 from transferz.baselines.networks.training import SHUFFLING, Schedule
+
+
+class PhotometryNetwork(nn.Module):
+    """Magnitudes to redshift: four hidden layers, and the input again before the last one.
+
+    With five bands it has 122,006 weights. They start as Keras starts them: Glorot-uniform
+    matrices, from `generator` or else the global one, and zero biases.
+    """
+
+    def __init__(self, bands: int, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        widths = [bands] + [HIDDEN_UNITS] * HIDDEN_LAYERS
+        self.hidden = nn.ModuleList(
+            skip_init(nn.Linear, before, after) for before, after in pairwise(widths)
+        )
+        self.head = skip_init(nn.Linear, bands + HIDDEN_UNITS, 1)
+        for layer in self.layers:
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The linear layers from input to output, the last one being the head."""
+        return (*self.hidden, self.head)
+
+    def forward(self, scaled: Tensor) -> Tensor:
+        """Forecast redshifts (N,), unbounded, of magnitudes (N, B) scaled to the training range."""
+        features = scaled  # (N, B)
+        for layer in self.hidden:
+            features = torch.relu(layer(features))  # (N, H)
+        joined = torch.cat((scaled, features), dim=1)  # (N, B + H)
+        redshift: Tensor = self.head(joined).squeeze(1)  # (N,)
+        return redshift
+
+
+def stack(networks: Sequence[PhotometryNetwork]) -> StackedNetworks:
+    """Stack single networks; their weights are copied."""
+    weights, biases = [], []
+    for layer in zip(*(network.layers for network in networks), strict=True):
+        weights.append(torch.stack([linear.weight.detach().T for linear in layer]))
+        biases.append(torch.stack([linear.bias.detach()[None] for linear in layer]))
+    return StackedNetworks(weights, biases)
+
+
+def single(stacked: StackedNetworks, position: int) -> PhotometryNetwork:
+    """Copy one of the networks as a module of its own."""
+    network = PhotometryNetwork(stacked.bands).to(stacked.weights[0])
+    with torch.no_grad():
+        for layer, weight, bias in zip(
+            network.layers, stacked.weights, stacked.biases, strict=True
+        ):
+            layer.weight.copy_(weight[position].T)
+            layer.bias.copy_(bias[position, 0])
+    return network
+
+
+def count_weights(network: nn.Module) -> int:
+    """Count the numbers that training adjusts."""
+    return sum(weight.numel() for weight in network.parameters())
 
 
 def new_network(

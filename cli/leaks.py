@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.leaks.leaks import SHOWN, first_ids, read_objects
+from transferz.baselines.leaks.leaks import read_objects
 from transferz.baselines.leaks.table import (
     OPTIONS,
     Checked,
@@ -18,6 +18,7 @@ from transferz.baselines.leaks.table import (
 from transferz.cli.options import add_columns_option, add_release_option, column_names
 from transferz.releases import find_release
 from transferz.schemas.survey.files import json_text
+from transferz.tables.printing import SHOWN, first_few
 from transferz.tables.reading import open_table
 from transferz.tables.writing import check_place
 
@@ -100,7 +101,7 @@ def _verdict(facts: dict[str, Any], checked: Checked) -> str:
     remedy = "" if facts["clean"] else "; --write-clean FILE writes the other rows"
     return (
         f"LEAK: {facts['leaking_rows']:,} rows hold {facts['leaking_objects']:,} of them "
-        f"(object_id {first_ids(checked.leaks.objects)}){remedy}"
+        f"(object_id {first_few(checked.leaks.objects)}){remedy}"
     )
 
 

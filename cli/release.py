@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from transferz.cli.options import add_release_option
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import ReleaseError
 from transferz.tables.hub import prepare
@@ -34,17 +35,11 @@ def info(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="transferz info", description="What the release in use is and holds."
     )
-    _add_path(parser)
+    add_release_option(parser, "--path")
     release = find_release(parser.parse_args(argv).path)
     counts = {config: _rows(files) for config, files in release.files().items()}
     sys.stdout.write(_report(release, counts))
     return 0
-
-
-def _add_path(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--path", type=Path, metavar="DIR", help="a release directory (default: the one found)"
-    )
 
 
 def _rows(files: Mapping[str, Sequence[Path]]) -> dict[str, int]:
@@ -109,7 +104,7 @@ def publish(argv: Sequence[str]) -> int:
         metavar="ORG/NAME",
         help="the dataset repository; created if it is not there. A mock's name says mock",
     )
-    _add_path(parser)
+    add_release_option(parser, "--path")
     add = parser.add_argument
     add("--endpoint", metavar="URL", help="the Hub (default: HF_ENDPOINT, or huggingface.co)")
     add("--private", action="store_true", help="make a repository that is created private")
@@ -135,7 +130,7 @@ def deposit(argv: Sequence[str]) -> int:
     parser.add_argument(
         "out", type=Path, metavar="OUT", help="the folder to write; an older deposit is replaced"
     )
-    _add_path(parser)
+    add_release_option(parser, "--path")
     arguments = parser.parse_args(argv)
 
     from transferz.dataset.publish.deposit import deposit as write_deposit

@@ -38,7 +38,7 @@ from transferz.cli.options import (
 from transferz.releases import Release, find_release
 from transferz.schemas.benchmark.entries import TableFacts
 from transferz.schemas.errors import ParameterError, TransferZError
-from transferz.schemas.survey.manifest import read_manifest
+from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from transferz.frames import masked_array
 from transferz.releases import Release
@@ -133,25 +133,18 @@ def write_votable(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, 
 
     `table` declares the columns of `rows`; each of the notes becomes an ``INFO``.
     """
+    from astropy.io import votable
     from astropy.io.votable.tree import Info
 
-    document = _votable(rows, table)
-    infos = [Info(name=name, value=note) for name, note in notes.items()]
-    document.resources[0].infos.extend(infos)
-    document.to_xml(str(path), tabledata_format="binary2")
-
-
-def _votable(rows: pa.Table, table: Table) -> Any:
-    """Return a VOTable of the rows, whose fields are those of the declaration."""
-    from astropy.io import votable
-
-    document = votable_document(table, longest_strings(rows))
-    file = votable.parse(io.BytesIO(document.encode()), verify="exception")
-    element = file.get_first_table()
+    fields = votable_document(table, longest_strings(rows))
+    document = votable.parse(io.BytesIO(fields.encode()), verify="exception")
+    element = document.get_first_table()
     element.create_arrays(len(rows))
     for column in table:
         element.array[column.name] = masked_array(rows[column.name], column.name)
-    return file
+    infos = [Info(name=name, value=note) for name, note in notes.items()]
+    document.resources[0].infos.extend(infos)
+    document.to_xml(str(path), tabledata_format="binary2")
 
 
 def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
@@ -161,7 +154,7 @@ def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
     integer column can hold stands for its nulls (``TNULLn``), a zero byte for a null truth value.
     An InputError says that there is what FITS can't hold: text that is not ASCII.
     """
-    from transferz.tables.fits import FitsWriter, text_widths
+    from transferz.tables.fits import FitsWriter
 
     cards = {"EXTNAME": table.name, "RADESYS": "ICRS"}
     for number, column in enumerate(table, start=1):
@@ -173,8 +166,7 @@ def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
         cards |= {f"{key}{number}": value for key, value in about.items() if value}
     cards["COMMENT"] = "\n".join(f"{name}: {note}" for name, note in notes.items())
     source, schema = Path(table.name), rows.schema.remove_metadata()
-    widths = text_widths(iter([rows]), schema, source)
-    writer = FitsWriter(path, source, schema, widths, cards)
+    writer = FitsWriter(path, source, schema, [rows], cards)
     writer.write(rows)
     writer.close()
 
@@ -232,9 +224,7 @@ def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
             written.attrs.update({key: value for key, value in about.items() if value})
 
 
-Writer = Callable[[Path, "pa.Table", Table, Mapping[str, str]], None]
-
-WRITERS: dict[str, Writer] = {
+WRITERS: dict[str, Callable[[Path, pa.Table, Table, Mapping[str, str]], None]] = {
     ".vot": write_votable,
     ".xml": write_votable,
     ".fits": write_fits,

@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, data_files
-from transferz.schemas.survey.manifest import SURVEYS, read_manifest
+from transferz.schemas.survey.files import (
+    MANIFEST_FILE,
+    RELEASE_NAME,
+    SURVEYS,
+    data_files,
+    read_manifest,
+)
 from transferz.schemas.survey.versions import Version
 from transferz.tables.hub import Fetched, Reference, download, look_up
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.columns import Column
-from transferz.schemas.survey.manifest import read_manifest, require_listed, require_units
+from transferz.schemas.survey.files import read_manifest, require_listed, require_units
 from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 
 if TYPE_CHECKING:

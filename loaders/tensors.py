@@ -119,15 +119,10 @@ def to_torch(
     torch.Size([12257, 3])
     """
     bands, device = _require_bands(bands), _usable(device)
-    magnitudes = [magnitude_name(band) for band in bands]
-    errors = [error_name(band) for band in bands]
-    wanted = [_IDENTIFIER, _LABEL, *magnitudes, *errors]
-    parts = {
-        name: _tensors(table, magnitudes, errors, device)
-        for name, table in tables(data, wanted, config=config, split=split).items()
-    }
-    single = split if split is not None else ""
-    return parts.get(single, parts)
+    wanted = [_IDENTIFIER, _LABEL, *map(magnitude_name, bands), *map(error_name, bands)]
+    by_split = tables(data, wanted, config=config, split=split)
+    parts = {name: _tensors(table, bands, device) for name, table in by_split.items()}
+    return parts.get(split if split is not None else "", parts)
 
 
 def _require_bands(bands: object) -> tuple[str, ...]:
@@ -157,16 +152,15 @@ def _usable(device: object) -> torch.device | None:
         ) from None
 
 
-def _tensors(
-    table: pa.Table,
-    magnitudes: Sequence[str],
-    errors: Sequence[str],
-    device: torch.device | None,
-) -> Tensors:
+def _tensors(table: pa.Table, bands: Sequence[str], device: torch.device | None) -> Tensors:
     import torch
 
-    redshift = np.ascontiguousarray(_matrix(table, [_LABEL])[:, 0])
-    arrays = (_matrix(table, magnitudes), _matrix(table, errors), redshift, _identifiers(table))
+    arrays = (
+        _matrix(table, [magnitude_name(band) for band in bands]),
+        _matrix(table, [error_name(band) for band in bands]),
+        _matrix(table, [_LABEL])[:, 0],
+        _identifiers(table),
+    )
     return Tensors(*(torch.from_numpy(array).to(device) for array in arrays))
 
 

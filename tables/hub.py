@@ -24,8 +24,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from transferz.schemas.errors import ParameterError, ReleaseError, TransferZError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME
-from transferz.schemas.survey.manifest import (
+from transferz.schemas.survey.files import (
+    MANIFEST_FILE,
+    RELEASE_NAME,
     file_fault,
     is_whole,
     listed_files,

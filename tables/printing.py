@@ -1,6 +1,9 @@
 """Tables printed on a terminal."""
 
 from collections.abc import Sequence
+from typing import Any
+
+SHOWN = 5  # names or ids that a message has room for
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
@@ -22,3 +25,9 @@ def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
         )
         lines.append("  ".join([name.ljust(first), *padded]).rstrip())
     return lines
+
+
+def first_few(values: Sequence[Any], most: int = SHOWN) -> str:
+    """Write the first few of some names or ids, parted by commas."""
+    shown = ", ".join(map(str, list(values[:most])))
+    return shown + (", ..." if len(values) > most else "")

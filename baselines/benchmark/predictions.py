@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.loading import MethodError
-from transferz.baselines.leaks.leaks import first_ids
 from transferz.baselines.scores.probability import PER_GALAXY, Prediction, per_galaxy
 from transferz.tables.cells import is_missing
+from transferz.tables.printing import first_few
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -90,5 +90,5 @@ def check_prediction(
 
 def _refuse(identifiers: Ints, what: str, fault: str, remedy: str) -> None:
     if count := len(identifiers):
-        first = first_ids(identifiers)
+        first = first_few(identifiers)
         raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}); {remedy}")

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.schemas.benchmark.entries import Entry, TestedSet
-from transferz.schemas.benchmark.scores import EntryScores, Summary
+from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryScores, Summary
 from transferz.tables.printing import aligned
 
 RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
@@ -18,17 +18,11 @@ LSST = "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the err
 NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
 WIDTH = ("crps", "cde_loss", "pit_ks", "coverage_68", "coverage_90", "width_90")
 TITLES = {
-    "outlier_rate": "outliers",
-    "rmse": "RMS",
-    "catastrophic_rate": "catastrophic",
-    "crps": "CRPS",
-    "cde_loss": "CDE loss",
+    **{name: title.removesuffix(" (%)") for name, title in METRIC_TITLES.items()},  # fractions here
     "pit_ks": "PIT KS",
     "coverage_68": "68 % covers",
     "coverage_90": "90 % covers",
-    "width_90": "90 % width",
 }
-
 
 Scores = Mapping[TestedSet, EntryScores]
 Floats = npt.NDArray[np.floating[Any]]
@@ -95,7 +89,7 @@ def _any(scores: Scores, name: str) -> bool:
 
 
 def _table(scores: Scores, names: Sequence[str]) -> str:
-    head = ["test set", "range", "galaxies", *(TITLES.get(name, name) for name in names)]
+    head = ["test set", "range", "galaxies", *(TITLES[name] for name in names)]
     body = [row for name, one in scores.items() for row in _rows(name, one, names)]
     return "\n".join(aligned([head, *body]))
 

@@ -34,8 +34,7 @@ from transferz.schemas.benchmark.entries import Data, EntryTraining, FileFacts, 
 from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.columns import BANDS, magnitude_name
-from transferz.schemas.survey.files import file_digest
-from transferz.schemas.survey.manifest import read_manifest
+from transferz.schemas.survey.files import file_digest, read_manifest
 
 FILE_VALIDATION = "combo"
 """Whose validation split goes with a training set from a file (our choice)."""

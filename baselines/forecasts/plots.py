@@ -28,21 +28,10 @@ Array = npt.NDArray[np.float64]
 
 
 def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
-    """Draw all figures that the forecasts allow; all seeds together.
+    """Draw all figures that the forecasts allow into a folder, and return the files' names.
 
-    Parameters
-    ----------
-    forecasts : SetForecasts
-        Of a test set; galaxies without a forecast are left out.
-    folder : Path
-        Where to; files of these names are replaced.
-    title : str
-        What the figures are of.
-
-    Returns
-    -------
-    list of str
-        The files' names.
+    All seeds are drawn together; galaxies without a forecast are left out. Files of these names are
+    replaced.
     """
     scored = forecasts.take(forecasts.scored)
     seeds = len(scored.point)

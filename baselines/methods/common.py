@@ -16,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 class Deterministic:
     """A method without randomness: one fit serves every seed, and the spread over seeds is 0."""
 
+    train = "combo"
+    version = "1"
+
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Any:
         """Learn; the seed has no influence."""
         raise NotImplementedError

@@ -19,8 +19,6 @@ class TrainingMedian(Deterministic):
     """
 
     name = "Training median"
-    train = "combo"
-    version = "1"
     citation = ""
     description = "The training set's median redshift for all; the distribution is its redshifts'"
 

@@ -32,8 +32,6 @@ class Nearest(Deterministic):
     """
 
     name = "k-nearest neighbours"
-    train = "combo"
-    version = "1"
     citation = "Pedregosa et al. 2011, JMLR 12, 2825 (scikit-learn)"
     description = "Mean and sample of the nearest neighbours' redshifts; magnitudes and colours"
 

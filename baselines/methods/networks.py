@@ -22,11 +22,11 @@ from transferz.baselines.methods.common import labels, require_bands
 from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.ensemble import Ensemble, Floats, Model, ensemble_bytes
 from transferz.baselines.networks.environment import Epoch, default_threads, find_device
-from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.networks.probabilistic import (
+from transferz.baselines.networks.network import (
     COMPONENTS,
     BayesianNetworks,
     MixtureNetworks,
+    StackedNetworks,
     components,
 )
 from transferz.baselines.networks.training import PAPER, Make, Schedule, train
@@ -55,6 +55,7 @@ class NetworkMethod:
     """
 
     name: str
+    train = "combo"
     version = "1"
     schedule = PAPER
     ensemble: Ensemble
@@ -281,7 +282,6 @@ class MixtureDensityNetwork(NetworkMethod):
     """The photometry network with a mixture of Gaussians as output; its median is the point."""
 
     name = "Mixture density network"
-    train = "combo"
     citation = "Bishop 1994, Mixture density networks"
     description = f"The photometry network's layers, {COMPONENTS} Gaussians in redshift as output"
 
@@ -306,7 +306,6 @@ class BayesianNetwork(NetworkMethod):
     """
 
     name = "Bayesian network"
-    train = "combo"
     citation = "after Jones et al. 2024, arXiv:2306.13179"
     description = f"Variational weights, a Gaussian per draw, {DRAWS} draws of the weights"
     schedule = Schedule(learning_rate=1e-3, batch_size=400)

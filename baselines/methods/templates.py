@@ -66,8 +66,6 @@ class TemplateFit(Deterministic):
     """
 
     name = "Template fit, grizy"
-    train = "combo"
-    version = "1"
     citation = "Arnouts et al. 1999, MNRAS 310, 540; Ilbert et al. 2006, A&A 457, 841 (the method)"
     description = "This project's template fit, flat prior in redshift, on HSC grizy alone"
 

@@ -42,8 +42,6 @@ class BoostedTrees(Deterministic):
     """
 
     name = "Gradient-boosted trees"
-    train = "combo"
-    version = "1"
     citation = CITATION
     description = "scikit-learn's HistGradientBoostingRegressor on magnitudes and colours"
 
@@ -70,8 +68,6 @@ class QuantileTrees(Deterministic):
     """
 
     name = "Gradient-boosted quantiles"
-    train = "combo"
-    version = "1"
     citation = CITATION
     description = "scikit-learn's HistGradientBoostingRegressor for each of 11 quantiles"
 

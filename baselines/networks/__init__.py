@@ -1,7 +1,7 @@
 """The networks, from architecture to forecasts of a table.
 
-`network` and `probabilistic` are the architectures and losses; `training` trains all seeds at once
-in the `environment` there is; `ensemble` is what comes out and its file, `forecasting` its use.
+`network` has the architectures and losses; `training` trains all seeds at once in the
+`environment` there is; `ensemble` is what comes out and its file, `forecasting` its use.
 """
 
 MODEL_FILE = "model.safetensors"

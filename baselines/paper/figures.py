@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.leaderboard.comparisons import Run
+from transferz.baselines.leaderboard.entries import Run
 from transferz.baselines.paper.figures_style import GREY, LOOKS, WIDTH
 from transferz.baselines.paper.tables import SPREAD, over_seeds
 from transferz.baselines.scores.binning import REDSHIFT_EDGES

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.leaderboard.comparisons import Run
+from transferz.baselines.leaderboard.entries import Run
 from transferz.baselines.paper.tables import PaperTable
 from transferz.baselines.scores.bootstrap import Interval, Replicates, ratio
 from transferz.baselines.scores.metrics import (

@@ -14,7 +14,7 @@ import numpy as np
 
 from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.benchmark.scoring import BINNED
-from transferz.baselines.leaderboard.comparisons import Run, read_run
+from transferz.baselines.leaderboard.entries import Run, read_run
 from transferz.baselines.methods import METHODS
 from transferz.baselines.paper.figures import bins, forecasts, scores
 from transferz.baselines.paper.figures_style import paper_style, save_figure

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from transferz.baselines.leaderboard.comparisons import Run
+from transferz.baselines.leaderboard.entries import Run
 from transferz.baselines.scores.metrics import CATASTROPHIC_LIMIT, MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.schemas.benchmark.scores import (

@@ -289,16 +289,10 @@ class Part:
     Beside it lies ``<name>.part.json``: where the bytes came from, and the validator (ETag or date)
     by which that server recognises the version of the file that they belong to.
 
-    Attributes
-    ----------
-    file : binary file
-        Open for reading and for writing at its end.
-    resumed : bool
-        Whether its bytes came over more than one connection.
-    begun_anew : bool
-        Whether a complete download was dropped, since it was not what was expected.
-    whole : bool
-        Whether the server has said a size, so that a download cut short would have been noticed.
+    `file` is open for reading and for writing at its end. `resumed` tells that its bytes came over
+    more than one connection; `begun_anew` that a complete download was dropped, since it was not
+    what was expected; `whole` that the server has said a size, so that a download cut short would
+    have been noticed.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:

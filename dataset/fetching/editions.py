@@ -95,17 +95,11 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file of an edition.
+    """A file of an edition, with its copies by name, the preferred first.
 
-    Attributes
-    ----------
-    copies : dict of str to Copy
-        By name, the preferred first: those that can be fetched, are recorded, or are in place.
-    pinned : tuple of str
-        The copies whose hashes are recorded, or else those whose hashes the source states. If
-        there are any, no other copy may take their place unchecked.
-    present : str
-        The name of the copy that is in place; empty where none is.
+    They are those that can be fetched, are recorded, or are in place; `present` is the name of the
+    last, or empty. `pinned` are the copies whose hashes are recorded, or else those whose hashes
+    the source states: if there are any, no other copy may take their place unchecked.
     """
 
     copies: Mapping[str, Copy]

@@ -4,7 +4,6 @@ A version is published once its tag is there. Whatever comes before can be repea
 repository holds is compared by hashes, so nothing is uploaded or committed twice.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,8 +20,13 @@ from transferz.dataset.verify.findings import some
 from transferz.dataset.verify.verifying import require_sound
 from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, json_text
-from transferz.schemas.survey.manifest import added_files, file_fault
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    added_files,
+    file_digest,
+    file_fault,
+)
 from transferz.schemas.survey.versions import MOCK, Version
 from transferz.tables.files import read_json
 from transferz.tables.hub import REPEAT, Reference, Unreachable, fetch
@@ -74,18 +78,10 @@ class Local:
 class Plan:
     """What has to be done so that a repository's main branch is a release.
 
-    Attributes
-    ----------
-    uploads : mapping
-        path in the repository -> file, of those that it lacks or holds with other content.
-    deletions : tuple of str
-        Files of the release there that this one lacks.
-    kept : tuple of str
-        Files there that are of no release.
-    size : int
-        Bytes of the uploads.
-    changes : str
-        What changed since the newest version there; empty where there is none.
+    `uploads` maps path in the repository -> file, of those that it lacks or holds with other
+    content, `size` bytes in all. `deletions` are files of the release there that this one lacks,
+    `kept` files that are of no release. `changes` says what changed since the newest version there;
+    it is empty where there is none.
     """
 
     uploads: Mapping[str, Path]
@@ -171,9 +167,7 @@ def read_local(release: Path, repo: str) -> Local:
     manifest = read_json(release / MANIFEST_FILE)
     version = Version.parse(manifest["version"])
     require_fitting_name(repo, version)
-    text = json_text(manifest).encode()
-    own = {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)}
-    files = {**manifest["files"], MANIFEST_FILE: own}
+    files = {**manifest["files"], MANIFEST_FILE: file_digest(release / MANIFEST_FILE)}
     return Local(release, version, manifest["sha256"], dict(sorted(files.items())))
 
 

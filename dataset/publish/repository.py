@@ -31,21 +31,11 @@ KEPT = (".gitattributes",)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a repository holds.
+    """What a repository holds, on the newest commit of its main branch, `head`.
 
-    Attributes
-    ----------
-    head : str
-        The newest commit of its main branch.
-    private : bool
-        Whether only its owners can read it.
-    files : mapping
-        path -> what the Hub says of the file, on the main branch.
-    versions : sequence of Version
-        Those that have a tag, ascending.
-    listed : frozenset of str or None
-        The files that the manifest on the main branch lists, with itself; None where there is no
-        manifest of ours.
+    `files` maps path -> what the Hub says of the file. `versions` are those that have a tag,
+    ascending. `listed` are the files that the manifest lists, with itself; None where there is no
+    manifest of ours.
     """
 
     head: str

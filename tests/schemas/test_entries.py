@@ -21,7 +21,15 @@ from transferz.schemas.benchmark.entry_files import (
     rounded,
     write_entry,
 )
-from transferz.schemas.benchmark.scores import PERCENT, TITLES, Config, Metric, number_text
+from transferz.schemas.benchmark.scores import (
+    METRIC_TITLES,
+    PERCENT,
+    TITLES,
+    Config,
+    Metric,
+    ProbabilityMetric,
+    number_text,
+)
 
 SHA = "0123456789abcdef" * 4
 
@@ -419,7 +427,8 @@ def test_the_words_are_those_of_the_other_rooms():
     assert Metric.__args__ == METRICS
     assert Config.__args__ == CONFIGS and Split.__args__ == SPLITS
     assert tuple(METHODS) == ORDER
-    assert set(TITLES) <= set(METRICS) and set(METRICS) >= PERCENT
+    every = {*METRICS, *ProbabilityMetric.__args__}
+    assert set(TITLES) <= set(METRICS) and every == set(METRIC_TITLES) and every >= PERCENT
 
 
 def test_numbers_are_written_as_the_field_writes_them():

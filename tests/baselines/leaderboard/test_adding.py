@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.leaderboard.adding import add_run
+from transferz.baselines.leaderboard.entries import add_run
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import Entry

@@ -9,14 +9,15 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_diver
 from torch.nn.functional import softplus
 
 from transferz.baselines.benchmark.tables import Sample
-from transferz.baselines.networks import probabilistic as bayesian_networks
+from transferz.baselines.networks import network as bayesian_networks
 from transferz.baselines.networks import training as run
-from transferz.baselines.networks.network import LAYERS, StackedNetworks
-from transferz.baselines.networks.probabilistic import (
+from transferz.baselines.networks.network import (
     COMPONENTS,
+    LAYERS,
     BayesianNetworks,
     GaussianNetworks,
     MixtureNetworks,
+    StackedNetworks,
     components,
     log_likelihood,
 )

@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from training_reference import PhotometryNetwork, count_weights, single
+from training_reference import stack as stack_networks
 
-from transferz.baselines.networks.network import PhotometryNetwork, StackedNetworks, count_weights
+from transferz.baselines.networks.network import StackedNetworks
 
 
 def test_with_five_bands_it_has_the_papers_number_of_weights():
@@ -49,7 +51,7 @@ def stack():
     for network in networks:
         for layer in network.layers:
             torch.nn.init.normal_(layer.bias)
-    return networks, StackedNetworks.of(networks)
+    return networks, stack_networks(networks)
 
 
 def test_stacked_networks_forecast_as_each_alone(stack):
@@ -65,7 +67,7 @@ def test_networks_come_out_of_a_stack_as_they_went_in(stack):
     networks, stacked = stack
     assert (len(stacked), stacked.bands) == (4, 3)
     for position, network in enumerate(networks):
-        for name, value in stacked.network(position).state_dict().items():
+        for name, value in single(stacked, position).state_dict().items():
             assert torch.equal(value, network.state_dict()[name]), name
 
 
@@ -82,7 +84,7 @@ def test_taken_networks_are_copies_and_stay_frozen(stack):
 
 def test_put_overwrites_the_networks_named_and_no_other(stack):
     networks, stacked = stack
-    other = StackedNetworks.of([PhotometryNetwork(3).double()])
+    other = stack_networks([PhotometryNetwork(3).double()])
     stacked.put(torch.tensor([1]), other)
     assert torch.equal(stacked.weights[2][1], other.weights[2][0])
     assert torch.equal(stacked.weights[2][0], networks[0].hidden[2].weight.T)

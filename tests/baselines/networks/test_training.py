@@ -6,7 +6,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
-from training_reference import train_alone
+from training_reference import single, train_alone
 
 from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.networks import ensemble as ensembles
@@ -103,13 +103,13 @@ def test_all_at_once_is_each_alone_in_float64(kind, frozen):
     assert min(stops) < schedule.max_epochs
     sets = [tensors(one, together.scaler, dtype) for one in (training, validation)]
     for position, fit in enumerate(together.fits):
-        network = start.networks.network(fit.seed).to(dtype) if frozen else None
+        network = single(start.networks, fit.seed).to(dtype) if frozen else None
         for layer in (network.layers[one - 1] for one in frozen):
             layer.requires_grad_(False)
         alone, losses = train_alone(*sets, fit.seed, schedule, network, adam_of_the_unfrozen)
         assert (fit.epochs, fit.best_epoch) == (len(losses), 1 + int(np.argmin(losses)))
         assert fit.validation_loss == pytest.approx(min(losses), abs=1e-12)
-        ours = together.networks.network(position).state_dict()
+        ours = single(together.networks, position).state_dict()
         for name, value in alone.state_dict().items():
             torch.testing.assert_close(ours[name], value, rtol=0, atol=1e-8)
 
