@@ -15,7 +15,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, model_validat
 from transferz.schemas.benchmark.records import Record
 from transferz.schemas.benchmark.scores import Config, Count, EntryBin, EntryScores, Share, Summary
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.versions import MOCK, Version
+from transferz.schemas.survey.files import MOCK, Version
 
 ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
 """Of the reference networks in tables and figures."""
