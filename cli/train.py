@@ -14,16 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transferz.baselines.benchmark.benchmarking import check_folder, make_outcome
 from transferz.baselines.benchmark.loading import Method, MethodError
-from transferz.baselines.benchmark.outcome import check_folder, make_outcome
 from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
     OwnTable,
     add_test_table,
     from_own_tables,
 )
-from transferz.baselines.benchmark.printing import outcome_text, samples_text
 from transferz.baselines.benchmark.running import Ran, run_method
+from transferz.baselines.benchmark.scoring import outcome_text, samples_text
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.methods import METHODS
 from transferz.cli.options import (

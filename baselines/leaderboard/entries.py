@@ -25,8 +25,11 @@ from transferz.schemas.benchmark.entries import (
     Data,
     Entry,
     TestedSet,
+    entry_text,
+    parse_entry,
+    read_entry,
+    rounded,
 )
-from transferz.schemas.benchmark.entry_files import entry_text, parse_entry, read_entry, rounded
 from transferz.schemas.benchmark.records import Record, parse_record
 from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError

@@ -23,7 +23,7 @@ from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.train import train as main
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES, InputError, ParameterError, ReleaseError
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 from transferz.schemas.survey.files import file_digest, json_text, self_digest
 
 QUICK = ("--seeds", "2", "--epochs", "12", "--learning-rate", "3e-3", "--batch-size", "25")

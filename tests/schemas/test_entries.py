@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 from transferz.baselines.methods import METHODS
 from transferz.baselines.scores.metrics import METRICS
 from transferz.schemas import CONFIGS, SPLITS, InputError
-from transferz.schemas.benchmark.entries import ORDER, Entry, Split, method_key
-from transferz.schemas.benchmark.entry_files import (
-    LINE,
+from transferz.schemas.benchmark.entries import (
     MAX_BYTES,
+    ORDER,
+    Entry,
+    Split,
     entry_text,
+    method_key,
     parse_entry,
     read_entry,
     rounded,
     write_entry,
 )
+from transferz.schemas.benchmark.records import LINE
 from transferz.schemas.benchmark.scores import (
     METRIC_TITLES,
     PERCENT,
