@@ -232,8 +232,10 @@ def value_parts(
         return NONE, "", ""
     scale, digits = unit(metric), 2 if metric in PERCENT else 4
     sign = "+" if metric in SIGNED else ""
-    around = ("" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread))
-    return minus(f"{scale * value:{sign}.{digits}f}"), *around
+    around, apart = (
+        "" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread)
+    )
+    return minus(f"{scale * value:{sign}.{digits}f}"), around, apart
 
 
 def unit(metric: str) -> float:
