@@ -20,8 +20,7 @@ from transferz.baselines.benchmark.tables import (
     refuse_shared,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
-from transferz.dataset.splits.hashing import hash_ids
-from transferz.dataset.splits.splitting import object_keys, split_by_hash
+from transferz.dataset.splits.hashing import hash_ids, object_keys, split_by_hash
 from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS

@@ -23,7 +23,7 @@ from transferz.schemas.benchmark.records import (
 )
 from transferz.schemas.benchmark.scores import Config, Count, EntryBin, EntryScores, Share, Summary
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.versions import MOCK, Version
+from transferz.schemas.survey.files import MOCK, Version
 
 ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
 """Of the reference networks in tables and figures."""

@@ -232,10 +232,10 @@ def value_parts(
         return NONE, "", ""
     scale, digits = unit(metric), 2 if metric in PERCENT else 4
     sign = "+" if metric in SIGNED else ""
-    around, apart = (
+    around, among = (
         "" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread)
     )
-    return minus(f"{scale * value:{sign}.{digits}f}"), around, apart
+    return minus(f"{scale * value:{sign}.{digits}f}"), around, among
 
 
 def unit(metric: str) -> float:
