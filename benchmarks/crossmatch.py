@@ -60,7 +60,7 @@ def ours(first: Sky, second: Sky) -> np.ndarray:
         Positions(*second, np.arange(len(second[0]))),
         RADIUS_ARCSEC,
     )
-    return np.column_stack([matches.index_first, matches.index_second])
+    return np.column_stack([matches.i, matches.j])
 
 
 def reference(first: Sky, second: Sky) -> np.ndarray:

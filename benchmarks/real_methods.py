@@ -23,7 +23,8 @@ from transferz.baselines.leaderboard import (
     read_board,
     write_comparisons,
 )
-from transferz.baselines.leaderboard.words import metric_title, value_text
+from transferz.baselines.leaderboard.text import value_text
+from transferz.schemas.benchmark.scores import METRIC_TITLES
 from transferz.tables.reading import open_table
 
 METHODS = (
@@ -89,7 +90,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="keep the runs there (default: nowhere)")
     args = parser.parse_args()
     methods, seeds = (QUICK, 2) if args.quick else (METHODS, 5)
-    head = ["galaxies", "method", *map(metric_title, SHOWN)]
+    head = ["galaxies", "method", *(METRIC_TITLES[name] for name in SHOWN)]
     lines = [head, ["---"] * len(head)]
     with tempfile.TemporaryDirectory() as folder:
         for name, task in tasks(args.data):

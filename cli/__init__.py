@@ -11,18 +11,11 @@ from transferz.schemas.errors import TransferZError
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: where its code is, what it does, and what it needs beyond the base install.
+    """A command: the module of this package that has it, a line for the help, an extra to install.
 
-    Attributes
-    ----------
-    module : str
-        Of this package; its function of the command's name (``check_leak`` for ``check-leak``)
-        takes the arguments after that and returns an exit status. It raises a TransferZError where
-        the input is not what it should be; nothing is written then.
-    summary : str
-        One line for the help.
-    extra : str
-        The extra to install for it; empty for none.
+    The module's function of the command's name (``check_leak`` for ``check-leak``) takes the
+    arguments after that and returns an exit status. It raises a TransferZError where the input is
+    not what it should be; nothing is written then.
     """
 
     module: str
@@ -75,12 +68,12 @@ COMMANDS = {
         "leaks", "whether a training table holds a release's test galaxies", "bench"
     ),
     "fit-templates": Command(
-        "templates",
+        "photometry",
         "template-fit redshifts of real photometry, scored against spectroscopic ones",
         "build",
     ),
     "magnitudes": Command(
-        "magnitudes",
+        "photometry",
         "AB magnitudes of a table's fluxes, and counts of the negative and missing ones",
         "build",
     ),
@@ -96,17 +89,10 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a `transferz` command.
+    """Run a `transferz` command, by default that of the process's own arguments.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments; the process's own by default.
-
-    Returns
-    -------
-    int
-        0, or 2 where the user can mend what went wrong, said in one line on stderr.
+    The exit status is the command's, or 2 where the user can mend what went wrong, which is said in
+    one line on stderr.
     """
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):

@@ -102,8 +102,7 @@ def _add(argv: Sequence[str]) -> int:
     parser.add_argument("--replace", action="store_true", help="replace an older entry of its key")
     arguments = parser.parse_args(argv)
 
-    from transferz.baselines.leaderboard.adding import add_run
-    from transferz.baselines.leaderboard.entries import ENTRIES
+    from transferz.baselines.leaderboard.entries import ENTRIES, add_run
     from transferz.releases import find_release
 
     release = find_release(arguments.release)
@@ -129,7 +128,7 @@ def _compare(argv: Sequence[str]) -> int:
     from transferz.baselines.leaderboard.comparisons import write_comparisons
 
     path, found = write_comparisons(arguments.runs, arguments.out)
-    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.families_text}\n")
+    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.pairs_text}\n")
     return 0
 
 

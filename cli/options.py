@@ -10,13 +10,7 @@ PARTS = 4  # train, validation, calibration and test
 
 
 def column_names(text: str) -> tuple[str, ...]:
-    """Read names separated by commas.
-
-    Raises
-    ------
-    ArgumentTypeError
-        Where a name is empty.
-    """
+    """Read names separated by commas, none of them empty."""
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
         raise argparse.ArgumentTypeError(f"expected column names parted by commas, found '{text}'")
@@ -24,26 +18,14 @@ def column_names(text: str) -> tuple[str, ...]:
 
 
 def positive(text: str) -> int:
-    """Read a whole number above 0.
-
-    Raises
-    ------
-    ArgumentTypeError
-        Where it is something else.
-    """
+    """Read a whole number above 0."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, found '{text}'")
     return int(text)
 
 
 def fractions(text: str) -> tuple[float, ...]:
-    """Read the parts into which a table is split: four numbers separated by commas.
-
-    Raises
-    ------
-    ArgumentTypeError
-        Where it is something else.
-    """
+    """Read the parts into which a table is split: four numbers separated by commas."""
     try:
         parts = tuple(float(part) for part in text.split(","))
     except ValueError:
@@ -88,21 +70,8 @@ def require_given(
 ) -> None:
     """Refuse options that say something of another one, where that is not given.
 
-    Parameters
-    ----------
-    args : Namespace
-        What was parsed; an option that was not given is None.
-    names : sequence of str
-        Attributes of the options to refuse, such as ``test_bands``.
-    needed : object
-        The other option's value.
-    option : str
-        What it is called, such as ``--table``.
-
-    Raises
-    ------
-    ParameterError
-        Naming the first such option.
+    `names` are attributes of `args` such as ``test_bands``, None where an option was not given;
+    `needed` is the other option's value, `option` what it is called, such as ``--table``.
     """
     for name in names:
         if not needed and getattr(args, name) is not None:

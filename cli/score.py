@@ -11,18 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.benchmark.printing import scores_text
-from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.benchmark.scoring import score_set, scores_text
 from transferz.baselines.forecasts.files import (
     DistributionColumns,
     FileForecasts,
     NamedColumns,
     read_predictions,
 )
-from transferz.baselines.forecasts.labels import find_config, join_labels, use_own_labels
+from transferz.baselines.forecasts.scoring import find_config, join_labels, use_own_labels
 from transferz.cli.options import column_names
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entry_files import rounded
+from transferz.schemas.benchmark.entries import rounded
 from transferz.schemas.benchmark.scores import TESTED, EntryScores
 from transferz.schemas.errors import InputError, ParameterError
 
@@ -106,13 +105,7 @@ def _named_columns(args: argparse.Namespace) -> NamedColumns:
 
 
 def parse_quantiles(text: str) -> dict[str, float]:
-    """Read ``q05=0.05,q50=0.5``.
-
-    Raises
-    ------
-    ParameterError
-        Where it is something else, or levels do not ascend from 0 to 1.
-    """
+    """Read columns with their levels, which ascend from 0 to 1: ``q05=0.05,q50=0.5``."""
     pairs = [part.split("=") for part in text.split(",")]
     try:
         columns = {name.strip(): float(level) for name, level in pairs}
@@ -127,13 +120,7 @@ def parse_quantiles(text: str) -> dict[str, float]:
 
 
 def parse_grid(text: str) -> npt.NDArray[np.float64]:
-    """Read ``FROM:TO:COUNT``, redshifts as evenly spaced.
-
-    Raises
-    ------
-    ParameterError
-        Where it is something else.
-    """
+    """Read evenly spaced redshifts from ``FROM:TO:COUNT``."""
     try:
         low, high, count = text.split(":")
         grid = np.linspace(float(low), float(high), int(count))

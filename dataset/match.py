@@ -13,8 +13,8 @@ from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
 from transferz.dataset.sky.neighbours import (
-    Matches,
     OffsetMatches,
+    Pairs,
     match_with_offset,
     mutual_nearest,
 )
@@ -99,13 +99,13 @@ def positions(frame: pd.DataFrame, table: Table) -> Positions:
     return Positions(ra, dec, key, table.name)
 
 
-def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Matches) -> pd.DataFrame:
+def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Pairs) -> pd.DataFrame:
     """Return the ids of matched rows, and their separation in arcsec: table `PAIRS`."""
     return pd.DataFrame(
         {
-            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.index_first],
-            "object_id": hsc["object_id"].to_numpy()[matches.index_second],
-            "separation": matches.separation_arcsec.round(4).astype("float32"),
+            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.i],
+            "object_id": hsc["object_id"].to_numpy()[matches.j],
+            "separation": matches.separation.round(4).astype("float32"),
         }
     )
 
@@ -145,8 +145,8 @@ def shared_ids(
     rest = matched.loc[~same]
     others = galaxiesml.loc[~galaxiesml["object_id"].isin(matched["object_id"])]
     near = mutual_nearest(positions(rest, HSC), positions(others, SPECTROSCOPIC), radius_arcsec)
-    rows = rest.index[near.index_first]
-    twins.loc[rows] = others["object_id"].to_numpy()[near.index_second]
+    rows = rest.index[near.i]
+    twins.loc[rows] = others["object_id"].to_numpy()[near.j]
     return twins, {"by_id": int(same.sum()), "by_position": len(rows)}
 
 
@@ -165,26 +165,12 @@ def join_published(published: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.Data
 def describe(
     cosmos: Positions, sky_match: OffsetMatches, i_magnitude: pd.Series, params: MatchParams
 ) -> dict[str, Any]:
-    """Describe the quality of the match: its offset, its scatter and its chance matches.
+    """Describe the match: its median offset (arcsec), its offsets and its chance matches.
 
-    Parameters
-    ----------
-    cosmos : Positions
-        COSMOS2020's.
-    sky_match : OffsetMatches
-        Their matches with HSC.
-    i_magnitude : pandas.Series
-        Of every COSMOS2020 row, AB.
-    params : MatchParams
-        Radius, shift and bins.
-
-    Returns
-    -------
-    dict
-        The median offset in arcsec, and what `offset_histogram` and `chance_matches` give.
+    `i_magnitude` (AB) is that of every COSMOS2020 row.
     """
     matches, hsc = sky_match.matches, sky_match.second
-    east, north = tangent_offsets(cosmos.take(matches.index_first), hsc.take(matches.index_second))
+    east, north = tangent_offsets(cosmos.take(matches.i), hsc.take(matches.j))
     magnitude = i_magnitude.to_numpy(dtype=np.float64)
     return {
         "median_offset_arcsec": [round(value, 4) for value in sky_match.offset_arcsec],
@@ -219,7 +205,7 @@ def chance_matches(
     for angle in np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS:
         way = params.chance_shift_arcsec * np.cos(angle), params.chance_shift_arcsec * np.sin(angle)
         matches = mutual_nearest(first, shift(second, *way), params.radius_arcsec)
-        matched += np.histogram(magnitude[matches.index_first], edges)[0] / DIRECTIONS
+        matched += np.histogram(magnitude[matches.i], edges)[0] / DIRECTIONS
     rate = [round(m / n, 6) if n else None for m, n in zip(matched.tolist(), objects, strict=True)]
     return {
         "edges": edges.tolist(),

@@ -1,19 +1,42 @@
-"""Stage `release`: write the configs as parquet, one file per split, and their row index."""
+"""Stage `release`: write the configs as parquet, one file per split, and their row index.
+
+They are compared with the previous release. What that finds is said on stderr and goes into no
+output: a build gives the same bytes whether or not the previous release can be had.
+"""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.versions.diff import read_previous, require_successor
-from transferz.schemas import ASSIGNED, INDEX, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
-from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE
+from transferz.dataset.versions.diff import (
+    Snapshot,
+    compared_columns,
+    diff,
+    read_indices,
+    read_snapshot,
+    require_step,
+)
+from transferz.schemas import (
+    ASSIGNED,
+    INDEX,
+    MATCHED,
+    RELEASE,
+    SPECTROSCOPIC,
+    SPLITS,
+    TRUTH,
+    ParameterError,
+)
+from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE, Version
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import replace_directory, write_json
+from transferz.tables.hub import Unreachable, locate, parse_reference
 
 
 def release(layout: Layout) -> None:
@@ -30,6 +53,57 @@ def release(layout: Layout) -> None:
         require_successor(previous, params.version, directory, mock=layout.is_mock)
     with replace_directory(layout.interim("release")) as directory:
         write_json(directory / COUNTS, {"rows_out": counts})
+
+
+def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:
+    """Read the release that a new one follows; None where none is named.
+
+    `previous` is a directory, or ``org/name@x.y.z`` on the Hub; it may not lie in `built`, the
+    directory of the new release (`ParameterError`). None too, which is said on stderr, where the
+    Hub does not answer and the cache lacks it, and where one on the Hub is a mock and the new one
+    is not or the other way round: parameters are those of all surveys. `transferz publish` compares
+    again. What is no release raises `ReleaseError`.
+    """
+    if previous is None:
+        return None
+    if not Path(previous).expanduser().is_dir():
+        version = parse_reference(previous).version
+        if version is not None and version.mock != mock:
+            _say_not_compared(previous, "one is a mock, the other is not")
+            return None
+    try:
+        path = locate(previous)
+    except Unreachable as reason:
+        _say_not_compared(previous, str(reason))
+        return None
+    if path.resolve().is_relative_to(built.resolve()):
+        raise ParameterError(
+            f"parameter 'release.previous': {previous} lies in {built}, which this build replaces; "
+            "name a copy elsewhere"
+        )
+    return read_snapshot(path)
+
+
+def _say_not_compared(previous: str, reason: str) -> None:
+    sys.stderr.write(
+        f"not compared with {previous}: {reason}; `transferz publish` compares again\n"
+    )
+
+
+def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock: bool) -> None:
+    """Compare configs that were just written with the previous release; say what was found.
+
+    `configs` is the directory that holds them and `version` (``x.y.z``) the new number; None in
+    place of `old` compares with nothing. `ReleaseError` says that one is a mock and the other is
+    not, or that the new version contradicts what changed.
+    """
+    if old is None:
+        return
+    number = replace(Version.parse(version), mock=mock)
+    new = Snapshot(configs, number, compared_columns(columns()), read_indices(configs))
+    changes = diff(old, new)
+    require_step(old, new, changes)
+    sys.stderr.write(f"follows {old.version}: {changes}\n")
 
 
 def config_rows(layout: Layout) -> dict[str, pd.DataFrame]:

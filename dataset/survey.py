@@ -1,7 +1,6 @@
 """Stage `survey`: make the mock survey's upstream files; real ones come by stage `fetch`."""
 
 import sys
-from pathlib import Path
 
 from transferz.dataset.mock.build import MockParams, write_mock
 from transferz.dataset.pipeline.params import read_params
@@ -21,13 +20,10 @@ def survey(layout: Layout) -> None:
     params = read_params("mock", MockParams)
     with replace_directory(layout.raw) as directory:
         rows = write_mock(params, directory)
-        files = {name: file_digest(directory / name) for name in _files(directory)}
+        paths = (path for path in directory.rglob("*") if path.is_file())
+        names = sorted(path.relative_to(directory).as_posix() for path in paths)
+        files = {name: file_digest(directory / name) for name in names}
         write_json(directory / COUNTS, {"rows_out": rows, "files": files})
-
-
-def _files(directory: Path) -> list[str]:
-    paths = (path for path in directory.rglob("*") if path.is_file())
-    return sorted(path.relative_to(directory).as_posix() for path in paths)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
     integer column can hold stands for its nulls (``TNULLn``), a zero byte for a null truth value.
     An InputError says that there is what FITS can't hold: text that is not ASCII.
     """
-    from transferz.tables.fits import FitsWriter, text_widths
+    from transferz.tables.fits import FitsWriter
 
     cards = {"EXTNAME": table.name, "RADESYS": "ICRS"}
     for number, column in enumerate(table, start=1):
@@ -166,8 +166,7 @@ def write_fits(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
         cards |= {f"{key}{number}": value for key, value in about.items() if value}
     cards["COMMENT"] = "\n".join(f"{name}: {note}" for name, note in notes.items())
     source, schema = Path(table.name), rows.schema.remove_metadata()
-    widths = text_widths(iter([rows]), schema, source)
-    writer = FitsWriter(path, source, schema, widths, cards)
+    writer = FitsWriter(path, source, schema, [rows], cards)
     writer.write(rows)
     writer.close()
 

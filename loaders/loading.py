@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from transferz.releases import Release, find_release, require_splits, seek_release
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.files import RELEASE_NAME
-from transferz.schemas.survey.manifest import read_manifest, require_config, require_units
+from transferz.schemas.survey.files import (
+    RELEASE_NAME,
+    read_manifest,
+    require_config,
+    require_units,
+)
 from transferz.schemas.survey.release import CONFIGS
 from transferz.tables.hub import Reference, published_manifest
 

@@ -7,9 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, data_files
-from transferz.schemas.survey.manifest import SURVEYS, read_manifest
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import (
+    MANIFEST_FILE,
+    RELEASE_NAME,
+    SURVEYS,
+    Version,
+    data_files,
+    read_manifest,
+)
 from transferz.tables.hub import Fetched, Reference, download, look_up
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"

@@ -1,6 +1,6 @@
 """FITS binary tables, read and written in chunks of rows. Needs astropy, for the headers alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -160,10 +160,8 @@ class FitsTable(TableFile):
             values = self._texts(field, flat)
         elif field.code == "L":
             if (odd := ~np.isin(flat, [b"T", b"F", b""])).any():
-                raise InputError(
-                    f"{self.path}: column '{field.name}': expected a FITS logical, T or F, found "
-                    f"{bytes(flat[odd][0])!r}; fetch the file again or write it anew"
-                )
+                found = bytes(flat[odd][0])
+                raise self.wrong(field.name, f"expected a FITS logical, T or F, found {found!r}")
             values = pa.array(flat == b"T", mask=flat == b"")
         elif field.code == "X":
             bits = np.unpackbits(stored, axis=1)[:, : field.repeat]
@@ -185,10 +183,8 @@ class FitsTable(TableFile):
         except pa.ArrowInvalid:  # no UTF-8
             good = False
         if not good:
-            raise InputError(
-                f"{self.path}: column '{field.name}': expected text, found bytes that are not "
-                "printable ASCII; fetch the file again or write it anew"
-            )
+            what = "expected text, found bytes that are not printable ASCII"
+            raise self.wrong(field.name, what)
         return texts
 
 
@@ -300,8 +296,7 @@ class FitsCopy(_FitsRows):
     def write(self, rows: pa.Table) -> None:
         """Write rows: the column `RAW`, and those that are added to it."""
         raw, *added = rows.columns
-        whole = pa.concat_arrays(raw.chunks) if raw.num_chunks else pa.array([], raw.type)
-        width = raw.type.byte_width
+        whole, width = raw.combine_chunks(), raw.type.byte_width
         cells = np.frombuffer(whole.buffers()[1] or b"", np.uint8)
         cells = cells[whole.offset * width : (whole.offset + len(whole)) * width]
         extra = [column.to_numpy().astype(">f8").view(np.uint8) for column in added]
@@ -318,10 +313,10 @@ class FitsCopy(_FitsRows):
 class FitsWriter(_FitsRows):
     """A FITS table written chunk by chunk to `path`; `source` names whose rows they are, in errors.
 
-    `widths` are the bytes of the longest text of each column of text (`text_widths`). `cards` are
-    further ones of the table's header; the values of ``HISTORY`` and ``COMMENT`` are lines. A name
-    that is no ASCII or differs from another by case alone is an `InputError`; so is, when it is
-    written, a value that FITS can't hold.
+    `chunks` are the rows to come, for the widths of columns of text. `cards` are further ones of
+    the table's header; the values of ``HISTORY`` and ``COMMENT`` are lines. A name that is no ASCII
+    or differs from another by case alone, and text that is no ASCII, are an `InputError`; so is,
+    when it is written, a value that FITS can't hold.
     """
 
     def __init__(
@@ -329,11 +324,12 @@ class FitsWriter(_FitsRows):
         path: Path,
         source: Path,
         schema: pa.Schema,
-        widths: Mapping[str, int],
+        chunks: Iterable[pa.Table],
         cards: Mapping[str, str],
     ) -> None:
         from astropy.io import fits
 
+        widths = _text_widths(chunks, schema, source)
         _require_names(schema.names, source)
         self._source, self._schema = source, schema
         codes = [STORED.get(f.type) or (f"{widths[f.name]}A", f"S{widths[f.name]}") for f in schema]
@@ -376,11 +372,8 @@ class FitsWriter(_FitsRows):
         return np.asarray(pc.fill_null(whole, null or 0).to_numpy())
 
 
-def text_widths(chunks: Iterator[pa.Table], schema: pa.Schema, source: Path) -> dict[str, int]:
-    """Return the bytes of the longest text of each column that is written as text, at least 1.
-
-    Text that is not ASCII, or a column that can't be written as text, is an `InputError`.
-    """
+def _text_widths(chunks: Iterable[pa.Table], schema: pa.Schema, source: Path) -> dict[str, int]:
+    """Return the bytes of the longest text of each column that is written as text, at least 1."""
     widths = {field.name: 1 for field in schema if field.type not in STORED}
     for chunk in chunks if widths else ():
         for name in widths:

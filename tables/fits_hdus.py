@@ -71,31 +71,18 @@ def is_table(header: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column of a binary table, as the header describes it.
+    """A column of a binary table: its TTYPE, TUNIT, letter and count of TFORM, and so on.
 
-    Attributes
-    ----------
-    name, unit : str
-        TTYPE and TUNIT.
-    code, repeat : str, int
-        Letter and count of TFORM.
-    shape : tuple of int
-        Of what a row holds, beyond one value: TDIM in NumPy's order, or the count.
-    offset : int
-        Bytes from the start of a row.
-    scale, zero : float
-        TSCAL and TZERO: the value is ``scale * stored + zero``.
-    null : int or None
-        TNULL: the stored integer that means no value; whatever the header says here, as it matters
-        only where the column is read.
+    The value is ``scale * stored + zero``; the stored integer `null` means no value (whatever
+    TNULL says, as it matters only where the column is read).
     """
 
     name: str
     unit: str
     code: str
     repeat: int
-    shape: tuple[int, ...]
-    offset: int
+    shape: tuple[int, ...]  # of what a row holds, beyond one value: TDIM in NumPy's order
+    offset: int  # bytes from the start of a row
     scale: float
     zero: float
     null: int | None
@@ -168,30 +155,23 @@ class OnesComplementSum:
     """Sum of big-endian 32-bit words, each carry added back at the low end (section 4.4.2.7).
 
     `astropy.io.fits` computes the same over an HDU in memory; this one takes the bytes as they
-    pass. `value` is the sum so far; the bytes seen must make whole words by then.
+    pass. `value` is the sum so far.
     """
 
     def __init__(self) -> None:
-        self.value = 0
-        self._rest = b""
+        self.value = self._seen = 0
 
     def add(self, data: memoryview | bytes) -> None:
         """Add the bytes that follow those already seen."""
-        if self._rest:
-            missing = 4 - len(self._rest)
-            self._rest, data = self._rest + bytes(data[:missing]), data[missing:]
-            if len(self._rest) < 4:
-                return
-            self._add_words(self._rest)
-        whole = len(data) // 4 * 4
-        self._rest = bytes(data[whole:])
-        self._add_words(data[:whole])
-
-    def _add_words(self, data: memoryview | bytes) -> None:
-        total = self.value + int(np.frombuffer(data, ">u4").sum(dtype=np.uint64))
-        while total > ALL_ONES:
-            total = (total & ALL_ONES) + (total >> 32)
-        self.value = total
+        front = self._seen % 4  # zeros in place of a word's other bytes leave the sum as it is
+        head = min(-front % 4, len(data))
+        whole = head + (len(data) - head) // 4 * 4
+        first, last = bytes(front) + bytes(data[:head]), bytes(data[whole:])
+        for words in (first.ljust(4, b"\0"), data[head:whole], last.ljust(4, b"\0")):
+            self.value += int(np.frombuffer(words, ">u4").sum(dtype=np.uint64))
+        while self.value > ALL_ONES:
+            self.value = (self.value & ALL_ONES) + (self.value >> 32)
+        self._seen += len(data)
 
 
 @functools.lru_cache(maxsize=4)  # opening a table and reading it parse the same few headers

@@ -24,15 +24,16 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from transferz.schemas.errors import ParameterError, ReleaseError, TransferZError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME
-from transferz.schemas.survey.manifest import (
+from transferz.schemas.survey.files import (
+    MANIFEST_FILE,
+    RELEASE_NAME,
+    Version,
     file_fault,
     is_whole,
     listed_files,
     read_manifest,
     require_no_others,
 )
-from transferz.schemas.survey.versions import Version
 from transferz.tables.files import write_json
 
 CACHE_VARIABLE = "TRANSFERZ_CACHE"

@@ -1,6 +1,12 @@
 """Tables printed on a terminal."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+SHOWN = 5  # names or ids that a message has room for
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
@@ -22,3 +28,9 @@ def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
         )
         lines.append("  ".join([name.ljust(first), *padded]).rstrip())
     return lines
+
+
+def first_few(values: "Sequence[Any] | npt.NDArray[Any]", most: int = SHOWN) -> str:
+    """Write the first few of some names or ids, parted by commas."""
+    shown = ", ".join(map(str, list(values[:most])))
+    return shown + (", ..." if len(values) > most else "")

@@ -223,9 +223,9 @@ class Hdf5Table(TableFile):
             total = next(iter(shapes.values()))[:1]
             for name, shape in shapes.items():
                 if not shape:
-                    raise self._wrong(name, "expected one value in each row, found a single one")
+                    raise self.wrong(name, "expected one value in each row, found a single one")
                 if shape[:1] != total:
-                    raise self._wrong(
+                    raise self.wrong(
                         name, f"expected {total[0]:,} rows as in others, found {shape[0]:,} rows"
                     )
             for start in range(0, total[0], rows):
@@ -245,13 +245,8 @@ class Hdf5Table(TableFile):
             texts = [text.decode().rstrip() for text in values.ravel()]
             return nested(np.array(texts, dtype=object).reshape(values.shape), pa.string())
         if kind.kind not in "biuf":
-            raise self._wrong(name, f"expected numbers or text, found {kind}")
+            raise self.wrong(name, f"expected numbers or text, found {kind}")
         return nested(values)
-
-    def _wrong(self, name: str, what: str) -> InputError:
-        return InputError(
-            f"{self.path}: column '{name}': {what}; fetch the file again or write it anew"
-        )
 
 
 def _shape(item: Any, name: str) -> tuple[int, ...]:

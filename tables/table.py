@@ -55,6 +55,12 @@ class TableFile(ABC):
                     flat.append(name)
         return tuple(flat)
 
+    def wrong(self, name: str, what: str) -> InputError:
+        """Return the error for a column that does not hold what it should."""
+        return InputError(
+            f"{self.path}: column '{name}': {what}; fetch the file again or write it anew"
+        )
+
     @abstractmethod
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return what chunks of some columns are made of."""

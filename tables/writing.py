@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from transferz.schemas.errors import InputError
 from transferz.tables.cells import TEXT, guess_types, typed
-from transferz.tables.fits import RAW, FitsCopy, FitsTable, FitsWriter, text_widths
+from transferz.tables.fits import RAW, FitsCopy, FitsTable, FitsWriter
 from transferz.tables.table import TableFile, require_package
 
 SUFFIXES = (".csv", ".parquet", ".fits", ".csv.gz")
@@ -74,16 +74,17 @@ def open_writer(
     elif ending.endswith(".fits") and isinstance(table, FitsTable):
         writer, columns = FitsCopy(path, table, added, note), (RAW,)
     else:  # these must know all types beforehand
-        chunks = table.chunks(columns, rows) if table.text else ()
-        kinds = guess_types(chunks, columns) if table.text else table.schema(columns)
+        kinds = table.schema(columns)
+        if table.text:
+            kinds = guess_types(table.chunks(columns, rows), columns)
         if ending.endswith(".parquet"):
             writer = _parquet_writer(path, table, kinds, added, note)
         else:
-            widths = text_widths(table.chunks(columns, rows), kinds, table.path)
             units = {f"TUNIT{k}": table.units.get(name, "") for k, name in enumerate(columns, 1)}
             cards = {key: unit for key, unit in units.items() if unit and unit.isascii()}
-            schema = pa.schema([*kinds, *added])
-            writer = FitsWriter(path, table.path, schema, widths, cards | {"HISTORY": note})
+            cards["HISTORY"] = note
+            schema, chunks = pa.schema([*kinds, *added]), table.chunks(columns, rows)
+            writer = FitsWriter(path, table.path, schema, chunks, cards)
 
     def write(chunk: pa.Table, extra: pa.Table) -> None:
         known = typed(chunk, kinds) if table.text and kinds is not None else chunk

@@ -4,7 +4,7 @@
 what RAIL's estimators write.
 """
 
-from transferz.baselines.forecasts.arrays import as_forecasts, score_forecasts
-from transferz.baselines.forecasts.qp_files import QpFile, is_qp, read_qp, write_qp
+from transferz.baselines.forecasts.qp import QpFile, is_qp, read_qp, write_qp
+from transferz.baselines.forecasts.scoring import as_forecasts, score_forecasts
 
 __all__ = ["QpFile", "as_forecasts", "is_qp", "read_qp", "score_forecasts", "write_qp"]

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transferz.baselines.forecasts.qp_files import TRUE_REDSHIFTS, first_known, is_qp, read_qp
+from transferz.baselines.forecasts.qp import TRUE_REDSHIFTS, first_known, is_qp, read_qp
 from transferz.baselines.networks.forecasting import PREDICTED, SEED
 from transferz.baselines.scores.probability import Distribution, GridPDF, Quantiles, Samples
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import as_floats, as_ids
+from transferz.tables.printing import first_few
 from transferz.tables.reading import open_table, read_whole
 from transferz.tables.table import require_columns
 
@@ -41,16 +42,8 @@ Floats = npt.NDArray[np.float64]
 class DistributionColumns:
     """In which columns of a table the distributions are, and how; in none by default.
 
-    Attributes
-    ----------
-    samples : str or None
-        Pattern of the columns of samples, such as ``s_*``.
-    quantiles : dict of str to float, or None
-        Column -> its level.
-    pdf : str or None
-        Pattern of the columns of a PDF on `grid`.
-    grid : ndarray, shape (G,), or None
-        Redshifts of those, in the columns' order.
+    `samples` is a pattern of the columns of samples, such as ``s_*``; `quantiles` has the level of
+    each column; `pdf` is a pattern of the columns of a PDF at the redshifts `grid`, in that order.
     """
 
     samples: str | None = None
@@ -59,13 +52,7 @@ class DistributionColumns:
     grid: Floats | None = None
 
     def find(self, names: Sequence[str], path: Path) -> list[str]:
-        """Find the columns among those of a table, ``p_2`` before ``p_10``.
-
-        Raises
-        ------
-        InputError
-            Where no column fits the pattern.
-        """
+        """Find the columns among those of a table, ``p_2`` before ``p_10``."""
         if self.quantiles:
             return list(self.quantiles)
         pattern = self.samples or self.pdf
@@ -73,15 +60,14 @@ class DistributionColumns:
             return []
         if matching := fnmatch.filter(names, pattern):
             return sorted(matching, key=_numbered)
-        raise InputError(f"{path} has no column like '{pattern}'; it has: {_list(names)}")
+        raise InputError(
+            f"{path} has no column like '{pattern}'; it has: {first_few(names, SHOWN)}"
+        )
 
     def read(self, values: Floats, first: str, path: Path) -> Distribution:
         """Make the distributions of N galaxies from the columns' values, shape (N, M).
 
-        Raises
-        ------
-        InputError
-            Where they are no distributions, or `grid` does not fit; `first` names the columns.
+        Where they are no distributions, the error names the file and the `first` of the columns.
         """
         try:
             if self.quantiles:
@@ -106,16 +92,8 @@ POINTS_ONLY = DistributionColumns()
 class NamedColumns:
     """What a user says of a file's columns; what is None is looked for.
 
-    Attributes
-    ----------
-    true, identifier, magnitude : str or None
-        Columns of true redshifts, ids and i magnitudes.
-    points : tuple of str, or None
-        Columns of point forecasts, one per seed.
-    distribution : DistributionColumns
-        Columns of distributions.
-    names : tuple of str, or None
-        All the columns' names, for a text table without them.
+    `true`, `identifier` and `magnitude` (i) are a column each, `points` a column per seed; `names`
+    are those of all columns, for a text table without them.
     """
 
     true: str | None = None
@@ -130,18 +108,8 @@ class NamedColumns:
 class FileForecasts:
     """Forecasts of N galaxies, as a file has them.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    point : ndarray, shape (S, N)
-        Redshifts; NaN where there is none.
-    distribution : Distribution or None
-        Of the galaxies.
-    object_id : ndarray of int64, shape (N,), or None
-        Ids of a release; None where the truth is in the file.
-    true, i_mag : ndarray, shape (N,), or None
-        From the file.
+    `point` has the redshifts, shape (S, N) for S seeds, NaN where there is none. `object_id` are
+    ids of a release, shape (N,), and None where the true redshifts are in the file.
     """
 
     path: Path
@@ -153,23 +121,12 @@ class FileForecasts:
 
 
 def read_predictions(path: Path, named: NamedColumns) -> FileForecasts:
-    """Read forecasts, with ids or with true redshifts.
+    """Read forecasts with ids or true redshifts, from any table or a qp ensemble in HDF5.
 
-    Parameters
-    ----------
-    path : Path
-        A table in a format of `transferz.tables`, or a qp ensemble in HDF5; told by what is in it.
-    named : NamedColumns
-        What its columns are.
-
-    Raises
-    ------
-    InputError
-        Where it can't be read, or it is not clear what its columns are.
+    Which of the two a file is is told by what is in it. Raises an InputError where it can't be
+    read, or it is not clear what its columns are.
     """
-    if path.is_file() and is_qp(path):
-        return _read_qp(path, named)
-    return _read_table(path, named)
+    return (_read_qp if path.is_file() and is_qp(path) else _read_table)(path, named)
 
 
 def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
@@ -180,27 +137,24 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
             "--samples, --quantiles, --pdf or --columns"
         )
     file = read_qp(path)
+    points = list(named.points or ())
     single = [name for name in (named.true, named.identifier, named.magnitude) if name]
-    wanted = [*(named.points or ()), *single]
-    require_columns(path, list(file.ancil), wanted)
-    table = pa.table({name: file.ancil[name] for name in wanted})
-    if named.identifier:
-        ids: npt.NDArray[np.int64] | None = _ids(table, named.identifier, path)
-    else:
-        ids = None if named.true else file.object_id  # one's own ids do not hide the truth
-    true = as_floats(table, named.true, path) if named.true else file.redshift
+    require_columns(path, list(file.ancil), [*points, *single])
+    table = pa.table({name: file.ancil[name] for name in [*points, *single]})
+    ids = _ids(table, named.identifier, path)
+    if ids is None and not named.true:
+        ids = file.object_id  # the file's own ids do not hide a truth that is named
+    true = _floats(table, named.true, path) if named.true else file.redshift
     if ids is None and true is None:
         raise InputError(
             f"{path}: neither ids nor true redshifts are known in its ancillary table; name a "
             f"column with --id or --true; there are: {', '.join(file.ancil) or 'nothing'}"
         )
-    if named.points:
-        point = np.array([as_floats(table, name, path) for name in named.points])
-    elif file.point is not None:
+    if not points and file.point is not None:
         point = np.atleast_2d(file.point)
     else:
-        point = file.distribution.quantiles(MEDIAN).T
-    i_mag = as_floats(table, named.magnitude, path) if named.magnitude else None
+        point = _points(table, points, file.distribution, path)
+    i_mag = _floats(table, named.magnitude, path)
     return FileForecasts(path, point, file.distribution, ids, true, i_mag)
 
 
@@ -218,7 +172,7 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
         if len(points) != 1 and not wide:
             raise InputError(
                 f"{path}: which column holds the forecasts? Name it with --pred; there are: "
-                f"{_list(points or file.names)}"
+                f"{first_few(points or file.names, SHOWN)}"
             )
         points = points if len(points) == 1 else []  # the median of the distribution will do
     identifier = named.identifier or (None if named.true else first_known(IDS, file.names))
@@ -226,7 +180,7 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
     if not (identifier or true):
         raise InputError(
             f"{path}: which column holds the true redshifts? Name it with --true, or the ids of a "
-            f"release's galaxies with --id; there are: {_list(file.names)}"
+            f"release's galaxies with --id; there are: {first_few(file.names, SHOWN)}"
         )
     single = [name for name in (true, identifier, named.magnitude) if name]
     wanted = list(dict.fromkeys([*points, *single, *wide]))
@@ -235,18 +189,27 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
     distribution = None
     if wide:
         distribution = named.distribution.read(_matrix(table, wide, path), wide[0], path)
-    if points or distribution is None:
-        point = np.array([as_floats(table, name, path) for name in points])
-    else:
-        point = distribution.quantiles(MEDIAN).T
     return FileForecasts(
         path,
-        point,
+        _points(table, points, distribution, path),
         distribution,
-        _ids(table, identifier, path) if identifier else None,
-        as_floats(table, true, path) if true else None,
-        as_floats(table, named.magnitude, path) if named.magnitude else None,
+        _ids(table, identifier, path),
+        _floats(table, true, path),
+        _floats(table, named.magnitude, path),
     )
+
+
+def _points(
+    table: pa.Table, names: Sequence[str], distribution: Distribution | None, path: Path
+) -> Floats:
+    """Point forecasts of all seeds, shape (S, N); without such columns, the median."""
+    if distribution is not None and not names:
+        return distribution.quantiles(MEDIAN).T
+    return np.array([as_floats(table, name, path) for name in names])
+
+
+def _floats(table: pa.Table, name: str | None, path: Path) -> Floats | None:
+    return as_floats(table, name, path) if name else None
 
 
 def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
@@ -262,7 +225,9 @@ def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
     return np.array([missing if row is None else row for row in rows], np.float64)
 
 
-def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
+def _ids(table: pa.Table, name: str | None, path: Path) -> npt.NDArray[np.int64] | None:
+    if not name:
+        return None
     column = as_ids(table, name, path)
     if not pa.types.is_integer(column.type):
         raise InputError(
@@ -280,7 +245,3 @@ def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
 def _numbered(name: str) -> list[tuple[int, str]]:
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

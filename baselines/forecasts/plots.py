@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.paper.figures_style import GREY, STYLE, WIDTH, paper_style
+from transferz.baselines.paper.figures import GREY, STYLE, WIDTH, paper_style
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT, normalised_error
 from transferz.baselines.scores.probability import pit_histogram
 from transferz.tables.files import COLOURS, replace_file, save_png
@@ -28,21 +28,10 @@ Array = npt.NDArray[np.float64]
 
 
 def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
-    """Draw all figures that the forecasts allow; all seeds together.
+    """Draw all figures that the forecasts allow into a folder, and return the files' names.
 
-    Parameters
-    ----------
-    forecasts : SetForecasts
-        Of a test set; galaxies without a forecast are left out.
-    folder : Path
-        Where to; files of these names are replaced.
-    title : str
-        What the figures are of.
-
-    Returns
-    -------
-    list of str
-        The files' names.
+    All seeds are drawn together; galaxies without a forecast are left out. Files of these names are
+    replaced.
     """
     scored = forecasts.take(forecasts.scored)
     seeds = len(scored.point)

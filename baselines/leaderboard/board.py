@@ -1,6 +1,6 @@
 """The leaderboard: entries in order, which is best, and which can't be told from the best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +28,8 @@ RANGE_TITLES = RANGES | {"lsst": f"{RANGES['lsst']} (LSST)"}
 class Row:
     """An entry on the board.
 
-    Attributes
-    ----------
-    entry : Entry
-        The entry.
-    current : bool
-        Whether it is of the data as they are now.
-    compared : bool
-        Whether its forecasts are among those compared.
+    It is `current` if it is of the data as they are now, and `compared` if its forecasts are among
+    those compared.
     """
 
     entry: Entry
@@ -70,17 +64,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A leaderboard.
-
-    Attributes
-    ----------
-    rows : tuple of Row
-        By key.
-    current : Current
-        The data that they are held against.
-    comparisons : Comparisons or None
-        Of their forecasts.
-    """
+    """A leaderboard: rows by key, the data they are held against, their forecasts compared."""
 
     rows: tuple[Row, ...]
     current: Current
@@ -106,6 +90,14 @@ class Board:
         scored = (row.part(config, part) for row in self.rows)
         return list(dict.fromkeys(name for scores in scored if scores for name in scores.metrics))
 
+    def shown(self, config: str, part: str, metrics: Iterable[str]) -> list[str]:
+        """List those of some metrics that any entry has a number for, each once."""
+        return [
+            name
+            for name in dict.fromkeys(metrics)
+            if any(row.summary(config, part, name) for row in self.rows)
+        ]
+
     def galaxies(self, config: str, part: str) -> int:
         """Count the galaxies of a range that the current entries are scored on."""
         scored = (row.part(config, part) for row in self.rows if row.current)
@@ -114,10 +106,7 @@ class Board:
     def choose(self, config: str | None, part: str | None, metric: str) -> tuple[str, str]:
         """Choose test set and range: those asked for, else the first that there are.
 
-        Raises
-        ------
-        ParameterError
-            Where no entry has such scores; the message lists what there is.
+        Where no entry has such scores of the metric, the error's message lists what there is.
         """
         config = config or self.configs[0]
         if config not in self.configs:
@@ -125,7 +114,7 @@ class Board:
         part = part or self.ranges(config)[0]
         if part not in self.ranges(config):
             raise ParameterError(f"no entry has the range '{part}'; {_there(self.ranges(config))}")
-        if not any(row.summary(config, part, metric) for row in self.rows):
+        if not self.shown(config, part, [metric]):
             raise ParameterError(
                 f"no entry has the metric '{metric}'; {_there(self.metrics(config, part))}"
             )
@@ -191,19 +180,9 @@ def _there(names: Sequence[str]) -> str:
 
 
 def read_board(folder: Path, release: Release | None) -> Board:
-    """Read the entries of a folder, and the comparisons beside them.
+    """Read the entries of a folder, and the comparisons beside them; raise where one is unusable.
 
-    Parameters
-    ----------
-    folder : Path
-        With entries.
-    release : Release or None
-        What they are held against, where it is of their survey.
-
-    Raises
-    ------
-    InputError
-        Where a file can't be used.
+    They are held against the release, where one is given and it is of their survey.
     """
     entries, comparisons = read_entries(folder), read_comparisons(folder)
     current = find_current(entries, release)

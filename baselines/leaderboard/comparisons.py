@@ -6,7 +6,6 @@ The record, ``comparisons.json``, stands beside entries and is checked wherever 
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
-from transferz.baselines.benchmark.forecasts import Mask, SetForecasts, read_forecasts
-from transferz.baselines.leaderboard.entries import ENTRIES
+from transferz.baselines.benchmark.forecasts import Mask
+from transferz.baselines.leaderboard.entries import ENTRIES, Run, read_run
 from transferz.baselines.scores.bootstrap import SEED, Draws
 from transferz.baselines.scores.paired import (
     COMPARED,
@@ -26,19 +25,10 @@ from transferz.baselines.scores.paired import (
     loss,
     paired_difference,
 )
-from transferz.schemas.benchmark.entries import (
-    ENTRY_FILE,
-    FORECASTS_FILE,
-    Entry,
-    Hexadecimal,
-    MethodName,
-    TestedSet,
-)
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import ENTRY_FILE, Hexadecimal, MethodName, TestedSet
 from transferz.schemas.benchmark.records import Record, parse_record, read_record
 from transferz.schemas.benchmark.scores import Count, EntryMetric, Range
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.files import file_digest
 from transferz.tables.files import replace_file
 
 COMPARISONS_FILE = "comparisons.json"
@@ -59,16 +49,10 @@ Probability = Annotated[float, Field(ge=0, le=1)] | None
 
 
 class Pair(NamedTuple):
-    """Two methods by one metric.
+    """Two methods by one metric: the loss of the first less that of the second.
 
-    Attributes
-    ----------
-    difference : float
-        Loss of the first less that of the second; below 0 the first is better.
-    half : float
-        Half the width of the interval of the difference.
-    p : float
-        Corrected for all pairs of the metric, set and range.
+    Below 0 the first is better. `half` is half the width of the difference's interval; `p` is
+    corrected for all pairs of the metric, set and range.
     """
 
     difference: float
@@ -79,14 +63,7 @@ class Pair(NamedTuple):
 class PairedMetric(Record):
     """All pairs by a metric, in the order of `Comparisons.pairs`; None where there is no number.
 
-    Attributes
-    ----------
-    difference : tuple of float
-        Loss of the first less that of the second.
-    half : tuple of float
-        Half the width of its interval, uncorrected.
-    p : tuple of float
-        Of two equal methods to differ as much, uncorrected.
+    The columns are those of `Pair`; nothing is corrected for the number of pairs yet.
     """
 
     difference: tuple[Number, ...]
@@ -102,22 +79,11 @@ class PairedRange(Record):
 
 
 class Comparisons(Record):
-    """How methods differ.
+    """How methods differ, two by two.
 
-    Attributes
-    ----------
-    form : str
-        `SCHEMA`, called ``schema`` in the file.
-    resamples, seed : int
-        Of the galaxies' draws.
-    confidence : float
-        Of the intervals.
-    forecasts : dict of str to str
-        Method's key -> sha256 of the forecasts that were compared.
-    pairs : tuple of (str, str)
-        Keys.
-    sets : dict
-        Test set -> range -> all pairs.
+    `resamples` and `seed` are of the galaxies' draws, `confidence` of the intervals. `forecasts`
+    has the sha256 of each method's forecasts that were compared, `pairs` the methods' keys, and
+    `sets` the numbers of all pairs by test set and range.
     """
 
     model_config = ConfigDict(ignored_types=(cached_property,))
@@ -150,20 +116,10 @@ class Comparisons(Record):
         turned = table.get((second, first))
         return turned and Pair(-turned.difference, turned.half, turned.p)
 
-    def common(self, config: str, part: str) -> dict[tuple[str, str], int]:
-        """Count the galaxies that both methods of each pair have scored."""
-        paired = self.sets.get(config, {}).get(part)  # type: ignore[call-overload]
-        return dict(zip(self.pairs, paired.n, strict=True)) if paired else {}
-
     @property
-    def families(self) -> int:
-        """How many pairs the p-values of a metric, set and range are corrected for."""
-        return len(self.pairs)
-
-    @property
-    def families_text(self) -> str:
-        """Their number in words."""
-        return f"{self.families} pair{'' if self.families == 1 else 's'}"
+    def pairs_text(self) -> str:
+        """How many pairs the p-values of a metric, set and range are corrected for, in words."""
+        return f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}"
 
     @cached_property
     def _tables(self) -> dict[tuple[str, str, str], dict[tuple[str, str], Pair]]:
@@ -185,13 +141,7 @@ class Comparisons(Record):
 
 
 def read_comparisons(folder: Path) -> Comparisons | None:
-    """Read the comparisons beside entries; None where there are none.
-
-    Raises
-    ------
-    InputError
-        Where the file is no such record.
-    """
+    """Read the comparisons beside entries, checked; None where there are none."""
     path = folder / COMPARISONS_FILE
     return read_record(path, Comparisons, REMEDY) if path.exists() else None
 
@@ -204,61 +154,13 @@ def comparisons_text(comparisons: Comparisons) -> str:
     return flat.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
-# --- the runs that are compared
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run of the benchmark: its entry with its forecasts, by test set."""
-
-    entry: Entry
-    forecasts: dict[str, SetForecasts]
-
-    @property
-    def key(self) -> str:
-        """The method's."""
-        return self.entry.method.key
-
-
-def read_run(folder: Path) -> Run:
-    """Read a run of the benchmark, and check that its forecasts are those of its entry.
-
-    Parameters
-    ----------
-    folder : Path
-        With ``entry.yaml`` and ``forecasts.parquet``.
-
-    Raises
-    ------
-    InputError
-        Where a file can't be used, or the forecasts are others.
-    """
-    entry, path = read_entry(folder / ENTRY_FILE), folder / FORECASTS_FILE
-    if not path.is_file():
-        raise InputError(f"{path} is missing; run `transferz benchmark` again with --out {folder}")
-    facts = file_digest(path)
-    if (facts["sha256"], facts["bytes"]) != (entry.forecasts.sha256, entry.forecasts.bytes):
-        raise InputError(
-            f"{path} has {facts['bytes']:,} bytes and sha256 {facts['sha256']}, but {ENTRY_FILE} "
-            f"is of {entry.forecasts.bytes:,} bytes and {entry.forecasts.sha256}; it was changed "
-            f"or damaged: run `transferz benchmark` again with --out {folder}"
-        )
-    forecasts = read_forecasts(path)
-    if forecasts.keys() != entry.scores.keys():
-        raise InputError(
-            f"{path} is of {', '.join(forecasts)}, but {ENTRY_FILE} has scores of "
-            f"{', '.join(entry.scores)}; run `transferz benchmark` again with --out {folder}"
-        )
-    return Run(entry, forecasts)
+# --- comparing runs
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """Read all runs in a folder, which must be of the same test galaxies.
+    """Read all runs in a folder; raise an InputError unless they can be compared.
 
-    Raises
-    ------
-    InputError
-        Where there are fewer than two, two of the same method, or of other test galaxies.
+    They are at least two, of different methods, on the same test galaxies.
     """
     runs = [read_run(path.parent) for path in sorted(folder.glob(f"*/{ENTRY_FILE}"))]
     if len(runs) < 2:
@@ -281,19 +183,8 @@ def read_runs(folder: Path) -> list[Run]:
     return runs
 
 
-# --- comparing them
-
-
 def compare_runs(runs: Sequence[Run], draws: Draws = DRAWS) -> Comparisons:
-    """Compare all pairs by all metrics in all ranges, on the galaxies that both have scored.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        Of the same test galaxies.
-    draws : Draws
-        Resamples of galaxies.
-    """
+    """Compare all pairs by all metrics in all ranges, on the galaxies that both have scored."""
     pairs = list(combinations(runs, 2))
     configs = list(dict.fromkeys(name for run in runs for name in run.forecasts))
     content = {
@@ -330,7 +221,7 @@ def _compare_set(
     compared: dict[str, Any] = {}
     for part, rows in next(iter(sets.values())).ranges().items():
         counts: list[int] = []
-        numbers: list[dict[str, tuple[float, float, float]]] = []
+        numbers: list[dict[str, Pair]] = []
         for keys in ((first.key, second.key) for first, second in pairs):
             common = np.zeros_like(rows)
             if all(key in sets for key in keys):
@@ -343,48 +234,32 @@ def _compare_set(
     return compared
 
 
-def _compare_pair(
-    first: dict[str, Loss], second: dict[str, Loss]
-) -> dict[str, tuple[float, float, float]]:
-    """Difference, half its interval and p by each metric that both have numbers for."""
+def _compare_pair(first: dict[str, Loss], second: dict[str, Loss]) -> dict[str, Pair]:
+    """Compare two methods, uncorrected, by each metric that both have numbers for."""
     made = {name: paired_difference(first[name], second[name]) for name in first if name in second}
     return {
-        name: (found.difference, found.difference - found.interval[0], found.p)
+        name: Pair(found.difference, found.difference - found.interval[0], found.p)
         for name, found in made.items()
         if np.isfinite([found.difference, found.error, found.p]).all()
     }
 
 
-def _columns(
-    numbers: Sequence[dict[str, tuple[float, float, float]]], name: str
-) -> dict[str, list[Number]]:
-    nothing = (None, None, None)
-    columns = zip(*(pair.get(name, nothing) for pair in numbers), strict=True)
-    return {
-        what: [None if value is None else float(f"{value:.{DIGITS}g}") for value in column]
-        for what, column in zip(("difference", "half", "p"), columns, strict=True)
-    }
+def _columns(numbers: Sequence[dict[str, Pair]], name: str) -> dict[str, list[Number]]:
+    """The numbers of all pairs by a metric, rounded as they are written."""
+
+    def rounded(pair: Pair | None, what: str) -> Number:
+        return pair and float(f"{getattr(pair, what):.{DIGITS}g}")
+
+    return {what: [rounded(pair.get(name), what) for pair in numbers] for what in Pair._fields}
 
 
 def write_comparisons(
     folder: Path, out: Path | None = None, draws: Draws = DRAWS
 ) -> tuple[Path, Comparisons]:
-    """Compare the runs in a folder and write ``comparisons.json``.
+    """Compare the runs in a folder and write ``comparisons.json`` beside the entries in `out`.
 
-    Parameters
-    ----------
-    folder : Path
-        With runs.
-    out : Path, optional
-        The folder of entries that it goes beside; by default the project's own of the runs'
-        survey, or `folder` itself where they are of a table of one's own.
-    draws : Draws
-        Resamples of galaxies.
-
-    Raises
-    ------
-    InputError
-        Where a run can't be used or compared, or `out` is missing.
+    By default that is the project's own folder of the runs' survey, or `folder` itself where they
+    are of a table of one's own. Raises an InputError where a run can't be used or compared.
     """
     runs = read_runs(folder)
     survey = runs[0].entry.survey

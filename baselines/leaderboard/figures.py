@@ -1,21 +1,25 @@
-"""The page's figures, as numbers that its template draws in SVG."""
+"""The page's figures, as numbers that its templates draw in SVG.
+
+A chart is a dict by the names that ``drawings.html`` reads; places and sizes are in pixels.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 from transferz.baselines.leaderboard.board import BEST, EQUAL, Board, Row
-from transferz.baselines.leaderboard.words import (
+from transferz.baselines.leaderboard.text import training_title, value_text
+from transferz.baselines.scores.requirements import LIMITS
+from transferz.schemas.benchmark.scores import (
+    METRIC_TITLES,
     SIGNED,
-    metric_title,
-    training_title,
+    EntryBin,
+    Summary,
+    minus,
     unit,
     value_parts,
-    value_text,
 )
-from transferz.baselines.scores.requirements import LIMITS
-from transferz.schemas.benchmark.scores import EntryBin, Summary, minus
 
 DOTTED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate", "crps", "coverage_90")
 """Metrics that are drawn with error bars, a chart each."""
@@ -43,7 +47,9 @@ HISTOGRAM = (168.0, 84.0)  # width, height
 LINE_CHART = (460.0, 250.0)  # width, height
 LINE_MARGINS = (52.0, 10.0, 10.0, 32.0)  # left, right, top, bottom
 
-Ticks = tuple[tuple[float, str], ...]
+Ticks = list[tuple[float, str]]
+Chart = dict[str, Any]
+Point = tuple[float, float, float]
 
 
 # --- scales
@@ -78,20 +84,13 @@ class Scale:
 
     def drawn_ticks(self, count: int = 4) -> Ticks:
         """Return where ticks are drawn, with their text."""
-        return tuple((self(tick), minus(f"{tick:g}")) for tick in self.ticks(count))
+        return [(self(tick), minus(f"{tick:g}")) for tick in self.ticks(count)]
 
 
 def limits(values: Sequence[float], shown: Sequence[float] = ()) -> tuple[float, float]:
-    """Return the ends of a scale that shows most values well.
+    """Return the ends of a scale that shows most values well, and what else is to be `shown`.
 
     A few values far beyond the others would press these together: the scale ends before them.
-
-    Parameters
-    ----------
-    values : sequence of float
-        At least one.
-    shown : sequence of float
-        What is to be there too, such as 0.
     """
     ordered = sorted(map(abs, values))
     usual = max([ordered[(len(ordered) - 1) // 2], *map(abs, shown)]) or ordered[-1] or 1.0
@@ -101,7 +100,7 @@ def limits(values: Sequence[float], shown: Sequence[float] = ()) -> tuple[float,
     return (0.0 if low == 0.0 else low - room, high + room)
 
 
-def requirement(metric: str, part: str) -> list[float]:
+def _requirement(metric: str, part: str) -> list[float]:
     """Return where LSST's requirement ends, in ranges that it is held against; 90 of coverage."""
     if metric == "coverage_90":
         return [90.0]
@@ -111,7 +110,7 @@ def requirement(metric: str, part: str) -> list[float]:
     return [-limit, limit] if metric in SIGNED else [limit]
 
 
-def kind(row: Row) -> str:
+def colour_class(row: Row) -> str:
     """Return the class of an entry's colour: by what it learned from."""
     learned = row.entry.training.set
     return learned if learned in ("transferz", "galaxiesml", "combo") else "other"
@@ -120,38 +119,8 @@ def kind(row: Row) -> str:
 # --- all methods by a metric
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """A method in a chart: its value, its error (thick) and its spread over seeds (thin).
-
-    `beyond` is the value as text where the chart ends before it.
-    """
-
-    key: str
-    name: str
-    kind: str
-    y: float
-    x: float
-    error: tuple[float, float]
-    spread: tuple[float, float]
-    beyond: str
-    among_best: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class DotChart:
-    """All methods by a metric, the best on top; `limits` are where LSST's requirement ends."""
-
-    title: str
-    height: float
-    dots: tuple[Dot, ...]
-    ticks: Ticks
-    limits: tuple[float, ...]
-
-
-def dot_charts(board: Board, config: str, part: str) -> list[DotChart]:
-    """Draw all metrics of `DOTTED` that there are numbers for, of the current entries."""
+def dot_charts(board: Board, config: str, part: str) -> list[Chart]:
+    """Draw all current methods, the best on top, by each metric of `DOTTED` with numbers."""
     charts = []
     for metric in DOTTED:
         rows = [row for row in board.ordered(config, part, metric) if row.current]
@@ -159,53 +128,52 @@ def dot_charts(board: Board, config: str, part: str) -> list[DotChart]:
         values = [unit(metric) * (score.mean or 0.0) for _, score in shown]
         if not values:
             continue
-        wanted = requirement(metric, part)
+        wanted = _requirement(metric, part)
         around = wanted if metric == "coverage_90" else [0.0, *wanted]
         scale = Scale(*limits(values, around), NAME_WIDTH + 6, WIDTH - 12)
-        dots = tuple(
+        dots = [
             _dot(row, score, place, scale, metric, board.mark(row, config, part, metric))
             for place, (row, score) in enumerate(shown)
-        )
-        height = TOP + ROW * len(dots) + BOTTOM
-        ends = tuple(map(scale, wanted))
-        charts.append(DotChart(metric_title(metric), height, dots, scale.drawn_ticks(), ends))
+        ]
+        chart = {
+            "title": METRIC_TITLES[metric],
+            "height": TOP + ROW * len(dots) + BOTTOM,
+            "dots": dots,
+            "ticks": scale.drawn_ticks(),
+            "limits": [scale(end) for end in wanted],
+        }
+        charts.append(chart)
     return charts
 
 
-def _dot(row: Row, score: Summary, place: int, scale: Scale, metric: str, mark: str) -> Dot:
+def _dot(row: Row, score: Summary, place: int, scale: Scale, metric: str, mark: str) -> Chart:
+    """A method: its value, its error (thick) and its spread over seeds (thin).
+
+    `beyond` is the value as text where the chart ends before it.
+    """
     mean, error, spread = (
         unit(metric) * (value or 0.0) for value in (score.mean, score.error, score.spread)
     )
-    return Dot(
-        key=row.key,
-        name=row.entry.method.name,
-        kind=kind(row),
-        y=TOP + ROW * (place + 0.5),
-        x=scale(mean),
-        error=(scale(mean - error), scale(mean + error)),
-        spread=(scale(mean - spread), scale(mean + spread)),
-        beyond="" if scale.low <= mean <= scale.high else value_parts(metric, score)[0],
-        among_best=mark in (BEST, EQUAL),
-        text=f"{value_text(metric, score)}, trained on {training_title(row)}",
-    )
+    within = scale.low <= mean <= scale.high
+    return _method(row) | {
+        "y": TOP + ROW * (place + 0.5),
+        "x": scale(mean),
+        "error": (scale(mean - error), scale(mean + error)),
+        "spread": (scale(mean - spread), scale(mean + spread)),
+        "beyond": "" if within else value_parts(metric, score.mean, None)[0],
+        "among_best": mark in (BEST, EQUAL),
+        "text": f"{value_text(metric, score)}, trained on {training_title(row)}",
+    }
+
+
+def _method(row: Row) -> Chart:
+    return {"key": row.key, "name": row.entry.method.name, "kind": colour_class(row)}
 
 
 # --- histograms of the PIT
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """PITs of a method: bars of (x, y, width, height), and the height of a uniform's."""
-
-    key: str
-    name: str
-    kind: str
-    bars: tuple[tuple[float, float, float, float], ...]
-    uniform: float
-    noise: tuple[float, float]
-
-
-def histograms(board: Board, config: str, part: str) -> list[Histogram]:
+def histograms(board: Board, config: str, part: str) -> list[Chart]:
     """Draw the histogram of the PIT of all current entries that have one."""
     drawn = []
     for row in board.ordered(config, part, "crps"):
@@ -216,56 +184,25 @@ def histograms(board: Board, config: str, part: str) -> list[Histogram]:
     return drawn
 
 
-def _histogram(row: Row, shares: Sequence[float], n: int) -> Histogram:
+def _histogram(row: Row, shares: Sequence[float], n: int) -> Chart:
+    """PITs of a method: bars of (x, y, width, height), and the height of a uniform's, with 2 σ."""
     width, height = HISTOGRAM
     expected = 1.0 / len(shares)
     scale = Scale(0.0, HISTOGRAM_TOP * expected, height, 0.0)
     step = width / len(shares)
-    bars = tuple(
+    bars = [
         (round(step * k, 2), scale(share), round(step - 1.0, 2), round(height - scale(share), 1))
         for k, share in enumerate(shares)
-    )
+    ]
     noise = 2.0 * math.sqrt(expected * (1.0 - expected) / max(n, 1))
     band = (scale(expected + noise), scale(expected - noise))
-    return Histogram(row.key, row.entry.method.name, kind(row), bars, scale(expected), band)
+    return _method(row) | {"bars": bars, "uniform": scale(expected), "noise": band}
 
 
 # --- metrics against redshift
 
 
-class Mark(NamedTuple):
-    """A bin's place, the ends of its error, and its numbers as text."""
-
-    x: float
-    y: float
-    up: float
-    down: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A method against redshift; `points` are those of an SVG polyline."""
-
-    key: str
-    name: str
-    number: int
-    points: str
-    marks: tuple[Mark, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LineChart:
-    """Methods by a metric in bins of redshift."""
-
-    title: str
-    lines: tuple[Curve, ...]
-    x_ticks: Ticks
-    y_ticks: Ticks
-    limits: tuple[float, ...]
-
-
-def line_charts(board: Board, config: str) -> list[LineChart]:
+def line_charts(board: Board, config: str) -> list[Chart]:
     """Draw metrics against the true redshift, of the current entries with bins."""
     rows = [
         row
@@ -274,18 +211,15 @@ def line_charts(board: Board, config: str) -> list[LineChart]:
     ][:LINES]
     charts = []
     for metric in BINNED:
-        points = {row.key: _points(row, config, metric) for row in rows}
-        if shown := [row for row in rows if points[row.key]]:
-            charts.append(_line_chart([(row, points[row.key]) for row in shown], metric))
+        methods = [(row, _points(row, config, metric)) for row in rows]
+        if shown := [(row, points) for row, points in methods if points]:
+            charts.append(_line_chart(shown, metric))
     return charts
 
 
 def _bins(row: Row, config: str) -> Sequence[EntryBin]:
     scores = row.scores(config)
     return (scores.bins or {}).get(BINNING, ()) if scores else ()  # type: ignore[call-overload]
-
-
-Point = tuple[float, float, float]
 
 
 def _points(row: Row, config: str, metric: str) -> list[Point]:
@@ -299,28 +233,33 @@ def _points(row: Row, config: str, metric: str) -> list[Point]:
     return points
 
 
-def _line_chart(methods: Sequence[tuple[Row, Sequence[Point]]], metric: str) -> LineChart:
+def _line_chart(methods: Sequence[tuple[Row, Sequence[Point]]], metric: str) -> Chart:
+    """Methods by a metric in bins of redshift; `points` are those of an SVG polyline."""
     (width, height), (left, right, top, bottom) = LINE_CHART, LINE_MARGINS
     points = [point for _, own in methods for point in own]
     low, high = limits([value for _, value, _ in points], [0.0])
     x = Scale(0.0, 1.03 * max(z for z, _, _ in points), left, width - right)
     y = Scale(low, high, height - bottom, top)
-    lines = tuple(
-        Curve(
-            row.key,
-            row.entry.method.name,
-            number,
-            " ".join(f"{x(z):g},{y.beyond(value):g}" for z, value, _ in own),
-            tuple(_mark(point, x, y) for point in own),
-        )
+    lines = [
+        _method(row)
+        | {
+            "number": number,
+            "points": " ".join(f"{x(z):g},{y.beyond(value):g}" for z, value, _ in own),
+            "marks": [_mark(point, x, y) for point in own],
+        }
         for number, (row, own) in enumerate(methods)
-    )
-    ends = tuple(y(end) for end in requirement(metric, "lsst") if low < end < high)
-    title = f"{metric_title(metric)} against redshift"
-    return LineChart(title, lines, x.drawn_ticks(5), y.drawn_ticks(5), ends)
+    ]
+    return {
+        "title": f"{METRIC_TITLES[metric]} against redshift",
+        "lines": lines,
+        "x_ticks": x.drawn_ticks(5),
+        "y_ticks": y.drawn_ticks(5),
+        "limits": [y(end) for end in _requirement(metric, "lsst") if low < end < high],
+    }
 
 
-def _mark(point: Point, x: Scale, y: Scale) -> Mark:
+def _mark(point: Point, x: Scale, y: Scale) -> tuple[float, float, float, float, str]:
+    """A bin's place, the ends of its error, and its numbers as text."""
     z, value, error = point
     text = minus(f"z = {z:.2f}: {value:.4g} ± {error:.2g}")
-    return Mark(x(z), y.beyond(value), y.beyond(value - error), y.beyond(value + error), text)
+    return x(z), y.beyond(value), y.beyond(value - error), y.beyond(value + error), text

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard.board import Board, Row
-from transferz.baselines.leaderboard.words import training_title
+from transferz.baselines.leaderboard.text import secure_link, training_title
 from transferz.baselines.scores.paired import TARGETS, distance
 from transferz.schemas.benchmark.scores import COSMOLOGICAL
 from transferz.schemas.errors import InputError, ParameterError
@@ -57,21 +57,10 @@ def _tasks(board: Board) -> Iterator[tuple[str, str]]:
 
 
 def eval_results(board: Board, row: Row, repo: str) -> list[dict[str, Any]]:
-    """Compose a model's ``.eval_results`` file.
-
-    Parameters
-    ----------
-    board : Board
-        What it is on.
-    row : Row
-        The model.
-    repo : str
-        The dataset's repository, ``org/name``.
-    """
+    """Compose a model's ``.eval_results`` file; `repo` is the dataset's, ``org/name``."""
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
-    entry, code = row.entry, row.entry.method.code
-    source = code if code is not None and code.startswith("https://") else None
+    entry, source = row.entry, secure_link(row.entry.method.code)
     values = [
         EvalResultEntry(
             dataset_id=repo,
@@ -105,26 +94,10 @@ def _notes(row: Row, config: str, metric: str, error: float | None) -> str:
 def write_hub_files(board: Board, repo: str | None, out: Path) -> list[Path]:
     """Write ``eval.yaml`` and a folder per current method with its ``.eval_results``.
 
-    Parameters
-    ----------
-    board : Board
-        Of a release.
-    repo : str or None
-        The dataset's repository on the Hub, ``org/name``.
-    out : Path
-        The folder to write; an older one of ours is replaced.
-
-    Returns
-    -------
-    list of Path
-        The files, relative to `out`.
-
-    Raises
-    ------
-    ParameterError
-        Where `repo` is no such name, or names no mock though the galaxies are.
-    InputError
-        Where the board is of tables of one's own, or `out` holds something else.
+    An older folder of ours is replaced. The files are returned relative to `out`. Raises a
+    ParameterError where `repo` is no name such as ``org/name``, or names no mock though the
+    galaxies are, and an InputError where the board is of tables of one's own, or `out` holds
+    something else.
     """
     import yaml
 

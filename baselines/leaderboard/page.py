@@ -8,19 +8,17 @@ the page's own and loads nothing at all.
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard import figures
 from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGE_TITLES, UNKNOWN, Board, Row
-from transferz.baselines.leaderboard.words import (
+from transferz.baselines.leaderboard.text import (
     DEFAULT_METRICS,
-    metric_title,
+    secure_link,
     set_title,
     training_title,
-    value_parts,
 )
 from transferz.baselines.scores.paired import (
     CONFIDENCE,
@@ -29,7 +27,7 @@ from transferz.baselines.scores.paired import (
     UNRANKED,
     distance,
 )
-from transferz.schemas.benchmark.scores import NONE, EntryRange
+from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryRange, value_parts
 from transferz.tables.files import COLOURS, replace_file
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,44 +38,6 @@ GROUPS = ("", "Left galaxies out: not ranked", "Made on other data: not ranked")
 """Titles of the rows' groups, as `Board.group` numbers them."""
 
 MARK_WORDS = {BEST: "best", EQUAL: "not distinguishable from the best", UNKNOWN: "not compared"}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A number in the table: as written, and the loss that it is sorted by (None: last)."""
-
-    value: str
-    error: str
-    spread: str
-    order: float | None
-    mark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A method in a table."""
-
-    row: Row
-    kind: str
-    trained_on: str
-    cells: tuple[Cell, ...]
-    lsst: tuple[tuple[str, str, str], ...]
-    seconds: float
-    completeness: float
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A test set in a range."""
-
-    config: str
-    part: str
-    galaxies: int
-    metrics: tuple[str, ...]
-    groups: tuple[tuple[str, tuple[Line, ...]], ...]
-    dots: list[figures.DotChart]
-    pits: list[figures.Histogram]
 
 
 def page(board: Board) -> str:
@@ -103,7 +63,7 @@ def page(board: Board) -> str:
         colours=COLOURS,
         sort=SORT,
         figures=figures,
-        metric_title=metric_title,
+        titles=METRIC_TITLES,
         set_title=set_title,
         ranges=RANGE_TITLES,
         marks=MARK_WORDS,
@@ -121,51 +81,50 @@ def write_page(board: Board, path: Path) -> None:
         beside.write_text(text, encoding="utf-8", newline="\n")
 
 
-def secure_link(address: str | None) -> str | None:
-    """Return an address that may be linked to; None of any other."""
-    return address if address is not None and address.startswith("https://") else None
-
-
-def _panel(board: Board, config: str, part: str) -> Panel:
+def _panel(board: Board, config: str, part: str) -> dict[str, Any]:
+    """A test set in a range: its table, in groups of rows, and its figures."""
     rows = board.ordered(config, part, SORT)
-    metrics = [
-        name for name in DEFAULT_METRICS if any(row.summary(config, part, name) for row in rows)
+    metrics = board.shown(config, part, DEFAULT_METRICS)
+    lines = [(row, _line(board, row, config, part, metrics)) for row in rows]
+    groups = [
+        (title, [line for row, line in lines if board.group(row, config) == number])
+        for number, title in enumerate(GROUPS)
     ]
-    lines = [_line(board, row, config, part, metrics) for row in rows]
-    return Panel(
-        config,
-        part,
-        board.galaxies(config, part),
-        tuple(metrics),
-        tuple(
-            (title, tuple(line for line in lines if board.group(line.row, config) == number))
-            for number, title in enumerate(GROUPS)
-        ),
-        figures.dot_charts(board, config, part),
-        figures.histograms(board, config, part),
-    )
+    return {
+        "config": config,
+        "part": part,
+        "galaxies": board.galaxies(config, part),
+        "metrics": metrics,
+        "groups": groups,
+        "dots": figures.dot_charts(board, config, part),
+        "pits": figures.histograms(board, config, part),
+    }
 
 
-def _line(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> Line:
+def _line(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> dict[str, Any]:
+    """A method in a table."""
     time, scores = row.entry.time, row.scores(config)
-    return Line(
-        row=row,
-        kind=figures.kind(row),
-        trained_on=training_title(row),
-        cells=tuple(_cell(board, row, config, part, metric) for metric in metrics),
-        lsst=_verdicts(row.part(config, part)),
-        seconds=time.fit_s + (time.calibrate_s or 0.0) + time.predict_s,
-        completeness=scores.completeness if scores else 0.0,
-        status=board.status(row),
-    )
+    return {
+        "row": row,
+        "kind": figures.colour_class(row),
+        "trained_on": training_title(row),
+        "cells": [_cell(board, row, config, part, metric) for metric in metrics],
+        "lsst": _verdicts(row.part(config, part)),
+        "seconds": time.fit_s + (time.calibrate_s or 0.0) + time.predict_s,
+        "completeness": scores.completeness if scores else 0.0,
+        "status": board.status(row),
+    }
 
 
-def _cell(board: Board, row: Row, config: str, part: str, metric: str) -> Cell:
+def _cell(board: Board, row: Row, config: str, part: str, metric: str) -> dict[str, Any]:
+    """A number as written, its mark, and the loss that it is sorted by (None: last)."""
     score = row.summary(config, part, metric)
-    if score is None or score.mean is None:
-        return Cell(NONE, "", "", None)
-    mark = board.mark(row, config, part, metric)
-    return Cell(*value_parts(metric, score), distance(metric, score.mean), mark)
+    mean, error, spread = (score.mean, score.error, score.spread) if score else (None,) * 3
+    written = value_parts(metric, mean, error, spread)
+    return dict(zip(("value", "error", "spread"), written, strict=True)) | {
+        "order": None if mean is None else distance(metric, mean),
+        "mark": board.mark(row, config, part, metric),
+    }
 
 
 def _verdicts(scored: EntryRange | None) -> tuple[tuple[str, str, str], ...]:
@@ -175,7 +134,7 @@ def _verdicts(scored: EntryRange | None) -> tuple[tuple[str, str, str], ...]:
         state, said = ("met", "met") if verdict.met else ("missed", "not met")
         if not verdict.sure:
             state, said = "open", f"{said}, but within its error"
-        verdicts.append((metric_title(metric), state, said))
+        verdicts.append((METRIC_TITLES[metric], state, said))
     return tuple(verdicts)
 
 

@@ -1,37 +1,63 @@
-"""The leaderboard in a terminal, and as JSON."""
+"""The leaderboard in a terminal, and as JSON; and how it writes values and the names of sets."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGE_TITLES, UNKNOWN, Board, Row
-from transferz.baselines.leaderboard.words import (
-    DEFAULT_METRICS,
-    metric_title,
-    set_title,
-    training_title,
-    value_text,
-)
 from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED
+from transferz.schemas.benchmark.scores import (
+    METRIC_TITLES,
+    NONE,
+    SETS,
+    TITLES,
+    WIDTH_TITLES,
+    Summary,
+    value_parts,
+)
 from transferz.tables.printing import aligned
+
+DEFAULT_METRICS = (*TITLES, *WIDTH_TITLES)
+"""Columns of the tables."""
+
+SET_TITLES: MappingProxyType[str, str] = MappingProxyType(
+    {**dict[str, str](SETS.items()), "table": "the table", "test_table": "the other table"}
+)
 
 GREY, PLAIN = "\x1b[90m", "\x1b[0m"
 
 
-def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool = False) -> str:
-    """Lay out one test set and range as a table of text.
+def set_title(config: str) -> str:
+    """Return what a test set is called."""
+    return SET_TITLES.get(config, config)
 
-    Parameters
-    ----------
-    board : Board
-        What to show.
-    config, part, sort : str
-        Test set, range, and the metric to sort by, which gets a column of its own if it has none.
-    colour : bool
-        Grey for entries of other data.
+
+def training_title(row: Row) -> str:
+    """Return what is written of what an entry learned from."""
+    return " + ".join(map(set_title, row.entry.training.set.split("+")))
+
+
+def secure_link(address: str | None) -> str | None:
+    """Return an address that may be linked to; None of any other."""
+    return address if address is not None and address.startswith("https://") else None
+
+
+def value_text(metric: str, summary: Summary | None) -> str:
+    """Write ``mean ± error (spread)``, in the unit of the metric's title; a dash for no number."""
+    if summary is None:
+        return NONE
+    value, error, spread = value_parts(metric, summary.mean, summary.error, summary.spread)
+    return value + (f" ± {error}" if error else "") + (f" ({spread})" if spread else "")
+
+
+def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool = False) -> str:
+    """Lay out one test set and range as a table of text, in columns for the usual metrics.
+
+    The metric to sort by gets a column too. With `colour`, entries of other data are grey.
     """
     rows = board.ordered(config, part, sort)
-    metrics = shown_metrics(rows, config, part, sort)
-    head = ["method", "trained on", *map(metric_title, metrics), "scored", "note"]
+    metrics = board.shown(config, part, [*DEFAULT_METRICS, sort])
+    head = ["method", "trained on", *(METRIC_TITLES[name] for name in metrics), "scored", "note"]
     body = [_cells(board, row, config, part, metrics) for row in rows]
     kept = [k for k, name in enumerate(head) if name in ("method",) or any(r[k] for r in body)]
     lines = aligned([[printable(line[k]) for k in kept] for line in (head, *body)])
@@ -39,12 +65,6 @@ def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool 
         if colour and not row.current:
             lines[place] = f"{GREY}{lines[place]}{PLAIN}"
     return "\n".join([_title(board, config, part), "", *lines, "", *_notes(board, rows)]) + "\n"
-
-
-def shown_metrics(rows: Sequence[Row], config: str, part: str, sort: str = "") -> list[str]:
-    """List the columns' metrics: those that any row has a number for."""
-    names = dict.fromkeys([*DEFAULT_METRICS, *([sort] if sort else [])])
-    return [name for name in names if any(row.summary(config, part, name) for row in rows)]
 
 
 def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> list[str]:
@@ -72,7 +92,7 @@ def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
         return [*notes, f"{BEST} best; not compared: run `transferz leaderboard compare RUNS_DIR`"]
     notes.append(
         f"{BEST} best; {EQUAL} not distinguishable from it at {SIGNIFICANCE:g} (paired, Holm over "
-        f"{board.comparisons.families_text}); {UNKNOWN} not compared"
+        f"{board.comparisons.pairs_text}); {UNKNOWN} not compared"
     )
     if any(not row.current for row in rows):
         notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
@@ -91,7 +111,7 @@ def board_json(board: Board) -> dict[str, Any]:
         "data": board.current.name,
         "mock": board.mock,
         "significance": SIGNIFICANCE,
-        "pairs": comparisons.families if comparisons else 0,
+        "pairs": len(comparisons.pairs) if comparisons else 0,
         "entries": [
             row.entry.model_dump(mode="json", by_alias=True)
             | {"current": row.current, "compared": row.compared}

@@ -18,8 +18,9 @@ from transferz.dataset.sky.positions import Positions
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.manifest import read_manifest
+from transferz.schemas.survey.files import read_manifest
 from transferz.schemas.survey.release import CONFIGS
+from transferz.tables.printing import first_few
 
 COLUMNS = ("object_id", "group_id", "ra", "dec")
 """What tells an object, of a release's columns."""
@@ -31,7 +32,6 @@ RADIUS_ARCSEC = 1.0
 """Within which two positions are one object, where a manifest does not say (params.yaml's)."""
 
 TRUTH = "truth"  # a mock's config that holds the objects of the others again
-SHOWN = 5  # ids that a message names
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -40,20 +40,10 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldObjects:
-    """Objects that are held back for tests: a row for each of their ids, groups and positions.
+    """Objects of a release that are held back: a row for each of their ids, groups and positions.
 
-    Attributes
-    ----------
-    object_id, group_id : ndarray of int64, shape (M,)
-        Ids in the release.
-    ra, dec : ndarray, shape (M,)
-        Positions, degrees; NaN where the release has none.
-    radius_arcsec : float
-        Within which another position is one of them.
-    release : Release
-        Whose they are.
-    splits, configs : tuple of str
-        Which splits of which of its configs.
+    Positions are in degrees, NaN where the release has none; another position within
+    `radius_arcsec` is one of them. `splits` and `configs` are those that the objects are of.
     """
 
     object_id: Ints
@@ -78,16 +68,9 @@ class HeldObjects:
 class Leaks:
     """Test objects in a table of N rows.
 
-    Attributes
-    ----------
-    found : mapping of str to ndarray of bool, shape (N,)
-        Of `WAYS`, each that could be checked: the rows that are a test object.
-    objects : ndarray of int64
-        Ids, in the release, of the test objects found; ascending.
-    unchecked : tuple of str
-        What could not be checked, and why.
-    held : HeldObjects
-        The test objects.
+    `found` has the rows that are a test object, shape (N,), by each of `WAYS` that could be
+    checked; `unchecked` says what could not, and why. `objects` are the ids, in the release and
+    ascending, of the test objects found among those `held`.
     """
 
     found: Mapping[str, Mask]
@@ -158,24 +141,10 @@ def find_leaks(
 def read_objects(
     release: Release, configs: Sequence[str] | None = None, splits: Sequence[str] = ("test",)
 ) -> HeldObjects:
-    """Read the objects of some splits of a release.
+    """Read the objects of some splits of a release, by default of all configs that have such.
 
-    Parameters
-    ----------
-    release : Release
-        The release.
-    configs : sequence of str, optional
-        Of which configs; by default of all that the release has with such a split. A mock's
-        ``truth`` is none of them.
-    splits : sequence of str
-        Whose objects are held back.
-
-    Raises
-    ------
-    ReleaseError
-        Where a config or split is not there, or a file is damaged.
-    ParameterError
-        Where no split or config is named, or ``truth`` is.
+    A mock's ``truth`` is none of them. Raises a ReleaseError where a config or split is not there,
+    or a file is damaged, and a ParameterError where none is named, or ``truth`` is.
     """
     available = {name: files for name, files in release.files().items() if name != TRUTH}
     chosen = tuple(available) if configs is None else tuple(configs)
@@ -216,17 +185,8 @@ def match_radius(manifest: Mapping[str, Any]) -> float:
 def look_for(held: HeldObjects, columns: Mapping[str, npt.ArrayLike]) -> Leaks:
     """Find the rows of a table that hold one of some objects.
 
-    Parameters
-    ----------
-    held : HeldObjects
-        The objects.
-    columns : mapping of str to array_like, shape (N,)
-        Of the table: ``object_id``, ``group_id``, ``ra``, ``dec``, or those that there are.
-
-    Raises
-    ------
-    InputError
-        As `find_leaks` does, and where there is nothing to look for by any way.
+    `columns` are those of `COLUMNS` that the table has, shape (N,). Raises an InputError as
+    `find_leaks` does, and where there is nothing to look for by any way.
     """
     _require_columns(columns)
     rows: dict[str, Mask] = {}
@@ -305,21 +265,10 @@ def _require_columns(columns: Mapping[str, Any]) -> None:
 
 
 def refuse_leaks(tables: Mapping[str, pd.DataFrame], held: HeldObjects, name: str) -> None:
-    """Refuse tables in a release's columns that hold one of some objects.
+    """Refuse tables in a release's columns, by part, that hold one of some objects.
 
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        Part, such as ``training``, to its table.
-    held : HeldObjects
-        The objects.
-    name : str
-        What messages call the tables together.
-
-    Raises
-    ------
-    InputError
-        With the counts, the first ids of the objects, and what to do; and as `look_for` does.
+    The error, which calls the tables together `name`, has the counts, the first ids of the objects,
+    and what to do.
     """
     for part, table in tables.items():
         columns = {column: table[column] for column in COLUMNS if column in table}
@@ -329,12 +278,6 @@ def refuse_leaks(tables: Mapping[str, pd.DataFrame], held: HeldObjects, name: st
         raise InputError(
             f"the {part} set of {name} holds {len(leaks.objects):,} of {len(held):,} {held}, in "
             f"{np.count_nonzero(leaks.rows):,} of {len(leaks.rows):,} rows ({by}; object_id "
-            f"{first_ids(leaks.objects)}): scores on objects that were learned from say nothing; "
+            f"{first_few(leaks.objects)}): scores on objects that were learned from say nothing; "
             "leave them out, as `transferz check-leak TABLE --write-clean FILE` does"
         )
-
-
-def first_ids(identifiers: Sequence[Any] | npt.NDArray[Any]) -> str:
-    """Write the first few of some ids."""
-    shown = ", ".join(map(str, list(identifiers[:SHOWN])))
-    return shown + (", ..." if len(identifiers) > SHOWN else "")

@@ -1,7 +1,6 @@
 """A table of one's own, looked through for test objects, and its other rows written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,41 +23,16 @@ PLACE = ("ra", "dec")
 WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype(), pa.int32(): pd.Int32Dtype()}
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A table that was looked through.
+def check_table(
+    table: TableFile, named: Mapping[str, str | None], held: HeldObjects
+) -> tuple[dict[str, str], Leaks]:
+    """Look through a table for some objects; return the column used of each of `OPTIONS` too.
 
-    Attributes
-    ----------
-    columns : dict of str to str
-        What tells objects -> the table's column of it, of those that were used.
-    leaks : Leaks
-        What was found.
+    `named` has the table's column of each of `OPTIONS`; empty for none. None where it is not said:
+    the column of that name then, whatever its case, if there is one. Raises an InputError where a
+    column is absent or holds something else, or there is none to tell objects by.
     """
-
-    columns: dict[str, str]
-    leaks: Leaks
-
-
-def check_table(table: TableFile, named: Mapping[str, str | None], held: HeldObjects) -> Checked:
-    """Look through a table.
-
-    Parameters
-    ----------
-    table : TableFile
-        The table.
-    named : mapping of str to str or None
-        One of `OPTIONS` -> the table's column of it; empty for none. None where it is not said:
-        the column of that name then, whatever its case, if there is one.
-    held : HeldObjects
-        The objects to look for.
-
-    Raises
-    ------
-    InputError
-        Where a column is absent or holds something else, or there is none to tell objects by.
-    """
-    columns = choose_columns(table, named)
+    columns = _choose_columns(table, named)
     require_columns(table.path, table.names, list(columns.values()))
     cells = read_whole(table, list(dict.fromkeys(columns.values())))
     values: dict[str, Any] = {}
@@ -66,13 +40,13 @@ def check_table(table: TableFile, named: Mapping[str, str | None], held: HeldObj
         read = as_floats if what in PLACE else _whole_numbers
         values[what] = read(cells, name, table.path)
     try:
-        return Checked(columns, look_for(held, values))
+        return columns, look_for(held, values)
     except InputError as error:
         raise InputError(f"{table.path}: {error}") from None
 
 
-def choose_columns(table: TableFile, named: Mapping[str, str | None]) -> dict[str, str]:
-    """Find the columns that tell a table's objects; takes and raises what `check_table` does."""
+def _choose_columns(table: TableFile, named: Mapping[str, str | None]) -> dict[str, str]:
+    """Find the columns that tell a table's objects, among those named and those there."""
     by_case = {name.lower(): name for name in reversed(table.names)}
     guessed = {what: by_case.get(what) for what in OPTIONS}
     said = {what: name for what, name in named.items() if name is not None}
@@ -96,12 +70,9 @@ def choose_columns(table: TableFile, named: Mapping[str, str | None]) -> dict[st
 
 
 def write_clean(out: Path, table: TableFile, leaks: Leaks) -> int:
-    """Write the rows of a table that hold no test object, all columns; returns how many.
+    """Write the rows of a table that hold no test object, all columns; return how many.
 
-    Raises
-    ------
-    InputError
-        Where none is left, or something can't be read or written. Nothing is written then.
+    Nothing is written where none is left, or something can't be read or written.
     """
     kept = ~leaks.rows
     if not kept.any():

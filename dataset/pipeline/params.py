@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, TransferZError
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 from transferz.tables.hub import parse_reference
 
 PARAMS_FILE = Path("params.yaml")
@@ -68,20 +68,10 @@ def _problem(section: str, detail: Any) -> str:
 
 
 class MatchParams(Params):
-    """Section ``match`` of params.yaml.
+    """Section ``match`` of params.yaml: how catalogues are matched on the sky, and judged.
 
-    Attributes
-    ----------
-    radius_arcsec : float
-        Greatest separation of a match.
-    remove_median_offset : bool
-        Whether the median offset of the matches is removed before they are made again.
-    chance_shift_arcsec : float
-        How far positions are moved to count chance matches.
-    magnitude_edges : list of float
-        Bins of the i magnitude for the chance-match rate.
-    histogram_step_arcsec : float
-        Bin width of the offset histogram.
+    Positions are moved by `chance_shift_arcsec` to count chance matches, in bins of the i magnitude
+    whose edges `magnitude_edges` holds. The offset histogram has bins of `histogram_step_arcsec`.
     """
 
     radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
@@ -107,20 +97,11 @@ class MatchParams(Params):
 class SplitParams(Params):
     """Section ``split`` of params.yaml.
 
-    Attributes
-    ----------
-    scheme : str
-        ``hash`` of the object's id; ``sky_block``, whole HEALPix cells; or ``published``, which
-        the survey ``authors`` always has.
-    salt : str
-        Of the hash. Another salt is another split.
-    fractions : dict of str to float
-        Of each split; they sum to 1.
-    sky_block_nside : int
-        HEALPix resolution of scheme ``sky_block``.
-    published_calibration : float
-        Share of GalaxiesML's published training split that becomes ``calibration`` in scheme
-        ``published``: its authors published no such split.
+    `scheme` is ``hash`` of the object's id; ``sky_block``, whole HEALPix cells of
+    `sky_block_nside`; or ``published``, which the survey ``authors`` always has. Another `salt` of
+    the hash is another split. `fractions`, of each split, sum to 1. `published_calibration` is the
+    share of GalaxiesML's published training split that becomes ``calibration`` in scheme
+    ``published``: its authors published no such split.
     """
 
     scheme: Literal["hash", "sky_block", "published"]
@@ -131,17 +112,10 @@ class SplitParams(Params):
 
 
 class ReleaseParams(Params):
-    """Section ``release`` of params.yaml.
+    """Section ``release`` of params.yaml: version ``x.y.z`` by Croissant's rule, date YYYY-MM-DD.
 
-    Attributes
-    ----------
-    version : str
-        ``x.y.z``, by Croissant's rule.
-    date : str
-        Of the release, ``YYYY-MM-DD``.
-    previous : str or None
-        The release to compare with: a directory, or ``org/name@x.y.z`` on the Hub. None compares
-        with nothing. It decides whether the version will do, and nothing of what is written.
+    `previous` is the release to compare with: a directory, or ``org/name@x.y.z`` on the Hub. None
+    compares with nothing. It decides whether the version will do, and nothing of what is written.
     """
 
     version: str

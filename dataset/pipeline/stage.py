@@ -13,7 +13,6 @@ _SKY = ("cosmos2020", "hsc", "galaxiesml")
 CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
 """Each survey's upstream catalogues."""
 
-SURVEYS = tuple(CATALOGUES)
 TABLE = "table.parquet"
 COUNTS = "counts.json"
 REMOVED_ROWS = "removed.parquet"
@@ -93,7 +92,7 @@ def run_stage(
     parser = argparse.ArgumentParser(description=description)
     if catalogues:
         parser.add_argument("catalogue", choices=catalogues)
-    parser.add_argument("--survey", choices=SURVEYS, default=SURVEYS[0])
+    parser.add_argument("--survey", choices=tuple(CATALOGUES), default="mock")
     arguments = vars(parser.parse_args())
     layout = Layout(arguments.pop("survey"))
     try:

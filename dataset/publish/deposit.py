@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transferz.dataset.page.citation import read_citation
-from transferz.dataset.page.datacite import datacite
+from transferz.dataset.page.citation import datacite, read_citation
 from transferz.dataset.verify.verifying import require_sound
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import (

@@ -20,9 +20,15 @@ from transferz.dataset.verify.findings import some
 from transferz.dataset.verify.verifying import require_sound
 from transferz.dataset.versions.diff import diff, read_snapshot, require_step
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, file_digest
-from transferz.schemas.survey.manifest import added_files, file_fault
-from transferz.schemas.survey.versions import MOCK, Version
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    MOCK,
+    Version,
+    added_files,
+    file_digest,
+    file_fault,
+)
 from transferz.tables.files import read_json
 from transferz.tables.hub import REPEAT, Reference, Unreachable, fetch
 

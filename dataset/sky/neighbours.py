@@ -36,7 +36,7 @@ _NEIGHBOURS = 8  # asked for at first; a row that has as many is asked again for
 
 
 class Pairs(NamedTuple):
-    """Pairs of rows `i` and `j` (int64) that lie within a radius of each other.
+    """Rows `i` of one table and `j` of the same or another (int64), near each other on the sky.
 
     Their `separation`, arcsec, is a multiple of 1e-7 arcsec. All are arrays of one length.
     """
@@ -50,18 +50,6 @@ class Pairs(NamedTuple):
         return Pairs(self.i[rows], self.j[rows], self.separation[rows])
 
 
-class Matches(NamedTuple):
-    """Rows of two catalogues that are each other's nearest neighbour, by the first's key.
-
-    Row numbers (int64) of both, each at most once, and the angular distance, arcsec, a multiple of
-    1e-7 arcsec.
-    """
-
-    index_first: Rows
-    index_second: Rows
-    separation_arcsec: Floats
-
-
 def iterate_pairs(first: Positions, second: Positions, radius_arcsec: float) -> Iterator[Pairs]:
     """Yield every pair of a first (`i`) and a second position (`j`) within the radius (inclusive).
 
@@ -69,9 +57,14 @@ def iterate_pairs(first: Positions, second: Positions, radius_arcsec: float) -> 
     in the same block. The radius is in arcsec, above 0 and at most 3600; `ParameterError`
     otherwise.
     """
-    radius = check_radius(radius_arcsec)
+    if not 0.0 < radius_arcsec <= MAX_RADIUS_ARCSEC:
+        raise ParameterError(
+            f"The match radius must be above 0 and at most {MAX_RADIUS_ARCSEC:g} arcsec, found "
+            f"{radius_arcsec}; give it in arcsec."
+        )
     # A chord of the unit sphere, wider than asked by more than rounding can matter.
-    reach = 2 * np.sin(_radians(radius * (1 + 1e-9) + _RADIUS_MARGIN_ARCSEC) / 2)
+    widened = radius_arcsec * (1 + 1e-9) + _RADIUS_MARGIN_ARCSEC
+    reach = 2 * np.sin(float(np.deg2rad(widened / ARCSEC_PER_DEGREE)) / 2)
     # In order along the sky, rows that are near each other lie near each other in memory, and the
     # tree answers three times as fast.
     second_rows, first_rows = _along_the_sky(second), _along_the_sky(first)
@@ -87,21 +80,7 @@ def iterate_pairs(first: Positions, second: Positions, radius_arcsec: float) -> 
         query, place = np.nonzero((nearest < tree.n) & ~full[:, None])
         i, j = rows[query], second_rows[nearest[query, place]]
         separation = angular_separation(first.ra[i], first.dec[i], second.ra[j], second.dec[j])
-        yield Pairs(i, j, separation).chosen(separation <= radius)
-
-
-def check_radius(radius_arcsec: float) -> float:
-    """Return a match radius, or raise `ParameterError` if it is not in (0, 3600] arcsec."""
-    if not 0.0 < radius_arcsec <= MAX_RADIUS_ARCSEC:
-        raise ParameterError(
-            f"The match radius must be above 0 and at most {MAX_RADIUS_ARCSEC:g} arcsec, found "
-            f"{radius_arcsec}; give it in arcsec."
-        )
-    return float(radius_arcsec)
-
-
-def _radians(arcsec: float) -> float:
-    return float(np.deg2rad(arcsec / ARCSEC_PER_DEGREE))
+        yield Pairs(i, j, separation).chosen(separation <= radius_arcsec)
 
 
 def _blocks(rows: Rows, neighbours: int) -> list[Rows]:
@@ -127,7 +106,7 @@ def joined(blocks: list[Pairs]) -> Pairs:
     return Pairs(np.concatenate(i), np.concatenate(j), np.concatenate(separation))
 
 
-def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) -> Matches:
+def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) -> Pairs:
     """Match rows that are each other's nearest neighbour within a radius (arcsec, inclusive).
 
     Separations are compared in steps of 1e-7 arcsec; of equal ones the lower key is the nearer. So
@@ -138,7 +117,7 @@ def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) ->
     >>> import numpy as np
     >>> first = Positions(np.array([150.0, 150.1]), np.array([2.0, 2.0]), np.array([1, 2]))
     >>> second = Positions(np.array([150.0]), np.array([2.0001]), np.array([7]))
-    >>> mutual_nearest(first, second, 1.0).separation_arcsec
+    >>> mutual_nearest(first, second, 1.0).separation
     array([0.36])
     """
     nearest_second = _Nearest(len(first), second.key)
@@ -152,8 +131,7 @@ def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) ->
         kept.append(pairs.chosen(nearest_second.key[pairs.i] == second.key[pairs.j]))
     pairs = joined(kept)
     pairs = pairs.chosen(nearest_first.key[pairs.j] == first.key[pairs.i])
-    pairs = pairs.chosen(np.argsort(first.key[pairs.i]))
-    return Matches(pairs.i, pairs.j, pairs.separation)
+    return pairs.chosen(np.argsort(first.key[pairs.i]))
 
 
 class _Nearest:
@@ -181,7 +159,7 @@ class OffsetMatches(NamedTuple):
     what was matched to first: the second catalogue, without the offset if it was removed.
     """
 
-    matches: Matches
+    matches: Pairs
     offset_arcsec: tuple[float, float]
     second: Positions
 
@@ -195,7 +173,7 @@ def match_with_offset(
     measures the offset and leaves it: the matches are those of the first pass.
     """
     matches = mutual_nearest(first, second, radius_arcsec)
-    pairs = first.take(matches.index_first), second.take(matches.index_second)
+    pairs = first.take(matches.i), second.take(matches.j)
     # The median, because a few of the first matches are wrong; in whole micro-arcseconds, so that
     # no processor sees another one.
     offsets = tangent_offsets(*pairs) if len(pairs[0]) else ([0.0], [0.0])

@@ -33,20 +33,12 @@ class Citation(_Entry):
 
 
 class UpstreamFile(_Entry):
-    """One file of an edition.
+    """One file of an edition; its size and hashes where they are known.
 
-    Attributes
-    ----------
-    name : str
-        Its name; in a Zenodo record a glob, where the exact name has not been verified.
-    prefer : str
-        A glob that decides where several files of the record have such a name: the one that it
-        matches is taken. Empty for none.
-    urls : tuple of str
-        Its addresses, the preferred first; those of a compressed copy end in ``.gz``. Empty for
-        files of a Zenodo record, whose API gives them.
-    bytes, md5, sha256
-        Size and hashes, where they are known.
+    In a Zenodo record, `name` is a glob where the exact name has not been verified; of several
+    files of such a name, the one that the glob `prefer` matches is taken. `urls` are its addresses,
+    the preferred first; those of a compressed copy end in ``.gz``. A Zenodo record has none: its
+    API gives them.
     """
 
     name: str
@@ -100,18 +92,10 @@ class ByHand(_Entry):
 class Edition(_Entry):
     """One edition of an upstream catalogue, and where it comes from.
 
-    Attributes
-    ----------
-    catalogue : str
-        The catalogue of a survey that it can serve as.
-    table : str
-        Declaration in `transferz.schemas` of the columns used.
-    note : str
-        What of this entry is verified, second-hand or our own assumption.
-    zenodo : int or None
-        The Zenodo record that holds the files.
-    files, by_hand : tuple of UpstreamFile, ByHand or None
-        The files to fetch, or how to get them where nothing can be fetched.
+    It can serve as the `catalogue` of a survey; `table` names the declaration in
+    `transferz.schemas` of the columns used. `note` says what of this entry is verified, second-hand
+    or our own assumption. The `files` to fetch may lie in the Zenodo record `zenodo`; where nothing
+    can be fetched, `by_hand` says how to get the data.
     """
 
     title: str

@@ -22,7 +22,6 @@ from transferz.dataset.page.citation import read_citation
 from transferz.dataset.page.croissant import croissant
 from transferz.dataset.page.facts import FIGURES, shown_figures
 from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
-from transferz.dataset.pipeline.stage import SURVEYS
 from transferz.dataset.verify.findings import Broken, safely, some
 from transferz.schemas import CONFIGS, SPLITS, Table
 from transferz.schemas.survey.columns import Dtype
@@ -33,11 +32,12 @@ from transferz.schemas.survey.files import (
     INDEX_FILE,
     MANIFEST_FILE,
     SHARD,
+    SURVEYS,
+    Version,
     file_digest,
     json_text,
     self_digest,
 )
-from transferz.schemas.survey.versions import Version
 from transferz.tables.files import read_json
 
 TOLERATED = (".gitattributes", ".cache/huggingface/")

@@ -1,49 +1,146 @@
 """Two versions of one release: what changed, and whether the version number says so.
 
-A build compares its release with the one before it. What it finds is said on stderr and goes into
-no output: the bytes are the same whether or not the previous release can be had.
+Croissant's rule (https://docs.mlcommons.org/croissant/docs/croissant-spec.html, "Versioning"):
+PATCH for the same data, MINOR for additions, MAJOR where rows are changed, dropped or moved to
+another split, or columns are dropped or change their type or unit.
 """
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.pipeline.manifest import columns
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
 from transferz.dataset.verify.findings import printable
-from transferz.dataset.versions.changes import (
-    LISTED,
-    NAMES,
-    STEPS,
-    WHAT,
-    Changes,
-    actual_step,
-    diff_rows,
-    next_version,
-)
 from transferz.schemas import (
     CONFIGS,
     INDEX,
     InputError,
-    ParameterError,
     ReleaseError,
     SchemaError,
     TransferZError,
 )
-from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, data_files
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, Version, data_files
 from transferz.tables.files import read_json
-from transferz.tables.hub import Unreachable, locate, parse_reference
 from transferz.tables.printing import aligned
 
+Step = Literal["none", "patch", "minor", "major"]
+STEPS: tuple[Step, ...] = get_args(Step)
+"""From nothing to the greatest."""
+
+WHAT = ("added", "removed", "moved", "changed")
+"""What can happen to a row."""
+
+LISTED = ("config", "object_id", "what", "old_split", "new_split")
+"""Columns of the list of rows that differ."""
+
+NAMES = ("configs_added", "configs_removed", "columns_added", "columns_removed")
+"""What of two versions' `Changes` is a list of names."""
+
 Declared = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between two versions.
+
+    ``rows`` has the columns `LISTED`: every row that differs, once for each thing that happened to
+    it, of the ``configs`` in both. The splits are those of a row that moved, else empty.
+    ``columns_changed`` has ``"<old> -> <new>"``, type and unit, of the columns in both that differ
+    in these. ``pages`` says whether a file differs whatever the data: the card, a figure, the way
+    data are stored.
+    """
+
+    rows: pd.DataFrame
+    configs: tuple[str, ...]
+    configs_added: tuple[str, ...] = ()
+    configs_removed: tuple[str, ...] = ()
+    columns_added: tuple[str, ...] = ()
+    columns_removed: tuple[str, ...] = ()
+    columns_changed: Mapping[str, str] = field(default_factory=dict)
+    pages: bool = False
+
+    @property
+    def step(self) -> Step:
+        """The least step of the version number that says what changed."""
+        happened = set(self.rows["what"])
+        lost = self.configs_removed or self.columns_removed or self.columns_changed
+        if lost or happened - {"added"}:
+            return "major"
+        if self.configs_added or self.columns_added or happened:
+            return "minor"
+        return "patch" if self.pages else "none"
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the number of objects by config and by what happened to them."""
+        counts = self.rows.value_counts(["config", "what"])
+        return {
+            config: {what: int(counts.get((config, what), 0)) for what in WHAT}
+            for config in self.configs
+        }
+
+    def __str__(self) -> str:
+        return "; ".join(self._phrases()) or "nothing changed"
+
+    def _phrases(self) -> Iterator[str]:
+        counts = self.counts()
+        for what in ("removed", "moved", "changed", "added"):
+            listed = [f"{n[what]:,} in {config}" for config, n in counts.items() if n[what]]
+            if listed:
+                yield f"rows {what}: " + ", ".join(listed)
+        for name in ("columns_removed", "columns_added", "configs_removed", "configs_added"):
+            if names := getattr(self, name):
+                yield f"{name.replace('_', ' ')}: {', '.join(names)}"
+        if self.columns_changed:
+            pairs = (f"{name} ({how})" for name, how in self.columns_changed.items())
+            yield f"columns changed: {', '.join(pairs)}"
+        if self.pages and self.step == "patch":
+            yield "files other than the data's values"
+
+
+def diff_rows(old: pd.DataFrame, new: pd.DataFrame, config: str) -> pd.DataFrame:
+    """List the objects of one config that differ, in the columns `LISTED`.
+
+    `old` and `new` are tables `INDEX`: an object once, ascending ``object_id``. An object has
+    ``changed`` where its values differ in a column that both versions have; it may have moved too.
+    """
+    both = old.merge(new, on="object_id", suffixes=("_old", "_new"))
+    splits = both.rename(columns={"split_old": "old_split", "split_new": "new_split"})
+    rows_by_what = {
+        "added": new.loc[~new["object_id"].isin(old["object_id"])],
+        "removed": old.loc[~old["object_id"].isin(new["object_id"])],
+        "changed": both.loc[both["row_hash_old"] != both["row_hash_new"]],
+        "moved": splits.loc[both["split_old"] != both["split_new"]],
+    }
+    parts = [rows.assign(config=config, what=what) for what, rows in rows_by_what.items()]
+    listed = pd.concat(parts, ignore_index=True).reindex(columns=list(LISTED))
+    texts = dict.fromkeys(("config", "what", "old_split", "new_split"), "str")
+    return listed.astype(texts).fillna(dict.fromkeys(texts, ""))
+
+
+def actual_step(old: Version, new: Version) -> Step | None:
+    """Return which part of the version number was raised; None if the new one is older."""
+    if new < old:
+        return None
+    if old.major != new.major:
+        return "major"
+    if old.minor != new.minor:
+        return "minor"
+    return "none" if old.patch == new.patch else "patch"
+
+
+def next_version(old: Version, step: Step) -> Version:
+    """Return the version that follows by a step."""
+    if step == "major":
+        return Version(old.major + 1, 0, 0, old.mock)
+    if step == "minor":
+        return Version(old.major, old.minor + 1, 0, old.mock)
+    return Version(old.major, old.minor, old.patch + (step == "patch"), old.mock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,54 +335,3 @@ def _verdict(report: Mapping[str, Any]) -> str:
     allowed = " (more than it needs, which is allowed)" if greater else ""
     what = "nothing changed" if needed == "none" else f"what changed needs a {needed.upper()} step"
     return f"{what}; the version makes a {step.upper()} step{allowed}"
-
-
-def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:
-    """Read the release that a new one follows; None where none is named.
-
-    `previous` is a directory, or ``org/name@x.y.z`` on the Hub; it may not lie in `built`, the
-    directory of the new release (`ParameterError`). None too, which is said on stderr, where the
-    Hub does not answer and the cache lacks it, and where one on the Hub is a mock and the new one
-    is not or the other way round: parameters are those of all surveys. `transferz publish` compares
-    again. What is no release raises `ReleaseError`.
-    """
-    if previous is None:
-        return None
-    if not Path(previous).expanduser().is_dir():
-        version = parse_reference(previous).version
-        if version is not None and version.mock != mock:
-            _say_not_compared(previous, "one is a mock, the other is not")
-            return None
-    try:
-        path = locate(previous)
-    except Unreachable as reason:
-        _say_not_compared(previous, str(reason))
-        return None
-    if path.resolve().is_relative_to(built.resolve()):
-        raise ParameterError(
-            f"parameter 'release.previous': {previous} lies in {built}, which this build replaces; "
-            "name a copy elsewhere"
-        )
-    return read_snapshot(path)
-
-
-def _say_not_compared(previous: str, reason: str) -> None:
-    sys.stderr.write(
-        f"not compared with {previous}: {reason}; `transferz publish` compares again\n"
-    )
-
-
-def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock: bool) -> None:
-    """Compare configs that were just written with the previous release; say what was found.
-
-    `configs` is the directory that holds them and `version` (``x.y.z``) the new number; None in
-    place of `old` compares with nothing. `ReleaseError` says that one is a mock and the other is
-    not, or that the new version contradicts what changed.
-    """
-    if old is None:
-        return
-    number = replace(Version.parse(version), mock=mock)
-    new = Snapshot(configs, number, compared_columns(columns()), read_indices(configs))
-    changes = diff(old, new)
-    require_step(old, new, changes)
-    sys.stderr.write(f"follows {old.version}: {changes}\n")

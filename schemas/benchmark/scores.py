@@ -51,14 +51,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Summary(Record):
-    """A metric's mean and spread over seeds; None where there is no number.
+    """A metric's mean and spread (standard deviation, ddof 1) over seeds; None for no number.
 
-    Attributes
-    ----------
-    mean, spread : float or None
-        Over seeds; the standard deviation has ddof 1.
-    error : float or None
-        Bootstrap error of the mean, over galaxies.
+    `error` is the bootstrap error of the mean, over galaxies.
     """
 
     mean: float | None
@@ -118,8 +113,6 @@ class EntryScores(Record):
         Galaxies scored: those that every seed has a forecast for.
     completeness : float
         Their share of the test set.
-    ranges : dict
-        Range -> its scores.
     pit : dict or None
         Range -> fractions of the PIT in equal bins from 0 to 1, over all seeds; None for point
         forecasts.
@@ -150,19 +143,20 @@ class EntryScores(Record):
         """Scores at 0.3 < z_true <= 1.5."""
         return self.ranges[COSMOLOGICAL]
 
-    @property
-    def probabilistic(self) -> bool:
-        """Whether there are scores of distributions, not of points alone."""
-        return self.pit is not None
-
 
 NONE = "–"
 """Where there is no number."""
 
-PERCENT: frozenset[Metric] = frozenset(
-    {"outlier_rate", "outlier_rate_biweight", "outlier_rate_3sigma", "catastrophic_rate"}
+PERCENT: frozenset[EntryMetric] = frozenset(
+    {
+        *("outlier_rate", "outlier_rate_biweight", "outlier_rate_3sigma", "catastrophic_rate"),
+        *("coverage_68", "coverage_90", "outlier_rate_3sigma_width"),
+    }
 )
 """Metrics that are written in per cent."""
+
+SIGNED: frozenset[EntryMetric] = frozenset({"bias", "bias_biweight"})
+"""Metrics that are written with their sign."""
 
 TITLES: MappingProxyType[Metric, str] = MappingProxyType(
     {
@@ -174,6 +168,36 @@ TITLES: MappingProxyType[Metric, str] = MappingProxyType(
     }
 )
 """The metrics of tables, in their order, with their columns' titles."""
+
+WIDTH_TITLES: MappingProxyType[ProbabilityMetric, str] = MappingProxyType(
+    {
+        "crps": "CRPS",
+        "cde_loss": "CDE loss",
+        "coverage_68": "coverage at 68 %",
+        "coverage_90": "coverage at 90 %",
+        "width_90": "90 % width",
+    }
+)
+"""Those that tables show of forecasts with a width besides."""
+
+METRIC_TITLES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        **{str(name): title for name, title in (*TITLES.items(), *WIDTH_TITLES.items())},
+        "outlier_rate_3sigma": "3σ outliers (%)",
+        "outlier_rate_biweight": "outliers, biweight (%)",
+        "bias_biweight": "bias, biweight",
+        "scatter_biweight": "scatter, biweight",
+        "loss": "loss",
+        "mse": "MSE",
+        "log_score": "log score",
+        "pit_ks": "PIT, KS",
+        "pit_cvm": "PIT, CvM",
+        "pit_ad": "PIT, AD",
+        "width_68": "68 % width",
+        "outlier_rate_3sigma_width": "beyond 3σ (%)",
+    }
+)
+"""All metrics, with what they are called in a column's head."""
 
 SETS: MappingProxyType[Config, str] = MappingProxyType(
     {"galaxiesml": "GalaxiesML", "transferz": "TransferZ", "combo": "both"}
@@ -193,12 +217,30 @@ def summary_text(metric: Metric, summary: Summary) -> str:
 
 def number_text(metric: Metric, value: float | None, error: float | None) -> str:
     """Write a metric's value ± error, a bias with its sign; of no number, a dash."""
+    number, around, _ = value_parts(metric, value, error)
+    return f"{number} ± {around}" if around else number
+
+
+def value_parts(
+    metric: str, value: float | None, error: float | None, spread: float | None = None
+) -> tuple[str, str, str]:
+    """Write a metric's value, its error and its spread, in the unit of its title.
+
+    Of no value a dash is written; of no error or no spread, nothing.
+    """
     if value is None:
-        return NONE
-    scale, digits = (100.0, 2) if metric in PERCENT else (1.0, 4)
-    sign = "+" if metric.startswith("bias") else ""
-    text = minus(f"{scale * value:{sign}.{digits}f}")
-    return text if error is None else f"{text} ± {scale * error:.{digits}f}"
+        return NONE, "", ""
+    scale, digits = unit(metric), 2 if metric in PERCENT else 4
+    sign = "+" if metric in SIGNED else ""
+    around, among = (
+        "" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread)
+    )
+    return minus(f"{scale * value:{sign}.{digits}f}"), around, among
+
+
+def unit(metric: str) -> float:
+    """Return what a metric's values are multiplied by where they are written or drawn."""
+    return 100.0 if metric in PERCENT else 1.0
 
 
 def minus(text: str) -> str:

@@ -43,6 +43,10 @@ def _theirs(name: str, dtype: Dtype, description: str, **more: Any) -> Column:
     return Column(name, dtype, description, upstream=(name,), **{"nullable": True} | more)
 
 
+def _flag(name: str, description: str) -> Column:
+    return _theirs(name, "bool", description, ucd="meta.code")
+
+
 def _lephare(name: str, description: str, **more: Any) -> Column:
     """Declare a float that LePhare writes: it is never negative, and what is, is missing."""
     return _theirs(name, "float32", description, minimum=0.0, missing_below=0.0, **more)
@@ -162,19 +166,9 @@ HSC = Table(
             for band in BANDS
         ),
         # A flag is null in a band that was not observed there.
+        *(_flag(f"{band}_cmodel_flag", f"{band}-band cModel fit failed") for band in BANDS),
         *(
-            _theirs(
-                f"{band}_cmodel_flag", "bool", f"{band}-band cModel fit failed", ucd="meta.code"
-            )
-            for band in BANDS
-        ),
-        *(
-            _theirs(
-                f"{band}_pixelflags_{flag}",
-                "bool",
-                f"{band}-band pixel flag '{flag}'",
-                ucd="meta.code",
-            )
+            _flag(f"{band}_pixelflags_{flag}", f"{band}-band pixel flag '{flag}'")
             for band in BANDS
             for flag in PIXEL_FLAGS
         ),

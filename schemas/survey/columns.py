@@ -26,16 +26,11 @@ class Column:
 
     Attributes
     ----------
-    name : str
-        Our name for it.
-    dtype : str
-        Arrow type name: ``bool``, ``int16``, ``int64``, ``float32``, ``float64`` or ``string``.
     description : str
         One line for a person who has not seen the column before.
-    unit : str
-        Unit as astropy spells it; empty where the quantity has none.
-    ucd : str
-        IVOA Unified Content Descriptor (UCD1+), empty where none fits.
+    unit, ucd : str
+        As astropy spells it, and the IVOA's Unified Content Descriptor (UCD1+); empty where none
+        fits.
     minimum, maximum : float or None
         Closed bounds on the values.
     categories : tuple of str
@@ -49,11 +44,9 @@ class Column:
         means another quantity or unit, such as a flux in place of a magnitude.
     missing_below : float or None
         Values below stand for a missing one upstream (LePhare has several such sentinels).
-    upstream : tuple of str
-        Names the column has in the upstream files, newest first; empty where we make it.
-    upstream_flux : tuple of str
-        Names of a flux in µJy from which a magnitude is computed where the file has no column
-        of `upstream`.
+    upstream, upstream_flux : tuple of str
+        Names of the column in the upstream files, newest first, empty where we make it; and of a
+        flux in µJy from which a magnitude is computed where a file has none of them.
     """
 
     name: str
@@ -74,18 +67,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A named set of columns.
+    """A named set of columns, in the order in which they are written.
 
-    Attributes
-    ----------
-    name : str
-        What errors and documents call the table.
-    columns : tuple of Column
-        In the order in which they are written.
-    key : str
-        The column that identifies a row.
-    description : str
-        What a row is.
+    `key` is the column that identifies a row, `description` says what a row is.
     """
 
     name: str

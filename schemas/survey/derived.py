@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-DATA_TYPES = {
-    "bool": "sc:Boolean",
-    "int16": "cr:Int16",
-    "int64": "cr:Int64",
-    "float32": "cr:Float32",
-    "float64": "cr:Float64",
-    "string": "sc:Text",
+DTYPE_NAMES = {
+    "bool": ("sc:Boolean", "boolean"),
+    "int16": ("cr:Int16", "short"),
+    "int64": ("cr:Int64", "long"),
+    "float32": ("cr:Float32", "float"),
+    "float64": ("cr:Float64", "double"),
+    "string": ("sc:Text", "unicodeChar"),
 }
-"""Croissant's names of our dtypes."""
+"""Our dtypes as Croissant and as VOTable call them."""
 
 UCD_STANDARD = "https://www.ivoa.net/documents/UCD1+/"
 
@@ -41,18 +41,7 @@ fails on a null."""
 NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
 """Of VOTable 1.3 and of every later 1.x."""
 
-DATATYPES = {
-    "bool": "boolean",
-    "int16": "short",
-    "int64": "long",
-    "float32": "float",
-    "float64": "double",
-    "string": "unicodeChar",
-}
-"""VOTable's names of our dtypes."""
-
 _COORDINATES = {"ID": "icrs", "system": "ICRS"}
-_UNITS = {"mag(AB)": "mag"}
 
 _TITLES = ["Column", "Type", "Unit", "UCD", "Values", "Description"]
 _BRIEF = ["Column", "Type", "Unit", "Description"]
@@ -99,13 +88,6 @@ Names and units are ours; "may be null" and the bounds are wide, because cuts co
 {stages}
 """
 
-SECTION = """\
-### `{name}`
-
-{description}.
-
-{table}"""
-
 
 def feature_list(table: Table) -> list[dict[str, str]]:
     """Return a table's features as a card's front matter lists them, for `datasets`.
@@ -144,7 +126,7 @@ def column_fields(table: Table, record_set: str, file_set: str) -> list[dict[str
                 "@id": f"{record_set}/{column.name}",
                 "name": column.name,
                 "description": column.description,
-                "dataType": DATA_TYPES[column.dtype],
+                "dataType": DTYPE_NAMES[column.dtype][0],
                 **{name: value for name, value in described.items() if value is not None},
                 "source": {"fileSet": {"@id": file_set}, "extract": {"column": column.name}},
             }
@@ -157,15 +139,6 @@ def reference() -> str:
     catalogues = [schemas.COSMOS2020, schemas.HSC, schemas.GALAXIESML, schemas.TRANSFERZ]
     between = [schemas.SELECTED, schemas.SPECTROSCOPIC, schemas.MATCHED]
     between += [schemas.PAIRS, schemas.ASSIGNED, schemas.REMOVED]
-    sections = (
-        "\n\n".join(
-            SECTION.format(
-                name=table.name, description=table.description, table=column_table(table)
-            )
-            for table in tables
-        )
-        for tables in (catalogues, between)
-    )
     of_index, of_truth = (  # each to stand inside a sentence
         table.description[0].lower() + table.description[1:]
         for table in (schemas.INDEX, schemas.TRUTH)
@@ -176,8 +149,14 @@ def reference() -> str:
         index_description=of_index,
         truth=column_table(schemas.TRUTH),
         truth_description=of_truth,
-        catalogues=next(sections),
-        stages=next(sections),
+        catalogues=_sections(catalogues),
+        stages=_sections(between),
+    )
+
+
+def _sections(tables: Sequence[Table]) -> str:
+    return "\n\n".join(
+        f"### `{table.name}`\n\n{table.description}.\n\n{column_table(table)}" for table in tables
     )
 
 
@@ -222,13 +201,12 @@ def votable_unit(unit: str) -> str:
     Neither has AB magnitudes: ``mag(AB)`` is ``mag`` there. Their zero point is then said in the
     description (`votable_description`).
     """
-    return _UNITS.get(unit, unit)
+    return "mag" if unit == "mag(AB)" else unit
 
 
 def votable_description(column: Column) -> str:
     """Return a column's description, with what `votable_unit` drops of its unit."""
-    dropped = "; AB system" if column.unit == "mag(AB)" else ""
-    return column.description + dropped
+    return column.description + ("; AB system" if column.unit == "mag(AB)" else "")
 
 
 def votable_footer(table: Table, longest: Mapping[str, int] | None = None) -> dict[str, str]:
@@ -238,8 +216,11 @@ def votable_footer(table: Table, longest: Mapping[str, int] | None = None) -> di
     the characters of each string column's longest value, by `longest_strings`; a column that is not
     in it has the length of its longest category, or 1.
     """
-    lengths = {column.name: _longest_category(column) for column in table} | dict(longest or {})
-    strings = {column.name: lengths[column.name] for column in table if column.dtype == "string"}
+    strings = {
+        column.name: (longest or {}).get(column.name, max(map(len, column.categories), default=1))
+        for column in table
+        if column.dtype == "string"
+    }
     hints = {LENGTH_KEY.format(name=name): str(length) for name, length in strings.items()}
     return {VERSION_KEY: "1.0", CONTENT_KEY: votable_document(table, strings)} | hints
 
@@ -276,10 +257,6 @@ def votable_document(table: Table, longest: Mapping[str, int]) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _longest_category(column: Column) -> int:
-    return max(map(len, column.categories), default=1)
-
-
 def _frame(column: Column) -> str:
     """The coordinate system of a position, by reference; all of ours are ICRS."""
     return _COORDINATES["ID"] if column.ucd.startswith("pos.eq.") else ""
@@ -288,7 +265,7 @@ def _frame(column: Column) -> str:
 def _add_field(element: ET.Element, column: Column, length: int) -> None:
     attributes = {
         "name": column.name,
-        "datatype": DATATYPES[column.dtype],
+        "datatype": DTYPE_NAMES[column.dtype][1],
         "arraysize": f"{length}*" if column.dtype == "string" else "",
         "unit": votable_unit(column.unit),
         "ucd": column.ucd,

@@ -1,14 +1,16 @@
-"""A release's files: what they are called, and the manifest that vouches for them."""
+"""A release's version and files: how they are written, and the manifest that vouches for them."""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
-from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.survey.release import CONFIGS, RELEASE
 
 RELEASE_NAME = "transferz"
 """Every release directory's name: `datasets` caches by it, so the bare name works afterwards."""
@@ -28,7 +30,53 @@ SPLIT_FILE = "{split}-00000-of-00001.parquet"
 SHARD = r"-\d{5}-of-\d{5}\.parquet"
 """Pattern of what follows the split in the name of a data file."""
 
+SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
+
+MOCK = "mock"
+_VERSION = re.compile(rf"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:\+({MOCK}))?")
 _DATA_FILE = re.compile(rf"(?P<split>[a-z_]+){SHARD}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+"""No part of a file's path may be ``..``, hidden or absolute, whoever wrote the manifest."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    """``major.minor.patch`` of a release, by Croissant's rule; a mock's ends in ``+mock``.
+
+    MAJOR: rows changed, dropped or moved; MINOR: additions; PATCH: the same data.
+    """
+
+    major: int
+    minor: int
+    patch: int
+    mock: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Version":
+        """Read a version as it is written; `ParameterError` if it is none."""
+        match = _VERSION.fullmatch(text)
+        if match is None:
+            raise ParameterError(
+                f"'{text}' is no version of a release; write it as 1.0.0, a mock's as 1.0.0+{MOCK}"
+            )
+        major, minor, patch, mock = match.groups()
+        return cls(int(major), int(minor), int(patch), mock is not None)
+
+    @classmethod
+    def of_tag(cls, tag: str) -> "Version | None":
+        """Read the version that a repository's tag stands for; None if it stands for none."""
+        match = _VERSION.fullmatch(tag.removeprefix("v"))
+        return cls.parse(match[0]) if match and tag.startswith("v") else None
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}" + (f"+{MOCK}" if self.mock else "")
+
+    @property
+    def tag(self) -> str:
+        """The tag of the release in a repository, such as ``v1.0.0``."""
+        return f"v{self}"
 
 
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
@@ -69,3 +117,214 @@ def file_digest(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def read_manifest(release: Path) -> dict[str, Any]:
+    """Read the manifest in a release directory, whose entries can then be used without a check.
+
+    A ReleaseError says that there is none, that it is no JSON object, or that an entry that is
+    read here is missing or of another shape.
+    """
+    path = release / MANIFEST_FILE
+    if not path.is_file():
+        raise ReleaseError(
+            f"{release} is an unfinished release, or none: it has no {MANIFEST_FILE}; "
+            "run 'make repro'"
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReleaseError(f"{path} can't be read as JSON: {error}; run 'make repro'") from None
+    if not isinstance(manifest, dict):
+        raise ReleaseError(f"{path} holds no JSON object: not a transferz release manifest")
+    for name, has_its_shape in _SHAPES.items():
+        if name in manifest and not has_its_shape(manifest[name]):
+            raise ReleaseError(
+                f"{path} has another '{name}' than a release's: not a transferz release manifest"
+            )
+    for name in ("version", "survey", "mock"):
+        if name not in manifest:
+            raise ReleaseError(f"{path} has no entry '{name}': not a transferz release manifest")
+    return manifest
+
+
+def _is_version(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(Version.parse(value))
+    except ParameterError:
+        return False
+
+
+def _is_digest(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"sha256", "bytes"}
+        and isinstance(value["sha256"], str)
+        and _SHA256.fullmatch(value["sha256"]) is not None
+        and type(value["bytes"]) is int
+    )
+
+
+def _all_named(value: object, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(
+        _NAME.fullmatch(name) and isinstance(entry, dict) and fits(entry)
+        for name, entry in value.items()
+    )
+
+
+_SHAPES: dict[str, Callable[[Any], bool]] = {
+    "version": _is_version,
+    "survey": lambda survey: survey in SURVEYS,
+    "mock": lambda mock: isinstance(mock, bool),
+    "columns": lambda columns: _all_named(columns, lambda fact: isinstance(fact.get("unit"), str)),
+    "content": lambda content: _all_named(
+        content, lambda splits: all(map(_NAME.fullmatch, splits))
+    ),
+    "files": lambda files: isinstance(files, dict) and all(map(_is_digest, files.values())),
+}
+"""Entry -> whether it has the shape that loading relies on."""
+
+
+def listed_files(manifest: Mapping[str, Any], version: Version, source: str) -> dict[str, Any]:
+    """Return the files that a manifest from elsewhere names, once it is seen to be sound.
+
+    They map path inside the release -> ``sha256`` and ``bytes``; no path leads out of the
+    release. A ReleaseError says that the manifest does not match its own hash, is not that of
+    `version`, or names a file by an unsafe path. `source` is where it is from, for messages.
+    """
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not _is_sealed(manifest):
+        raise ReleaseError(
+            f"{MANIFEST_FILE} of {source} does not match its own sha256: it was damaged or edited "
+            "after the release was made; nothing was kept"
+        )
+    if (manifest.get("name"), manifest.get("version")) != (RELEASE_NAME, str(version)):
+        raise ReleaseError(
+            f"{source} holds {manifest.get('name')!r} {manifest.get('version')}, "
+            f"expected '{RELEASE_NAME}' {version}; its tag names another release"
+        )
+    for name in files:
+        if not _FILE_NAME.fullmatch(name):
+            raise ReleaseError(
+                f"{MANIFEST_FILE} of {source} names a file {name!r}, which is no plain path inside "
+                "the release; nothing was fetched"
+            )
+    return files
+
+
+def _is_sealed(manifest: Mapping[str, Any]) -> bool:
+    try:
+        return bool(manifest.get("sha256") == self_digest(manifest))
+    except UnicodeEncodeError:  # half a character: no file holds it
+        return False
+
+
+def require_units(manifest: Mapping[str, Any], source: str) -> None:
+    """Check that a release's columns have the units that this package declares.
+
+    Numbers in another unit look right and are wrong, so that is an error and no warning; it
+    names every such column. Columns that only one side knows are no error: versions of the
+    package and the data differ.
+    """
+    stated = manifest.get("columns", {})
+    differing = [
+        f"{column.name} ({stated[column.name]['unit']!r}, expected '{column.unit}')"
+        for column in RELEASE
+        if column.name in stated and stated[column.name]["unit"] != column.unit
+    ]
+    if differing:
+        raise ReleaseError(
+            f"{source} has columns in other units than this version of transferz declares: "
+            f"{', '.join(differing)}; install the version of transferz that the release was made "
+            "with, or load the directory by datasets.load_dataset as it is"
+        )
+
+
+def added_files(names: Iterable[str], files: Iterable[str]) -> list[str]:
+    """Return those files that `datasets` could read as a release's and that it does not name.
+
+    They are those in a folder of the release, and the hidden card; what else lies beside a
+    release, such as a licence at the top or hidden files, does no harm. `names` are the paths of
+    the files that are there, inside the release, `files` those that the manifest names.
+    """
+    listed = set(files)
+    folders = {name.split("/")[0] for name in listed if "/" in name}
+
+    def disturbs(name: str) -> bool:
+        first, *below = name.split("/")
+        is_hidden = any(part.startswith(".") for part in below)
+        return name == HIDDEN_CARD or (first in folders and bool(below) and not is_hidden)
+
+    return [name for name in sorted(set(names) - listed) if disturbs(name)]
+
+
+def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: str) -> None:
+    """Check that no file that `datasets` could read is there beside those of the manifest.
+
+    `names` and `files` are those of `added_files`; `source` is the release's name in messages.
+    """
+    for name in added_files(names, files):
+        raise ReleaseError(
+            f"{source} holds {name!r}, which its {MANIFEST_FILE} does not name: datasets could "
+            "take it for rows of the release; delete it, or take another copy of the release"
+        )
+
+
+def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> None:
+    """Check that a config's folder holds the files that the manifest names, and no others.
+
+    A manifest without ``files`` passes.
+    """
+    if (files := manifest.get("files")) is None:
+        return
+    paths = [*(release / config).rglob("*"), release / HIDDEN_CARD]
+    names = [path.relative_to(release).as_posix() for path in paths if path.is_file()]
+    require_no_others(names, files, str(release))
+    for name in files:
+        if name.startswith(f"{config}/") and name not in names:
+            raise ReleaseError(
+                f"{release / name} is missing, which {MANIFEST_FILE} names: build or fetch the "
+                "release again"
+            )
+
+
+def require_config(
+    release: Path, manifest: Mapping[str, Any], config: str, *, digests: bool = False
+) -> None:
+    """Check a config's files, and the card, as `require_listed` does, and their sizes.
+
+    With `digests` their sha256 too, for which all of them are read.
+    """
+    require_listed(release, manifest, config)
+    for name, stated in manifest.get("files", {}).items():
+        concerned = name == CARD_FILE or name.startswith(f"{config}/")
+        if concerned and (fault := file_fault(release / name, stated, digest=digests)):
+            raise ReleaseError(f"{release / name} {fault}; build or fetch the release again")
+
+
+def file_fault(path: Path, stated: Mapping[str, Any], *, digest: bool = True) -> str:
+    """Say in what a file differs from what the manifest states of it; empty where in nothing.
+
+    The file may be missing. Where its size is right it is read for its sha256, unless `digest`
+    is false.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    if size == stated["bytes"] and not (digest and file_digest(path) != stated):
+        return ""
+    return (
+        f"is damaged or was edited: expected {stated['bytes']} bytes with sha256 "
+        f"{stated['sha256'][:16]}…, as {MANIFEST_FILE} says, found "
+        f"{f'{size} bytes' if size != stated['bytes'] else 'others'}"
+    )
+
+
+def is_whole(release: Path) -> bool:
+    """Whether every file that the manifest names is there with its size.
+
+    The bytes were checked when they came; this finds what was deleted or cut short since.
+    """
+    try:
+        files = read_manifest(release)["files"]
+        return not any(file_fault(release / name, files[name], digest=False) for name in files)
+    except (OSError, ReleaseError, KeyError):
+        return False

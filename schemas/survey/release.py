@@ -54,7 +54,6 @@ _REDSHIFTS = (
 )
 
 _COSMOS_ID = replace(COSMOS2020["cosmos_id"], upstream=())
-_SPECZ_NAME = replace(SPECZ_NAME, nullable=True)
 _SPLIT = Column("split", "string", "Split of the object", ucd="meta.code", categories=SPLITS)
 _GROUP_ID = Column(
     "group_id",
@@ -150,7 +149,7 @@ RELEASE = Table(
             categories=REDSHIFT_KINDS,
         ),
         replace(_COSMOS_ID, nullable=True, unique=False),
-        _SPECZ_NAME,
+        SPECZ_NAME,
         _GROUP_ID,
     ),
     key="object_id",

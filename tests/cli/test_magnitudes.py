@@ -14,7 +14,7 @@ import pytest
 from astropy.table import Table
 
 from transferz import cli
-from transferz.cli.magnitudes import convert
+from transferz.cli.photometry import convert
 
 CSV = """\
 id,f_g,ferr_g,name,f_r,ferr_r
@@ -74,7 +74,7 @@ def test_all_formats_and_chunk_sizes_give_the_same(tmp_path, monkeypatch):
     frame.assign(g_FLUX=frame["g_FLUX"].astype(str)).to_csv(tmp_path / "t.csv")
     results = []
     for chunk in (7, 1000):
-        monkeypatch.setattr("transferz.cli.magnitudes.CHUNK_ROWS", chunk)
+        monkeypatch.setattr("transferz.cli.photometry.CHUNK_ROWS", chunk)
         for name in ("t.fits", "t.fits.gz", "t.parquet", "t.csv"):
             counts = convert(tmp_path / name, "ujy", tmp_path / "o.parquet")["g_FLUX"]
             results.append(pq.read_table(tmp_path / "o.parquet").to_pandas())

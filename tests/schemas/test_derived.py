@@ -7,7 +7,7 @@ from datasets import Features, Value
 
 from transferz.schemas import RELEASE, Column, Table
 from transferz.schemas.survey.derived import (
-    DATA_TYPES,
+    DTYPE_NAMES,
     column_fields,
     column_table,
     feature_list,
@@ -29,7 +29,7 @@ def test_every_column_is_a_croissant_field_with_unit_bounds_and_ucd():
     fields = column_fields(RELEASE, "combo", "files")
     assert [field["@id"] for field in fields] == [f"combo/{name}" for name in RELEASE.names]
     for field, column in zip(fields, RELEASE, strict=True):
-        assert field["dataType"] == DATA_TYPES[column.dtype]
+        assert field["dataType"] == DTYPE_NAMES[column.dtype][0]
         assert field["description"] == column.description
         assert field.get("unitText", "") == column.unit
         assert (field.get("minValue"), field.get("maxValue")) == (column.minimum, column.maximum)

@@ -13,8 +13,7 @@ from jsonschema import ValidationError
 from releases import read_manifest, remake
 
 from transferz.cli import main
-from transferz.dataset.page.citation import read_citation
-from transferz.dataset.page.datacite import datacite
+from transferz.dataset.page.citation import datacite, read_citation
 from transferz.dataset.publish.deposit import deposit
 from transferz.dataset.verify.verifying import verify
 from transferz.schemas import InputError, ReleaseError

@@ -12,16 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.versions.changes import (
+from transferz.dataset.versions.diff import (
     LISTED,
     STEPS,
     actual_step,
+    diff,
     diff_rows,
     next_version,
+    read_snapshot,
+    refusal,
+    require_step,
 )
-from transferz.dataset.versions.diff import diff, read_snapshot, refusal, require_step
 from transferz.schemas import ReleaseError
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 from transferz.tables.files import write_json
 
 COLUMNS = {

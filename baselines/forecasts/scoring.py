@@ -1,0 +1,224 @@
+"""Forecasts put to the true redshifts that they are scored against.
+
+Those come with the forecasts, in arrays or in the same file, or are a release's labels, by id.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.forecasts.files import FileForecasts
+from transferz.baselines.scores.probability import Distribution, per_galaxy
+from transferz.releases import Release
+from transferz.rows import read_rows
+from transferz.schemas.benchmark.scores import TESTED
+from transferz.schemas.errors import InputError
+from transferz.schemas.survey.columns import magnitude_name
+from transferz.tables.cells import is_missing
+from transferz.tables.printing import first_few
+
+TEST = "test"
+
+
+def score_forecasts(
+    predicted: npt.ArrayLike,
+    true: npt.ArrayLike,
+    *,
+    distribution: Distribution | None = None,
+    i_mag: npt.ArrayLike | None = None,
+) -> dict[str, Any]:
+    """Score forecasts as ``transferz score`` does.
+
+    Parameters
+    ----------
+    predicted : array_like, shape (N,) or (S, N)
+        Redshifts, perhaps a row per seed. NaN, or a sentinel such as -99, is no forecast: those
+        galaxies are left out.
+    true : array_like, shape (N,)
+        True redshifts.
+    distribution : Distribution, optional
+        Of the N galaxies, as of `transferz.baselines.scores.probability`; for one row of
+        `predicted`. Where it is missing, the point does not count either.
+    i_mag : array_like, shape (N,), optional
+        i magnitudes, for LSST's range.
+
+    Returns
+    -------
+    dict
+        ``n``, ``completeness``, ``ranges`` (each with ``n``, ``metrics``: ``mean``, ``spread`` and
+        ``error``, ``requirements``), ``pit`` and ``bins``.
+
+    Raises
+    ------
+    InputError
+        Where shapes differ, a true redshift is missing, or all forecasts are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> true = np.linspace(0.1, 2.0, 50)
+    >>> scores = score_forecasts(true + 0.01 * (1.0 + true), true)
+    >>> round(scores["ranges"]["all"]["metrics"]["bias"]["mean"], 4)
+    0.01
+    """
+    return score_set(as_forecasts(predicted, true, distribution=distribution, i_mag=i_mag))
+
+
+def as_forecasts(
+    predicted: npt.ArrayLike,
+    true: npt.ArrayLike,
+    *,
+    distribution: Distribution | None = None,
+    i_mag: npt.ArrayLike | None = None,
+    object_id: npt.ArrayLike | None = None,
+) -> SetForecasts:
+    """Put forecasts together for scoring; takes and raises what `score_forecasts` does.
+
+    `object_id` has ids, shape (N,); row numbers by default.
+    """
+    redshift = np.asarray(true, np.float32)
+    point = np.atleast_2d(np.asarray(predicted, np.float32))
+    size = redshift.size
+    _require(redshift.ndim == 1 and point.shape[1:] == (size,), "predicted", point.shape, size)
+    _require_truth(redshift, "true")
+    point = np.where(is_missing(point), np.float32(np.nan), point)
+    columns: dict[str, npt.NDArray[np.float32]] = {}
+    if distribution is not None:
+        _require(len(distribution) == size, "distribution", len(distribution), size)
+        if len(point) > 1:
+            raise InputError(f"{len(point)} seeds with one distribution; give those of one seed")
+        scores = per_galaxy(distribution, redshift.astype(np.float64))
+        columns = {name: values[None].astype(np.float32) for name, values in scores.items()}
+        missing = np.all([np.isnan(values) for values in columns.values()], axis=0)
+        point = np.where(missing, np.nan, point)
+    magnitude = np.asarray(np.full(size, np.nan) if i_mag is None else i_mag, np.float32)
+    magnitude = np.where(is_missing(magnitude), np.float32(np.nan), magnitude)
+    ids = np.asarray(np.arange(size) if object_id is None else object_id, np.int64)
+    for name, values in (("i_mag", magnitude), ("object_id", ids)):
+        _require(values.shape == (size,), name, values.shape, size)
+    return SetForecasts(ids, redshift, magnitude, point, columns)
+
+
+def _require_truth(true: npt.NDArray[Any], what: str) -> None:
+    """Refuse true redshifts of which one is missing or at most -1, and none at all."""
+    missing = is_missing(true) | ~(true > -1.0)
+    if not missing.size:
+        raise InputError(f"{what}: there is no galaxy to score")
+    if missing.any():
+        raise InputError(
+            f"{what}: {np.count_nonzero(missing):,} of {missing.size:,} rows have no true redshift "
+            "(NaN, a sentinel such as -99, or at most -1); leave them out"
+        )
+
+
+def _require(fits: bool, what: str, found: object, size: int) -> None:
+    if not fits:
+        raise InputError(
+            f"{what}: expected one value for each of {size} true redshifts, found {found}"
+        )
+
+
+def use_own_labels(given: FileForecasts, *, allow_missing: bool = False) -> SetForecasts:
+    """Put forecasts to the true redshifts in the same file.
+
+    Raises an InputError where a true redshift is missing, or a forecast is and may not be.
+    """
+    assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
+    _require_truth(given.true, str(given.path))
+    forecasts = as_forecasts(
+        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
+    )
+    if (missing := np.count_nonzero(~forecasts.scored)) and not allow_missing:
+        raise InputError(
+            f"{given.path}: {missing:,} of {given.true.size:,} rows have no forecast (NaN, "
+            "or a sentinel such as -99); forecast all, or give --allow-missing"
+        )
+    return forecasts
+
+
+def join_labels(
+    given: FileForecasts, release: Release, config: str, *, allow_missing: bool = False
+) -> SetForecasts:
+    """Put forecasts to all galaxies of a config's test split, by id; NaN where one has none.
+
+    The ids are in any order. Raises an InputError where one comes twice, is of another split or of
+    no galaxy of the release, or a forecast is missing and may not be.
+    """
+    assert given.object_id is not None  # noqa: S101 (for mypy: who calls has seen to it)
+    names = ["object_id", "redshift", magnitude_name("i")]
+    split = read_rows(release, config, TEST, names)
+    ids = split["object_id"].to_numpy()
+    label, i_mag = (split[name].to_numpy().astype(np.float32) for name in names[1:])
+    values, counts = np.unique(given.object_id, return_counts=True)
+    _refuse(given, values[counts > 1], "are there more than once", "keep one row of each")
+    _refuse_others(given, np.setdiff1d(given.object_id, ids), release)
+
+    # The row of the file for each galaxy of the split that has one.
+    order = np.argsort(given.object_id)
+    place = np.searchsorted(given.object_id, ids, sorter=order)
+    row = order[np.minimum(place, order.size - 1)]
+    kept = np.flatnonzero(given.object_id[row] == ids)
+    distribution = given.distribution
+    forecasts = as_forecasts(
+        given.point[:, row[kept]],
+        label[kept],
+        distribution=None if distribution is None else distribution.take(row[kept]),
+        i_mag=i_mag[kept],
+        object_id=ids[kept],
+    )
+
+    def spread(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The same for the whole split, NaN for the galaxies without a forecast."""
+        whole = np.full((len(values), ids.size), np.nan, np.float32)
+        whole[:, kept] = values
+        return whole
+
+    columns = {name: spread(values) for name, values in forecasts.columns.items()}
+    whole = SetForecasts(ids, label, i_mag, spread(forecasts.point), columns)
+    if not allow_missing:
+        fault = f"of the {ids.size:,} galaxies of {config}'s test split have no forecast"
+        _refuse(given, ids[~whole.scored], fault, "forecast all, or give --allow-missing")
+    return whole
+
+
+def find_config(given: FileForecasts, release: Release) -> str:
+    """Find the config whose test split the forecasts are of: that with the most of them."""
+    assert given.object_id is not None  # noqa: S101 (for mypy, as above)
+    counts = {
+        config: int(np.isin(_split_ids(release, config, TEST), given.object_id).sum())
+        for config in TESTED
+        if TEST in release.files().get(config, {})
+    }
+    best = max(counts, key=lambda name: counts[name])
+    if not counts[best]:
+        raise InputError(
+            f"none of the ids is of a galaxy in a test split of {release}; name the release that "
+            "they are of, or the column of the true redshifts with --true"
+        )
+    return best
+
+
+def _split_ids(release: Release, config: str, split: str) -> npt.NDArray[np.int64]:
+    ids: npt.NDArray[np.int64] = read_rows(release, config, split, ["object_id"])[0].to_numpy()
+    return ids
+
+
+def _refuse_others(given: FileForecasts, others: npt.NDArray[np.int64], release: Release) -> None:
+    """Refuse ids that are not of a test split; those of the other config's are left out."""
+    for config, splits in release.files().items() if others.size else ():
+        for split in splits:
+            known = _split_ids(release, config, split)
+            if split == TEST:
+                others = np.setdiff1d(others, known)
+            else:
+                fault = f"are of {config}'s {split} split, and not to be scored"
+                _refuse(given, np.intersect1d(others, known), fault, f"forecast its {TEST} split")
+    _refuse(given, others, f"are of no galaxy of {release}", "name the release that they are of")
+
+
+def _refuse(given: FileForecasts, ids: npt.NDArray[np.int64], fault: str, remedy: str) -> None:
+    if len(ids):
+        raise InputError(f"{given.path}: {len(ids):,} ids {fault} ({first_few(ids)}); {remedy}")
