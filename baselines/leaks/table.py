@@ -1,7 +1,6 @@
 """A table of one's own, looked through for test objects, and its other rows written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,10 @@ PLACE = ("ra", "dec")
 WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype(), pa.int32(): pd.Int32Dtype()}
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A table that was looked through: what tells objects -> the column of it, and the leaks."""
-
-    columns: dict[str, str]
-    leaks: Leaks
-
-
-def check_table(table: TableFile, named: Mapping[str, str | None], held: HeldObjects) -> Checked:
-    """Look through a table for some objects.
+def check_table(
+    table: TableFile, named: Mapping[str, str | None], held: HeldObjects
+) -> tuple[dict[str, str], Leaks]:
+    """Look through a table for some objects; return the column used of each of `OPTIONS` too.
 
     `named` has the table's column of each of `OPTIONS`; empty for none. None where it is not said:
     the column of that name then, whatever its case, if there is one. Raises an InputError where a
@@ -47,7 +40,7 @@ def check_table(table: TableFile, named: Mapping[str, str | None], held: HeldObj
         read = as_floats if what in PLACE else _whole_numbers
         values[what] = read(cells, name, table.path)
     try:
-        return Checked(columns, look_for(held, values))
+        return columns, look_for(held, values)
     except InputError as error:
         raise InputError(f"{table.path}: {error}") from None
 

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.schemas import ParameterError, ReleaseError
-from transferz.schemas.survey.files import json_text, listed_files, self_digest
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version, json_text, listed_files, self_digest
 from transferz.tables import hub as hub_module
 from transferz.tables.hub import Reference, cache_folder, locate, parse_reference
 

@@ -16,8 +16,7 @@ from transferz.baselines.leaderboard.text import board_json, board_text, printab
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry
-from transferz.schemas.benchmark.entry_files import read_entry, write_entry
+from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.benchmark.scores import Summary
 from transferz.schemas.errors import InputError, ParameterError

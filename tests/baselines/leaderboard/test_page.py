@@ -13,8 +13,7 @@ from transferz.baselines.leaderboard.page import page
 from transferz.baselines.leaderboard.text import secure_link
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry
-from transferz.schemas.benchmark.entry_files import entry_text, read_entry
+from transferz.schemas.benchmark.entries import Entry, entry_text, read_entry
 from transferz.schemas.errors import InputError
 
 VISIBLE = ".panel:not([hidden])"
