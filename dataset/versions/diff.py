@@ -25,8 +25,7 @@ from transferz.schemas import (
     SchemaError,
     TransferZError,
 )
-from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, data_files
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, Version, data_files
 from transferz.tables.files import read_json
 from transferz.tables.printing import aligned
 
