@@ -215,15 +215,7 @@ def _headline(args: argparse.Namespace, task: Task) -> str:
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line.
-
-    Raises
-    ------
-    ParameterError
-        Where arguments do not go together.
-    SystemExit
-        Where an argument is wrong by itself, or help is asked for.
-    """
+    """Parse the command line; arguments that do not go together are a ParameterError."""
     args = _parser().parse_args(argv)
     _check(args)
     return args

@@ -63,15 +63,36 @@ class OwnTable:
     names: tuple[str, ...] | None = None
 
     def read(self, *, drop_missing: bool = False) -> Sample:
-        """Read the galaxies, the errors behind the magnitudes; raises what `read_sample` does."""
-        return read_sample(
-            self.path,
-            (*self.bands, *self.errors),
-            self.redshift,
-            identifier=self.identifier,
-            drop_missing=drop_missing,
-            names=self.names,
-        )
+        """Read the galaxies, the errors behind the magnitudes.
+
+        Rows where one of these or the redshift is missing (NaN, null, or a sentinel such as 99 or
+        -99) are dropped and counted; or else the table is refused. What can't be used is an
+        InputError.
+        """
+        path, measured = self.path, (*self.bands, *self.errors)
+        wanted = [*measured, self.redshift, *([self.identifier] if self.identifier else [])]
+        if len(set(wanted)) != len(wanted):
+            raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
+        file = open_table(path, self.names)
+        require_columns(path, file.names, wanted)
+        table = read_whole(file, wanted)
+        columns = {name: as_floats(table, name, path) for name in (*measured, self.redshift)}
+        missing = {name: is_missing(values) for name, values in columns.items()}
+        # -1 is a sentinel of redshifts too: 1 + z must be positive.
+        missing[self.redshift] |= columns[self.redshift] <= -1.0
+        kept = ~np.logical_or.reduce(list(missing.values()))
+        dropped = int(np.count_nonzero(~kept))
+        if dropped and not drop_missing:
+            where = ", ".join(f"{name} ({bad.sum()})" for name, bad in missing.items() if bad.any())
+            raise InputError(
+                f"{path}: {dropped} of {len(kept)} rows lack a value (NaN or a "
+                f"sentinel such as 99 or -99) in {where}; drop them with --drop-missing"
+            )
+        if not kept.any():
+            raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
+        magnitudes = np.column_stack([columns[name][kept] for name in measured])
+        ids = _ids(table.filter(pa.array(kept)), self.identifier, path) if self.identifier else None
+        return Sample(magnitudes, columns[self.redshift][kept], ids, dropped)
 
     def facts(self, sample: Sample, tested: int) -> dict[str, Any]:
         """Describe the table for a record: what was read of it, how many rows are tested on."""
@@ -195,45 +216,6 @@ def _keys(sample: Sample, bands: Sequence[str]) -> npt.NDArray[np.uint64]:
     ids = pa.table({"id": sample.identifiers})
     whole = np.issubdtype(sample.identifiers.dtype, np.integer)
     return object_keys(ids, "id") if whole else object_keys(ids)
-
-
-def read_sample(
-    path: Path,
-    bands: Sequence[str],
-    redshift: str,
-    *,
-    identifier: str | None = None,
-    drop_missing: bool = False,
-    names: Sequence[str] | None = None,
-) -> Sample:
-    """Read galaxies from a table of one's own, in a format that `open_table` reads.
-
-    `bands` are columns of magnitudes, in the order in which a method takes them; errors may follow.
-    `names` are all the columns' names, for a text table whose first line lacks some. Rows where a
-    band or the redshift is missing (NaN, null, or a sentinel such as 99 or -99) are dropped and
-    counted with `drop_missing`; else the table is refused. What can't be used is an InputError.
-    """
-    wanted = [*bands, redshift, *([identifier] if identifier else [])]
-    if len(set(wanted)) != len(wanted):
-        raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
-    file = open_table(path, names)
-    require_columns(path, file.names, wanted)
-    table = read_whole(file, wanted)
-    columns = {name: as_floats(table, name, path) for name in (*bands, redshift)}
-    missing = {name: is_missing(values) for name, values in columns.items()}
-    missing[redshift] |= columns[redshift] <= -1.0  # as a sentinel too: 1 + z must be positive
-    kept = ~np.logical_or.reduce(list(missing.values()))
-    if not drop_missing and not kept.all():
-        where = ", ".join(f"{name} ({bad.sum()})" for name, bad in missing.items() if bad.any())
-        raise InputError(
-            f"{path}: {np.count_nonzero(~kept)} of {len(kept)} rows lack a value (NaN or a "
-            f"sentinel such as 99 or -99) in {where}; drop them with --drop-missing"
-        )
-    if not kept.any():
-        raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
-    magnitudes = np.column_stack([columns[name][kept] for name in bands])
-    identifiers = _ids(table.filter(pa.array(kept)), identifier, path) if identifier else None
-    return Sample(magnitudes, columns[redshift][kept], identifiers, int(np.count_nonzero(~kept)))
 
 
 def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[Any]:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
+Floats = npt.NDArray[np.floating[Any]]
+
 # --- how all of them look
 
 WIDTH = 3.35
@@ -100,8 +102,6 @@ def save_figure(figure: "Figure", folder: Path, name: str) -> None:
     save_png(figure, folder / f"{name}.png")
     figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
 
-
-Floats = npt.NDArray[np.floating[Any]]
 
 # --- figure 2: predicted against true redshift
 
@@ -399,17 +399,11 @@ def _draw_bin_panel(
 
 
 def _points(one: EntryBin, metric: Metric) -> list[tuple[float, float, float]]:
-    """Place, value and error; nothing where there is no number."""
+    """Place (its galaxies' median, else amid its ends), value and error; nothing of no number."""
     summary = (one.metrics or {}).get(metric)
     if summary is None or summary.mean is None:
         return []
-    error = ((summary.spread or 0.0) ** 2 + (summary.error or 0.0) ** 2) ** 0.5
-    return [(_place(one), summary.mean, error)]
-
-
-def _place(one: EntryBin) -> float:
-    """Where a bin's point is drawn: at its galaxies' median, else amid its ends."""
-    if one.middle is not None:
-        return one.middle
     low = 0.0 if one.low is None else one.low
-    return (low + (REDSHIFT_EDGES[-1] if one.high is None else one.high)) / 2.0
+    amid = (low + (REDSHIFT_EDGES[-1] if one.high is None else one.high)) / 2.0
+    error = ((summary.spread or 0.0) ** 2 + (summary.error or 0.0) ** 2) ** 0.5
+    return [(amid if one.middle is None else one.middle, summary.mean, error)]

@@ -32,7 +32,6 @@ from transferz.schemas.benchmark.scores import (
     SETS,
     TITLES,
     Config,
-    EntryRange,
     Metric,
     Range,
     Requirement,
@@ -181,22 +180,22 @@ def score_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable
 
     `release` is what captions call the release; of a mock, that it is one.
     """
+    rows = []
+    for run in runs:
+        scores = run.entry.scores[config].cosmological
+        cells = (summary_text(metric, scores.metrics[metric]) for metric in TITLES)
+        verdicts = scores.requirements.values()
+        met = f"{sum(verdict.met for verdict in verdicts)} of {len(verdicts)}"
+        unsure = "" if all(verdict.sure for verdict in verdicts) else " (?)"
+        rows.append((run.entry.method.name, f"{scores.n:,}", *cells, met + unsure))
     return PaperTable(
         label=f"scores-{config}",
         caption=f"Scores on the {SETS[config]} test split at {RANGES[COSMOLOGICAL]}, "
         f"{over_seeds(SPREAD, runs)}; {release}",
         header=("Baseline", "galaxies", *TITLES.values(), "LSST"),
-        rows=tuple(_score_row(run, run.entry.scores[config].cosmological) for run in runs),
+        rows=tuple(rows),
         notes=f"{DEFINED} {LSST_NOTE}",
     )
-
-
-def _score_row(run: Run, scores: EntryRange) -> tuple[str, ...]:
-    cells = (summary_text(metric, scores.metrics[metric]) for metric in TITLES)
-    verdicts = scores.requirements.values()
-    met = sum(verdict.met for verdict in verdicts)
-    unsure = "" if all(verdict.sure for verdict in verdicts) else " (?)"
-    return (run.entry.method.name, f"{scores.n:,}", *cells, f"{met} of {len(verdicts)}{unsure}")
 
 
 def requirement_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable:
@@ -206,17 +205,14 @@ def requirement_table(runs: Sequence[Run], config: Config, release: str) -> Pape
         label=f"lsst-{config}",
         caption=f"LSST's requirements on the {SETS[config]} test split; {release}",
         header=("Baseline", "range", "galaxies", *REQUIREMENTS.values()),
-        rows=tuple(
-            _requirement_row(run, name, run.entry.scores[config].ranges[name])
-            for name in names
-            for run in runs
-        ),
+        rows=tuple(_requirement_row(run, name, config) for name in names for run in runs),
         notes=VERDICT_NOTE,
         text_columns=2,
     )
 
 
-def _requirement_row(run: Run, name: Range, scores: EntryRange) -> tuple[str, ...]:
+def _requirement_row(run: Run, name: Range, config: Config) -> tuple[str, ...]:
+    scores = run.entry.scores[config].ranges[name]
     cells = (_verdict_text(metric, scores.requirements[metric]) for metric in REQUIREMENTS)
     return (run.entry.method.name, RANGES[name], f"{scores.n:,}", *cells)
 
@@ -235,7 +231,19 @@ def noise_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable
 
     Takes what `score_table` does.
     """
-    rows = [row for run in runs for row in _noise_rows(run, config)]
+    rows = []
+    for run in runs:
+        label, truths = run.entry.scores[config].cosmological, run.entry.scores[config].truth
+        if truths is None:
+            continue
+        truth = truths[COSMOLOGICAL]
+        for metric, title in TITLES.items():
+            means = (scores.metrics[metric].mean for scores in (label, truth))
+            cells = (number_text(metric, mean, None) for mean in means)
+            difference = truth.difference[metric]
+            text = number_text(metric, difference.mean, difference.error)
+            plain = difference.mean is not None and text[0] not in "+−"
+            rows.append((run.entry.method.name, title, *cells, f"+{text}" if plain else text))
     if not rows:
         return None
     return PaperTable(
@@ -247,29 +255,6 @@ def noise_table(runs: Sequence[Run], config: Config, release: str) -> PaperTable
         notes=NOISE_NOTE,
         text_columns=2,
     )
-
-
-def _noise_rows(run: Run, config: Config) -> list[tuple[str, ...]]:
-    scores = run.entry.scores[config]
-    if scores.truth is None:
-        return []
-    truth, label = scores.truth[COSMOLOGICAL], scores.cosmological
-    return [
-        (
-            run.entry.method.name,
-            title,
-            number_text(metric, label.metrics[metric].mean, None),
-            number_text(metric, truth.metrics[metric].mean, None),
-            _signed(metric, truth.difference[metric].mean, truth.difference[metric].error),
-        )
-        for metric, title in TITLES.items()
-    ]
-
-
-def _signed(metric: Metric, value: float | None, error: float | None) -> str:
-    text = number_text(metric, value, error)
-    plain = value is not None and text[0] not in "+−"
-    return f"+{text}" if plain else text
 
 
 REFERENCE, SHOWN = "nn_base", "nn_tl"

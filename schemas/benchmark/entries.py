@@ -50,7 +50,7 @@ Split = Literal["train", "validation", "calibration", "test"]
 Text = Annotated[str, StringConstraints(min_length=1)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-Seconds = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']+$")]
 SecureLink = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"']+$")]
@@ -58,7 +58,6 @@ Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^\.*[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")
 ]
-Megabytes = Annotated[float, Field(ge=0)]
 
 
 class EntryMethod(Record):
@@ -212,16 +211,16 @@ class Transfer(Record):
 class EntryTime(Record):
     """Seconds, of all seeds together."""
 
-    fit_s: Seconds
-    calibrate_s: Seconds | None = None
-    predict_s: Seconds
+    fit_s: Amount
+    calibrate_s: Amount | None = None
+    predict_s: Amount
 
 
 class EntryMemory(Record):
     """Highest memory of the process, 1e6 bytes, and of the GPU where one was used."""
 
-    peak_mb: Megabytes
-    gpu_peak_mb: Megabytes | None = None
+    peak_mb: Amount
+    gpu_peak_mb: Amount | None = None
 
 
 class ModelFile(FileFacts):
@@ -329,16 +328,6 @@ class Entry(Record):
     def mock(self) -> bool:
         """Whether the galaxies are simulated."""
         return isinstance(self.data, Data) and self.data.mock
-
-    @property
-    def probabilistic(self) -> bool:
-        """Whether there are scores of distributions, not of points alone."""
-        return any(one.probabilistic for one in self.scores.values())
-
-    @property
-    def completeness(self) -> float:
-        """The least of all test sets."""
-        return min(one.completeness for one in self.scores.values())
 
     def tested_rows(self, name: str) -> int | None:
         """Galaxies of a test set, forecast or not; None where there is no such set."""

@@ -143,11 +143,6 @@ class EntryScores(Record):
         """Scores at 0.3 < z_true <= 1.5."""
         return self.ranges[COSMOLOGICAL]
 
-    @property
-    def probabilistic(self) -> bool:
-        """Whether there are scores of distributions, not of points alone."""
-        return self.pit is not None
-
 
 NONE = "–"
 """Where there is no number."""
