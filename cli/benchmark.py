@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transferz.baselines.benchmark.benchmarking import SEEDS
+from transferz.baselines.benchmark.benchmarking import SEEDS, check_folder
 from transferz.baselines.benchmark.benchmarking import benchmark as run_benchmark
 from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
-from transferz.baselines.benchmark.outcome import check_folder
 from transferz.baselines.benchmark.own_tables import FRACTIONS, OwnTable, from_own_tables
-from transferz.baselines.benchmark.printing import outcome_text
+from transferz.baselines.benchmark.scoring import outcome_text
 from transferz.baselines.benchmark.tables import TRAINING_SETS
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.cli.options import (

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.leaks.leaks import read_objects
-from transferz.baselines.leaks.table import (
+from transferz.baselines.leaks.leaks import (
     OPTIONS,
-    Checked,
+    Leaks,
     check_table,
+    read_objects,
     write_clean,
 )
 from transferz.cli.options import add_columns_option, add_release_option, column_names
@@ -40,22 +40,22 @@ def check_leak(argv: Sequence[str]) -> int:
         check_place(args.write_clean, args.table, "--write-clean")
     table = open_table(args.table, args.columns)
     held = read_objects(find_release(args.release), splits=args.splits)
-    checked = check_table(table, {what: getattr(args, what) for what in OPTIONS}, held)
-    facts = describe(args.table, checked)
+    columns, leaks = check_table(table, {what: getattr(args, what) for what in OPTIONS}, held)
+    facts = _describe(args.table, columns, leaks)
     if args.write_clean:
-        rows = write_clean(args.write_clean, table, checked.leaks)
+        rows = write_clean(args.write_clean, table, leaks)
         facts["clean"] = {"file": str(args.write_clean), "rows": rows}
-    sys.stdout.write(json_text(facts) if args.json else report(facts, checked))
-    return LEAKING if checked.leaks else 0
+    sys.stdout.write(json_text(facts) if args.json else _report(facts, leaks))
+    return LEAKING if leaks else 0
 
 
-def describe(path: Path, checked: Checked) -> dict[str, Any]:
+def _describe(path: Path, columns: dict[str, str], leaks: Leaks) -> dict[str, Any]:
     """Say in plain data what was checked, and found."""
-    leaks, held = checked.leaks, checked.leaks.held
+    held = leaks.held
     return {
         "table": str(path),
         "rows": len(leaks.rows),
-        "columns": checked.columns,
+        "columns": columns,
         "release": {
             "version": held.release.version,
             "survey": held.release.survey,
@@ -75,34 +75,30 @@ def describe(path: Path, checked: Checked) -> dict[str, Any]:
     }
 
 
-def report(facts: dict[str, Any], checked: Checked) -> str:
-    """Lay out what `describe` says."""
-    held, columns = checked.leaks.held, checked.columns
+def _report(facts: dict[str, Any], leaks: Leaks) -> str:
+    """Lay out what `_describe` says."""
+    columns, clean = facts["columns"], facts["clean"]
     told = {
         "id": columns.get("object_id"),
         "group": columns.get("group_id"),
-        "position": f'{columns.get("ra")}, {columns.get("dec")}: within {held.radius_arcsec:g}"',
+        "position": f"{columns.get('ra')}, {columns.get('dec')}: "
+        f'within {facts["radius_arcsec"]:g}"',
     }
+    verdict = "no leak found"
+    if leaks:
+        verdict = (
+            f"LEAK: {facts['leaking_rows']:,} rows hold {facts['leaking_objects']:,} of them "
+            f"(object_id {first_few(leaks.objects)})"
+        ) + ("" if clean else "; --write-clean FILE writes the other rows")
     lines = [
         f"{facts['table']}: {facts['rows']:,} rows",
-        f"looked for {len(held):,} {held}, of {', '.join(held.configs)}",
+        f"looked for {facts['test_objects']:,} {leaks.held}, of {', '.join(facts['configs'])}",
         *(f"  {way:<8}  {n:>9,} rows  ({told[way]})" for way, n in facts["rows_by_way"].items()),
         *(f"  not checked {note}" for note in facts["unchecked"]),
-        _verdict(facts, checked),
+        verdict,
+        *([f"{clean['file']}: the other {clean['rows']:,} rows"] if clean else []),
     ]
-    if clean := facts["clean"]:
-        lines.append(f"{clean['file']}: the other {clean['rows']:,} rows")
     return "\n".join(lines) + "\n"
-
-
-def _verdict(facts: dict[str, Any], checked: Checked) -> str:
-    if not facts["leaking"]:
-        return "no leak found"
-    remedy = "" if facts["clean"] else "; --write-clean FILE writes the other rows"
-    return (
-        f"LEAK: {facts['leaking_rows']:,} rows hold {facts['leaking_objects']:,} of them "
-        f"(object_id {first_few(checked.leaks.objects)}){remedy}"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

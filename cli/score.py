@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.benchmark.printing import scores_text
-from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.benchmark.scoring import score_set, scores_text
 from transferz.baselines.forecasts.files import (
     DistributionColumns,
     FileForecasts,
@@ -22,7 +21,7 @@ from transferz.baselines.forecasts.files import (
 from transferz.baselines.forecasts.scoring import find_config, join_labels, use_own_labels
 from transferz.cli.options import column_names
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entry_files import rounded
+from transferz.schemas.benchmark.entries import rounded
 from transferz.schemas.benchmark.scores import TESTED, EntryScores
 from transferz.schemas.errors import InputError, ParameterError
 

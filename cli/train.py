@@ -14,16 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transferz.baselines.benchmark.benchmarking import check_folder, make_outcome
 from transferz.baselines.benchmark.loading import Method, MethodError
-from transferz.baselines.benchmark.outcome import check_folder, make_outcome
 from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
     OwnTable,
     add_test_table,
     from_own_tables,
 )
-from transferz.baselines.benchmark.printing import outcome_text, samples_text
 from transferz.baselines.benchmark.running import Ran, run_method
+from transferz.baselines.benchmark.scoring import outcome_text, samples_text
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.methods import METHODS
 from transferz.cli.options import (
@@ -215,15 +215,7 @@ def _headline(args: argparse.Namespace, task: Task) -> str:
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line.
-
-    Raises
-    ------
-    ParameterError
-        Where arguments do not go together.
-    SystemExit
-        Where an argument is wrong by itself, or help is asked for.
-    """
+    """Parse the command line; arguments that do not go together are a ParameterError."""
     args = _parser().parse_args(argv)
     _check(args)
     return args

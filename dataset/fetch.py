@@ -93,7 +93,9 @@ def _get(
     if wanted.present:
         return wanted.present, check_present(raw, wanted, recorded, folder)
     failures = []
-    for name, copy in wanted.to_fetch.items():
+    for name, copy in wanted.copies.items():
+        if not copy.urls or (wanted.pinned and name not in wanted.pinned):
+            continue
         try:
             digest = download(copy.urls, raw / name, folder, copy.expected, web)
         except Unavailable as failure:

@@ -33,9 +33,8 @@ from transferz.schemas import (
     TRUTH,
     ParameterError,
 )
-from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE
+from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE, Version
 from transferz.schemas.survey.frames import pandas_dtype
-from transferz.schemas.survey.versions import Version
 from transferz.tables.files import replace_directory, write_json
 from transferz.tables.hub import Unreachable, locate, parse_reference
 

@@ -9,8 +9,12 @@ from transferz.dataset.pipeline.params import MatchParams, SplitParams, read_par
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
 from transferz.dataset.sky.neighbours import drop_conflicts, group_ids
-from transferz.dataset.splits.hashing import hash_ids
-from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block, split_published
+from transferz.dataset.splits.hashing import (
+    hash_ids,
+    split_by_hash,
+    split_by_sky_block,
+    split_published,
+)
 from transferz.schemas import ASSIGNED, MATCHED, REMOVED, SPECTROSCOPIC, SPLITS
 from transferz.tables.files import replace_directory
 

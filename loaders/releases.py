@@ -11,10 +11,10 @@ from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     RELEASE_NAME,
     SURVEYS,
+    Version,
     data_files,
     read_manifest,
 )
-from transferz.schemas.survey.versions import Version
 from transferz.tables.hub import Fetched, Reference, download, look_up
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"

@@ -21,17 +21,9 @@ from transferz.schemas.survey.files import read_manifest, require_listed, requir
 from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+    from transferz.loading import Loaded
 
-    Data: TypeAlias = (
-        Dataset
-        | DatasetDict
-        | IterableDataset
-        | IterableDatasetDict
-        | Release
-        | str
-        | os.PathLike[str]
-    )
+    Data: TypeAlias = Loaded | Release | str | os.PathLike[str]
 
 DECLARED: dict[str, Column] = {column.name: column for column in (*INDEX, *RELEASE)}
 """What is known of a column by its name alone."""

@@ -68,7 +68,7 @@ def real_path(path: Path) -> Path:
 
 def _remedy(error: OSError, target: Path) -> str:
     """What may help, going by the error's number."""
-    above = next((one for one in target.parents if one.exists()), target)
+    above = next((folder for folder in target.parents if folder.exists()), target)
     if not above.is_dir():
         return f"{above} is a file, not a folder: name another place"
     if error.errno in _FULL:

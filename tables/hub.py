@@ -27,13 +27,13 @@ from transferz.schemas.errors import ParameterError, ReleaseError, TransferZErro
 from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     RELEASE_NAME,
+    Version,
     file_fault,
     is_whole,
     listed_files,
     read_manifest,
     require_no_others,
 )
-from transferz.schemas.survey.versions import Version
 from transferz.tables.files import write_json
 
 CACHE_VARIABLE = "TRANSFERZ_CACHE"

@@ -1,7 +1,10 @@
 """Tables printed on a terminal."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 SHOWN = 5  # names or ids that a message has room for
 
@@ -27,7 +30,7 @@ def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
     return lines
 
 
-def first_few(values: Sequence[Any], most: int = SHOWN) -> str:
+def first_few(values: "Sequence[Any] | npt.NDArray[Any]", most: int = SHOWN) -> str:
     """Write the first few of some names or ids, parted by commas."""
     shown = ", ".join(map(str, list(values[:most])))
     return shown + (", ..." if len(values) > most else "")

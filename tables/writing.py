@@ -82,9 +82,8 @@ def open_writer(
         else:
             units = {f"TUNIT{k}": table.units.get(name, "") for k, name in enumerate(columns, 1)}
             cards = {key: unit for key, unit in units.items() if unit and unit.isascii()}
-            schema = pa.schema([*kinds, *added])
             cards["HISTORY"] = note
-            chunks = table.chunks(columns, rows)
+            schema, chunks = pa.schema([*kinds, *added]), table.chunks(columns, rows)
             writer = FitsWriter(path, table.path, schema, chunks, cards)
 
     def write(chunk: pa.Table, extra: pa.Table) -> None:

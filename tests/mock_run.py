@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from transferz.baselines.benchmark import forecasts as benchmark_forecasts
+from transferz.baselines.benchmark.benchmarking import make_outcome
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method
-from transferz.baselines.benchmark.outcome import make_outcome
 from transferz.baselines.benchmark.running import Cost, Ran
 from transferz.baselines.benchmark.task import Task, TestSet, from_release
 from transferz.baselines.methods import METHODS

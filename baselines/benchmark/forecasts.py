@@ -82,14 +82,14 @@ class SetForecasts:
     def replicate(self, draws: Draws | None = None) -> Replicates:
         """Score the galaxies and resamples of them, by all metrics that the columns allow."""
         draws = draws or DRAWS
-        found = self.replicate_points(draws=draws)
+        points = self.replicate_points(draws=draws)
         if not self.columns:
-            return found
+            return points
         rows = np.arange(self.redshift.size)
         scores = self._probability(rows)
         made = [self._probability(np.repeat(rows, counts)) for counts in draws.counts(rows.size)]
         many = {name: np.stack([one[name] for one in made]) for name in scores}
-        return Replicates(found.scores | scores, found.resampled | many)
+        return Replicates(points.scores | scores, points.resampled | many)
 
     def replicate_points(
         self,
@@ -99,18 +99,9 @@ class SetForecasts:
         chosen: Mask | None = None,
         draws: Draws | None = None,
     ) -> Replicates:
-        """Score the points, against labels unless other true redshifts are given.
+        """Score the points by some metrics, against labels or other true redshifts, shape (N,).
 
-        Parameters
-        ----------
-        names : collection of str
-            Which metrics.
-        true : ndarray, shape (N,), optional
-            True redshifts.
-        chosen : ndarray of bool, shape (S, N), optional
-            Which galaxies count for which seed.
-        draws : Draws, optional
-            Which resamples.
+        `chosen`, of shape (S, N), tells which galaxies count for which seed.
         """
         redshift = self.redshift if true is None else true
         return replicate(self.point, redshift, names, chosen=chosen, draws=draws or DRAWS)
@@ -121,23 +112,10 @@ class SetForecasts:
 
 
 def read_forecasts(path: Path) -> dict[str, SetForecasts]:
-    """Read the forecasts of a run.
+    """Read a ``forecasts.parquet``: config -> forecasts, in rows per config, seed and galaxy.
 
-    Parameters
-    ----------
-    path : Path
-        A ``forecasts.parquet``: a row per config, seed and galaxy, in this order.
-
-    Returns
-    -------
-    dict
-        config -> its forecasts.
-
-    Raises
-    ------
-    InputError
-        Where it can't be read, a column is missing or of another type, or the rows are not the
-        same galaxies, in the same order and with the same label, for every seed.
+    An InputError says that it can't be read, that a column is missing or of another type, or that
+    the rows are not the same galaxies, in the same order and with the same label, for every seed.
     """
     try:
         table = pq.read_table(path, memory_map=True)
@@ -160,7 +138,10 @@ def _of_config(table: pa.Table, config: str, path: Path) -> SetForecasts:
     for name in known:
         if not np.array_equal(shaped[name], shaped[name][:1].repeat(seeds, 0), equal_nan=True):
             raise InputError(f"{path}: '{config}' has another {name} for another seed; {AGAIN}")
-    _require_order(shaped, config, path)
+    if (shaped["seed"] != shaped["seed"][:, :1]).any():
+        raise InputError(f"{path}: rows of '{config}' are not sorted by seed; {AGAIN}")
+    if np.unique(shaped["object_id"][0]).size != shaped["object_id"].shape[1]:
+        raise InputError(f"{path}: '{config}' has a galaxy more than once; {AGAIN}")
     columns = {name: shaped[name] for name in PER_GALAXY if name in shaped}
     own = shaped["object_id"][0], shaped["redshift"][0], shaped["i_mag"][0]
     further = {name: shaped[name][0] for name in known if name in ("g_mag", "truth")}
@@ -175,20 +156,13 @@ def _numbers(rows: pa.Table, name: str, path: Path) -> npt.NDArray[Any]:
         raise InputError(f"{path}: column '{name}' is not of {kind}: {error}; {AGAIN}") from None
 
 
-def _require_order(shaped: Mapping[str, npt.NDArray[Any]], config: str, path: Path) -> None:
-    """Each row of the seeds is one seed, and no galaxy comes twice."""
-    if (shaped["seed"] != shaped["seed"][:, :1]).any():
-        raise InputError(f"{path}: rows of '{config}' are not sorted by seed; {AGAIN}")
-    identifiers = shaped["object_id"][0]
-    if np.unique(identifiers).size != identifiers.size:
-        raise InputError(f"{path}: '{config}' has a galaxy more than once; {AGAIN}")
-
-
 def forecasts_file(forecasts: Mapping[str, SetForecasts]) -> bytes:
     """Return forecasts as a parquet file: a row per test set, seed and galaxy, in this order."""
-    names = dict.fromkeys(
-        name for one in forecasts.values() for name in ("g_mag", "truth") if _known(one, name)
-    )
+    names = [
+        name
+        for name in ("g_mag", "truth")
+        if any(_is_known(getattr(one, name)) for one in forecasts.values())
+    ]
     widths = sorted({name for one in forecasts.values() for name in one.columns})
     table = pa.concat_tables(_long(name, one, names, widths) for name, one in forecasts.items())
     sink = pa.BufferOutputStream()
@@ -203,8 +177,7 @@ def forecasts_file(forecasts: Mapping[str, SetForecasts]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _known(one: SetForecasts, name: str) -> bool:
-    values = getattr(one, name)
+def _is_known(values: npt.NDArray[np.float32] | None) -> bool:
     return values is not None and not np.isnan(values).all()
 
 
@@ -214,7 +187,6 @@ def _long(
     """Lay the forecasts of a test set out, with NaN in columns that only other sets have."""
     seeds, size = one.point.shape
     absent = np.full(one.point.shape, np.nan, np.float32)
-    known = {name: getattr(one, name) for name in names}
     columns: dict[str, Any] = {
         "config": pa.array([config] * (seeds * size), pa.string()),
         "object_id": np.tile(one.object_id, seeds),
@@ -222,9 +194,8 @@ def _long(
         "redshift": np.tile(one.redshift, seeds),
         "i_mag": np.tile(one.i_mag, seeds),
     }
-    columns |= {
-        name: absent.ravel() if values is None else np.tile(values, seeds)
-        for name, values in known.items()
-    }
+    for name in names:
+        values = getattr(one, name)
+        columns[name] = absent.ravel() if values is None else np.tile(values, seeds)
     columns["point"] = one.point.ravel()
     return pa.table(columns | {name: one.columns.get(name, absent).ravel() for name in widths})

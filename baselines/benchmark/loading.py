@@ -21,11 +21,7 @@ DEFAULT_TRAIN = "combo"
 
 CALLS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "fit": ("fit(train, validation, *, seed)", ("train", "validation"), ("seed",)),
-    "fit_seeds": (
-        "fit_seeds(train, validation, *, seeds)",
-        ("train", "validation"),
-        ("seeds",),
-    ),
+    "fit_seeds": ("fit_seeds(train, validation, *, seeds)", ("train", "validation"), ("seeds",)),
     "predict": ("predict(table)", ("table",), ()),
     "calibrate": ("calibrate(calibration)", ("calibration",), ()),
     "keep": ("keep(fitted, *, bands, source)", ("fitted",), ("bands", "source")),
@@ -33,18 +29,33 @@ CALLS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
 """A method's calls: how they are written, their arguments by position and by name."""
 
 
+class MethodError(TransferZError):
+    """A method that can't be run: its code failed, or what it returned is no forecast.
+
+    Its cause is what the method's code raised, where it raised something.
+    """
+
+
+def failure(what: str, error: BaseException) -> MethodError:
+    """Say which call failed, such as ``k-NN: fit, seed 3``, with the traceback of the method.
+
+    An error of ours has a text for the user, and needs no traceback.
+    """
+    if isinstance(error, TransferZError):
+        return MethodError(f"{what}: {error}")
+    inner = error.__traceback__.tb_next if error.__traceback__ else None
+    lines = "".join(traceback.format_exception(type(error), error, inner)).rstrip()
+    reason = " ".join(str(error).split()) or "no reason given"
+    return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What was trained, as it is kept.
 
-    Attributes
-    ----------
-    networks : dict
-        How it was trained, as `transferz.schemas.benchmark.entries.EntryNetworks` has it.
-    file : str
-        What the model's file is called.
-    model : bytes
-        All seeds' weights, as `transferz predict` reads them; empty where they can't be written.
+    `networks` says how, as `transferz.schemas.benchmark.entries.EntryNetworks` has it; `model` is
+    the content of the model's `file`: all seeds' weights, as `transferz predict` reads them, or
+    nothing where they can't be written.
     """
 
     networks: dict[str, Any]
@@ -59,16 +70,9 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method that can be run.
+    """A method that can be run: its class, and what its constructor is called with.
 
-    Attributes
-    ----------
-    kind : type
-        Its class.
-    spec : str
-        What it was called by: ``package.module:Class`` or the name of an entry point.
-    options : dict
-        What its constructor is called with.
+    `spec` is what it was called by: ``package.module:Class`` or the name of an entry point.
     """
 
     kind: type[Any]
@@ -106,13 +110,7 @@ class Method:
         return value if isinstance(value, str) and value else None
 
     def make(self) -> Any:
-        """Make an instance.
-
-        Raises
-        ------
-        MethodError
-            Where its constructor fails.
-        """
+        """Make an instance; a MethodError where its constructor fails."""
         try:
             return self.kind(**self.options)
         except (Exception, SystemExit) as error:
@@ -123,14 +121,8 @@ class Method:
     ) -> Kept | None:
         """Return what was trained with all seeds; None where the method can't be kept.
 
-        Parameters
-        ----------
-        fitted : sequence
-            Trained methods, one per seed.
-        bands : sequence of str
-            What the data call the bands.
-        source : mapping
-            What was learned from.
+        `fitted` has a trained method per seed, `bands` is what the data call the bands, `source`
+        says what was learned from.
         """
         if not callable(getattr(self.kind, "keep", None)):
             return None
@@ -146,31 +138,22 @@ class Method:
 def load_method(method: str | type[Any]) -> Method:
     """Find a method and check that it can be called as it will be.
 
-    Parameters
-    ----------
-    method : str or type
-        ``package.module:Class``, where the module may be in the working directory; the name of an
-        installed method; or a class.
-
-    Raises
-    ------
-    ParameterError
-        Where there is no such module, class or name.
-    MethodError
-        Where importing it fails, or it lacks a call or takes other arguments.
+    `method` is a class, the name of an installed method, or ``package.module:Class``, where the
+    module may be in the working directory. A ParameterError says that there is no such module,
+    class or name, a MethodError that importing it fails, or that it lacks a call or takes other
+    arguments.
     """
     if isinstance(method, type):
-        found = Method(method, f"{method.__module__}:{method.__qualname__}")
-    elif ":" in method:
-        found = Method(_class_of(*method.split(":", 1)), method)
+        loaded = Method(method, f"{method.__module__}:{method.__qualname__}")
     else:
-        found = Method(_installed(method), method)
-    _check(found)
-    return found
+        find = _class_of if ":" in method else _installed
+        loaded = Method(find(*method.split(":", 1)), method)
+    _check(loaded)
+    return loaded
 
 
 def installed_methods() -> dict[str, EntryPoint]:
-    """The methods that installed packages offer, by name."""
+    """List the methods that installed packages offer, by name."""
     return {point.name: point for point in sorted(entry_points(group=GROUP))}
 
 
@@ -183,7 +166,7 @@ def _class_of(module: str, name: str) -> type[Any]:
     if str(Path.cwd()) not in sys.path:  # stays: the method may import more when it is called
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found: Any = importlib.import_module(module)
+        imported: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if module != error.name and not module.startswith(f"{error.name}."):
             raise failure(f"importing {module}", error) from error
@@ -193,7 +176,7 @@ def _class_of(module: str, name: str) -> type[Any]:
         ) from None
     except (Exception, SystemExit) as error:
         raise failure(f"importing {module}", error) from error
-    return _class_in(found, name)
+    return _class_in(imported, name)
 
 
 def _class_in(module: Any, name: str) -> type[Any]:
@@ -247,28 +230,3 @@ def _takes(call: Any, positional: tuple[str, ...], named: tuple[str, ...]) -> bo
     except ValueError:  # written in C: nobody can tell
         return True
     return True
-
-
-class MethodError(TransferZError):
-    """A method that can't be run: its code failed, or what it returned is no forecast.
-
-    Its cause is what the method's code raised, where it raised something.
-    """
-
-
-def failure(what: str, error: BaseException) -> MethodError:
-    """Say which call failed, with the traceback in the method's own code.
-
-    Parameters
-    ----------
-    what : str
-        The method and the call, such as ``k-NN: fit, seed 3``.
-    error : BaseException
-        What the call raised; one of ours has a text for the user, and needs no traceback.
-    """
-    if isinstance(error, TransferZError):
-        return MethodError(f"{what}: {error}")
-    inner = error.__traceback__.tb_next if error.__traceback__ else None
-    lines = "".join(traceback.format_exception(type(error), error, inner)).rstrip()
-    reason = " ".join(str(error).split()) or "no reason given"
-    return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")

@@ -20,8 +20,7 @@ from transferz.baselines.benchmark.tables import (
     refuse_shared,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
-from transferz.dataset.splits.hashing import hash_ids
-from transferz.dataset.splits.splitting import object_keys, split_by_hash
+from transferz.dataset.splits.hashing import hash_ids, object_keys, split_by_hash
 from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
@@ -46,12 +45,8 @@ class OwnTable:
 
     Attributes
     ----------
-    path : Path
-        The file.
     bands : tuple of str
         Magnitudes; methods see a column ``g`` as ``g_mag``.
-    redshift : str
-        Redshifts.
     errors : tuple of str
         Errors of the magnitudes, as many, or none.
     identifier : str or None
@@ -68,16 +63,36 @@ class OwnTable:
     names: tuple[str, ...] | None = None
 
     def read(self, *, drop_missing: bool = False) -> Sample:
-        """Read the galaxies, the errors behind the magnitudes; raises what `read_sample` does."""
-        columns = (*self.bands, *self.errors)
-        return read_sample(
-            self.path,
-            columns,
-            self.redshift,
-            identifier=self.identifier,
-            drop_missing=drop_missing,
-            names=self.names,
-        )
+        """Read the galaxies, the errors behind the magnitudes.
+
+        Rows where one of these or the redshift is missing (NaN, null, or a sentinel such as 99 or
+        -99) are dropped and counted; or else the table is refused. What can't be used is an
+        InputError.
+        """
+        path, measured = self.path, (*self.bands, *self.errors)
+        wanted = [*measured, self.redshift, *([self.identifier] if self.identifier else [])]
+        if len(set(wanted)) != len(wanted):
+            raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
+        file = open_table(path, self.names)
+        require_columns(path, file.names, wanted)
+        table = read_whole(file, wanted)
+        columns = {name: as_floats(table, name, path) for name in (*measured, self.redshift)}
+        missing = {name: is_missing(values) for name, values in columns.items()}
+        # -1 is a sentinel of redshifts too: 1 + z must be positive.
+        missing[self.redshift] |= columns[self.redshift] <= -1.0
+        kept = ~np.logical_or.reduce(list(missing.values()))
+        dropped = int(np.count_nonzero(~kept))
+        if dropped and not drop_missing:
+            where = ", ".join(f"{name} ({bad.sum()})" for name, bad in missing.items() if bad.any())
+            raise InputError(
+                f"{path}: {dropped} of {len(kept)} rows lack a value (NaN or a "
+                f"sentinel such as 99 or -99) in {where}; drop them with --drop-missing"
+            )
+        if not kept.any():
+            raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
+        magnitudes = np.column_stack([columns[name][kept] for name in measured])
+        ids = _ids(table.filter(pa.array(kept)), self.identifier, path) if self.identifier else None
+        return Sample(magnitudes, columns[self.redshift][kept], ids, dropped)
 
     def facts(self, sample: Sample, tested: int) -> dict[str, Any]:
         """Describe the table for a record: what was read of it, how many rows are tested on."""
@@ -102,28 +117,12 @@ def from_own_tables(
     drop_missing: bool = False,
     require_test: bool = True,
 ) -> Task:
-    """Split a table, and perhaps add another to be tested on.
+    """Split a table by hash into train, validation, calibration and test parts of `fractions`.
 
-    Parameters
-    ----------
-    table : OwnTable
-        What is split by hash into train, validation, calibration and test.
-    test_table : OwnTable, optional
-        Forecast too, with as many bands in the same order.
-    fractions : sequence of float
-        Of the four parts.
-    drop_missing : bool
-        Drop and count rows that lack a value, instead of refusing them.
-    require_test : bool
-        Whether it is an error that nothing is left to test on.
-
-    Raises
-    ------
-    InputError
-        Where a table can't be used, leaves no training, validation or test part, or has galaxies
-        to learn from and to test on that are the same.
-    ParameterError
-        Where the fractions are wrong, or bands and errors differ in number.
+    A further `test_table`, with as many bands in the same order, is forecast too. Rows that lack a
+    value are refused, or dropped and counted. An InputError says that a table can't be used, leaves
+    no training, validation or (where it is required) test part, or has galaxies to learn from and
+    to test on that are the same; a ParameterError that fractions, bands or errors are wrong.
     """
     for each in (table, test_table or table):
         _require_errors(each, len(table.errors))
@@ -166,23 +165,8 @@ def add_test_table(
 ) -> Task:
     """Test on a further table too, with as many bands, in the same order.
 
-    Parameters
-    ----------
-    task : Task
-        On a release or a table.
-    further : OwnTable
-        The table.
-    learned : DataFrame, optional
-        Galaxies that may not be among the table's; by default those of the task's training and
-        validation.
-    drop_missing : bool
-        Drop and count rows that lack a value, instead of refusing them.
-
-    Raises
-    ------
-    InputError
-        Where the table can't be used, has another number of bands, or galaxies that are learned
-        from.
+    No galaxy of it may be among those `learned` from, by default those of the task's training and
+    validation: that is an InputError, as is a table that can't be used.
     """
     if len(further.bands) != len(task.bands):
         raise InputError(
@@ -191,8 +175,9 @@ def add_test_table(
         )
     sample = further.read(drop_missing=drop_missing)
     frame = _frame(sample, task.bands, len(further.errors))
-    known = pd.concat([task.training, task.validation]) if learned is None else learned
-    refuse_shared(known, frame, task.bands, "training set", f"{further.path}'s test part")
+    if learned is None:
+        learned = pd.concat([task.training, task.validation])
+    refuse_shared(learned, frame, task.bands, "training set", f"{further.path}'s test part")
     facts = TableFacts.model_validate(further.facts(sample, len(sample)))
     return replace(
         task,
@@ -209,17 +194,7 @@ def split_sample(
     Where there is no id the hash is that of the magnitudes, so rows with the same photometry
     stay together (our choice: the same galaxy with two redshifts must not be in two splits).
 
-    Returns
-    -------
-    dict of str to Sample
-        Split -> its galaxies; a split without any is left out.
-
-    Raises
-    ------
-    InputError
-        Where the training or the validation part is empty.
-    ParameterError
-        Where the fractions are wrong.
+    A split without any is left out; training and validation must not be empty.
     """
     shares = dict(zip(SPLITS, fractions, strict=True))
     split = split_by_hash(hash_ids(_keys(sample, table.bands), SALT), shares)
@@ -241,62 +216,6 @@ def _keys(sample: Sample, bands: Sequence[str]) -> npt.NDArray[np.uint64]:
     ids = pa.table({"id": sample.identifiers})
     whole = np.issubdtype(sample.identifiers.dtype, np.integer)
     return object_keys(ids, "id") if whole else object_keys(ids)
-
-
-def read_sample(
-    path: Path,
-    bands: Sequence[str],
-    redshift: str,
-    *,
-    identifier: str | None = None,
-    drop_missing: bool = False,
-    names: Sequence[str] | None = None,
-) -> Sample:
-    """Read galaxies from a table of one's own.
-
-    Parameters
-    ----------
-    path : Path
-        In a format of `transferz.tables.reading.open_table`.
-    bands : sequence of str
-        Columns of magnitudes, in the order in which a method takes them; errors may follow.
-    redshift : str
-        Column of redshifts.
-    identifier : str, optional
-        Column of object ids.
-    drop_missing : bool
-        Drop and count the rows where a band or the redshift is missing (NaN, null, or a sentinel
-        such as 99 or -99), instead of refusing the table.
-    names : sequence of str, optional
-        All the columns' names, for a text table whose first line lacks some.
-
-    Raises
-    ------
-    InputError
-        Where the file can't be read, a column is absent or no number, values are missing and
-        `drop_missing` is false, or no row is left.
-    """
-    wanted = [*bands, redshift, *([identifier] if identifier else [])]
-    if len(set(wanted)) != len(wanted):
-        raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
-    file = open_table(path, names)
-    require_columns(path, file.names, wanted)
-    table = read_whole(file, wanted)
-    columns = {name: as_floats(table, name, path) for name in (*bands, redshift)}
-    missing = {name: is_missing(values) for name, values in columns.items()}
-    missing[redshift] |= columns[redshift] <= -1.0  # as a sentinel too: 1 + z must be positive
-    kept = ~np.logical_or.reduce(list(missing.values()))
-    if not drop_missing and not kept.all():
-        where = ", ".join(f"{name} ({bad.sum()})" for name, bad in missing.items() if bad.any())
-        raise InputError(
-            f"{path}: {np.count_nonzero(~kept)} of {len(kept)} rows lack a value (NaN or a "
-            f"sentinel such as 99 or -99) in {where}; drop them with --drop-missing"
-        )
-    if not kept.any():
-        raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
-    magnitudes = np.column_stack([columns[name][kept] for name in bands])
-    identifiers = _ids(table.filter(pa.array(kept)), identifier, path) if identifier else None
-    return Sample(magnitudes, columns[redshift][kept], identifiers, int(np.count_nonzero(~kept)))
 
 
 def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[Any]:

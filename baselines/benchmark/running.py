@@ -1,4 +1,7 @@
-"""Run a method: train every seed, calibrate it for each test set, forecast; time and memory."""
+"""Run a method: train every seed, calibrate it for each test set, forecast; time and memory.
+
+What the method returns is checked: one forecast for each galaxy that was asked for.
+"""
 
 import re
 import resource
@@ -12,29 +15,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method, MethodError, failure
-from transferz.baselines.benchmark.predictions import check_prediction
 from transferz.baselines.benchmark.task import Task, TestSet
-from transferz.baselines.scores.probability import PER_GALAXY
+from transferz.baselines.scores.probability import PER_GALAXY, Prediction, per_galaxy
+from transferz.tables.cells import is_missing
+from transferz.tables.printing import first_few
 
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
+MEGA = 1e6
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Report = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Cost:
-    """What a run took.
+    """What a run took: seconds, of all seeds together, and the highest memory, 1e6 bytes.
 
-    Attributes
-    ----------
-    fit_s, calibrate_s, predict_s : float
-        Seconds, of all seeds together.
-    peak_mb : float
-        Highest memory of the process in the run, 1e6 bytes.
-    gpu_peak_mb : float or None
-        Highest memory that PyTorch had on a GPU; None where it had none.
+    `gpu_peak_mb` is what PyTorch had on a GPU; None where it had none.
     """
 
     fit_s: float = 0.0
@@ -42,6 +45,19 @@ class Cost:
     predict_s: float = 0.0
     peak_mb: float = 0.0
     gpu_peak_mb: float | None = None
+
+    @contextmanager
+    def call(self, what: str, clock: str) -> Iterator[None]:
+        """Time a call of the method's code, and say which it was where it fails."""
+        started = time.perf_counter()
+        try:
+            yield
+            if torch := _cuda():
+                torch.cuda.synchronize()  # so that what the GPU was told is timed too
+        except (Exception, SystemExit) as error:
+            raise failure(what, error) from error
+        finally:
+            setattr(self, clock, getattr(self, clock) + time.perf_counter() - started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,193 +93,192 @@ def run_method(
     """Train a method once per seed and forecast every test set with each.
 
     The method gets copies: of the training tables for each seed, and of ids and photometry of the
-    galaxies to forecast, in which there is no label.
-
-    Parameters
-    ----------
-    method : Method
-        What to run.
-    task : Task
-        On what.
-    seeds : sequence of int
-        One training each.
-    allow_missing : bool
-        Whether galaxies may lack a forecast.
-    report : callable
-        Takes a line on what is being done.
-
-    Raises
-    ------
-    MethodError
-        Where the method's code fails or what it returns can't be used; it says which call, seed
-        and test set.
-    InputError
-        Where the method wants to be calibrated and the data have no calibration split.
+    galaxies to forecast, in which there is no label. A MethodError says which call, seed and test
+    set it was where the method's code fails or what it returns can't be used.
     """
-    cost = Cost()
-    reset_peak()
-    fitted = _fit(method, task, seeds, cost, report)
-    if not method.calibrates:
-        found = {
-            name: _forecast(method, fitted, seeds, test, name, cost, allow_missing)
-            for name, test in task.tests.items()
-        }
-        return Ran(found, {}, _with_memory(cost), fitted)
-    pairs = _calibrated(method, fitted, seeds, task, cost, allow_missing, report)
-    own = {tested: one for (calibrated, tested), one in pairs.items() if calibrated == tested}
-    others = {pair: one for pair, one in pairs.items() if pair[0] != pair[1]}
-    return Ran(own, others if _differ(task) else {}, _with_memory(cost), fitted)
+    _reset_peak()
+    run = _Run(method, seeds, allow_missing, report, Cost())
+    fitted = run.fit(task)
+    if method.calibrates:
+        pairs = run.calibrated(fitted, task)
+        own = {tested: pairs[tested, tested] for tested in task.tests}
+        others = {pair: one for pair, one in pairs.items() if pair[0] != pair[1]}
+        sets = {id(table) for table in task.calibration.values()}
+        if len(sets) < len(task.calibration):  # two tests of a table share one
+            others = {}
+    else:
+        own, others = run.forecasts(fitted, task.tests, run.cost), {}
+    run.cost.peak_mb, run.cost.gpu_peak_mb = _peak_mb(), _gpu_peak_mb()
+    return Ran(own, others, run.cost, fitted)
 
 
-def _differ(task: Task) -> bool:
-    """Whether test sets have calibration sets of their own; two tests of a table share one."""
-    return len({id(table) for table in task.calibration.values()}) == len(task.calibration)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The calls of a method's code."""
 
+    method: Method
+    seeds: Sequence[int]
+    allow_missing: bool
+    report: Report
+    cost: Cost
 
-def _fit(method: Method, task: Task, seeds: Sequence[int], cost: Cost, report: Report) -> list[Any]:
-    if method.all_seeds:
-        report(f"{method.name}: training {len(seeds)} seeds at once")
-        with _call(f"{method.name}: fit_seeds, seeds {list(seeds)}", cost, "fit_s"):
-            fitted = [
-                *method.make().fit_seeds(task.training.copy(), task.validation.copy(), seeds=seeds)
-            ]
-        return _require_as_many(fitted, method, seeds)
-    fitted = []
-    for seed in seeds:
-        report(f"{method.name}: training seed {seed}")
-        one = method.make()
-        with _call(f"{method.name}: fit, seed {seed}", cost, "fit_s"):
-            one.fit(task.training.copy(), task.validation.copy(), seed=seed)
-        fitted.append(one)
-    return fitted
+    def fit(self, task: Task) -> list[Any]:
+        """Train every seed; one method for each, which may be the same for several."""
+        name, seeds = self.method.name, self.seeds
+        if self.method.all_seeds:
+            self.report(f"{name}: training {len(seeds)} seeds at once")
+            with self.cost.call(f"{name}: fit_seeds, seeds {list(seeds)}", "fit_s"):
+                tables = task.training.copy(), task.validation.copy()
+                fitted = [*self.method.make().fit_seeds(*tables, seeds=seeds)]
+            self._require_as_many(fitted)
+            return fitted
+        fitted = []
+        for seed in seeds:
+            self.report(f"{name}: training seed {seed}")
+            fitted.append(self.method.make())
+            with self.cost.call(f"{name}: fit, seed {seed}", "fit_s"):
+                fitted[-1].fit(task.training.copy(), task.validation.copy(), seed=seed)
+        return fitted
 
-
-def _require_as_many(fitted: list[Any], method: Method, seeds: Sequence[int]) -> list[Any]:
-    if len(fitted) != len(seeds):
-        raise MethodError(
-            f"{method.name}: fit_seeds returned {len(fitted)} methods for {len(seeds)} seeds; "
-            "return one for each, in their order"
-        )
-    if wrong := [one for one in fitted if not callable(getattr(one, "predict", None))]:
-        raise MethodError(
-            f"{method.name}: fit_seeds returned a {type(wrong[0]).__name__}, which has no predict"
-        )
-    return fitted
-
-
-def _calibrated(
-    method: Method,
-    fitted: Sequence[Any],
-    seeds: Sequence[int],
-    task: Task,
-    cost: Cost,
-    allow_missing: bool,
-    report: Report,
-) -> dict[tuple[str, str], SetForecasts]:
-    """Forecasts of every test set, calibrated for every test set."""
-    if absent := [name for name in task.tests if name not in task.calibration]:
-        raise MethodError(
-            f"{method.name} wants to be calibrated, and the data have no calibration split for "
-            f"'{absent[0]}'"
-        )
-    found = {}
-    for name, table in task.calibration.items():
-        report(f"{method.name}: calibrating for {name}")
-        copies = {id(one): deepcopy(one) for _, one in _distinct(seeds, fitted)}
-        ready = [copies[id(one)] for one in fitted]  # so no calibration builds on another
-        for seed, one in _distinct(seeds, ready):
-            with _call(f"{method.name}: calibrate on '{name}', seed {seed}", cost, "calibrate_s"):
-                one.calibrate(table.copy())
-        for tested, test in task.tests.items():
-            clock = cost if tested == name else Cost()  # other methods forecast each set once
-            found[name, tested] = _forecast(
-                method, ready, seeds, test, tested, clock, allow_missing
+    def _require_as_many(self, fitted: Sequence[Any]) -> None:
+        name, seeds = self.method.name, len(self.seeds)
+        if len(fitted) != seeds:
+            raise MethodError(
+                f"{name}: fit_seeds returned {len(fitted)} methods for {seeds} seeds; "
+                "return one for each, in their order"
             )
-    return found
+        if wrong := [one for one in fitted if not callable(getattr(one, "predict", None))]:
+            raise MethodError(
+                f"{name}: fit_seeds returned a {type(wrong[0]).__name__}, which has no predict"
+            )
+
+    def calibrated(self, fitted: Sequence[Any], task: Task) -> dict[tuple[str, str], SetForecasts]:
+        """Forecast every test set, calibrated for every test set."""
+        name = self.method.name
+        if absent := [tested for tested in task.tests if tested not in task.calibration]:
+            raise MethodError(
+                f"{name} wants to be calibrated, and the data have no calibration split for "
+                f"'{absent[0]}'"
+            )
+        pairs = {}
+        for config, table in task.calibration.items():
+            self.report(f"{name}: calibrating for {config}")
+            copies = {id(one): deepcopy(one) for _, one in self._distinct(fitted)}
+            ready = [copies[id(one)] for one in fitted]  # so no calibration builds on another
+            for seed, one in self._distinct(ready):
+                with self.cost.call(f"{name}: calibrate on '{config}', seed {seed}", "calibrate_s"):
+                    one.calibrate(table.copy())
+            for tested, test in task.tests.items():
+                # Other methods forecast each set once: only that is timed.
+                cost = self.cost if tested == config else Cost()
+                pairs[config, tested] = self.forecasts(ready, {tested: test}, cost)[tested]
+        return pairs
+
+    def _distinct(self, fitted: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """Each method once, with its first seed: one without randomness serves several seeds."""
+        seen: set[int] = set()
+        for seed, one in zip(self.seeds, fitted, strict=True):
+            if id(one) not in seen:
+                seen.add(id(one))
+                yield seed, one
+
+    def forecasts(
+        self, fitted: Sequence[Any], tests: dict[str, TestSet], cost: Cost
+    ) -> dict[str, SetForecasts]:
+        """Forecast test sets with all seeds."""
+        made = {}
+        for name, test in tests.items():
+            by_method = {
+                id(one): self._forecast(one, test, f"seed {seed}, test set '{name}'", cost)
+                for seed, one in self._distinct(fitted)
+            }
+            rows = [by_method[id(one)] for one in fitted]
+            widths = [columns for _, columns in rows if columns]
+            if widths and len(widths) < len(rows):
+                raise MethodError(
+                    f"{self.method.name}: only some seeds forecast distributions, on '{name}'"
+                )
+            point = np.stack([point for point, _ in rows]).astype(np.float32)
+            columns = {
+                column: np.stack([columns[column] for columns in widths]).astype(np.float32)
+                for column in (PER_GALAXY if widths else ())
+            }
+            own = test.object_id, test.redshift, test.i_mag
+            made[name] = SetForecasts(*own, point, columns, test.g_mag, test.truth)
+        return made
+
+    def _forecast(
+        self, one: Any, test: TestSet, which: str, cost: Cost
+    ) -> tuple[Floats, dict[str, Floats]]:
+        what, seen = f"{self.method.name}: predict, {which}", test.table.copy()
+        with cost.call(what, "predict_s"):
+            prediction = one.predict(seen)
+        true = test.redshift.astype(np.float64)
+        missing = self.allow_missing
+        return check_prediction(prediction, test.object_id, true, what, allow_missing=missing)
 
 
-def _distinct(seeds: Sequence[int], fitted: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Each method once, with its first seed: one without randomness serves several seeds."""
-    seen: set[int] = set()
-    for seed, one in zip(seeds, fitted, strict=True):
-        if id(one) not in seen:
-            seen.add(id(one))
-            yield seed, one
+def check_prediction(
+    prediction: Any, identifiers: Ints, redshift: Floats, what: str, *, allow_missing: bool = False
+) -> tuple[Floats, dict[str, Floats]]:
+    """Check what `predict` returned, put it in order and score its distributions.
 
-
-def _forecast(
-    method: Method,
-    fitted: Sequence[Any],
-    seeds: Sequence[int],
-    test: TestSet,
-    name: str,
-    cost: Cost,
-    allow_missing: bool,
-) -> SetForecasts:
-    """Forecasts of all seeds for a test set."""
-    made = {
-        id(one): _forecast_one(
-            one,
-            test,
-            f"{method.name}: predict, seed {seed}, test set '{name}'",
-            cost,
-            allow_missing,
+    The N galaxies that were asked for have ids and labels of shape (N,). Returned are points, NaN
+    where the forecast is missing, and each of `PER_GALAXY` (nothing for point forecasts), all of
+    shape (N,). Some forecasts may be missing with `allow_missing`, never all. A MethodError that
+    begins with `what` says what is wrong: no `Prediction`, another length, a galaxy that comes
+    twice or was not asked for, a missing forecast.
+    """
+    if not isinstance(prediction, Prediction):
+        raise MethodError(
+            f"{what} returned {type(prediction).__name__}; expected a Prediction: "
+            "from transferz.baselines.benchmark import Prediction"
         )
-        for seed, one in _distinct(seeds, fitted)
-    }
-    rows = [made[id(one)] for one in fitted]
-    widths = [columns for _, columns in rows if columns]
-    if widths and len(widths) < len(rows):
-        raise MethodError(f"{method.name}: only some seeds forecast distributions, on '{name}'")
-    return SetForecasts(
-        test.object_id,
-        test.redshift,
-        test.i_mag,
-        np.stack([point for point, _ in rows]).astype(np.float32),
-        {
-            column: np.stack([columns[column] for columns in widths]).astype(np.float32)
-            for column in (PER_GALAXY if widths else ())
-        },
-        test.g_mag,
-        test.truth,
-    )
+    size, point, distribution = len(identifiers), prediction.point, prediction.distribution
+    stated = np.ones(size, dtype=bool)  # which galaxies the method has a row for
+    if (ids := prediction.object_id) is not None:
+        different, counts = np.unique(ids, return_counts=True)
+        _refuse(different[counts > 1], what, "forecast more than once", "forecast each once")
+        unknown = ids[~np.isin(ids, identifiers)]
+        _refuse(unknown, what, "that were not asked for", "forecast those of the table alone")
+        stated, order = np.isin(identifiers, ids), np.argsort(ids)
+        row = order[np.searchsorted(ids, identifiers[stated], sorter=order)]
+        point = np.full(size, np.nan)
+        point[stated] = prediction.point[row]
+        distribution = None if distribution is None else distribution.take(row)
+    elif len(prediction) != size:
+        raise MethodError(
+            f"{what} returned {len(prediction):,} forecasts for {size:,} galaxies; "
+            "return one per row, NaN where there is none, or name the galaxies by object_id"
+        )
+
+    columns: dict[str, Floats] = {}
+    missing = is_missing(point)
+    if distribution is not None:
+        columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
+        for name, values in per_galaxy(distribution, redshift[stated]).items():
+            columns[name][stated] = values
+        # A distribution of which nothing is known is missing too.
+        missing = missing | np.all([np.isnan(values) for values in columns.values()], axis=0)
+    if missing.all() and size:
+        raise MethodError(f"{what} returned no forecast: all {size:,} are missing or NaN")
+    if not allow_missing:
+        _refuse(
+            identifiers[missing],
+            what,
+            f"of {size:,} without a forecast (missing, NaN or a sentinel such as -99)",
+            "forecast all, or score the others with --allow-missing",
+        )
+    return np.where(missing, np.nan, point), columns
 
 
-def _forecast_one(
-    one: Any, test: TestSet, what: str, cost: Cost, allow_missing: bool
-) -> tuple[Any, dict[str, Any]]:
-    """Points, shape (N,), and scores of each galaxy's distribution."""
-    seen: pd.DataFrame = test.table.copy()
-    with _call(what, cost, "predict_s"):
-        prediction = one.predict(seen)
-    true = test.redshift.astype(np.float64)
-    return check_prediction(prediction, test.object_id, true, what, allow_missing=allow_missing)
+def _refuse(identifiers: Ints, what: str, fault: str, remedy: str) -> None:
+    if count := len(identifiers):
+        first = first_few(identifiers)
+        raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}); {remedy}")
 
 
-@contextmanager
-def _call(what: str, cost: Cost, clock: str) -> Iterator[None]:
-    """Time a call of the method's code, and say which it was where it fails."""
-    started = time.perf_counter()
-    try:
-        yield
-        synchronise()
-    except (Exception, SystemExit) as error:
-        raise failure(what, error) from error
-    finally:
-        setattr(cost, clock, getattr(cost, clock) + time.perf_counter() - started)
-
-
-def _with_memory(cost: Cost) -> Cost:
-    cost.peak_mb, cost.gpu_peak_mb = peak_mb(), gpu_peak_mb()
-    return cost
-
-
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
-MEGA = 1e6
-
-
-def reset_peak() -> None:
+def _reset_peak() -> None:
     """Start counting anew, where the system can; else the peak is that since the process began."""
     with suppress(OSError):
         CLEAR.write_text(RESET_PEAK, encoding="ascii")
@@ -271,7 +286,7 @@ def reset_peak() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def peak_mb() -> float:
+def _peak_mb() -> float:
     """Highest resident memory of this process, 1e6 bytes; its children's is not in it."""
     with suppress(OSError):
         if found := re.search(r"^VmHWM:\s*(\d+) kB", STATUS.read_text("ascii"), re.MULTILINE):
@@ -280,20 +295,12 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEGA
 
 
-def gpu_peak_mb() -> float | None:
+def _gpu_peak_mb() -> float | None:
     """Highest memory that PyTorch took on the GPUs, 1e6 bytes; None where it took none."""
-    torch = _cuda()
-    if torch is None:
+    if (torch := _cuda()) is None:
         return None
-    devices = range(torch.cuda.device_count())
-    peak = sum(torch.cuda.max_memory_allocated(one) for one in devices)
+    peak = sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count())))
     return peak / MEGA if peak else None
-
-
-def synchronise() -> None:
-    """Wait for a GPU to finish what it was told, so that it is timed."""
-    if torch := _cuda():
-        torch.cuda.synchronize()
 
 
 def _cuda() -> Any:

@@ -22,6 +22,12 @@ MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
 I_BANDS, G_BANDS = ((magnitude_name(band), f"{band}_mag") for band in "ig")
 """What the i and the g magnitude may be called."""
 
+TRAINING_SETS = ("transferz", "galaxiesml", "combo", "transferz+galaxiesml")
+"""Training sets of a release; any other is a file."""
+
+FILE = "file"
+"""What a training set from a file is called."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -29,16 +35,9 @@ Floats = npt.NDArray[np.float64]
 class Sample:
     """Galaxies as arrays, which a network can be trained or tested on.
 
-    Attributes
-    ----------
-    magnitudes : ndarray, shape (N, B)
-        AB magnitudes, finite.
-    redshift : ndarray, shape (N,)
-        True (or label) redshifts, finite.
-    identifiers : ndarray, shape (N,), or None
-        The rows' ids, where the table has a column for them.
-    dropped : int
-        Rows of the table left out because a value is missing.
+    `magnitudes`, AB, have shape (N, B), the others (N,); `redshift` may be labels. `identifiers`
+    are the rows' ids, where the table has a column for them; `dropped` counts the rows of the table
+    that are left out because a value is missing.
     """
 
     magnitudes: Floats
@@ -56,13 +55,7 @@ class Sample:
 
 
 def band_columns(table: pd.DataFrame) -> list[str]:
-    """Columns of magnitudes, in the table's order.
-
-    Raises
-    ------
-    InputError
-        Where there is none.
-    """
+    """Find the columns of magnitudes, in the table's order; an InputError where there is none."""
     names = [str(name) for name in table.columns if str(name).endswith(MAGNITUDE_END)]
     if not names:
         raise InputError(
@@ -98,61 +91,34 @@ def errors(table: pd.DataFrame) -> Floats:
 
 
 def magnitude_column(band: str) -> str:
-    """What a column of magnitudes of a table of one's own is called here."""
+    """Name a column of magnitudes of a table of one's own as it is called here."""
     return band if band.endswith(MAGNITUDE_END) else f"{band}{MAGNITUDE_END}"
 
 
 def error_name(magnitude: str) -> str:
-    """What the errors of a column of magnitudes are called."""
+    """Name the column of errors of a column of magnitudes."""
     return magnitude.removesuffix(MAGNITUDE_END) + ERROR_END
 
 
 def photometry(table: pd.DataFrame, bands: Sequence[str]) -> pd.DataFrame:
-    """Copy what a method may see when it forecasts: ids, magnitudes and their errors.
-
-    Parameters
-    ----------
-    table : DataFrame
-        N galaxies.
-    bands : sequence of str
-        Columns of magnitudes.
-    """
+    """Copy what a method may see when it forecasts: ids, magnitudes in `bands`, their errors."""
     seen = [ID, *bands, *(name for name in map(error_name, bands) if name in table.columns)]
     return pd.DataFrame({name: table[name].to_numpy(copy=True) for name in seen})
 
 
 def ordered(table: pd.DataFrame, bands: Sequence[str]) -> pd.DataFrame:
-    """Put ids, magnitudes and errors first, as `photometry` has them; then all else.
+    """Put ids, magnitudes in `bands` and their errors first; then all else.
 
     So a method finds the same bands in the same places when it learns and when it forecasts.
-
-    Parameters
-    ----------
-    table : DataFrame
-        N galaxies.
-    bands : sequence of str
-        Columns of magnitudes.
     """
     first = list(photometry(table.iloc[:0], bands).columns)
     return table[[*first, *(name for name in table.columns if name not in first)]]
 
 
-TRAINING_SETS = ("transferz", "galaxiesml", "combo", "transferz+galaxiesml")
-"""Training sets of a release; any other is a file."""
-
-FILE = "file"
-"""What a training set from a file is called."""
-
-
 def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
     """Read a training set in a release's columns from a table of one's own.
 
-    Raises
-    ------
-    ParameterError
-        Where there is no such file.
-    InputError
-        Where it can't be read, or lacks ids, the bands or redshifts.
+    It must have ids, the bands and redshifts, in every row: else an InputError says what is wrong.
     """
     if not path.exists():
         raise ParameterError(
@@ -176,7 +142,7 @@ def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
 
 
 def is_wanted(name: str, bands: Sequence[str]) -> bool:
-    """Whether a column is that of a band that is wanted, or of none."""
+    """Tell whether a column is that of a band that is wanted, or of none."""
     others = [magnitude_name(band) for band in BANDS if magnitude_name(band) not in bands]
     return name not in others and name not in map(error_name, others)
 
@@ -187,20 +153,7 @@ def refuse_shared(
     """Refuse galaxies to learn from that have the very magnitudes of galaxies to test on.
 
     Ids can be renumbered and positions be absent; all bands equal to the last digit is no chance.
-
-    Parameters
-    ----------
-    learned, tested : DataFrame
-        Both with the columns `bands`.
-    bands : sequence of str
-        Magnitudes.
-    name, test_name : str
-        What messages call the two.
-
-    Raises
-    ------
-    InputError
-        With how many.
+    The InputError says how many there are, and calls the two tables `name` and `test_name`.
     """
     ours, theirs = (one[list(bands)].astype(np.float32) for one in (learned, tested))
     shared = theirs.merge(ours.drop_duplicates(), on=list(bands))

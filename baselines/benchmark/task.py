@@ -49,18 +49,9 @@ Column = npt.NDArray[np.float32]
 class TestSet:
     """Galaxies to forecast, and what methods do not see of them.
 
-    Attributes
-    ----------
-    table : DataFrame
-        Ids, magnitudes and their errors of N galaxies.
-    redshift : ndarray of float32, shape (N,)
-        Their labels.
-    i_mag : ndarray of float32, shape (N,)
-        i magnitudes; NaN where there is no such band.
-    g_mag : ndarray of float32, shape (N,), or None
-        g magnitudes, likewise.
-    truth : ndarray of float32, shape (N,), or None
-        True redshifts, which only a mock has; NaN where an object is no galaxy.
+    `table` has ids, magnitudes and their errors of N galaxies, all else is of shape (N,): their
+    labels, the i and g magnitudes (NaN where there is no such band), and true redshifts, which only
+    a mock has (NaN where an object is no galaxy).
     """
 
     table: pd.DataFrame
@@ -149,41 +140,26 @@ def from_release(
 ) -> Task:
     """Take the splits of a release.
 
-    Parameters
-    ----------
-    release : Release
-        Whose test splits are forecast.
-    training : str
-        One of `TRAINING_SETS`, or a file in the columns of a release.
-    bands : sequence of str, optional
-        Letters of bands, or their columns; all by default.
-    calibrates : bool
-        Whether the method is calibrated: then calibration galaxies may not be learned from either.
-    require_test : bool
-        Whether it is an error that a test split is missing.
-
-    Raises
-    ------
-    ReleaseError, ParameterError, InputError
-        Where a split or band is not there, the file can't be used, or it, or a training split,
-        contains test galaxies.
+    `training` is one of `TRAINING_SETS`, or a file in the columns of a release; `bands` are letters
+    of bands, or their columns, all by default. Where a method calibrates itself, no galaxy of a
+    calibration split may be learned from either. A test split may be missing unless it is required.
+    What can't be used is a ReleaseError, ParameterError or InputError.
     """
     columns = release_bands(bands)
+    table = None
     if training in TRAINING_SETS:
         configs = training.split("+")
-        sets = [_splits(release, configs, split, columns) for split in LEARNED]
-        table = None
+        fit = _splits(release, configs, "train", columns)
     else:
-        path = Path(training)
-        configs = [FILE_VALIDATION]
-        validation = _splits(release, configs, "validation", columns)
-        sets = [read_training_file(path, columns), validation]
+        path, configs = Path(training), [FILE_VALIDATION]
+        fit = read_training_file(path, columns)
         table = FileFacts(file=path.name, sha256=file_digest(path)["sha256"])
+    validation = _splits(release, configs, "validation", columns)
     files = release.files()
     tested: list[str] = [name for name in TESTED if require_test or TEST in files.get(name, {})]
-    learned = dict(zip(("training", "validation"), sets, strict=True))
     held = (TEST, CALIBRATION) if calibrates else (TEST,)
     if tested:
+        learned = {"training": fit, "validation": validation}
         refuse_leaks(learned, read_objects(release, tested, held), f"'{training}'")
     calibration = {
         config: _splits(release, [config], CALIBRATION, columns)
@@ -191,27 +167,20 @@ def from_release(
         if CALIBRATION in files.get(config, {})
     }
     tests = read_tests(release, tested, columns)
-    name = training if table is None else FILE
     if table is not None:
         for config, test in tests.items():
-            refuse_shared(sets[0], test.table, columns, training, f"{config}'s test split")
-    facts = describe_training(name, sets[0], sets[1], table)
+            refuse_shared(fit, test.table, columns, training, f"{config}'s test split")
+    facts = describe_training(training if table is None else FILE, fit, validation, table)
     used = {(config, split) for config in configs for split in LEARNED}
     used |= {(config, split) for config in tested for split in held}
     if any(test.truth is not None for test in tests.values()):
         used.add(("truth", TEST))
-    data = describe(release, used)
-    return Task(columns, sets[0], sets[1], calibration, tests, facts, data, columns)
+    data = _describe(release, used)
+    return Task(columns, fit, validation, calibration, tests, facts, data, columns)
 
 
 def release_bands(bands: Sequence[str] | None) -> tuple[str, ...]:
-    """Columns of magnitudes of a release, of bands by letter or column; all by default.
-
-    Raises
-    ------
-    ParameterError
-        Where there is no such band, or one is named twice.
-    """
+    """Find the columns of magnitudes of a release, of bands by letter or column; all by default."""
     known = {name: magnitude_name(band) for band in BANDS for name in (band, magnitude_name(band))}
     wanted = list(BANDS) if bands is None else list(bands)
     if unknown := [name for name in wanted if name not in known]:
@@ -222,7 +191,7 @@ def release_bands(bands: Sequence[str] | None) -> tuple[str, ...]:
     return columns
 
 
-def describe(release: Release, used: Collection[tuple[str, str]]) -> Data:
+def _describe(release: Release, used: Collection[tuple[str, str]]) -> Data:
     """Say which release it is, with the content of the configs' splits that are used."""
     content = {
         config: {
@@ -253,7 +222,7 @@ def describe_training(
 
 
 def calibrated(task: Task) -> EntryTraining:
-    """What a method learned from that calibrates itself too."""
+    """Say what a method learned from that calibrates itself too."""
     facts = task.learned.model_dump()
     facts["rows"]["calibration"] = {name: len(one) for name, one in task.calibration.items()}
     return EntryTraining.model_validate(facts)
@@ -272,19 +241,7 @@ def read_tests(
 ) -> dict[str, TestSet]:
     """Read test splits of a release, with the true redshifts that a mock has of their galaxies.
 
-    Parameters
-    ----------
-    release : Release
-        Whose galaxies.
-    configs : sequence of str
-        Whose test splits.
-    bands : sequence of str
-        Columns of magnitudes that a method may see.
-
-    Raises
-    ------
-    ReleaseError
-        Where a split is not there, or a file is missing or damaged.
+    Methods see the magnitudes in `bands` alone. A split that is not there is a ReleaseError.
     """
     truth = None
     if TEST in release.files().get("truth", {}):

@@ -137,27 +137,24 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
             "--samples, --quantiles, --pdf or --columns"
         )
     file = read_qp(path)
+    points = list(named.points or ())
     single = [name for name in (named.true, named.identifier, named.magnitude) if name]
-    wanted = [*(named.points or ()), *single]
-    require_columns(path, list(file.ancil), wanted)
-    table = pa.table({name: file.ancil[name] for name in wanted})
-    if named.identifier:
-        ids: npt.NDArray[np.int64] | None = _ids(table, named.identifier, path)
-    else:
-        ids = None if named.true else file.object_id  # one's own ids do not hide the truth
-    true = as_floats(table, named.true, path) if named.true else file.redshift
+    require_columns(path, list(file.ancil), [*points, *single])
+    table = pa.table({name: file.ancil[name] for name in [*points, *single]})
+    ids = _ids(table, named.identifier, path)
+    if ids is None and not named.true:
+        ids = file.object_id  # the file's own ids do not hide a truth that is named
+    true = _floats(table, named.true, path) if named.true else file.redshift
     if ids is None and true is None:
         raise InputError(
             f"{path}: neither ids nor true redshifts are known in its ancillary table; name a "
             f"column with --id or --true; there are: {', '.join(file.ancil) or 'nothing'}"
         )
-    if named.points:
-        point = np.array([as_floats(table, name, path) for name in named.points])
-    elif file.point is not None:
+    if not points and file.point is not None:
         point = np.atleast_2d(file.point)
     else:
-        point = file.distribution.quantiles(MEDIAN).T
-    i_mag = as_floats(table, named.magnitude, path) if named.magnitude else None
+        point = _points(table, points, file.distribution, path)
+    i_mag = _floats(table, named.magnitude, path)
     return FileForecasts(path, point, file.distribution, ids, true, i_mag)
 
 
@@ -192,18 +189,27 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
     distribution = None
     if wide:
         distribution = named.distribution.read(_matrix(table, wide, path), wide[0], path)
-    if points or distribution is None:
-        point = np.array([as_floats(table, name, path) for name in points])
-    else:
-        point = distribution.quantiles(MEDIAN).T
     return FileForecasts(
         path,
-        point,
+        _points(table, points, distribution, path),
         distribution,
-        _ids(table, identifier, path) if identifier else None,
-        as_floats(table, true, path) if true else None,
-        as_floats(table, named.magnitude, path) if named.magnitude else None,
+        _ids(table, identifier, path),
+        _floats(table, true, path),
+        _floats(table, named.magnitude, path),
     )
+
+
+def _points(
+    table: pa.Table, names: Sequence[str], distribution: Distribution | None, path: Path
+) -> Floats:
+    """Point forecasts of all seeds, shape (S, N); without such columns, the median."""
+    if distribution is not None and not names:
+        return distribution.quantiles(MEDIAN).T
+    return np.array([as_floats(table, name, path) for name in names])
+
+
+def _floats(table: pa.Table, name: str | None, path: Path) -> Floats | None:
+    return as_floats(table, name, path) if name else None
 
 
 def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
@@ -219,7 +225,9 @@ def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
     return np.array([missing if row is None else row for row in rows], np.float64)
 
 
-def _ids(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.int64]:
+def _ids(table: pa.Table, name: str | None, path: Path) -> npt.NDArray[np.int64] | None:
+    if not name:
+        return None
     column = as_ids(table, name, path)
     if not pa.types.is_integer(column.type):
         raise InputError(

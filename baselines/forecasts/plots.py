@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.paper.figures_style import GREY, STYLE, WIDTH, paper_style
+from transferz.baselines.paper.figures import GREY, STYLE, WIDTH, paper_style
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT, normalised_error
 from transferz.baselines.scores.probability import pit_histogram
 from transferz.tables.files import COLOURS, replace_file, save_png

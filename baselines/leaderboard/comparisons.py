@@ -221,7 +221,7 @@ def _compare_set(
     compared: dict[str, Any] = {}
     for part, rows in next(iter(sets.values())).ranges().items():
         counts: list[int] = []
-        numbers: list[dict[str, tuple[float, float, float]]] = []
+        numbers: list[dict[str, Pair]] = []
         for keys in ((first.key, second.key) for first, second in pairs):
             common = np.zeros_like(rows)
             if all(key in sets for key in keys):
@@ -234,27 +234,23 @@ def _compare_set(
     return compared
 
 
-def _compare_pair(
-    first: dict[str, Loss], second: dict[str, Loss]
-) -> dict[str, tuple[float, float, float]]:
-    """Difference, half its interval and p by each metric that both have numbers for."""
+def _compare_pair(first: dict[str, Loss], second: dict[str, Loss]) -> dict[str, Pair]:
+    """Compare two methods, uncorrected, by each metric that both have numbers for."""
     made = {name: paired_difference(first[name], second[name]) for name in first if name in second}
     return {
-        name: (found.difference, found.difference - found.interval[0], found.p)
+        name: Pair(found.difference, found.difference - found.interval[0], found.p)
         for name, found in made.items()
         if np.isfinite([found.difference, found.error, found.p]).all()
     }
 
 
-def _columns(
-    numbers: Sequence[dict[str, tuple[float, float, float]]], name: str
-) -> dict[str, list[Number]]:
-    nothing = (None, None, None)
-    columns = zip(*(pair.get(name, nothing) for pair in numbers), strict=True)
-    return {
-        what: [None if value is None else float(f"{value:.{DIGITS}g}") for value in column]
-        for what, column in zip(("difference", "half", "p"), columns, strict=True)
-    }
+def _columns(numbers: Sequence[dict[str, Pair]], name: str) -> dict[str, list[Number]]:
+    """The numbers of all pairs by a metric, rounded as they are written."""
+
+    def rounded(pair: Pair | None, what: str) -> Number:
+        return pair and float(f"{getattr(pair, what):.{DIGITS}g}")
+
+    return {what: [rounded(pair.get(name), what) for pair in numbers] for what in Pair._fields}
 
 
 def write_comparisons(

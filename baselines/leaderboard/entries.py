@@ -25,14 +25,16 @@ from transferz.schemas.benchmark.entries import (
     Data,
     Entry,
     TestedSet,
+    entry_text,
+    parse_entry,
+    read_entry,
+    rounded,
 )
-from transferz.schemas.benchmark.entry_files import entry_text, parse_entry, read_entry, rounded
 from transferz.schemas.benchmark.records import Record, parse_record
 from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
 from transferz.schemas.survey.columns import MAGNITUDES
-from transferz.schemas.survey.files import SURVEYS, file_digest, read_manifest
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import SURVEYS, Version, file_digest, read_manifest
 from transferz.tables.files import replace_file
 
 ENTRIES = Path(__file__).parent / "entries"

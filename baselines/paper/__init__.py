@@ -1,1 +1,18 @@
-"""The paper's figures and tables."""
+"""The paper's figures and tables, drawn from entries; its modules are commands of ``python -m``."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from transferz.schemas.errors import TransferZError
+
+USER_ERROR = 2
+
+
+def run_command(main: Callable[[], int]) -> NoReturn:
+    """Run a command and exit with its status; an error of ours is a line on stderr and 2."""
+    try:
+        sys.exit(main())
+    except TransferZError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(USER_ERROR)

@@ -1,6 +1,11 @@
-"""The paper's figures about forecasts: redshifts (its figure 2), scores (figure 3), and bins."""
+"""The paper's figures about forecasts: redshifts (its figure 2), scores (figure 3), and bins.
 
-from collections.abc import Sequence
+They are as wide as a journal's column, in colours for everyone's eyes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.leaderboard.entries import Run
-from transferz.baselines.paper.figures_style import GREY, LOOKS, WIDTH
 from transferz.baselines.paper.tables import SPREAD, over_seeds
 from transferz.baselines.scores.binning import REDSHIFT_EDGES
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT
@@ -26,15 +30,78 @@ from transferz.schemas.benchmark.scores import (
     minus,
     number_text,
 )
-from transferz.tables.files import COLOURS
+from transferz.tables.files import COLOURS, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 Floats = npt.NDArray[np.floating[Any]]
+
+# --- how all of them look
+
+WIDTH = 3.35
+"""Inches: a column of the field's journals, 85 mm."""
+
+STYLE: MappingProxyType[str, Any] = MappingProxyType(
+    {
+        "font.size": 7.5,
+        "axes.titlesize": 7.5,
+        "axes.labelsize": 7.5,
+        "figure.titlesize": 7.5,
+        "xtick.labelsize": 7.0,
+        "ytick.labelsize": 7.0,
+        "legend.fontsize": 7.0,
+        "legend.frameon": False,
+        "legend.handlelength": 1.6,
+        "axes.linewidth": 0.6,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "lines.linewidth": 1.0,
+        "lines.markersize": 3.5,
+        "figure.dpi": 300,
+        "savefig.dpi": 300,
+        "pdf.fonttype": 42,  # TrueType: text that can be searched and edited
+    }
+)
+
+LOOKS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
+    {
+        "nn_base": {"color": COLOURS["transferz"], "marker": "o", "linestyle": "-"},
+        "nn_tl": {"color": "#CC79A7", "marker": "s", "linestyle": "--"},
+        "nn_combo": {"color": COLOURS["combo"], "marker": "D", "linestyle": "-."},
+        "nn_spec": {"color": COLOURS["galaxiesml"], "marker": "^", "linestyle": ":"},
+    }
+)
+"""Of the baselines: the colour of the config that they learn from (NN-TL, which learns from two,
+has Okabe-Ito's purple), and a marker and a line that tell them apart without it."""
+
+GREY = "#D9D9D9"
+"""Of bands in the background."""
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Draw and save in the style of the paper's figures."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(dict(STYLE)):
+        yield
+
+
+def save_figure(figure: "Figure", folder: Path, name: str) -> None:
+    """Write a figure as PNG and, for papers, as PDF; within `paper_style`.
+
+    The bytes of the PNG repeat on any machine, those of the PDF on one with the same zlib.
+    """
+    save_png(figure, folder / f"{name}.png")
+    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+
 
 # --- figure 2: predicted against true redshift
 
@@ -68,22 +135,9 @@ def forecasts(
 ) -> "Figure":
     """Draw predicted against true redshift on a test split (Soriano et al. 2024, figure 2).
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        What was forecast; the mean over seeds is drawn.
-    title : str
-        Says which release this is, and that a mock is one.
-    config : str
-        Whose test split.
-    methods : sequence of str
-        The baselines to draw, in this order, as far as they are there.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Two panels a row, the number of galaxies per cell as colour, on a log scale; what lies
-        beyond the axes is drawn in their outermost cells.
+    The mean over seeds is drawn, of `methods` in this order, as far as they are there: two panels a
+    row, the number of galaxies per cell as colour, on a log scale. What lies beyond the axes is
+    drawn in their outermost cells. `title` says which release this is, and that a mock is one.
     """
     from matplotlib.figure import Figure
 
@@ -102,17 +156,9 @@ def forecasts(
 
 
 def density(true: Floats, predicted: Floats) -> npt.NDArray[np.float64]:
-    """Count galaxies in cells of true and predicted redshift.
+    """Count galaxies in cells of true (columns) and predicted (rows) redshift.
 
-    Parameters
-    ----------
-    true, predicted : ndarray, shape (N,)
-        Redshifts; those beyond the axes count in the outermost cells.
-
-    Returns
-    -------
-    ndarray, shape (CELLS, CELLS)
-        Rows are predicted, columns true redshift; sums to N.
+    The result has shape (CELLS, CELLS). Those beyond the axes count in the outermost cells.
     """
     edges = np.linspace(0.0, REDSHIFT_MAX, CELLS + 1)
     rows, columns = (np.clip(values, 0.0, REDSHIFT_MAX) for values in (predicted, true))
@@ -123,28 +169,23 @@ def _draw_forecast_panels(
     axes: npt.NDArray[np.object_], drawn: Sequence[Run], config: Config
 ) -> "list[QuadMesh]":
     """All panels on one scale of colours."""
-    from matplotlib.colors import LogNorm
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap, LogNorm
 
     tested = [run.forecasts[config] for run in drawn]
     counts = [density(test.redshift, test.point.mean(axis=0, dtype=np.float64)) for test in tested]
     norm = LogNorm(1.0, max(10.0, *(float(cells.max()) for cells in counts)))
     edges = np.linspace(0.0, REDSHIFT_MAX, CELLS + 1)
+    # From a green that one galaxy can be seen by to a blue that is nearly black.
+    colours = ListedColormap(mpl.colormaps["YlGnBu"](np.linspace(0.35, 1.0, 64)))
     images = []
     for panel, run, cells in zip(axes, drawn, counts, strict=False):
         shown = np.ma.masked_equal(cells, 0.0)
-        images.append(panel.pcolormesh(edges, edges, shown, cmap=_colours(), norm=norm))
+        images.append(panel.pcolormesh(edges, edges, shown, cmap=colours, norm=norm))
         images[-1].set_rasterized(True)
         _draw_lines(panel)
         _annotate(panel, run, config)
     return images
-
-
-def _colours() -> "Colormap":
-    """From a green that one galaxy can be seen by to a blue that is nearly black."""
-    import matplotlib as mpl
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(mpl.colormaps["YlGnBu"](np.linspace(0.35, 1.0, 64)))
 
 
 def _draw_lines(panel: "Axes") -> None:
@@ -229,18 +270,9 @@ SCORE_ROW_HEIGHT, SCORE_REST_HEIGHT = 0.16, 0.47
 def scores(runs: Sequence[Run], title: str) -> "Figure":
     """Draw the scores at 0.3 < z <= 1.5 (Soriano et al. 2024, figure 3).
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        The baselines, from the top down.
-    title : str
-        Says which release this is, and that a mock is one.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A panel per metric; means with the spread over seeds as error bars, and grey where a
-        requirement of LSST's is met.
+    Baselines come from the top down. A panel per metric has means with the spread over seeds as
+    error bars, and grey where a requirement of LSST's is met. `title` says which release this is,
+    and that a mock is one.
     """
     from matplotlib.figure import Figure
 
@@ -321,22 +353,10 @@ SCATTER_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 def bins(runs: Sequence[Run], title: str, config: Config = "galaxiesml") -> "Figure":
-    """Draw bias and scatter in bins of redshift.
+    """Draw bias and scatter in bins of redshift: rows are metrics, columns what the bins are of.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        The baselines.
-    title : str
-        Says which release this is, and that a mock is one.
-    config : str
-        Whose test split.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Rows are metrics, columns what the bins are of. Error bars join the spread over seeds and
-        the bootstrap error over galaxies; a bin of too few galaxies has no point.
+    Error bars join the spread over seeds and the bootstrap error over galaxies; a bin of too few
+    galaxies has no point. `title` says which release this is, and that a mock is one.
     """
     from matplotlib.figure import Figure
 
@@ -379,17 +399,11 @@ def _draw_bin_panel(
 
 
 def _points(one: EntryBin, metric: Metric) -> list[tuple[float, float, float]]:
-    """Place, value and error; nothing where there is no number."""
+    """Place (its galaxies' median, else amid its ends), value and error; nothing of no number."""
     summary = (one.metrics or {}).get(metric)
     if summary is None or summary.mean is None:
         return []
-    error = ((summary.spread or 0.0) ** 2 + (summary.error or 0.0) ** 2) ** 0.5
-    return [(_place(one), summary.mean, error)]
-
-
-def _place(one: EntryBin) -> float:
-    """Where a bin's point is drawn: at its galaxies' median, else amid its ends."""
-    if one.middle is not None:
-        return one.middle
     low = 0.0 if one.low is None else one.low
-    return (low + (REDSHIFT_EDGES[-1] if one.high is None else one.high)) / 2.0
+    amid = (low + (REDSHIFT_EDGES[-1] if one.high is None else one.high)) / 2.0
+    error = ((summary.spread or 0.0) ** 2 + (summary.error or 0.0) ** 2) ** 0.5
+    return [(amid if one.middle is None else one.middle, summary.mean, error)]

@@ -12,16 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.benchmark.scoring import BINNED
 from transferz.baselines.leaderboard.entries import Run, read_run
 from transferz.baselines.methods import METHODS
-from transferz.baselines.paper.figures import bins, forecasts, scores
-from transferz.baselines.paper.figures_style import paper_style, save_figure
-from transferz.baselines.paper.ratios import ratio_table
+from transferz.baselines.paper import run_command
+from transferz.baselines.paper.figures import bins, forecasts, paper_style, save_figure, scores
 from transferz.baselines.paper.tables import (
     PaperTable,
     noise_table,
+    ratio_table,
     requirement_table,
     score_table,
 )
@@ -55,21 +54,11 @@ REMEDY = "run the networks again: `make baselines`"
 
 
 def report(runs_folder: Path, release: Release, out: Path) -> None:
-    """Draw the paper's figures and write its tables, all or nothing.
+    """Draw the paper's figures and write its tables into `out`, all or nothing.
 
-    Parameters
-    ----------
-    runs_folder : Path
-        With a run of the benchmark per network: ``nn_base/`` and so on, as far as they are there.
-    release : Release
-        What they were tested on.
-    out : Path
-        The folder to write; an older one is replaced.
-
-    Raises
-    ------
-    InputError
-        Where a file is missing, damaged or of other galaxies, or the folder can't be written.
+    `runs_folder` has a run of the benchmark on the release per network, ``nn_base/`` and so on, as
+    far as they are there. An InputError says that a file is missing, damaged or of other galaxies,
+    or that the folder, which may be an older one, can't be written.
     """
     runs, named = read_baselines(runs_folder), title(release)
     with replace_directory(out) as folder:
@@ -84,18 +73,10 @@ def report(runs_folder: Path, release: Release, out: Path) -> None:
 
 
 def read_baselines(folder: Path) -> list[Run]:
-    """Read the runs of the paper's networks, in the order of tables.
+    """Read the runs of the paper's networks, in the order of tables, from a folder per method.
 
-    Parameters
-    ----------
-    folder : Path
-        With a folder per method, as `transferz train --out` writes it.
-
-    Raises
-    ------
-    InputError
-        Where there is none, a file is missing or damaged, a run is another method's, lacks a test
-        set, or two were not tested on the same galaxies.
+    An InputError says that there is none, that a file is missing or damaged, that a run is another
+    method's or lacks a test set, or that two were not tested on the same galaxies.
     """
     places = [folder / method for method in METHODS if (folder / method).is_dir()]
     if not places:
@@ -123,17 +104,7 @@ def title(release: Release) -> str:
 
 
 def draw(runs: Sequence[Run], named: str, folder: Path) -> None:
-    """Draw the figures that are about forecasts into a folder, each as PNG and PDF.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        The networks.
-    named : str
-        What the figures' titles say of the release.
-    folder : Path
-        Where to.
-    """
+    """Draw the figures that are about forecasts, titled `named`, each as PNG and PDF."""
     with paper_style():
         save_figure(forecasts(runs, named), folder, "forecasts")
         save_figure(scores(runs, named), folder, "scores")

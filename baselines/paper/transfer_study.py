@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.benchmark.run_command import run_command
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.methods.networks import NNTL, NetworkMethod, NNBase
 from transferz.baselines.networks.ensemble import Model
 from transferz.baselines.networks.environment import default_threads, epoch_line
 from transferz.baselines.networks.training import Schedule
+from transferz.baselines.paper import run_command
 from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.releases import Release, find_release
 
@@ -30,27 +30,17 @@ FROZEN = ((), (1, 2), (2, 3, 4), (1, 2, 3, 4))
 LEARNING_RATES = (5e-4, 1e-4)
 SHOWN = ("loss", "bias", "rmse")
 BASE, TARGET = "transferz", "galaxiesml"
+TITLES = {TARGET: "GalaxiesML", BASE: "TransferZ"}
 
 Row = dict[str, Any]
 
 
 def study(release: Release, seeds: int, **options: Any) -> list[Row]:
-    """Fine-tune with every choice.
+    """Fine-tune with every choice, `seeds` networks each.
 
-    Parameters
-    ----------
-    release : Release
-        With configs ``transferz`` and ``galaxiesml``.
-    seeds : int
-        Networks per choice.
-    **options
-        Those of `transferz.baselines.methods.networks.NetworkMethod`: device and threads.
-
-    Returns
-    -------
-    list of dict
-        Per choice ``frozen``, ``learning_rate``, ``epochs`` (mean), and by config the scores of
-        its validation split, an array over seeds each. The first is NN-Base as it is.
+    The release has the configs ``transferz`` and ``galaxiesml``; the options are a device and
+    threads. A row has ``frozen``, ``learning_rate``, ``epochs`` (mean), and by config the scores of
+    its validation split, an array over seeds each; the first is NN-Base as it is.
     """
     task = from_release(release, NNTL.train)
     galaxies = [
@@ -91,13 +81,7 @@ def _row(method: NetworkMethod, task: Task) -> Row:
 
 
 def choose(rows: Sequence[Row]) -> Row:
-    """Pick the choice of least loss on GalaxiesML; see the module's head.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Of `study`, without NN-Base.
-    """
+    """Pick the choice of least loss on GalaxiesML, not NN-Base; see the module's head."""
     best = min(rows, key=lambda row: float(row[TARGET]["loss"].mean()))
     losses = best[TARGET]["loss"]
     limit = losses.mean() + losses.std(ddof=1) / np.sqrt(losses.size)
@@ -111,9 +95,6 @@ def markdown(rows: Sequence[Row], chosen: Row) -> str:
     head += [f"{TITLES[config]}: {name.replace('_', ' ')}" for config in TITLES for name in SHOWN]
     lines = [head, ["---"] * len(head), *(_cells(row, row is chosen) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-TITLES = {TARGET: "GalaxiesML", BASE: "TransferZ"}
 
 
 def _cells(row: Row, bold: bool) -> list[str]:

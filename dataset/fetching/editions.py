@@ -106,15 +106,6 @@ class Wanted:
     pinned: tuple[str, ...]
     present: str
 
-    @property
-    def to_fetch(self) -> dict[str, Copy]:
-        """The copies to try in turn."""
-        return {
-            name: copy
-            for name, copy in self.copies.items()
-            if copy.urls and (not self.pinned or name in self.pinned)
-        }
-
 
 def wanted_files(raw: Path, edition: Edition, recorded: Recorded, web: Web) -> list[Wanted]:
     """Return the files of an edition that can be fetched.

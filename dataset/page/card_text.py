@@ -29,7 +29,7 @@ from transferz.dataset.sources.registry import load_registry
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.schemas import CONFIGS, RELEASE, SPLITS, Table
 from transferz.schemas.survey.derived import column_table, feature_list
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 

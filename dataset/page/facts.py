@@ -16,10 +16,9 @@ import pandas as pd
 
 from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas import RELEASE, InputError, ParameterError, magnitude_name
-from transferz.schemas.benchmark.entries import ORDER, Data, Entry
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import ORDER, Data, Entry, read_entry
 from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, number_text
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 from transferz.tables.files import read_json, require_file
 
 MAGNITUDE_EDGES = (-np.inf, 22.5, 24.0, 25.0, np.inf)

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, TransferZError
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 from transferz.tables.hub import parse_reference
 
 PARAMS_FILE = Path("params.yaml")

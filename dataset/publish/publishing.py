@@ -23,11 +23,12 @@ from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import (
     CARD_FILE,
     MANIFEST_FILE,
+    MOCK,
+    Version,
     added_files,
     file_digest,
     file_fault,
 )
-from transferz.schemas.survey.versions import MOCK, Version
 from transferz.tables.files import read_json
 from transferz.tables.hub import REPEAT, Reference, Unreachable, fetch
 

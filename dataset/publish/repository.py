@@ -21,8 +21,7 @@ from huggingface_hub import (
 from huggingface_hub.hf_api import RepoFile
 
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, Version
 from transferz.tables.hub import asking, published_versions, require_endpoint, require_token
 
 KEPT = (".gitattributes",)

@@ -124,7 +124,9 @@ def make_chunk(
     rows = len(arrays[0])
     held |= {name: pa.repeat(text, rows) for name, text in (fixed or {}).items()}
     schema = arrow_schema(table)
-    columns = [held.get(field.name, pa.nulls(rows, field.type)) for field in schema]
+    columns = [
+        held[field.name] if field.name in held else pa.nulls(rows, field.type) for field in schema
+    ]
     names = json.dumps({field.column.name: field.name for field in fields})
     notes = {FILE: str(fields[0].path), NAMES: names}
     return pa.Table.from_arrays(columns, schema=schema.with_metadata(notes))

@@ -33,11 +33,11 @@ from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     SHARD,
     SURVEYS,
+    Version,
     file_digest,
     json_text,
     self_digest,
 )
-from transferz.schemas.survey.versions import Version
 from transferz.tables.files import read_json
 
 TOLERATED = (".gitattributes", ".cache/huggingface/")

@@ -21,8 +21,7 @@ from transferz.dataset.pipeline.params import SplitParams
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.sky.neighbours import group_ids, pairs_within
 from transferz.dataset.sky.positions import Positions
-from transferz.dataset.splits.hashing import hash_ids, hash_rows
-from transferz.dataset.splits.splitting import split_by_hash, split_by_sky_block
+from transferz.dataset.splits.hashing import hash_ids, hash_rows, split_by_hash, split_by_sky_block
 from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
 from transferz.schemas.survey.derived import CONTENT_KEY, votable_footer

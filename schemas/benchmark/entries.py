@@ -8,14 +8,22 @@ fetched.
 import datetime
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from transferz.schemas.benchmark.records import Record
+from transferz.schemas.benchmark.records import (
+    Record,
+    json_of_yaml,
+    parse_record,
+    read_text,
+    yaml_text,
+)
 from transferz.schemas.benchmark.scores import Config, Count, EntryBin, EntryScores, Share, Summary
-from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.versions import MOCK, Version
+from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.files import MOCK, Version
 
 ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
 """Of the reference networks in tables and figures."""
@@ -27,6 +35,11 @@ FORECASTS_FILE = "forecasts.parquet"
 DIGITS = 6
 """Significant ones that are kept of numbers (our choice)."""
 
+MAX_BYTES = 200_000
+"""Of an entry; ours have some 30 kB, and what is much larger is something else (our choice)."""
+
+REMEDY = "write it again with `transferz benchmark`"
+
 TestedSet = Literal[Config, "table", "test_table"]
 """What is scored: test splits of configs, or a table of one's own (its test part, another)."""
 
@@ -37,7 +50,7 @@ Split = Literal["train", "validation", "calibration", "test"]
 Text = Annotated[str, StringConstraints(min_length=1)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-Seconds = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']+$")]
 SecureLink = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"']+$")]
@@ -45,24 +58,13 @@ Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^\.*[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")
 ]
-Megabytes = Annotated[float, Field(ge=0)]
 
 
 class EntryMethod(Record):
-    """What was run.
+    """What was run, and what its author says of it.
 
-    Attributes
-    ----------
-    key : str
-        Lower case letters, digits and underscores: what files are called by.
-    name : str
-        What tables call it.
-    class_ : str
-        ``package.module:Class``, or the name of an entry point.
-    version, description, citation : str or None
-        As its author says.
-    code : str or None
-        Where its code is.
+    `key`, of lower case letters, digits and underscores, is what files are called by, `name` what
+    tables call it; `class_` is ``package.module:Class``, or the name of an entry point.
     """
 
     key: MethodName
@@ -90,17 +92,7 @@ class TrainingRows(Record):
 
 
 class EntryTraining(Record):
-    """What it learned from.
-
-    Attributes
-    ----------
-    set : str
-        Which training set.
-    rows : TrainingRows
-        How many rows; `calibration` where the method calibrates itself.
-    table : FileFacts or None
-        The file, where `set` is ``file``.
-    """
+    """What it learned from: how many rows, and the file, where `set` is ``file``."""
 
     set: TrainingSet
     rows: TrainingRows
@@ -140,16 +132,8 @@ class SplitContent(Record):
 class Data(Record):
     """The release that a method was trained and tested on.
 
-    Attributes
-    ----------
-    name, version, survey : str
-        Of the release.
-    mock : bool
-        Whether its galaxies are simulated.
-    content : dict
-        config -> split -> rows and hash, of all splits that were used.
-    test_table : TableFacts or None
-        A table of one's own that was tested on too.
+    `content` has rows and hash of all splits that were used, by config and split; `test_table` is
+    a table of one's own that was tested on too.
     """
 
     name: Literal["transferz"]
@@ -191,14 +175,7 @@ class Span(Record):
 class EntryStart(Record):
     """The networks that were fine-tuned: the method, its schedule, and what it had learned from.
 
-    Attributes
-    ----------
-    method : str
-        Its key.
-    schedule : dict
-        How long and how fast it was trained.
-    learned : dict of str to str, or None
-        What it had learned from -> its hash; None where it was trained in the same run.
+    `learned` maps what that was to its hash; None where they were trained in the same run.
     """
 
     method: MethodName
@@ -207,18 +184,10 @@ class EntryStart(Record):
 
 
 class EntryNetworks(Record):
-    """How networks were trained.
+    """How networks were trained: how long and how fast, from which `start` where they are not new.
 
-    Attributes
-    ----------
-    schedule : dict
-        How long and how fast.
-    start : EntryStart or None
-        What was fine-tuned, where it was not new networks.
-    tf32 : bool
-        Whether a GPU was free to round the factors of matrix products.
-    epochs, best_epoch, validation_loss : Span
-        Over seeds: epochs trained, the best of them, its loss.
+    `tf32` is whether a GPU was free to round the factors of matrix products. Epochs trained, the
+    best of them, and its loss are over seeds.
     """
 
     schedule: dict[Text, int | float | tuple[int, ...]] = Field(min_length=1)
@@ -242,16 +211,16 @@ class Transfer(Record):
 class EntryTime(Record):
     """Seconds, of all seeds together."""
 
-    fit_s: Seconds
-    calibrate_s: Seconds | None = None
-    predict_s: Seconds
+    fit_s: Amount
+    calibrate_s: Amount | None = None
+    predict_s: Amount
 
 
 class EntryMemory(Record):
     """Highest memory of the process, 1e6 bytes, and of the GPU where one was used."""
 
-    peak_mb: Megabytes
-    gpu_peak_mb: Megabytes | None = None
+    peak_mb: Amount
+    gpu_peak_mb: Amount | None = None
 
 
 class ModelFile(FileFacts):
@@ -279,16 +248,8 @@ class Entry(Record):
     ----------
     form : str
         `SCHEMA`, called ``schema`` in the file.
-    method : EntryMethod
-        What was run.
-    training : EntryTraining
-        What it learned from.
     bands : tuple of str
         Columns of the magnitudes that it was given.
-    seeds : int
-        Random initialisations.
-    data : Data or TableData
-        The release, with the content that was used; or tables of one's own.
     scores : dict
         Test set -> its scores.
     transfer : tuple of Transfer, or None
@@ -301,20 +262,10 @@ class Entry(Record):
         What it was computed on.
     device : str
         ``cpu``, or ``cuda`` where memory of a GPU was used.
-    threads : int
-        CPU threads.
-    time, memory : EntryTime, EntryMemory
-        What it took.
-    command : str
-        That made the entry.
     packages : dict of str to str
-        Versions.
-    transferz : str
-        Version of this package.
+        Versions; `transferz` is that of this package.
     date : str or None
         YYYY-MM-DD.
-    forecasts : ForecastsFile
-        What the scores are of.
     model : ModelFile or None
         What `transferz predict` applies, of a method that can be kept.
     """
@@ -378,16 +329,6 @@ class Entry(Record):
         """Whether the galaxies are simulated."""
         return isinstance(self.data, Data) and self.data.mock
 
-    @property
-    def probabilistic(self) -> bool:
-        """Whether there are scores of distributions, not of points alone."""
-        return any(one.probabilistic for one in self.scores.values())
-
-    @property
-    def completeness(self) -> float:
-        """The least of all test sets."""
-        return min(one.completeness for one in self.scores.values())
-
     def tested_rows(self, name: str) -> int | None:
         """Galaxies of a test set, forecast or not; None where there is no such set."""
         if name == "test_table":
@@ -404,3 +345,39 @@ def method_key(name: str) -> str:
     """Make a key of a name: ``k-NN (5)`` becomes ``k_nn_5``."""
     key = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     return key if re.match(r"[a-z]", key) else f"m_{key}".rstrip("_")
+
+
+def read_entry(path: Path) -> Entry:
+    """Read an entry from a YAML file.
+
+    An InputError says in one sentence where the file is missing, too large, no YAML, or no such
+    record.
+    """
+    with suppress(OSError):
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise InputError(f"{path} has {size:,} bytes, an entry at most {MAX_BYTES:,}; {REMEDY}")
+    return parse_entry(read_text(path, REMEDY), str(path))
+
+
+def parse_entry(text: str, source: str = "the entry") -> Entry:
+    """Read the YAML text of an entry; an InputError says that it is from `source`."""
+    return parse_record(json_of_yaml(text, source, REMEDY), Entry, source, REMEDY)
+
+
+def entry_text(entry: Entry) -> str:
+    """Write an entry as YAML, the same bytes for the same entry."""
+    return yaml_text(entry.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+def write_entry(path: Path, entry: Entry) -> None:
+    """Write an entry as `entry_text`; who calls it sees to it that it is there whole or not."""
+    path.write_text(entry_text(entry), encoding="utf-8", newline="\n")
+
+
+def rounded(value: Any) -> Any:
+    """Return plain data with its real numbers rounded to `DIGITS` significant digits."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

@@ -1,6 +1,12 @@
-"""Records in JSON files: validated when they are read, with one clear error."""
+"""Records in JSON and YAML files: validated when they are read, with one clear error.
 
+YAML is read without running or fetching anything, and written the same each time.
+"""
+
+import json
+import re
 import reprlib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +16,10 @@ from transferz.schemas.errors import InputError
 
 SHOWN_PROBLEMS = 3
 """Of those that a record has, how many an error names."""
+
+MAX_NAME = 100  # characters of a name in YAML, at most
+LINE = 100  # characters of a line of YAML, at most
+TEXT = "tag:yaml.org,2002:str"
 
 
 class Record(BaseModel):
@@ -21,49 +31,34 @@ class Record(BaseModel):
 Model = TypeVar("Model", bound=Record)
 
 
+def read_record(path: Path, model: type[Model], remedy: str) -> Model:
+    """Read and validate a JSON file; raises what `read_text` and `parse_record` do."""
+    return parse_record(read_text(path, remedy), model, str(path), remedy)
+
+
+def read_text(path: Path, remedy: str) -> str:
+    """Read the text of a file; an InputError where that fails says why, and ends in `remedy`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} can't be read: {reason}; {remedy}") from None
+
+
 def parse_record(text: str, model: type[Model], source: str, remedy: str) -> Model:
     """Validate the JSON text of a record.
 
-    Parameters
-    ----------
-    text : str
-        JSON.
-    model : type of Record
-        What it is to be.
-    source : str
-        Where it is from, for the message.
-    remedy : str
-        What to do where it is wrong.
-
-    Raises
-    ------
-    InputError
-        Naming the first few things that are wrong with it.
+    An InputError says where the text is from, the first few things that are wrong with it, and
+    what to do: `source` and `remedy` are for that message.
     """
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        found = error.errors()
-        problems = "; ".join(map(_problem, found[:SHOWN_PROBLEMS]))
-        more = len(found) - SHOWN_PROBLEMS
+        details = error.errors()
+        problems = "; ".join(map(_problem, details[:SHOWN_PROBLEMS]))
+        more = len(details) - SHOWN_PROBLEMS
         rest = f"; and {more} more" if more > 0 else ""
         raise InputError(f"{source}: {problems}{rest}; {remedy}") from None
-
-
-def read_record(path: Path, model: type[Model], remedy: str) -> Model:
-    """Read and validate a record; takes and raises what `parse_record` does.
-
-    Raises
-    ------
-    InputError
-        If the file is missing too.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} can't be read: {said}; {remedy}") from None
-    return parse_record(text, model, str(path), remedy)
 
 
 def _problem(detail: Any) -> str:
@@ -72,7 +67,69 @@ def _problem(detail: Any) -> str:
         return f"unknown entry '{where}'"
     if detail["type"] == "missing":
         return f"entry '{where}' is missing"
-    said = detail["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Value error, ")
     if not where or isinstance(detail["input"], dict | list):
-        return f"entry '{where}': {said}" if where else said
-    return f"entry '{where}': {said}, found {reprlib.repr(detail['input'])}"
+        return f"entry '{where}': {message}" if where else message
+    return f"entry '{where}': {message}, found {reprlib.repr(detail['input'])}"
+
+
+def json_of_yaml(text: str, source: str, remedy: str) -> str:
+    """Turn YAML into JSON, for `parse_record`; raises InputError, as that does."""
+    import yaml
+
+    try:
+        return json.dumps(yaml.load(text, _plain_loader()))  # noqa: S506 (safe)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{source} is no YAML that can be used: {reason}; {remedy}") from None
+
+
+def _plain_loader() -> Any:
+    """YAML's safe loader, without aliases: a few lines of them are gigabytes. A date is text."""
+    import yaml
+
+    def fault(message: str, node: Any) -> Exception:
+        return yaml.MarkedYAMLError(None, None, message, node.start_mark)
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.events.AliasEvent):
+                raise fault("aliases are not used", self.peek_event())  # type: ignore[no-untyped-call]
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                name = key.value
+                if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
+                    raise fault(f"a name has {MAX_NAME} printable characters at most", key)
+                if name in seen:
+                    raise fault(f"'{name}' stands there twice", key)
+                seen.add(name)
+            return super().construct_mapping(node, deep=deep)
+
+    text: Any = yaml.SafeLoader.construct_scalar
+    Loader.add_constructor("tag:yaml.org,2002:timestamp", text)
+    _know_powers(Loader)
+    return Loader
+
+
+def _know_powers(kind: Any) -> None:
+    """Take ``1e-05`` for a number, as JSON and YAML 1.2 do; YAML 1.1 wants ``1.0e-05``."""
+    power = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+    kind.add_implicit_resolver("tag:yaml.org,2002:float", power, list("-+0123456789"))
+
+
+def yaml_text(content: Any) -> str:
+    """Write plain data as YAML: a line per group of numbers, the same bytes for the same data."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def represent_text(self, text: str) -> Any:
+            # other quotes would turn some kinds of line ends into others
+            return self.represent_scalar(TEXT, text, style=None if text.isprintable() else '"')
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    _know_powers(Dumper)  # such a text is put into quotes
+    layout: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": LINE}
+    return str(yaml.dump(content, Dumper=Dumper, default_flow_style=None, **layout))

@@ -51,14 +51,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Summary(Record):
-    """A metric's mean and spread over seeds; None where there is no number.
+    """A metric's mean and spread (standard deviation, ddof 1) over seeds; None for no number.
 
-    Attributes
-    ----------
-    mean, spread : float or None
-        Over seeds; the standard deviation has ddof 1.
-    error : float or None
-        Bootstrap error of the mean, over galaxies.
+    `error` is the bootstrap error of the mean, over galaxies.
     """
 
     mean: float | None
@@ -118,8 +113,6 @@ class EntryScores(Record):
         Galaxies scored: those that every seed has a forecast for.
     completeness : float
         Their share of the test set.
-    ranges : dict
-        Range -> its scores.
     pit : dict or None
         Range -> fractions of the PIT in equal bins from 0 to 1, over all seeds; None for point
         forecasts.
@@ -149,11 +142,6 @@ class EntryScores(Record):
     def cosmological(self) -> EntryRange:
         """Scores at 0.3 < z_true <= 1.5."""
         return self.ranges[COSMOLOGICAL]
-
-    @property
-    def probabilistic(self) -> bool:
-        """Whether there are scores of distributions, not of points alone."""
-        return self.pit is not None
 
 
 NONE = "–"
@@ -244,8 +232,10 @@ def value_parts(
         return NONE, "", ""
     scale, digits = unit(metric), 2 if metric in PERCENT else 4
     sign = "+" if metric in SIGNED else ""
-    around = ("" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread))
-    return minus(f"{scale * value:{sign}.{digits}f}"), *around
+    around, among = (
+        "" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread)
+    )
+    return minus(f"{scale * value:{sign}.{digits}f}"), around, among
 
 
 def unit(metric: str) -> float:

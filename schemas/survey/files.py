@@ -1,16 +1,16 @@
-"""A release's files: what they are called, and the manifest that vouches for files and units."""
+"""A release's version and files: how they are written, and the manifest that vouches for them."""
 
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.release import CONFIGS, RELEASE
-from transferz.schemas.survey.versions import Version
 
 RELEASE_NAME = "transferz"
 """Every release directory's name: `datasets` caches by it, so the bare name works afterwards."""
@@ -32,11 +32,51 @@ SHARD = r"-\d{5}-of-\d{5}\.parquet"
 
 SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
 
+MOCK = "mock"
+_VERSION = re.compile(rf"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:\+({MOCK}))?")
 _DATA_FILE = re.compile(rf"(?P<split>[a-z_]+){SHARD}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 """No part of a file's path may be ``..``, hidden or absolute, whoever wrote the manifest."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    """``major.minor.patch`` of a release, by Croissant's rule; a mock's ends in ``+mock``.
+
+    MAJOR: rows changed, dropped or moved; MINOR: additions; PATCH: the same data.
+    """
+
+    major: int
+    minor: int
+    patch: int
+    mock: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Version":
+        """Read a version as it is written; `ParameterError` if it is none."""
+        match = _VERSION.fullmatch(text)
+        if match is None:
+            raise ParameterError(
+                f"'{text}' is no version of a release; write it as 1.0.0, a mock's as 1.0.0+{MOCK}"
+            )
+        major, minor, patch, mock = match.groups()
+        return cls(int(major), int(minor), int(patch), mock is not None)
+
+    @classmethod
+    def of_tag(cls, tag: str) -> "Version | None":
+        """Read the version that a repository's tag stands for; None if it stands for none."""
+        match = _VERSION.fullmatch(tag.removeprefix("v"))
+        return cls.parse(match[0]) if match and tag.startswith("v") else None
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}" + (f"+{MOCK}" if self.mock else "")
+
+    @property
+    def tag(self) -> str:
+        """The tag of the release in a repository, such as ``v1.0.0``."""
+        return f"v{self}"
 
 
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:

@@ -13,7 +13,7 @@ import pytest
 
 from transferz.baselines.benchmark import forecasts as benchmark_forecasts
 from transferz.baselines.benchmark.loading import Kept
-from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables, read_sample
+from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.methods import METHODS
 from transferz.baselines.methods.networks import PHOTOMETRY
@@ -23,7 +23,7 @@ from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.train import train as main
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES, InputError, ParameterError, ReleaseError
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 from transferz.schemas.survey.files import file_digest, json_text, self_digest
 
 QUICK = ("--seeds", "2", "--epochs", "12", "--learning-rate", "3e-3", "--batch-size", "25")
@@ -495,6 +495,6 @@ def test_real_egs_galaxies_come_near_the_scatter_of_the_prototype(tmp_path):
     assert part["scatter"].mean < 0.06
     assert part["outlier_rate"].mean < 0.08
     assert abs(part["bias"].mean) < 0.04
-    whole = read_sample(table, list("grizy"), "redshift", drop_missing=True)
+    whole = OwnTable(table, tuple("grizy"), "redshift").read(drop_missing=True)
     guess = metrics.score(np.full(len(whole), np.median(whole.redshift)), whole.redshift)
     assert entry.scores["table"].ranges["all"].metrics["rmse"].mean < 0.5 * guess["rmse"]

@@ -9,7 +9,7 @@ import transferz
 from transferz import releases
 from transferz.releases import find_release
 from transferz.schemas import ParameterError, ReleaseError
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 from transferz.tables.hub import Fetched, Reference
 
 

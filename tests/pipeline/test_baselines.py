@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = "baselines/dvc.yaml"

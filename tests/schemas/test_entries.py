@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 from transferz.baselines.methods import METHODS
 from transferz.baselines.scores.metrics import METRICS
 from transferz.schemas import CONFIGS, SPLITS, InputError
-from transferz.schemas.benchmark.entries import ORDER, Entry, Split, method_key
-from transferz.schemas.benchmark.entry_files import (
-    LINE,
+from transferz.schemas.benchmark.entries import (
     MAX_BYTES,
+    ORDER,
+    Entry,
+    Split,
     entry_text,
+    method_key,
     parse_entry,
     read_entry,
     rounded,
     write_entry,
 )
+from transferz.schemas.benchmark.records import LINE
 from transferz.schemas.benchmark.scores import (
     METRIC_TITLES,
     PERCENT,
@@ -166,9 +169,8 @@ def test_an_entry_is_read_as_it_is_written(make, tmp_path):
 
 def test_what_an_entry_says_of_itself():
     entry, own = parsed(good_record()), parsed(own_record())
-    assert (entry.survey, entry.mock, entry.probabilistic) == ("mock", True, True)
+    assert (entry.survey, entry.mock) == ("mock", True)
     assert (own.survey, own.mock, own.tested_rows("table")) == (None, False, 120)
-    assert entry.completeness == 0.909091
     assert [entry.tested_rows(name) for name in ("galaxiesml", "combo", "table")] == [
         120,
         None,

@@ -3,7 +3,7 @@
 import pytest
 
 from transferz.schemas import ParameterError
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 
 
 @pytest.mark.parametrize("text", ["0.1.0", "1.0.0", "12.3.45", "1.0.0+mock"])

@@ -12,7 +12,7 @@ from transferz.baselines.benchmark.loading import Kept, MethodError
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.scores.metrics import score
 from transferz.schemas import ERRORS, MAGNITUDES, InputError, ParameterError
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 
 
 def labels(release, config):
@@ -402,7 +402,7 @@ def test_a_write_that_fails_leaves_the_older_run(release, Linear, tmp_path, monk
     def fail(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("transferz.baselines.benchmark.outcome.write_entry", fail)
+    monkeypatch.setattr("transferz.baselines.benchmark.benchmarking.write_entry", fail)
     with pytest.raises(InputError, match="space"):
         outcome.write(tmp_path / "run")
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before

@@ -6,7 +6,7 @@ from transferz.cli import benchmark as command
 from transferz.cli import main
 from transferz.cli.options import positive
 from transferz.schemas import ParameterError
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 
 METHOD = """
 from transferz.baselines.benchmark import Prediction

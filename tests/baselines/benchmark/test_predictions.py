@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.baselines.benchmark.loading import MethodError
-from transferz.baselines.benchmark.predictions import check_prediction
+from transferz.baselines.benchmark.running import check_prediction
 from transferz.baselines.scores.probability import PER_GALAXY, Prediction, Samples, per_galaxy
 
 IDS = np.arange(100, 112)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transferz.baselines.benchmark.loading import installed_methods
 from transferz.cli import main
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from transferz.baselines.benchmark.own_tables import read_sample
+from transferz.baselines.benchmark.own_tables import OwnTable
 from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.benchmark.task import from_release
 from transferz.releases import find_release
@@ -36,6 +36,10 @@ def write(path, rows=ROWS):
     data = "\n".join([*lines, ""]).encode()
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
+
+
+def read_sample(path, bands, redshift, *, drop_missing=False, **columns):
+    return OwnTable(path, tuple(bands), redshift, **columns).read(drop_missing=drop_missing)
 
 
 FORMATS = ["t.csv", "t.csv.gz", "t.tsv", "t.parquet", "t.fits", "t.dat", "t.dat.gz", "t.train"]

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.benchmark.printing import samples_text
-from transferz.baselines.benchmark.scoring import BINNED, FEWEST, score_set, summary
+from transferz.baselines.benchmark.scoring import BINNED, FEWEST, samples_text, score_set, summary
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.bootstrap import Draws, replicate
 

@@ -15,8 +15,7 @@ from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.probability import PER_GALAXY, GaussianMixture, per_galaxy
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry
-from transferz.schemas.benchmark.entry_files import rounded, write_entry
+from transferz.schemas.benchmark.entries import Entry, rounded, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.survey.columns import MAGNITUDES
 from transferz.schemas.survey.files import (

@@ -12,8 +12,7 @@ import pytest
 from transferz.baselines.leaderboard.entries import add_run
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry
-from transferz.schemas.benchmark.entry_files import read_entry, write_entry
+from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import file_digest

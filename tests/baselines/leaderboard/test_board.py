@@ -7,17 +7,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.leaderboard.board import BEST, EQUAL, UNKNOWN, read_board
+from transferz.baselines.leaderboard.board import (
+    BEST,
+    EQUAL,
+    UNKNOWN,
+    board_json,
+    board_text,
+    printable,
+    read_board,
+    value_text,
+)
 from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.leaderboard.entries import add_run, find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
-from transferz.baselines.leaderboard.text import board_json, board_text, printable, value_text
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry
-from transferz.schemas.benchmark.entry_files import read_entry, write_entry
+from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.benchmark.scores import Summary
 from transferz.schemas.errors import InputError, ParameterError

@@ -19,7 +19,7 @@ from transferz.baselines.leaderboard.comparisons import (
 from transferz.baselines.leaderboard.entries import read_run
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.paired import COMPARED
-from transferz.schemas.benchmark.entry_files import read_entry, write_entry
+from transferz.schemas.benchmark.entries import read_entry, write_entry
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.files import file_digest
 

@@ -14,9 +14,17 @@ import yaml
 from mock_run import write_runs
 
 from transferz.baselines.methods import METHODS
-from transferz.baselines.paper.figures import CELLS, bins, density, forecasts, scores
-from transferz.baselines.paper.figures_style import LOOKS, WIDTH, paper_style, save_figure
-from transferz.baselines.paper.ratios import interval_text, ratio_table, ratios, shared_outliers
+from transferz.baselines.paper.figures import (
+    CELLS,
+    LOOKS,
+    WIDTH,
+    bins,
+    density,
+    forecasts,
+    paper_style,
+    save_figure,
+    scores,
+)
 from transferz.baselines.paper.report import (
     FILES,
     MADE_OF,
@@ -30,10 +38,14 @@ from transferz.baselines.paper.report import (
 from transferz.baselines.paper.tables import (
     PaperTable,
     escape,
+    interval_text,
     noise_table,
     over_seeds,
+    ratio_table,
+    ratios,
     requirement_table,
     score_table,
+    shared_outliers,
 )
 from transferz.baselines.scores.bootstrap import Interval
 from transferz.baselines.scores.metrics import in_cosmological_range, rmse

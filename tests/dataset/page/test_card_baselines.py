@@ -18,7 +18,7 @@ from transferz.dataset.verify.findings import safely
 from transferz.dataset.verify.verifying import verify
 from transferz.releases import find_release
 from transferz.schemas import RELEASE, InputError
-from transferz.schemas.benchmark.entry_files import read_entry
+from transferz.schemas.benchmark.entries import read_entry
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE
 
 TITLE = "## Reference baselines"

@@ -13,7 +13,7 @@ from transferz.dataset.publish.publishing import Local, make_plan, read_local, r
 from transferz.dataset.publish.repository import State, listed_in
 from transferz.dataset.verify.findings import some
 from transferz.schemas import ReleaseError
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 
 
 def on_hub(name, size, sha256="", blob=""):

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from transferz.dataset.sky.neighbours import drop_conflicts, group_ids
 from transferz.dataset.sky.positions import angular_separation
-from transferz.dataset.splits.hashing import hash_ids
-from transferz.dataset.splits.splitting import split_by_hash
+from transferz.dataset.splits.hashing import hash_ids, split_by_hash
 from transferz.schemas.errors import InputError, ParameterError
 
 FRACTIONS = {"train": 0.5, "validation": 0.1, "calibration": 0.1, "test": 0.3}

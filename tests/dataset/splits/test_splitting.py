@@ -16,8 +16,9 @@ import transferz
 import transferz.dataset
 import transferz.schemas
 import transferz.tables
-from transferz.dataset.splits.hashing import hash_ids, hash_rows
-from transferz.dataset.splits.splitting import (
+from transferz.dataset.splits.hashing import (
+    hash_ids,
+    hash_rows,
     object_keys,
     split_by_hash,
     split_by_sky_block,
@@ -248,7 +249,7 @@ def test_splits_are_made_where_only_numpy_and_pyarrow_are(bare_site):
     program = (
         "import pyarrow as pa\n"
         "from transferz.dataset.splits.hashing import hash_ids\n"
-        "from transferz.dataset.splits.splitting import object_keys, split_by_hash\n"
+        "from transferz.dataset.splits.hashing import object_keys, split_by_hash\n"
         "keys = object_keys(pa.table({'z': [0.5, 0.25, 0.5]}))\n"
         "hashes = hash_ids(keys, 'test')\n"
         "split = split_by_hash(hashes, {'train': 0.5, 'test': 0.5})\n"

@@ -24,7 +24,7 @@ from transferz.dataset.versions.diff import (
     require_step,
 )
 from transferz.schemas import ReleaseError
-from transferz.schemas.survey.versions import Version
+from transferz.schemas.survey.files import Version
 from transferz.tables.files import write_json
 
 COLUMNS = {
