@@ -133,7 +133,8 @@ def find_file(directory: Path, pattern: str, endings: Sequence[str], remedy: str
 def says_mock(path: Path) -> bool:
     """Return whether a file says of itself that its galaxies are simulated.
 
-    In FITS by a MOCK card, in text by a comment above the names, in parquet by its metadata.
+    In FITS by a card named MOCK or MOCKSEED, say; in text by a comment above the names, in parquet
+    by its metadata.
     """
     return any("MOCK" in note for note in open_table(path).notes)
 

@@ -53,7 +53,8 @@ def place_cosmos2020(built, server):
     (url, *_) = load_registry()["cosmos2020_classic"].files[0].urls
     with fits.open(built.raw / "cosmos2020" / CLASSIC) as hdus:
         for hdu in hdus:  # or it could not pass for a real catalogue
-            hdu.header.remove("MOCK", ignore_missing=True)
+            for card in ("MOCK", "MOCKSEED", "MOCKAREA"):
+                hdu.header.remove(card, ignore_missing=True)
         hdus.writeto(server.place(url), checksum=True)
 
 
