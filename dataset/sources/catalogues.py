@@ -30,7 +30,7 @@ from transferz.dataset.sources.values import declared_values
 from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError, Table
 from transferz.tables.reading import open_table
 
-CHUNK_ROWS = 1 << 16  # bounds the memory that reading takes
+CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
 
 CSV = (".csv", ".csv.gz")
 TEXT = (*CSV, ".tsv", ".tsv.gz", ".txt", ".txt.gz")
