@@ -23,7 +23,7 @@ from transferz.baselines.leaderboard import (
     read_board,
     write_comparisons,
 )
-from transferz.baselines.leaderboard.text import value_text
+from transferz.baselines.leaderboard.board import value_text
 from transferz.schemas.benchmark.scores import METRIC_TITLES
 from transferz.tables.reading import open_table
 

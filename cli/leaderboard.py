@@ -41,7 +41,7 @@ def leaderboard(argv: Sequence[str]) -> int:
 def _show(argv: Sequence[str]) -> int:
     arguments = _show_parser().parse_args(argv)
 
-    from transferz.baselines.leaderboard.board import read_board
+    from transferz.baselines.leaderboard.board import board_json, board_text, read_board
     from transferz.baselines.leaderboard.entries import entries_folder, release_here
 
     release = release_here(arguments.release)
@@ -49,13 +49,10 @@ def _show(argv: Sequence[str]) -> int:
     config, part = board.choose(arguments.config, arguments.range, arguments.sort)
     _write(board, arguments)
     if arguments.json:
-        from transferz.baselines.leaderboard.text import board_json
         from transferz.schemas.survey.files import json_text
 
         sys.stdout.write(json_text(board_json(board)))
     elif not (arguments.html or arguments.hf):
-        from transferz.baselines.leaderboard.text import board_text
-
         colour = sys.stdout.isatty()
         sys.stdout.write(board_text(board, config, part, arguments.sort, colour=colour))
     return 0

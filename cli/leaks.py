@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.leaks.leaks import Leaks, read_objects
-from transferz.baselines.leaks.table import (
+from transferz.baselines.leaks.leaks import (
     OPTIONS,
+    Leaks,
     check_table,
+    read_objects,
     write_clean,
 )
 from transferz.cli.options import add_columns_option, add_release_option, column_names

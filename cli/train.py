@@ -158,7 +158,7 @@ def _is_of(model: "Model", release: Release) -> bool:
 
 
 def _require_bands(args: argparse.Namespace, task: Task, start: "Model") -> None:
-    """Refuse a start that is another method's, has other bands, or too few seeds."""
+    """Refuse a start that is another method's, or has other bands."""
     from transferz.baselines.networks.ensemble import require_order
 
     method, found = METHODS[args.method].start, start.provenance.get("method")

@@ -41,20 +41,13 @@ class FluxNodes:
     """Fluxes at the nodes, with the dust's effect at each band's own wavelength divided out.
 
     What is left varies little with E(B-V), so few nodes interpolate it well.
-
-    Attributes
-    ----------
-    log_stretch : ndarray, shape (Z,)
-        ln(1 + z), uniform.
-    values : ndarray, shape (laws, Z, E * 2T, B)
-        Microjansky at 10 pc per solar mass formed: continua, then lines, of the T templates.
-    curve : ndarray, shape (laws, Z, B)
-        k(pivot wavelength / (1 + z)).
     """
 
-    log_stretch: Array
+    log_stretch: Array  # (Z,) ln(1 + z), uniform
+    # (laws, Z, E * 2T, B) microjansky at 10 pc per solar mass formed: continua, then lines, of the
+    # T templates
     values: Array
-    curve: Array
+    curve: Array  # (laws, Z, B) k(pivot wavelength / (1 + z))
 
     def evaluate(self, log_stretch: Array, ebv: Array, law: Integers, parts: Array) -> Array:
         """Fluxes (N, B) at 10 pc of mixtures `parts` (N, 2T); the other arguments are (N,)."""
@@ -156,19 +149,11 @@ class BasisGrid:
     """Fluxes of the basis templates on a grid of redshift and E(B-V).
 
     Build it with `basis_grid`.
-
-    Attributes
-    ----------
-    bands : tuple of Band
-        In the order of the fluxes' columns.
-    redshift_max : float
-        End of the grid.
-    observed, rest : FluxNodes
-        At all redshifts through `bands`; at redshift 0 through Bessell B.
     """
 
-    bands: tuple[Band, ...]
-    redshift_max: float
+    bands: tuple[Band, ...]  # in the order of the fluxes' columns
+    redshift_max: float  # end of the grid
+    # at all redshifts through `bands`; at redshift 0 through Bessell B
     observed: FluxNodes
     rest: FluxNodes
 

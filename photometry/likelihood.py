@@ -27,20 +27,14 @@ SECOND_PEAK_CHI2 = 9.0
 class ErrorModel:
     """What quoted flux errors become before fitting: ``sqrt((scale e)^2 + (floor f)^2)``.
 
-    Attributes
-    ----------
-    scale : float
-        Factor on the quoted error, positive.
-    optical_floor, infrared_floor, mid_infrared_floor : float
-        Fraction of the flux that no template matches better: below 1 micron, from 1 and from 4.
-
     Notes
     -----
     The defaults are those of LePhare's example configuration for COSMOS (``ERR_FACTOR`` and
     ``ERR_SCALE`` in ``COSMOS.para`` of lephare-data), magnitudes there read as fractions here.
     """
 
-    scale: float = 1.5
+    scale: float = 1.5  # factor on the quoted error, positive
+    # fraction of the flux that no template matches better: below 1 micron, from 1 and from 4
     optical_floor: float = 0.02
     infrared_floor: float = 0.05
     mid_infrared_floor: float = 0.1
@@ -65,22 +59,13 @@ DEFAULT_ERRORS = ErrorModel()
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """Photometry as the chi-square needs it: ``w = 1 / error^2``, zero where a value is missing.
+    """Photometry as the chi-square needs it: ``w = 1 / error^2``, zero where a value is missing."""
 
-    Attributes
-    ----------
-    weight, weighted_flux : ndarray, shape (B, N)
-        ``w`` and ``w f``, bands first.
-    constant : ndarray, shape (N,)
-        ``sum w f^2``: chi-square of no flux at all.
-    n_filters : ndarray of int16, shape (N,)
-        Bands with a value.
-    """
-
+    # (B, N) ``w`` and ``w f``, bands first
     weight: Array
     weighted_flux: Array
-    constant: Array
-    n_filters: Integers
+    constant: Array  # (N,) ``sum w f^2``: chi-square of no flux at all
+    n_filters: Integers  # (N,) bands with a value
 
     @classmethod
     def of(

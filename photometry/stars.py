@@ -52,24 +52,13 @@ METAL_LINES = 0.6
 
 @dataclass(frozen=True, slots=True)
 class StellarTemplates:
-    """Stellar spectra.
+    """Stellar spectra."""
 
-    Attributes
-    ----------
-    temperature : ndarray, shape (S,)
-        Effective temperature in kelvin; each metallicity's sequence in turn.
-    metallicity : ndarray, shape (S,)
-        Strength of the metal features.
-    wavelength : ndarray, shape (L,)
-        Angstrom, uniform in its logarithm.
-    spectrum : ndarray, shape (S, L)
-        f_lambda, arbitrary normalisation.
-    """
-
+    # (S,) effective temperature in kelvin; each metallicity's sequence in turn
     temperature: Array
-    metallicity: Array
-    wavelength: Array
-    spectrum: Array
+    metallicity: Array  # (S,) strength of the metal features
+    wavelength: Array  # (L,) angstrom, uniform in its logarithm
+    spectrum: Array  # (S, L) f_lambda, arbitrary normalisation
 
 
 def _bell(wavelength: Array, centre: float, width: float) -> Array:

@@ -36,24 +36,12 @@ FLUX_FLOOR = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class GalaxyTemplates:
-    """Basis spectra per solar mass of stars formed, seen from 10 pc.
+    """Basis spectra per solar mass of stars formed, seen from 10 pc."""
 
-    Attributes
-    ----------
-    wavelength : ndarray, shape (L,)
-        Rest-frame angstrom, uniform in its logarithm.
-    continuum : ndarray, shape (T, L)
-        Starlight, erg/s/cm2/angstrom at 10 pc.
-    lines : ndarray, shape (T, L)
-        Emission lines, same unit.
-    surviving_mass : ndarray, shape (T,)
-        Solar masses still in stars per solar mass formed.
-    """
-
-    wavelength: Array
-    continuum: Array
-    lines: Array
-    surviving_mass: Array
+    wavelength: Array  # (L,) rest-frame angstrom, uniform in its logarithm
+    continuum: Array  # (T, L) starlight, erg/s/cm2/angstrom at 10 pc
+    lines: Array  # (T, L) emission lines, same unit
+    surviving_mass: Array  # (T,) solar masses still in stars per solar mass formed
 
     @property
     def total(self) -> Array:
@@ -119,17 +107,10 @@ def fit_coefficients() -> Array:
 
 @dataclass(frozen=True, slots=True)
 class DustGrid:
-    """Dust that the fit tries on every template.
+    """Dust that the fit tries on every template."""
 
-    Attributes
-    ----------
-    law : {"calzetti", "smc"}
-        Attenuation law.
-    ebv : tuple of float
-        Values of E(B-V). Negative ones undo some of the dust that the basis already contains.
-    """
-
-    law: DustLaw = "calzetti"
+    law: DustLaw = "calzetti"  # attenuation law
+    # values of E(B-V). Negative ones undo some of the dust that the basis already contains.
     ebv: tuple[float, ...] = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 
 
@@ -138,24 +119,14 @@ DEFAULT_DUST = (DustGrid(),)
 
 @dataclass(frozen=True, slots=True)
 class ModelGrid:
-    """Fluxes of M models (template x dust) at Z redshifts in B bands; build with `model_grid`.
+    """Fluxes of M models (template x dust) at Z redshifts in B bands; build with `model_grid`."""
 
-    Attributes
-    ----------
-    bands : tuple of Band
-        In the order of the fluxes' last axis.
-    redshift : ndarray, shape (Z,)
-        The grid, from 0.
-    flux, squared : ndarray, shape (Z, M, B)
-        Model fluxes, each model's brightest band 1, and their squares.
-    mass_per_amplitude : ndarray, shape (Z, M)
-        Solar masses in stars of a galaxy whose brightest band has 1 microjansky.
-    """
-
-    bands: tuple[Band, ...]
-    redshift: Array
+    bands: tuple[Band, ...]  # in the order of the fluxes' last axis
+    redshift: Array  # (Z,) the grid, from 0
+    # (Z, M, B) model fluxes, each model's brightest band 1, and their squares
     flux: Array
     squared: Array
+    # (Z, M) solar masses in stars of a galaxy whose brightest band has 1 microjansky
     mass_per_amplitude: Array
 
 

@@ -49,27 +49,13 @@ RUN_FILES = frozenset({ENTRY_FILE, FORECASTS_FILE, MODEL_FILE, "results.json"})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A benchmark run.
+    """A benchmark run."""
 
-    Attributes
-    ----------
-    entry : Entry
-        Its record.
-    forecasts : dict of str to SetForecasts
-        Test set -> what was forecast.
-    table : bytes
-        The forecasts as a parquet file, whose hash is in the entry.
-    kept : Kept or None
-        What was trained, of a method that can be kept.
-    fitted : list
-        The trained methods, one per seed.
-    """
-
-    entry: Entry
-    forecasts: dict[str, SetForecasts]
-    table: bytes
-    kept: Kept | None = None
-    fitted: list[Any] = field(default_factory=list)
+    entry: Entry  # its record
+    forecasts: dict[str, SetForecasts]  # test set -> what was forecast
+    table: bytes  # the forecasts as a parquet file, whose hash is in the entry
+    kept: Kept | None = None  # what was trained, of a method that can be kept
+    fitted: list[Any] = field(default_factory=list)  # the trained methods, one per seed
 
     @property
     def files(self) -> tuple[str, ...]:

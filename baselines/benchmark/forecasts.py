@@ -31,30 +31,18 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class SetForecasts:
-    """Forecasts of S seeds for the N galaxies of a test set.
+    """Forecasts of S seeds for the N galaxies of a test set."""
 
-    Attributes
-    ----------
-    object_id : ndarray of int64, shape (N,)
-        In the order of the release.
-    redshift, i_mag : ndarray of float32, shape (N,)
-        Label and i magnitude; NaN where there is no i band.
-    point : ndarray of float32, shape (S, N)
-        Redshifts; NaN for a missing forecast.
-    columns : dict of str to ndarray, shape (S, N)
-        Each of `transferz.baselines.scores.probability.PER_GALAXY` that there is.
-    g_mag : ndarray of float32, shape (N,), or None
-        g magnitude, for colours; NaN where there is no g band.
-    truth : ndarray of float32, shape (N,), or None
-        True redshifts, which only a mock has; NaN where an object is no galaxy.
-    """
-
-    object_id: npt.NDArray[np.int64]
+    object_id: npt.NDArray[np.int64]  # (N,) in the order of the release
+    # (N,) label and i magnitude; NaN where there is no i band
     redshift: npt.NDArray[np.float32]
     i_mag: npt.NDArray[np.float32]
-    point: npt.NDArray[np.float32]
+    point: npt.NDArray[np.float32]  # (S, N) redshifts; NaN for a missing forecast
+    # (S, N) each of `transferz.baselines.scores.probability.PER_GALAXY` that there is
     columns: dict[str, npt.NDArray[np.float32]]
+    # (N,) g magnitude, for colours; NaN where there is no g band
     g_mag: npt.NDArray[np.float32] | None = None
+    # (N,) true redshifts, which only a mock has; NaN where an object is no galaxy
     truth: npt.NDArray[np.float32] | None = None
 
     @property

@@ -176,20 +176,16 @@ def _class_of(module: str, name: str) -> type[Any]:
         ) from None
     except (Exception, SystemExit) as error:
         raise failure(f"importing {module}", error) from error
-    return _class_in(imported, name)
-
-
-def _class_in(module: Any, name: str) -> type[Any]:
-    found = module
+    member = imported
     for part in name.split("."):
-        found = getattr(found, part, None)
-    if isinstance(found, type):
-        return found
-    own = (one for one in vars(module).values() if isinstance(one, type))
-    there = sorted(one.__name__ for one in own if one.__module__ == module.__name__)
+        member = getattr(member, part, None)
+    if isinstance(member, type):
+        return member
+    classes = (one for one in vars(imported).values() if isinstance(one, type))
+    own = sorted(one.__name__ for one in classes if one.__module__ == imported.__name__)
     raise ParameterError(
-        f"module '{module.__name__}' has no class '{name}'; its classes: "
-        f"{', '.join(there) or 'none'}"
+        f"module '{imported.__name__}' has no class '{name}'; its classes: "
+        f"{', '.join(own) or 'none'}"
     )
 
 

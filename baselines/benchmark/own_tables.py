@@ -41,25 +41,14 @@ TABLE, TEST_TABLE = "table", "test_table"
 
 @dataclass(frozen=True, slots=True)
 class OwnTable:
-    """A table, and which of its columns are what.
-
-    Attributes
-    ----------
-    bands : tuple of str
-        Magnitudes; methods see a column ``g`` as ``g_mag``.
-    errors : tuple of str
-        Errors of the magnitudes, as many, or none.
-    identifier : str or None
-        Ids, which decide the splits; else the magnitudes do.
-    names : tuple of str or None
-        All the columns' names, where the table's own header lacks some.
-    """
+    """A table, and which of its columns are what."""
 
     path: Path
-    bands: tuple[str, ...]
+    bands: tuple[str, ...]  # magnitudes; methods see a column ``g`` as ``g_mag``
     redshift: str
-    errors: tuple[str, ...] = ()
-    identifier: str | None = None
+    errors: tuple[str, ...] = ()  # errors of the magnitudes, as many, or none
+    identifier: str | None = None  # ids, which decide the splits; else the magnitudes do
+    # all the columns' names, where the table's own header lacks some
     names: tuple[str, ...] | None = None
 
     def read(self, *, drop_missing: bool = False) -> Sample:

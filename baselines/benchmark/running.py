@@ -62,23 +62,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a method forecast.
+    """What a method forecast."""
 
-    Attributes
-    ----------
-    forecasts : dict of str to SetForecasts
-        Test set -> forecasts; calibrated, where the method does that, on galaxies like those.
-    transfer : dict of (str, str) to SetForecasts
-        Calibrated on, tested on -> forecasts, where the two differ.
-    cost : Cost
-        What it took.
-    fitted : list
-        The trained methods, one per seed, not calibrated.
-    """
-
+    # test set -> forecasts; calibrated, where the method does that, on galaxies like those
     forecasts: dict[str, SetForecasts]
+    # calibrated on, tested on -> forecasts, where the two differ
     transfer: dict[tuple[str, str], SetForecasts] = field(default_factory=dict)
-    cost: Cost = field(default_factory=Cost)
+    cost: Cost = field(default_factory=Cost)  # what it took
+    # the trained methods, one per seed, not calibrated
     fitted: list[Any] = field(default_factory=list)
 
 

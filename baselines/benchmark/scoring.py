@@ -16,7 +16,7 @@ from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.baselines.scores.probability import PER_GALAXY, pit_histogram
 from transferz.baselines.scores.requirements import verdicts
 from transferz.schemas.benchmark.entries import Entry, TestedSet
-from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryScores, Summary
+from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryScores, Range, Summary
 from transferz.tables.printing import aligned
 
 FEWEST = 20
@@ -42,8 +42,9 @@ PRINTED = {
 }
 """Heads of columns."""
 
-RANGES = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
+RANGES: tuple[tuple[Range, str], ...] = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
 LSST = "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
+TRANSFER = "Calibrated on one set, tested on the other (not exchangeable: nothing is promised):"
 NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
 
 Plain = dict[str, Any]
@@ -183,8 +184,8 @@ def samples_text(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
     body = []
     for name, (predicted, true) in samples.items():
         for title, rows in (("all z", slice(None)), (RANGES[0][1], in_cosmological_range(true))):
-            found = score(predicted[:, rows], true[rows], PLAIN)
-            cells = [_plain_cell(found[metric]) for metric in PLAIN]
+            values = score(predicted[:, rows], true[rows], PLAIN)
+            cells = [_plain_cell(values[metric]) for metric in PLAIN]
             body.append([name, title, f"{true[rows].size}", *cells])
     head = ["sample", "range", "n", *(name.replace("_", " ") for name in PLAIN)]
     return "\n".join(aligned([head, *body]))
@@ -199,37 +200,39 @@ def _plain_cell(values: Floats) -> str:
 
 def outcome_text(entry: Entry) -> str:
     """Say what ran, how it scored, and which of LSST's requirements it meets."""
-    transfer = ["\n".join(_transfer(entry))] if entry.transfer else []
-    return "\n\n".join([_headline(entry), *transfer, scores_text(entry.scores)])
+    rows, time = sum(entry.training.rows.train.values()), entry.time
+    mock = " MOCK galaxies, not real ones." if entry.mock else ""
+    ran = (
+        f"{entry.method.name}: learned from {rows:,} galaxies ({entry.training.set}), "
+        f"{entry.seeds} seed(s).{mock}\nTraining {time.fit_s:.1f} s, forecasts "
+        f"{time.predict_s:.1f} s, {entry.memory.peak_mb:,.0f} MB on {entry.device}."
+    )
+    transfer = []
+    for one in entry.transfer or ():
+        covers = " and ".join(
+            f"{share} % intervals {100 * (coverage.mean or 0.0):.1f} %"
+            for share, coverage in ((68, one.coverage_68), (90, one.coverage_90))
+        )
+        transfer.append(f"  {one.calibrated_on} -> {one.tested_on}: {covers}")
+    between = ["\n".join([TRANSFER, *transfer])] if transfer else []
+    return "\n\n".join([ran, *between, scores_text(entry.scores)])
 
 
 def scores_text(scores: Scores) -> str:
     """Lay out scores as tables, with LSST's requirements below."""
     parts = [_table(scores, BINNED)]
-    if widths := [name for name in WIDTH if _any(scores, name)]:
+    if widths := [name for name in WIDTH if _is_known(scores, name)]:
         parts.append(_table(scores, widths))
     if verdicts := list(_verdicts(scores)):
         parts.append("\n".join([LSST, *verdicts]))
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
-def _headline(entry: Entry) -> str:
-    rows = sum(entry.training.rows.train.values())
-    mock = "MOCK galaxies, not real ones. " if entry.mock else ""
-    time = entry.time.fit_s, entry.time.predict_s
-    return (
-        f"{entry.method.name}: learned from {rows:,} galaxies ({entry.training.set}), "
-        f"{entry.seeds} seed(s). {mock}".rstrip()
-        + "\n"
-        f"Training {time[0]:.1f} s, forecasts {time[1]:.1f} s, {entry.memory.peak_mb:,.0f} MB"
-        f" on {entry.device}."
-    )
-
-
-def _any(scores: Scores, name: str) -> bool:
-    metrics = [part.metrics for one in scores.values() for part in one.ranges.values()]
-    found = [dict(those).get(name) for those in metrics]  # type: ignore[call-overload]
-    return any(one is not None and one.mean is not None for one in found)
+def _is_known(scores: Scores, metric: str) -> bool:
+    """Whether there is a number of a metric for any test set and range."""
+    parts = [part for one in scores.values() for part in one.ranges.values()]
+    summaries = [dict[str, Summary](part.metrics.items()).get(metric) for part in parts]
+    return any(one is not None and one.mean is not None for one in summaries)
 
 
 def _table(scores: Scores, names: Sequence[str]) -> str:
@@ -241,40 +244,26 @@ def _table(scores: Scores, names: Sequence[str]) -> str:
 def _rows(name: str, one: EntryScores, names: Sequence[str]) -> Iterator[list[str]]:
     missing = "" if one.completeness == 1.0 else f" ({100 * one.completeness:.2f} % complete)"
     for part, title in RANGES:
-        found = one.ranges[part]  # type: ignore[index]
-        if not found.n:
-            continue
-        metrics = dict(found.metrics)
-        cells = [_cell(metrics.get(metric)) for metric in names]  # type: ignore[call-overload]
-        yield [f"{name}{missing}", title, f"{found.n:,}", *cells]
+        if count := one.ranges[part].n:
+            summaries = dict[str, Summary](one.ranges[part].metrics.items())
+            cells = [_cell(summaries.get(metric)) for metric in names]
+            yield [f"{name}{missing}", title, f"{count:,}", *cells]
 
 
-def _cell(found: Summary | None) -> str:
-    if found is None or found.mean is None:
+def _cell(summed: Summary | None) -> str:
+    if summed is None or summed.mean is None:
         return "-"
-    error = "" if found.error is None else f" ± {found.error:.4f}"
-    spread = "" if found.spread is None else f" ({found.spread:.4f})"
-    return f"{found.mean:.4f}{error}{spread}"
-
-
-def _transfer(entry: Entry) -> Iterator[str]:
-    yield "Calibrated on one set, tested on the other (not exchangeable: nothing is promised):"
-    for one in entry.transfer or ():
-        covers = " and ".join(
-            f"{share} % intervals {100 * (found.mean or 0.0):.1f} %"
-            for share, found in ((68, one.coverage_68), (90, one.coverage_90))
-        )
-        yield f"  {one.calibrated_on} -> {one.tested_on}: {covers}"
+    error = "" if summed.error is None else f" ± {summed.error:.4f}"
+    spread = "" if summed.spread is None else f" ({summed.spread:.4f})"
+    return f"{summed.mean:.4f}{error}{spread}"
 
 
 def _verdicts(scores: Scores) -> Iterator[str]:
     for name, one in scores.items():
-        found = one.ranges["cosmological"].requirements
-        if not one.ranges["cosmological"].n:
-            continue
-        said = (
-            f"{metric} {'-' if v.value is None else f'{v.value:.4f}'} of {v.limit:g} "
-            f"{'yes' if v.met else 'no'}{'' if v.sure else '?'}"
-            for metric, v in found.items()
-        )
-        yield f"  {name}: {', '.join(said)}"
+        if one.cosmological.n:
+            lines = (
+                f"{metric} {'-' if v.value is None else f'{v.value:.4f}'} of {v.limit:g} "
+                f"{'yes' if v.met else 'no'}{'' if v.sure else '?'}"
+                for metric, v in one.cosmological.requirements.items()
+            )
+            yield f"  {name}: {', '.join(lines)}"

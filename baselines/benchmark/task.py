@@ -82,34 +82,18 @@ class TestSet:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """All that a benchmark run needs.
+    """All that a benchmark run needs."""
 
-    Attributes
-    ----------
-    bands : tuple of str
-        Columns of magnitudes that methods get.
-    training, validation : DataFrame
-        With labels.
-    calibration : dict of str to DataFrame
-        Test set -> galaxies like those, with labels, for methods that calibrate themselves.
-    tests : dict of str to TestSet
-        What is forecast and scored.
-    learned : EntryTraining
-        What it is that methods learn from, for the record.
-    data : Data or TableData
-        The release, or the tables, for the record.
-    columns : tuple of str
-        What the data themselves call the bands.
-    """
-
-    bands: tuple[str, ...]
+    bands: tuple[str, ...]  # columns of magnitudes that methods get
+    # with labels
     training: pd.DataFrame
     validation: pd.DataFrame
+    # test set -> galaxies like those, with labels, for methods that calibrate themselves
     calibration: dict[str, pd.DataFrame]
-    tests: dict[str, TestSet]
-    learned: EntryTraining
-    data: Data | TableData
-    columns: tuple[str, ...] = ()
+    tests: dict[str, TestSet]  # what is forecast and scored
+    learned: EntryTraining  # what it is that methods learn from, for the record
+    data: Data | TableData  # the release, or the tables, for the record
+    columns: tuple[str, ...] = ()  # what the data themselves call the bands
 
     @property
     def source(self) -> dict[str, Any]:

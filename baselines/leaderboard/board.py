@@ -1,8 +1,13 @@
-"""The leaderboard: entries in order, which is best, and which can't be told from the best."""
+"""The leaderboard: entries in order, which is best, and which can't be told from the best.
+
+`read_board` reads it; `board_text` and `board_json` show it in a terminal and to programs.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from transferz.baselines.leaderboard.comparisons import Comparisons, Pair, read_comparisons
 from transferz.baselines.leaderboard.entries import (
@@ -14,14 +19,36 @@ from transferz.baselines.leaderboard.entries import (
 from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance
 from transferz.releases import Release
 from transferz.schemas.benchmark.entries import Entry
-from transferz.schemas.benchmark.scores import RANGES, TESTED, EntryRange, EntryScores, Summary
+from transferz.schemas.benchmark.scores import (
+    METRIC_TITLES,
+    NONE,
+    RANGES,
+    SETS,
+    TESTED,
+    TITLES,
+    WIDTH_TITLES,
+    EntryRange,
+    EntryScores,
+    Summary,
+    value_parts,
+)
 from transferz.schemas.errors import ParameterError
+from transferz.tables.printing import aligned
 
 BEST, EQUAL, UNKNOWN = "*", "=", "?"
 """Marks: the best; not distinguishable from it; not compared with it."""
 
 RANGE_TITLES = RANGES | {"lsst": f"{RANGES['lsst']} (LSST)"}
 """What ranges of the label are called, in the order of the page."""
+
+DEFAULT_METRICS = (*TITLES, *WIDTH_TITLES)
+"""Columns of the tables."""
+
+SET_TITLES: MappingProxyType[str, str] = MappingProxyType(
+    {**dict[str, str](SETS.items()), "table": "the table", "test_table": "the other table"}
+)
+
+GREY, PLAIN = "\x1b[90m", "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +223,119 @@ def read_board(folder: Path, release: Release | None) -> Board:
         for entry in entries
     )
     return Board(tuple(rows), current, comparisons)
+
+
+# --- in words
+
+
+def set_title(config: str) -> str:
+    """Return what a test set is called."""
+    return SET_TITLES.get(config, config)
+
+
+def training_title(row: Row) -> str:
+    """Return what is written of what an entry learned from."""
+    return " + ".join(map(set_title, row.entry.training.set.split("+")))
+
+
+def secure_link(address: str | None) -> str | None:
+    """Return an address that may be linked to; None of any other."""
+    return address if address is not None and address.startswith("https://") else None
+
+
+def value_text(metric: str, summary: Summary | None) -> str:
+    """Write ``mean ± error (spread)``, in the unit of the metric's title; a dash for no number."""
+    if summary is None:
+        return NONE
+    value, error, spread = value_parts(metric, summary.mean, summary.error, summary.spread)
+    return value + (f" ± {error}" if error else "") + (f" ({spread})" if spread else "")
+
+
+def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool = False) -> str:
+    """Lay out one test set and range as a table of text, in columns for the usual metrics.
+
+    The metric to sort by gets a column too. With `colour`, entries of other data are grey.
+    """
+    rows = board.ordered(config, part, sort)
+    metrics = board.shown(config, part, [*DEFAULT_METRICS, sort])
+    head = ["method", "trained on", *(METRIC_TITLES[name] for name in metrics), "scored", "note"]
+    body = [_cells(board, row, config, part, metrics) for row in rows]
+    kept = [k for k, name in enumerate(head) if name in ("method",) or any(r[k] for r in body)]
+    lines = aligned([[printable(line[k]) for k in kept] for line in (head, *body)])
+    for place, row in enumerate(rows, start=1):
+        if colour and not row.current:
+            lines[place] = f"{GREY}{lines[place]}{PLAIN}"
+    return "\n".join([_title(board, config, part), "", *lines, "", *_notes(board, rows)]) + "\n"
+
+
+def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> list[str]:
+    values = [
+        f"{value_text(name, row.summary(config, part, name))} "
+        f"{board.mark(row, config, part, name)}".rstrip()
+        for name in metrics
+    ]
+    scores = row.scores(config)
+    share = "" if scores is None or row.complete(config) else f"{100 * scores.completeness:.1f} %"
+    return [row.entry.method.name, training_title(row), *values, share, board.status(row)]
+
+
+def _title(board: Board, config: str, part: str) -> str:
+    mock = "MOCK galaxies, not real ones; " if board.mock else ""
+    return (
+        f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGE_TITLES[part]}, "
+        f"{board.galaxies(config, part):,} galaxies"
+    )
+
+
+def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
+    notes = ["mean over seeds ± its error over galaxies (spread over seeds)"]
+    if board.comparisons is None:
+        return [*notes, f"{BEST} best; not compared: run `transferz leaderboard compare RUNS_DIR`"]
+    notes.append(
+        f"{BEST} best; {EQUAL} not distinguishable from it at {SIGNIFICANCE:g} (paired, Holm over "
+        f"{board.comparisons.pairs_text}); {UNKNOWN} not compared"
+    )
+    if any(not row.current for row in rows):
+        notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
+    return notes
+
+
+def printable(text: str) -> str:
+    """Return text of an entry without what would steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def board_json(board: Board) -> dict[str, Any]:
+    """Return all of the board: entries with their state, marks by set, range and metric."""
+    comparisons = board.comparisons
+    return {
+        "data": board.current.name,
+        "mock": board.mock,
+        "significance": SIGNIFICANCE,
+        "pairs": len(comparisons.pairs) if comparisons else 0,
+        "entries": [
+            row.entry.model_dump(mode="json", by_alias=True)
+            | {"current": row.current, "compared": row.compared}
+            for row in board.rows
+        ],
+        "ranking": {
+            config: {part: _ranking(board, config, part) for part in board.ranges(config)}
+            for config in board.configs
+        },
+    }
+
+
+def _ranking(board: Board, config: str, part: str) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: [_place(board, row, config, part, name) for row in board.ordered(config, part, name)]
+        for name in board.metrics(config, part)
+        if name not in UNRANKED
+    }
+
+
+def _place(board: Board, row: Row, config: str, part: str, metric: str) -> dict[str, Any]:
+    best = board.best(config, part, metric)
+    pair = None if best is None else board.pair(row, best, config, part, metric)
+    against = pair and pair._asdict()
+    mark = board.mark(row, config, part, metric)
+    return {"method": row.key, "mark": mark, "current": row.current, "against_best": against}

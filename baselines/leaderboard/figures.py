@@ -8,8 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transferz.baselines.leaderboard.board import BEST, EQUAL, Board, Row
-from transferz.baselines.leaderboard.text import training_title, value_text
+from transferz.baselines.leaderboard.board import (
+    BEST,
+    EQUAL,
+    Board,
+    Row,
+    training_title,
+    value_text,
+)
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.schemas.benchmark.scores import (
     METRIC_TITLES,

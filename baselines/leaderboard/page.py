@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard import figures
-from transferz.baselines.leaderboard.board import BEST, EQUAL, RANGE_TITLES, UNKNOWN, Board, Row
-from transferz.baselines.leaderboard.text import (
+from transferz.baselines.leaderboard.board import (
+    BEST,
     DEFAULT_METRICS,
+    EQUAL,
+    RANGE_TITLES,
+    UNKNOWN,
+    Board,
+    Row,
     secure_link,
     set_title,
     training_title,

@@ -65,7 +65,11 @@ def report(runs_folder: Path, release: Release, out: Path) -> None:
         for name in OF_THE_RELEASE:
             drawn = require_file(release.path / "figures" / f"{name}.png", "build it: `make repro`")
             shutil.copyfile(drawn, folder / drawn.name)
-        draw(runs, named, folder)
+        with paper_style():
+            save_figure(forecasts(runs, named), folder, "forecasts")
+            save_figure(scores(runs, named), folder, "scores")
+            save_figure(bins(runs, named), folder, "bins")
+            save_figure(bins(runs, named, "transferz"), folder, "bins_transferz")
         for name, tables in tabulate(runs, named).items():
             write_tables(tables, folder, name)
         write_json(folder / MADE_OF, {run.key: run.entry.forecasts.sha256 for run in runs})
@@ -101,15 +105,6 @@ def read_baselines(folder: Path) -> list[Run]:
 def title(release: Release) -> str:
     """Return what figures and tables call a release; of a mock, that it is one."""
     return f"TransferZ {release.version}" + (" (mock galaxies)" if release.mock else "")
-
-
-def draw(runs: Sequence[Run], named: str, folder: Path) -> None:
-    """Draw the figures that are about forecasts, titled `named`, each as PNG and PDF."""
-    with paper_style():
-        save_figure(forecasts(runs, named), folder, "forecasts")
-        save_figure(scores(runs, named), folder, "scores")
-        save_figure(bins(runs, named), folder, "bins")
-        save_figure(bins(runs, named, "transferz"), folder, "bins_transferz")
 
 
 def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[PaperTable]]:

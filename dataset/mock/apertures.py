@@ -28,38 +28,23 @@ PIXEL_ARCSEC = 0.15  # of COSMOS2020's mosaics
 
 
 class TemplateParams(Params):
-    """Section ``mock.cosmos2020.fit.templates``.
+    """Section ``mock.cosmos2020.fit.templates``."""
 
-    Attributes
-    ----------
-    count : int
-        Number of spectra; fewer leave a larger mismatch between galaxies and templates.
-    ebv : list of float
-        Calzetti colour excesses that each is tried with, mag.
-    """
-
+    # number of spectra; fewer leave a larger mismatch between galaxies and templates
     count: int = Field(ge=1, le=100)
+    # Calzetti colour excesses that each is tried with, mag
     ebv: list[float] = Field(min_length=1)
 
 
 class TemplateFitParams(Params):
-    """Section ``mock.cosmos2020.fit``.
+    """Section ``mock.cosmos2020.fit``."""
 
-    Attributes
-    ----------
-    templates : TemplateParams
-        What is fitted.
-    error_scale, optical_floor, infrared_floor : float
-        See `transferz.photometry.fit.ErrorModel`.
-    redshift_max : float
-        End of the fit's redshift grid.
-    """
-
-    templates: TemplateParams
+    templates: TemplateParams  # what is fitted
+    # see `transferz.photometry.fit.ErrorModel`
     error_scale: float = Field(gt=0.0)
     optical_floor: float = Field(ge=0.0)
     infrared_floor: float = Field(ge=0.0)
-    redshift_max: float = Field(gt=0.0, le=10.0)
+    redshift_max: float = Field(gt=0.0, le=10.0)  # end of the fit's redshift grid
 
     @property
     def errors(self) -> ErrorModel:
@@ -68,48 +53,26 @@ class TemplateFitParams(Params):
 
 
 class Cosmos2020Params(Params):
-    """Section ``mock.cosmos2020``.
+    """Section ``mock.cosmos2020``."""
 
-    Attributes
-    ----------
-    depths : dict of str to float
-        Band to 5-sigma depth, AB, in a 2 arcsec aperture (IRAC: total); the bands of the catalogue.
-    ultradeep_gain : float
-        UltraVISTA's stripes are deeper by this, mag.
-    larger_aperture_loss : float
-        Depth lost from the 2 to the 3 arcsec aperture, mag.
-    seeing_arcsec : float
-        Half-light radius of the homogenised point-spread function.
-    zero_point_scatter : float
-        Per band, mag.
-    flux_jitter : float
-        Per band and source, mag: errors of matching point-spread functions and the like.
-    noise_scale : float
-        True noise over quoted noise.
-    degrees_of_freedom : float
-        Of the noise's Student-t tails.
-    unobserved_fraction : float
-        Share of the values of each Suprime-Cam and IRAC band that are missing.
-    missing_fraction : float
-        Share of sources that are not in the catalogue.
-    astrometric_scatter_arcsec : float
-        Per axis.
-    fit : TemplateFitParams
-        The template fit.
-    """
-
+    # band to 5-sigma depth, AB, in a 2 arcsec aperture (IRAC: total); the bands of the catalogue
     depths: dict[str, float] = Field(min_length=5)
-    ultradeep_gain: float = Field(ge=0.0)
+    ultradeep_gain: float = Field(ge=0.0)  # UltraVISTA's stripes are deeper by this, mag
+    # depth lost from the 2 to the 3 arcsec aperture, mag
     larger_aperture_loss: float = Field(ge=0.0)
+    # half-light radius of the homogenised point-spread function
     seeing_arcsec: float = Field(gt=0.0)
-    zero_point_scatter: float = Field(ge=0.0)
+    zero_point_scatter: float = Field(ge=0.0)  # per band, mag
+    # per band and source, mag: errors of matching point-spread functions and the like
     flux_jitter: float = Field(ge=0.0)
-    noise_scale: float = Field(gt=0.0)
-    degrees_of_freedom: float = Field(gt=2.0)
+    noise_scale: float = Field(gt=0.0)  # true noise over quoted noise
+    degrees_of_freedom: float = Field(gt=2.0)  # of the noise's Student-t tails
+    # share of the values of each Suprime-Cam and IRAC band that are missing
     unobserved_fraction: float = Field(ge=0.0, lt=1.0)
+    # share of sources that are not in the catalogue
     missing_fraction: float = Field(ge=0.0, lt=1.0)
-    astrometric_scatter_arcsec: float = Field(ge=0.0)
-    fit: TemplateFitParams
+    astrometric_scatter_arcsec: float = Field(ge=0.0)  # per axis
+    fit: TemplateFitParams  # the template fit
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -119,22 +82,13 @@ class Cosmos2020Params(Params):
 
 @dataclass(frozen=True, slots=True)
 class Photometry:
-    """Aperture photometry, as catalogued: uJy, rounded, NaN where not observed.
+    """Aperture photometry, as catalogued: uJy, rounded, NaN where not observed."""
 
-    Attributes
-    ----------
-    flux, error : dict of str to (N, B) ndarray
-        Per aperture: ``APER2``, ``APER3``, ``AUTO``.
-    total_offset : dict of str to (N,) ndarray
-        Aperture to total correction, mag; negative.
-    radius_pixels : (N,) ndarray
-        Half-light radius as measured.
-    """
-
+    # per aperture: ``APER2``, ``APER3``, ``AUTO``
     flux: dict[str, Floats]
     error: dict[str, Floats]
-    total_offset: dict[str, Floats]
-    radius_pixels: Floats
+    total_offset: dict[str, Floats]  # aperture to total correction, mag; negative
+    radius_pixels: Floats  # (N,) half-light radius as measured
 
     def total(self, aperture: str) -> tuple[Floats, Floats]:
         """Return total fluxes and errors (N, B): the aperture's, scaled by its offset."""

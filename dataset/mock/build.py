@@ -53,33 +53,20 @@ KINDS = ("galaxy", "star", "active")
 
 
 class MockParams(Params):
-    """Section ``mock``.
+    """Section ``mock``."""
 
-    Attributes
-    ----------
-    seed : int
-        Of every random number.
-    area_deg2 : float
-        Of the COSMOS window.
-    i_limit : float
-        Faintest true HSC i magnitude in it.
-    blend_arcsec : float
-        Sources nearer than this to a brighter one are lost in it, in every catalogue.
-    population, quasars, stars, sizes, sky
-        What there is and where.
-    cosmos2020, hsc, galaxiesml
-        How each catalogue sees it.
-    """
-
-    seed: int = Field(ge=0, lt=2**32)
-    area_deg2: float = Field(gt=0.0, le=1.5)
-    i_limit: float = Field(ge=20.0, le=27.5)
+    seed: int = Field(ge=0, lt=2**32)  # of every random number
+    area_deg2: float = Field(gt=0.0, le=1.5)  # of the COSMOS window
+    i_limit: float = Field(ge=20.0, le=27.5)  # faintest true HSC i magnitude in it
+    # sources nearer than this to a brighter one are lost in it, in every catalogue
     blend_arcsec: float = Field(ge=0.0, le=3.0)
+    # what there is and where
     population: PopulationParams
     quasars: QuasarParams
     stars: StarParams
     sizes: SizeParams
     sky: SkyParams
+    # how each catalogue sees it
     cosmos2020: Cosmos2020Params
     hsc: HscParams
     galaxiesml: GalaxiesMLParams

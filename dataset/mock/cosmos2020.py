@@ -35,18 +35,10 @@ COMPACT_PIXELS = 3.2  # FLUX_RADIUS below which a source may be a star
 
 @dataclass(frozen=True, slots=True)
 class SourceFits:
-    """What the template fit says of N sources.
+    """What the template fit says of N sources."""
 
-    Attributes
-    ----------
-    galaxy : PhotoZ
-        Fit of galaxy templates.
-    chi2_star : (N,) ndarray
-        Least chi-square over stars.
-    """
-
-    galaxy: PhotoZ
-    chi2_star: Floats
+    galaxy: PhotoZ  # fit of galaxy templates
+    chi2_star: Floats  # (N,) least chi-square over stars
 
 
 def typical_mixtures(population: PopulationParams, count: int, seed: int) -> Floats:

@@ -31,22 +31,13 @@ NAMES = [column.upstream[0] for column in GALAXIESML if column.upstream]
 
 
 class FieldParams(Params):
-    """One entry of ``mock.galaxiesml.fields``: a patch of the HSC survey.
+    """One entry of ``mock.galaxiesml.fields``: a patch of the HSC survey."""
 
-    Attributes
-    ----------
-    ra, dec : list of float
-        Ends, degrees; the first RA is larger than the second where the field crosses RA 0.
-    tract : int
-        HSC tract number, part of every object id.
-    ebv : float
-        Mean E(B-V) of the Milky Way, mag.
-    """
-
+    # ends, degrees; the first RA is larger than the second where the field crosses RA 0
     ra: list[float] = Field(min_length=2, max_length=2)
     dec: list[float] = Field(min_length=2, max_length=2)
-    tract: int = Field(gt=0, lt=2**20)
-    ebv: float = Field(ge=0.0)
+    tract: int = Field(gt=0, lt=2**20)  # HSC tract number, part of every object id
+    ebv: float = Field(ge=0.0)  # mean E(B-V) of the Milky Way, mag
 
     @property
     def window(self) -> Window:
@@ -56,57 +47,27 @@ class FieldParams(Params):
 
 
 class SharedParams(Params):
-    """Section ``mock.galaxiesml.shared``: rows in the COSMOS field, from the HSC table there.
+    """Section ``mock.galaxiesml.shared``: rows in the COSMOS field, from the HSC table there."""
 
-    Attributes
-    ----------
-    rows : int
-        How many, where the field has as many.
-    bright_limit : float
-        i limit of the bright part.
-    deep_fraction : float
-        Share of the deep part, down to `deep_limit`.
-    deep_limit : float
-        i limit of it.
-    other_id_fraction : float
-        Share that carries another object id at the same position.
-    redshift_error : float
-        Typical error over 1 + z.
-    """
-
-    rows: int = Field(ge=0)
-    bright_limit: float
-    deep_fraction: float = Field(ge=0.0, le=1.0)
-    deep_limit: float
+    rows: int = Field(ge=0)  # how many, where the field has as many
+    bright_limit: float  # i limit of the bright part
+    deep_fraction: float = Field(ge=0.0, le=1.0)  # share of the deep part, down to `deep_limit`
+    deep_limit: float  # i limit of it
+    # share that carries another object id at the same position
     other_id_fraction: float = Field(ge=0.0, le=1.0)
-    redshift_error: float = Field(gt=0.0)
+    redshift_error: float = Field(gt=0.0)  # typical error over 1 + z
 
 
 class GalaxiesMLParams(Params):
-    """Section ``mock.galaxiesml``.
+    """Section ``mock.galaxiesml``."""
 
-    Attributes
-    ----------
-    rows : int
-        Before GalaxiesML's own cuts, the COSMOS field left aside.
-    quantiles : dict of float to float
-        Share of galaxies below, to redshift, from 0 to 1.
-    fields : dict of str to FieldParams
-        Where the surveys observed.
-    surveys : dict of str to SpectroscopicSurvey
-        What they targeted.
-    shared : SharedParams
-        The COSMOS field.
-    defects : DefectParams
-        Rows for the cuts to find.
-    """
-
-    rows: int = Field(ge=100)
+    rows: int = Field(ge=100)  # before GalaxiesML's own cuts, the COSMOS field left aside
+    # share of galaxies below, to redshift, from 0 to 1
     quantiles: dict[float, float] = Field(min_length=2)
-    fields: dict[str, FieldParams]
-    surveys: dict[str, SpectroscopicSurvey]
-    shared: SharedParams
-    defects: DefectParams
+    fields: dict[str, FieldParams]  # where the surveys observed
+    surveys: dict[str, SpectroscopicSurvey]  # what they targeted
+    shared: SharedParams  # the COSMOS field
+    defects: DefectParams  # rows for the cuts to find
 
     @model_validator(mode="after")
     def _fields_exist(self) -> "GalaxiesMLParams":

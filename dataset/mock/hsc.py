@@ -33,78 +33,46 @@ PATCHES = 9  # a tract has 9 x 9 patches
 
 
 class HscParams(Params):
-    """Section ``mock.hsc``.
+    """Section ``mock.hsc``."""
 
-    Attributes
-    ----------
-    depths : dict of str to float
-        Band to 5-sigma depth, AB.
-    detection_sigmas : float
-        Least signal to noise in i.
-    noise_scale : float
-        True noise over quoted noise.
-    growth_per_mag : float
-        log10 of the noise grows by this per magnitude brighter than 24 (larger galaxies), up to
-        `growth_max`.
-    growth_max : float
-        See above.
-    degrees_of_freedom : float
-        Of the noise's Student-t tails.
-    flux_jitter, common_jitter, zero_point_scatter : float
-        Errors of each band of a source, of all its bands together, and of a band in a field, mag.
-    offset_arcsec : list of float
-        Systematic offset of HSC from COSMOS2020 in RA and Dec.
-    astrometric_scatter_arcsec : float
-        Per axis for bright sources; fainter ones have it grow as noise over flux.
-    blend_arcsec : float
-        Pairs nearer than this are one HSC source.
-    missing_fraction, duplicate_fraction, junk_fraction : float
-        Sources lost; sources that a second, non-primary detection repeats; false detections.
-    failed_fraction, flagged_fraction : float
-        Share of failed cModel fits per band, and of each pixel flag per band.
-    shallow_spots_deg2, shallow_radius_arcsec : float
-        Number per square degree and radius of spots with fewer than three visits in a band.
-    """
-
-    depths: dict[str, float]
-    detection_sigmas: float = Field(gt=0.0)
-    noise_scale: float = Field(gt=0.0)
+    depths: dict[str, float]  # band to 5-sigma depth, AB
+    detection_sigmas: float = Field(gt=0.0)  # least signal to noise in i
+    noise_scale: float = Field(gt=0.0)  # true noise over quoted noise
+    # log10 of the noise grows by this per magnitude brighter than 24 (larger galaxies), up to
+    # `growth_max`
     growth_per_mag: float = Field(ge=0.0)
     growth_max: float = Field(ge=1.0)
-    degrees_of_freedom: float = Field(gt=2.0)
+    degrees_of_freedom: float = Field(gt=2.0)  # of the noise's Student-t tails
+    # errors of each band of a source, of all its bands together, and of a band in a field, mag
     flux_jitter: float = Field(ge=0.0)
     common_jitter: float = Field(ge=0.0)
     zero_point_scatter: float = Field(ge=0.0)
+    # systematic offset of HSC from COSMOS2020 in RA and Dec
     offset_arcsec: list[float] = Field(min_length=2, max_length=2)
+    # per axis for bright sources; fainter ones have it grow as noise over flux
     astrometric_scatter_arcsec: float = Field(ge=0.0)
-    blend_arcsec: float = Field(ge=0.0)
+    blend_arcsec: float = Field(ge=0.0)  # pairs nearer than this are one HSC source
+    # sources lost; sources that a second, non-primary detection repeats; false detections
     missing_fraction: float = Field(ge=0.0, lt=1.0)
     duplicate_fraction: float = Field(ge=0.0, lt=1.0)
     junk_fraction: float = Field(ge=0.0, lt=1.0)
+    # share of failed cModel fits per band, and of each pixel flag per band
     failed_fraction: float = Field(ge=0.0, lt=1.0)
     flagged_fraction: float = Field(ge=0.0, lt=1.0)
+    # number per square degree and radius of spots with fewer than three visits in a band
     shallow_spots_deg2: float = Field(ge=0.0)
     shallow_radius_arcsec: float = Field(ge=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class CModel:
-    """cModel photometry in grizy as catalogued: NaN where the flux is not positive.
+    """cModel photometry in grizy as catalogued: NaN where the flux is not positive."""
 
-    Attributes
-    ----------
-    magnitude, sigma : (N, 5) ndarray
-        AB mag and its quoted 1-sigma error.
-    detected : (N,) ndarray of bool
-        Bright enough in i.
-    scatter_arcsec : (N,) ndarray
-        1-sigma position error per axis.
-    """
-
+    # (N, 5) AB mag and its quoted 1-sigma error
     magnitude: Floats
     sigma: Floats
-    detected: Bools
-    scatter_arcsec: Floats
+    detected: Bools  # (N,) bright enough in i
+    scatter_arcsec: Floats  # (N,) 1-sigma position error per axis
 
     def columns(self) -> dict[str, Floats]:
         """Return the columns of the schema, each (N,)."""
@@ -143,17 +111,11 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class HscField:
-    """The HSC table of the COSMOS field.
+    """The HSC table of the COSMOS field."""
 
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        Columns of `transferz.schemas.HSC` under their upstream names, and extinctions ``a_<band>``.
-    source : (N,) ndarray of int
-        Row of each object in the sources; -1 for false detections.
-    """
-
+    # columns of `transferz.schemas.HSC` under their upstream names, and extinctions ``a_<band>``
     table: pd.DataFrame
+    # (N,) row of each object in the sources; -1 for false detections
     source: npt.NDArray[np.intp]
 
 

@@ -35,23 +35,15 @@ LEAST_ROWS = 10  # per bin; fewer say nothing
 
 @dataclass(frozen=True, slots=True)
 class RawMock:
-    """A built mock, as far as the report needs it.
+    """A built mock, as far as the report needs it."""
 
-    Attributes
-    ----------
-    cosmos : pandas.DataFrame
-        COSMOS2020: ``masked``, ``i_mag``, ``lp_zPDF``, ``lp_zPDF_l68``, ``lp_zPDF_u68`` and from
-        the answer sheet ``kind``, ``redshift_true``, ``i_mag_true``.
-    hsc : pandas.DataFrame
-        HSC galaxies: ``redshift`` (true) and grizy magnitudes ``g`` to ``y``, corrected for the
-        Milky Way's dust.
-    area_arcmin2 : float
-        Simulated area.
-    """
-
+    # COSMOS2020: ``masked``, ``i_mag``, ``lp_zPDF``, ``lp_zPDF_l68``, ``lp_zPDF_u68`` and from the
+    # answer sheet ``kind``, ``redshift_true``, ``i_mag_true``
     cosmos: pd.DataFrame
+    # HSC galaxies: ``redshift`` (true) and grizy magnitudes ``g`` to ``y``, corrected for the Milky
+    # Way's dust
     hsc: pd.DataFrame
-    area_arcmin2: float
+    area_arcmin2: float  # simulated area
 
 
 def read_raw(directory: Path) -> RawMock:

@@ -28,24 +28,13 @@ LIMIT_MARGIN = 1.5  # mag; SkyPy's limit lies so much fainter than ours: it know
 
 
 class LuminosityFunction(Params):
-    """A Schechter function in Bessell B whose parameters are given at a few redshifts.
+    """A Schechter function in Bessell B whose parameters are given at a few redshifts."""
 
-    Attributes
-    ----------
-    alpha : float
-        Faint-end slope.
-    redshift : list of float
-        Nodes; between them M* and log10 phi* are linear, beyond them constant.
-    m_star : list of float
-        Characteristic absolute magnitude at the nodes (AB).
-    phi_star : list of float
-        Normalisation at the nodes, Mpc^-3.
-    """
-
-    alpha: float = Field(gt=-2.0, lt=2.0)
+    alpha: float = Field(gt=-2.0, lt=2.0)  # faint-end slope
+    # nodes; between them M* and log10 phi* are linear, beyond them constant
     redshift: list[float] = Field(min_length=1)
-    m_star: list[float]
-    phi_star: list[float]
+    m_star: list[float]  # characteristic absolute magnitude at the nodes (AB)
+    phi_star: list[float]  # normalisation at the nodes, Mpc^-3
 
     @model_validator(mode="after")
     def _same_length(self) -> "LuminosityFunction":
@@ -63,76 +52,40 @@ class LuminosityFunction(Params):
 
 
 class Dust(Params):
-    """Colour excess E(B-V) added to the template spectra: normal + exponential tail + trend.
+    """Colour excess E(B-V) added to the template spectra: normal + exponential tail + trend."""
 
-    Attributes
-    ----------
-    mean, scatter : float
-        Of the normal part, mag. Negative values make a spectrum bluer than the basis can be.
-    tail : float
-        Mean of the exponential part, mag.
-    per_redshift : float
-        Trend with redshift up to `redshift_max`, mag.
-    redshift_max : float
-        Where that trend ends.
-    """
-
+    # of the normal part, mag. Negative values make a spectrum bluer than the basis can be.
     mean: float
     scatter: float = Field(ge=0.0)
-    tail: float = Field(ge=0.0)
-    per_redshift: float
-    redshift_max: float = Field(ge=0.0)
+    tail: float = Field(ge=0.0)  # mean of the exponential part, mag
+    per_redshift: float  # trend with redshift up to `redshift_max`, mag
+    redshift_max: float = Field(ge=0.0)  # where that trend ends
 
 
 class GalaxyType(Params):
-    """One of the two populations.
+    """One of the two populations."""
 
-    Attributes
-    ----------
-    luminosity_function : LuminosityFunction
-        How many there are.
-    alpha0, alpha1, weight : list of float
-        Dirichlet parameters of the template coefficients at redshift 0 and 1, and weights
-        (Herbel et al. 2017, eq. 3.9).
-    dust : Dust
-        Colour excess.
-    """
-
-    luminosity_function: LuminosityFunction
+    luminosity_function: LuminosityFunction  # how many there are
+    # Dirichlet parameters of the template coefficients at redshift 0 and 1, and weights (Herbel et
+    # al. 2017, eq. 3.9).
     alpha0: list[float] = Field(min_length=TEMPLATES, max_length=TEMPLATES)
     alpha1: list[float] = Field(min_length=TEMPLATES, max_length=TEMPLATES)
     weight: list[float] = Field(min_length=TEMPLATES, max_length=TEMPLATES)
-    dust: Dust
+    dust: Dust  # colour excess
 
 
 class PopulationParams(Params):
-    """Section ``mock.population``.
+    """Section ``mock.population``."""
 
-    Attributes
-    ----------
-    redshift_max : float
-        Of the luminosity functions' grid.
-    counts : float
-        Factor on every phi*.
-    blue, red : GalaxyType
-        The two populations.
-    evolution_end : float
-        Redshift beyond which the Dirichlet parameters stay.
-    line_scatter_dex : float
-        Scatter of the emission lines' strength.
-    ebv_range : list of float
-        Bounds of E(B-V), mag.
-    calzetti_fraction : float
-        Share of galaxies with Calzetti's attenuation; the others have an SMC-like law.
-    """
-
-    redshift_max: float = Field(gt=0.0, le=7.0)
-    counts: float = Field(gt=0.0)
+    redshift_max: float = Field(gt=0.0, le=7.0)  # of the luminosity functions' grid
+    counts: float = Field(gt=0.0)  # factor on every phi*
+    # the two populations
     blue: GalaxyType
     red: GalaxyType
-    evolution_end: float = Field(ge=0.0)
-    line_scatter_dex: float = Field(ge=0.0)
-    ebv_range: list[float] = Field(min_length=2, max_length=2)
+    evolution_end: float = Field(ge=0.0)  # redshift beyond which the Dirichlet parameters stay
+    line_scatter_dex: float = Field(ge=0.0)  # scatter of the emission lines' strength
+    ebv_range: list[float] = Field(min_length=2, max_length=2)  # bounds of E(B-V), mag
+    # share of galaxies with Calzetti's attenuation; the others have an SMC-like law
     calzetti_fraction: float = Field(ge=0.0, le=1.0)
 
 
@@ -156,33 +109,15 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Galaxies(Rows):
-    """Galaxies and what their spectra are made of.
+    """Galaxies and what their spectra are made of."""
 
-    Attributes
-    ----------
-    redshift : (N,) ndarray
-        True redshift.
-    magnitude_b : (N,) ndarray
-        Absolute Bessell B magnitude (AB), dust included.
-    blue : (N,) ndarray of bool
-        Which of the two populations.
-    fractions : (N, 5) ndarray
-        Share of each kcorrect template; rows sum to 1.
-    ebv : (N,) ndarray
-        Colour excess, mag.
-    calzetti : (N,) ndarray of bool
-        Calzetti's attenuation law, else SMC-like.
-    lines : (N,) ndarray
-        Factor on the emission lines.
-    """
-
-    redshift: Floats
-    magnitude_b: Floats
-    blue: Bools
-    fractions: Floats
-    ebv: Floats
-    calzetti: Bools
-    lines: Floats
+    redshift: Floats  # (N,) true redshift
+    magnitude_b: Floats  # (N,) absolute Bessell B magnitude (AB), dust included
+    blue: Bools  # (N,) which of the two populations
+    fractions: Floats  # (N, 5) share of each kcorrect template; rows sum to 1
+    ebv: Floats  # (N,) colour excess, mag
+    calzetti: Bools  # (N,) Calzetti's attenuation law, else SMC-like
+    lines: Floats  # (N,) factor on the emission lines
 
 
 def sample_galaxies(

@@ -43,36 +43,23 @@ EBV = np.linspace(0.0, 0.6, 7)
 
 
 class QuasarParams(Params):
-    """Section ``mock.quasars``.
+    """Section ``mock.quasars``."""
 
-    Attributes
-    ----------
-    density_deg2 : float
-        Quasars that outshine their host, per square degree, brighter than the range's end.
-    magnitude_range : list of float
-        Of their i magnitudes; counts grow as 10^(slope i).
-    slope : float
-        See above.
-    redshift_mean, redshift_scatter : float
-        Of their normal redshift distribution, cut to 0.3-5.
-    active_fraction : float
-        Share of the other galaxies that have an active nucleus.
-    contrast_dex : list of float
-        Mean and scatter of log10 of the ratio of nucleus to host in HSC i.
-    ebv_tail : float
-        Mean of the exponential colour excess of a nucleus (SMC-like law), mag.
-    xray_fraction : float
-        Share of active galaxies and quasars that an X-ray survey finds.
-    """
-
+    # quasars that outshine their host, per square degree, brighter than the range's end
     density_deg2: float = Field(ge=0.0)
+    # of their i magnitudes; counts grow as 10^(slope i)
     magnitude_range: list[float] = Field(min_length=2, max_length=2)
     slope: float = Field(gt=0.0)
+    # of their normal redshift distribution, cut to 0.3-5
     redshift_mean: float = Field(gt=0.0)
     redshift_scatter: float = Field(gt=0.0)
+    # share of the other galaxies that have an active nucleus
     active_fraction: float = Field(ge=0.0, le=1.0)
+    # mean and scatter of log10 of the ratio of nucleus to host in HSC i
     contrast_dex: list[float] = Field(min_length=2, max_length=2)
+    # mean of the exponential colour excess of a nucleus (SMC-like law), mag
     ebv_tail: float = Field(ge=0.0, le=0.2)
+    # share of active galaxies and quasars that an X-ray survey finds
     xray_fraction: float = Field(ge=0.0, le=1.0)
 
 

@@ -19,92 +19,54 @@ COSMOS_RA, COSMOS_DEC = (149.397, 150.786), (1.603, 2.816)
 
 
 class ClusteringParams(Params):
-    """Section ``mock.sky.clustering``: a Neyman-Scott process in redshift order.
+    """Section ``mock.sky.clustering``: a Neyman-Scott process in redshift order."""
 
-    Attributes
-    ----------
-    satellite_fraction : float
-        Share of galaxies placed around another one of nearly the same redshift.
-    radius_mpc : float
-        Median comoving dispersion of satellites about their centre, per axis.
-    radius_scatter : float
-        Of its logarithm: a mixture of dispersions falls off like a power law.
-    richness_slope : float
-        Satellites choose a centre with probability ~ rank^-slope; larger: richer groups.
-    neighbours : int
-        How many galaxies, next in redshift, a satellite chooses its centre among.
-    """
-
+    # share of galaxies placed around another one of nearly the same redshift
     satellite_fraction: float = Field(ge=0.0, lt=1.0)
+    # median comoving dispersion of satellites about their centre, per axis
     radius_mpc: float = Field(gt=0.0)
+    # of its logarithm: a mixture of dispersions falls off like a power law
     radius_scatter: float = Field(ge=0.0, le=2.0)
+    # satellites choose a centre with probability ~ rank^-slope; larger: richer groups
     richness_slope: float = Field(ge=0.0)
+    # how many galaxies, next in redshift, a satellite chooses its centre among
     neighbours: int = Field(ge=1)
 
 
 class MaskParams(Params):
-    """Section ``mock.sky.masks``: discs about bright stars and the edge of UltraVISTA.
+    """Section ``mock.sky.masks``: discs about bright stars and the edge of UltraVISTA."""
 
-    Attributes
-    ----------
-    star_density : float
-        Masked stars per square degree.
-    magnitude_range : list of float
-        Their brightest and faintest i magnitude; counts grow as 10^(0.25 i).
-    radius_arcsec : float
-        HSC mask radius at the faintest of them.
-    radius_slope : float
-        log10 of the radius grows by this much per magnitude.
-    supcam_scale, uvista_scale : float
-        Radius of those masks over that of HSC.
-    uvista_edge_fraction : float
-        Share of the window, at its eastern edge, that UltraVISTA did not observe.
-    deep_stripes : int
-        Number of ultra-deep UltraVISTA stripes over the window; as many deep ones lie between.
-    """
-
-    star_density: float = Field(ge=0.0)
+    star_density: float = Field(ge=0.0)  # masked stars per square degree
+    # their brightest and faintest i magnitude; counts grow as 10^(0.25 i)
     magnitude_range: list[float] = Field(min_length=2, max_length=2)
-    radius_arcsec: float = Field(gt=0.0)
-    radius_slope: float = Field(ge=0.0)
+    radius_arcsec: float = Field(gt=0.0)  # HSC mask radius at the faintest of them
+    radius_slope: float = Field(ge=0.0)  # log10 of the radius grows by this much per magnitude
+    # radius of those masks over that of HSC
     supcam_scale: float = Field(gt=0.0)
     uvista_scale: float = Field(gt=0.0)
+    # share of the window, at its eastern edge, that UltraVISTA did not observe
     uvista_edge_fraction: float = Field(ge=0.0, lt=1.0)
+    # number of ultra-deep UltraVISTA stripes over the window; as many deep ones lie between
     deep_stripes: int = Field(ge=1)
 
 
 class SkyParams(Params):
-    """Section ``mock.sky``.
+    """Section ``mock.sky``."""
 
-    Attributes
-    ----------
-    centre : list of float
-        RA and Dec of the window's centre, degrees.
-    clustering : ClusteringParams
-        Of the galaxies.
-    masks : MaskParams
-        Of the COSMOS2020 catalogue.
-    """
-
+    # RA and Dec of the window's centre, degrees
     centre: list[float] = Field(min_length=2, max_length=2)
-    clustering: ClusteringParams
-    masks: MaskParams
+    clustering: ClusteringParams  # of the galaxies
+    masks: MaskParams  # of the COSMOS2020 catalogue
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A patch of sky between two meridians and two parallels.
+    """A patch of sky between two meridians and two parallels."""
 
-    Attributes
-    ----------
-    ra_min, ra_max : float
-        Degrees; `ra_max` exceeds 360 where the patch crosses RA 0.
-    dec_min, dec_max : float
-        Degrees.
-    """
-
+    # degrees; `ra_max` exceeds 360 where the patch crosses RA 0
     ra_min: float
     ra_max: float
+    # degrees
     dec_min: float
     dec_max: float
 
@@ -218,22 +180,13 @@ def _angular_size(redshift: Floats, size_mpc: float, cosmology: FlatLambdaCDM) -
 
 @dataclass(frozen=True, slots=True)
 class BrightStars:
-    """Stars bright enough to spoil their surroundings.
+    """Stars bright enough to spoil their surroundings."""
 
-    Attributes
-    ----------
-    ra, dec : (K,) ndarray
-        Degrees.
-    magnitude : (K,) ndarray
-        i magnitude.
-    radius : (K,) ndarray
-        HSC mask radius, degrees.
-    """
-
+    # (K,) degrees
     ra: Floats
     dec: Floats
-    magnitude: Floats
-    radius: Floats
+    magnitude: Floats  # (K,) i magnitude
+    radius: Floats  # (K,) HSC mask radius, degrees
 
     def cover(self, ra: Floats, dec: Floats, window: Window, scale: float = 1.0) -> Bools:
         """Say which positions lie within `scale` times a star's mask radius."""
@@ -264,21 +217,14 @@ def power_law_magnitudes(
 
 @dataclass(frozen=True, slots=True)
 class MaskFlags:
-    """COSMOS2020's mask flags; 0 is clean.
+    """COSMOS2020's mask flags; 0 is clean."""
 
-    Attributes
-    ----------
-    hsc, supcam, uvista, combined : (N,) ndarray of int16
-        1 where the named data are spoilt; combined: any of the three.
-    udeep : (N,) ndarray of int16
-        1 outside UltraVISTA's ultra-deep stripes.
-    """
-
+    # (N,) 1 where the named data are spoilt; combined: any of the three
     hsc: npt.NDArray[np.int16]
     supcam: npt.NDArray[np.int16]
     uvista: npt.NDArray[np.int16]
     combined: npt.NDArray[np.int16]
-    udeep: npt.NDArray[np.int16]
+    udeep: npt.NDArray[np.int16]  # (N,) 1 outside UltraVISTA's ultra-deep stripes
 
 
 def mask_flags(

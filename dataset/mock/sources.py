@@ -39,46 +39,24 @@ GALAXY, STAR, ACTIVE = 0, 1, 2
 
 
 class StarParams(Params):
-    """Section ``mock.stars``.
+    """Section ``mock.stars``."""
 
-    Attributes
-    ----------
-    density_deg2 : float
-        Stars per square degree in the magnitude range.
-    magnitude_range : list of float
-        Their i magnitudes; counts grow as 10^(slope i).
-    slope : float
-        See above.
-    dwarf_fraction : float
-        Share of M dwarfs.
-    dwarf_temperature, other_temperature : list of float
-        Mean (kelvin) and scatter in ln T of the M dwarfs, and of the other stars.
-    """
-
-    density_deg2: float = Field(ge=0.0)
+    density_deg2: float = Field(ge=0.0)  # stars per square degree in the magnitude range
+    # their i magnitudes; counts grow as 10^(slope i)
     magnitude_range: list[float] = Field(min_length=2, max_length=2)
     slope: float = Field(gt=0.0)
-    dwarf_fraction: float = Field(ge=0.0, le=1.0)
+    dwarf_fraction: float = Field(ge=0.0, le=1.0)  # share of M dwarfs
+    # mean (kelvin) and scatter in ln T of the M dwarfs, and of the other stars
     dwarf_temperature: list[float] = Field(min_length=2, max_length=2)
     other_temperature: list[float] = Field(min_length=2, max_length=2)
 
 
 class SizeParams(Params):
-    """Section ``mock.sizes``: half-light radii, lognormal about a power law in flux.
+    """Section ``mock.sizes``: half-light radii, lognormal about a power law in flux."""
 
-    Attributes
-    ----------
-    radius_arcsec : float
-        Median at i = 23.
-    slope : float
-        Of log10 radius with magnitude; the bright are larger.
-    scatter_dex : float
-        Of the radius.
-    """
-
-    radius_arcsec: float = Field(gt=0.0)
-    slope: float = Field(le=0.0)
-    scatter_dex: float = Field(ge=0.0)
+    radius_arcsec: float = Field(gt=0.0)  # median at i = 23
+    slope: float = Field(le=0.0)  # of log10 radius with magnitude; the bright are larger
+    scatter_dex: float = Field(ge=0.0)  # of the radius
 
     def draw(self, magnitude: Floats, rng: np.random.Generator) -> Floats:
         """Draw half-light radii, arcsec, shape of `magnitude`, between 0.1 and 4."""
@@ -89,66 +67,34 @@ class SizeParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class Sources(Rows):
-    """Sources on the sky.
+    """Sources on the sky."""
 
-    Attributes
-    ----------
-    ra, dec : (N,) ndarray
-        Degrees.
-    redshift : (N,) ndarray
-        True redshift; NaN for stars.
-    kind : (N,) ndarray of int
-        `GALAXY`, `STAR` or `ACTIVE`.
-    xray : (N,) ndarray of bool
-        Found by an X-ray survey.
-    radius : (N,) ndarray
-        Half-light radius, arcsec; 0 for point sources.
-    ebv : (N,) ndarray
-        Milky Way E(B-V), mag.
-    flux : (N, B) ndarray
-        uJy, all of the light, behind the Milky Way's dust.
-    """
-
+    # (N,) degrees
     ra: Floats
     dec: Floats
-    redshift: Floats
-    kind: npt.NDArray[np.int64]
-    xray: npt.NDArray[np.bool_]
-    radius: Floats
-    ebv: Floats
-    flux: Floats
+    redshift: Floats  # (N,) true redshift; NaN for stars
+    kind: npt.NDArray[np.int64]  # (N,) `GALAXY`, `STAR` or `ACTIVE`
+    xray: npt.NDArray[np.bool_]  # (N,) found by an X-ray survey
+    radius: Floats  # (N,) half-light radius, arcsec; 0 for point sources
+    ebv: Floats  # (N,) Milky Way E(B-V), mag
+    flux: Floats  # (N, B) uJy, all of the light, behind the Milky Way's dust
 
 
 @dataclass(frozen=True, slots=True)
 class FieldModel:
-    """What is needed to make sources: the parameter sections and the flux grids.
+    """What is needed to make sources: the parameter sections and the flux grids."""
 
-    Attributes
-    ----------
-    seed : int
-        The mock's seed.
-    i_limit : float
-        Faintest true HSC i magnitude.
-    population, quasars, stars, sizes, sky
-        Parameter sections.
-    grid : BasisGrid
-        Galaxy fluxes in the bands wanted.
-    ebv : float
-        Mean E(B-V) of the Milky Way.
-    ebv_contrast : float
-        Its relative variation over the field.
-    """
-
-    seed: int
-    i_limit: float
+    seed: int  # the mock's seed
+    i_limit: float  # faintest true HSC i magnitude
+    # parameter sections
     population: PopulationParams
     quasars: QuasarParams
     stars: StarParams
     sizes: SizeParams
     sky: SkyParams
-    grid: BasisGrid
-    ebv: float
-    ebv_contrast: float
+    grid: BasisGrid  # galaxy fluxes in the bands wanted
+    ebv: float  # mean E(B-V) of the Milky Way
+    ebv_contrast: float  # its relative variation over the field
 
     @property
     def bands(self) -> tuple[Band, ...]:

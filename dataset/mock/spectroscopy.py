@@ -33,55 +33,28 @@ NO_VALUE = -99.0
 
 
 class SpectroscopicSurvey(Params):
-    """One entry of ``mock.galaxiesml.surveys``.
+    """One entry of ``mock.galaxiesml.surveys``."""
 
-    Attributes
-    ----------
-    share : float
-        Of the candidates.
-    density_deg2 : float
-        Targets that the mock sky holds per square degree, roughly: sets the area simulated.
-    kind : str
-        Which population it targets.
-    band : str
-        HSC band of the magnitude limit.
-    magnitude_range : list of float
-        Brightest and faintest target, AB.
-    redshift_range : list of float
-        Of its targets.
-    fields : list of str
-        Where it observed: names of ``mock.galaxiesml.fields``.
-    redshift_error : float
-        Typical error over 1 + z.
-    """
-
-    share: float = Field(gt=0.0)
+    share: float = Field(gt=0.0)  # of the candidates
+    # targets that the mock sky holds per square degree, roughly: sets the area simulated
     density_deg2: float = Field(gt=0.0)
-    kind: Literal["all", "blue", "red", "quasars"]
-    band: Literal["g", "r", "i", "z", "y"]
+    kind: Literal["all", "blue", "red", "quasars"]  # which population it targets
+    band: Literal["g", "r", "i", "z", "y"]  # HSC band of the magnitude limit
+    # brightest and faintest target, AB
     magnitude_range: list[float] = Field(min_length=2, max_length=2)
-    redshift_range: list[float] = Field(min_length=2, max_length=2)
+    redshift_range: list[float] = Field(min_length=2, max_length=2)  # of its targets
+    # where it observed: names of ``mock.galaxiesml.fields``
     fields: list[str] = Field(min_length=1)
-    redshift_error: float = Field(gt=0.0)
+    redshift_error: float = Field(gt=0.0)  # typical error over 1 + z
 
 
 @dataclass(frozen=True, slots=True)
 class Targets(Rows):
-    """Galaxies and quasars that a survey may observe.
+    """Galaxies and quasars that a survey may observe."""
 
-    Attributes
-    ----------
-    survey : (N,) ndarray of int
-        Index into the surveys, in their order.
-    redshift : (N,) ndarray
-        True redshift.
-    flux : (N, 5) ndarray
-        True grizy fluxes before the Milky Way's dust, uJy.
-    """
-
-    survey: Integers
-    redshift: Floats
-    flux: Floats
+    survey: Integers  # (N,) index into the surveys, in their order
+    redshift: Floats  # (N,) true redshift
+    flux: Floats  # (N, 5) true grizy fluxes before the Milky Way's dust, uJy
 
 
 def draw_targets(
@@ -196,36 +169,16 @@ def measure_redshifts(
 
 
 class DefectParams(Params):
-    """Section ``mock.galaxiesml.defects``: share of rows that each of GalaxiesML's cuts is to find.
+    """Section ``mock.galaxiesml.defects``: share of rows for each of GalaxiesML's cuts to find."""
 
-    Attributes
-    ----------
-    redshift : float
-        Stars, and redshifts beyond 4.
-    error : float
-        Errors of zero, missing, or too large.
-    insecure : float
-        Not secure by the homogenised flag.
-    photometry : float
-        A magnitude is missing.
-    magnitude : float
-        No i magnitude in the compilation.
-    same_name : float
-        A neighbour carries the same spec-z name.
-    several : float
-        The object is listed again with another redshift.
-    wrong : float
-        Secure but wrong redshifts; no cut finds them.
-    """
-
-    redshift: float = Field(ge=0.0, lt=0.5)
-    error: float = Field(ge=0.0, lt=0.5)
-    insecure: float = Field(ge=0.0, lt=0.5)
-    photometry: float = Field(ge=0.0, lt=0.5)
-    magnitude: float = Field(ge=0.0, lt=0.5)
-    same_name: float = Field(ge=0.0, lt=0.5)
-    several: float = Field(ge=0.0, lt=0.5)
-    wrong: float = Field(ge=0.0, lt=0.5)
+    redshift: float = Field(ge=0.0, lt=0.5)  # stars, and redshifts beyond 4
+    error: float = Field(ge=0.0, lt=0.5)  # errors of zero, missing, or too large
+    insecure: float = Field(ge=0.0, lt=0.5)  # not secure by the homogenised flag
+    photometry: float = Field(ge=0.0, lt=0.5)  # A magnitude is missing
+    magnitude: float = Field(ge=0.0, lt=0.5)  # no i magnitude in the compilation
+    same_name: float = Field(ge=0.0, lt=0.5)  # A neighbour carries the same spec-z name
+    several: float = Field(ge=0.0, lt=0.5)  # the object is listed again with another redshift
+    wrong: float = Field(ge=0.0, lt=0.5)  # secure but wrong redshifts; no cut finds them
 
 
 def spoil(rows: pd.DataFrame, params: DefectParams, rng: np.random.Generator) -> pd.DataFrame:

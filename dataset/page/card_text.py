@@ -58,14 +58,8 @@ CONFIG_NOTES = {
 }
 
 TAGS = (
-    "astronomy",
-    "cosmology",
-    "galaxies",
-    "photometric-redshift",
-    "photo-z",
-    "hyper-suprime-cam",
-    "cosmos2020",
-    "tabular",
+    *("astronomy", "cosmology", "galaxies", "photometric-redshift", "photo-z"),
+    *("hyper-suprime-cam", "cosmos2020", "tabular"),
 )
 
 SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6}
@@ -84,10 +78,7 @@ def card_text(
     content, counts = manifest["content"], manifest["counts"]
     quality, eprint = manifest["quality"], paper_eprint(citation)
     registry = load_registry()
-    totals = {
-        config: sum(split["rows"] for split in splits.values())
-        for config, splits in content.items()
-    }
+    totals = {name: sum(one["rows"] for one in splits.values()) for name, splits in content.items()}
     context = {
         "front_matter": front_matter(manifest, eprint, table),
         "title": pretty_name(manifest),
@@ -156,16 +147,14 @@ def _stages(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         left, cuts = counts["rows_in"], []
         for name, removed in counts["removed"].items():
             left -= removed
-            source = stated.get(name, {}).get("source", "")
-            rule = _rule(stated[name]) if name in stated else _built_in(name)
-            cuts.append(
-                {"name": name, "rule": rule, "source": source, "removed": removed, "left": left}
-            )
+            source, rule = stated.get(name, {}).get("source", ""), ""
+            if name in stated:
+                rule = _rule(stated[name])
+            elif name in BUILT_IN_CUTS:
+                rule = f"drops: {BUILT_IN_CUTS[name]}"
+            cut = {"name": name, "rule": rule, "source": source, "removed": removed, "left": left}
+            cuts.append(cut)
         yield {"title": title, "rows": counts["rows_in"], "cuts": cuts}
-
-
-def _built_in(name: str) -> str:
-    return f"drops: {BUILT_IN_CUTS[name]}" if name in BUILT_IN_CUTS else ""
 
 
 def _rule(cut: Mapping[str, Any]) -> str:

@@ -205,23 +205,14 @@ def bibtex(citation: Mapping[str, Any]) -> str:
     """
     version = str(citation["version"])
     year, month, _ = str(citation["date-released"]).split("-")
-    fields = {
-        "title": _title(citation),
-        "author": _authors(citation),
-        "year": year,
-        "month": str(int(month)),
-        "version": version,
-        "note": "Data set",
-    }
-    release = _entry("misc", "transferz" + re.sub(r"\W", "_", version), fields)
+    dated = {"year": year, "month": str(int(month)), "version": version, "note": "Data set"}
+    release = _entry("misc", "transferz" + re.sub(r"\W", "_", version), citation, dated)
     return "\n\n".join([release, *map(_article, citation["references"])])
 
 
 def _article(reference: Mapping[str, Any]) -> str:
     eprint = _eprint(reference)
     fields = {
-        "title": _title(reference),
-        "author": _authors(reference),
         "journal": reference["journal"],
         "volume": reference.get("volume", ""),
         "pages": reference.get("start", ""),
@@ -231,12 +222,7 @@ def _article(reference: Mapping[str, Any]) -> str:
         "note": reference.get("notes", ""),
     }
     first = reference["authors"][0]["family-names"].lower()
-    return _entry("article", f"{first}{reference['year']}", fields)
-
-
-def _title(reference: Mapping[str, Any]) -> str:
-    """A title whose capitals BibTeX keeps."""
-    return "{" + reference["title"].replace("~", r"$\sim$") + "}"
+    return _entry("article", f"{first}{reference['year']}", reference, fields)
 
 
 def _authors(reference: Mapping[str, Any]) -> str:
@@ -250,8 +236,10 @@ def _authors(reference: Mapping[str, Any]) -> str:
     return " and ".join(names)
 
 
-def _entry(kind: str, key: str, fields: Mapping[str, str]) -> str:
+def _entry(kind: str, key: str, cited: Mapping[str, Any], further: Mapping[str, str]) -> str:
     """An entry with a field per line, or on as many lines as it needs; empty ones are left out."""
+    title = "{" + cited["title"].replace("~", r"$\sim$") + "}"  # whose capitals BibTeX keeps
+    fields = {"title": title, "author": _authors(cited), **further}
     width = max(map(len, fields))
     wrapped = [
         textwrap.fill(
@@ -356,7 +344,7 @@ def _relations(
     mock: bool, citation: Mapping[str, Any], editions: Sequence[Edition]
 ) -> Iterator[dict[str, str]]:
     """The paper, and the catalogues with their papers, each once."""
-    paper = _arxiv(" ".join(one["value"] for one in citation[PAPER].get("identifiers", ())))
+    paper = _arxiv(f"arXiv:{_eprint(citation[PAPER])}")
     if paper:
         yield _related(paper, "arXiv", "Cites" if mock else "IsDescribedBy", "Preprint")
     derived = "References" if mock else "IsDerivedFrom"

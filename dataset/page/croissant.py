@@ -206,11 +206,11 @@ def _derived_from(manifest: Facts) -> list[dict[str, Any]]:
     described: list[tuple[str, str, str, dict[str, Any]]] = []
     for catalogue, key in manifest["sources"].items():
         edition = load_registry()[key]
-        described.append(
-            (catalogue, f"Mock of {edition.title}", MOCK_NOTE, {})
-            if manifest["mock"]
-            else (catalogue, edition.title, edition.note, _reference(key, edition))
-        )
+        if manifest["mock"]:
+            described.append((catalogue, f"Mock of {edition.title}", MOCK_NOTE, {}))
+        else:
+            reference = _reference(key, edition)
+            described.append((catalogue, edition.title, edition.note, reference))
     if "" in files:
         described.append(("", "Truth of the mock", TRUTH_NOTE, {}))
     return [

@@ -16,23 +16,12 @@ from transferz.schemas import RELEASE
 from transferz.schemas.survey.files import data_files, file_digest, self_digest
 from transferz.tables.files import read_json
 
-IMITATED = {
-    "cosmos2020": "cosmos2020_classic",
-    "hsc": "hsc_pdr2",
-    "galaxiesml": "galaxiesml",
-}
+IMITATED = {"cosmos2020": "cosmos2020_classic", "hsc": "hsc_pdr2", "galaxiesml": "galaxiesml"}
 """The entries of the sources' registry in whose format the mock's files are."""
 
 PACKAGES = (
-    "astro-sedpy",
-    "astropy",
-    "astropy-healpix",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "scipy",
-    "skypy",
-    "speclite",
+    *("astro-sedpy", "astropy", "astropy-healpix", "numpy", "pandas", "pyarrow", "scipy"),
+    *("skypy", "speclite"),
 )
 """The packages whose version can change the data."""
 
@@ -77,14 +66,10 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
     nothing here depends on platform or clock.
     """
     mock, catalogues = layout.is_mock, layout.catalogues
-    counts = {
-        f"{stage}@{catalogue}": read_json(layout.interim(stage, catalogue) / COUNTS)
-        for stage in ("ingest", "select")
-        for catalogue in catalogues
-    }
-    counts |= {
-        stage: read_json(layout.interim(stage) / COUNTS) for stage in ("match", "split", "release")
-    }
+    stages = [(stage, name) for stage in ("ingest", "select") for name in catalogues]
+    counts = {f"{s}@{name}": read_json(layout.interim(s, name) / COUNTS) for s, name in stages}
+    for stage in ("match", "split", "release"):
+        counts[stage] = read_json(layout.interim(stage) / COUNTS)
     if mock:
         sources, upstream = dict(IMITATED), dict(read_json(layout.raw / COUNTS)["files"])
     else:

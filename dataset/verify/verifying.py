@@ -13,14 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from transferz.dataset.pipeline.manifest import read_split, table_content
-from transferz.dataset.verify.files import (
-    check_card,
-    check_citation,
-    check_configs,
-    check_croissant,
-    check_files,
-    read_manifest,
-)
+from transferz.dataset.verify import files, rows
 from transferz.dataset.verify.findings import (
     PROMISES,
     SHOWN,
@@ -29,18 +22,6 @@ from transferz.dataset.verify.findings import (
     Report,
     safely,
     unreadable,
-)
-from transferz.dataset.verify.rows import (
-    ROW_CHECKS,
-    check_columns,
-    check_content,
-    check_counts,
-    check_declaration,
-    check_footer,
-    check_index,
-    check_values,
-    declared_table,
-    read_rows,
 )
 from transferz.schemas import CONFIGS, INDEX, ReleaseError, Table
 from transferz.schemas.survey.files import (
@@ -85,10 +66,10 @@ def inspect(release: Path) -> Report:
     """
     if not release.is_dir():
         raise ReleaseError(f"{release} is no directory; expected a transferz release")
-    manifest, broken = read_manifest(release)
+    manifest, broken = files.read_manifest(release)
     if not manifest:
         return Report(str(release), "", tuple(broken), FILES[:1], tuple(PROMISES)[1:])
-    inspection = Inspection(release, manifest, list(check_files(release, manifest["files"])))
+    inspection = Inspection(release, manifest, list(files.check_files(release, manifest["files"])))
     if not inspection.broken:
         inspection.run()
     promised = [one for one in PROMISES if one != "truth" or manifest["mock"]]
@@ -120,26 +101,27 @@ class Inspection:
     def run(self) -> None:
         """Check everything: files one by one, then what goes across them, then the pages."""
         manifest, release, present = self.manifest, self.release, data_files(self.release)
-        ours = self._check(MANIFEST_FILE, "declaration", check_declaration, manifest["columns"])
-        table = declared_table(manifest["columns"])
+        stated = manifest["columns"]
+        ours = self._check(MANIFEST_FILE, "declaration", rows.check_declaration, stated)
+        table = rows.declared_table(stated)
         expected = CONFIGS if manifest["mock"] else CONFIGS[:-1]
-        self._check(MANIFEST_FILE, "configs", check_configs, present, manifest, expected)
-        rows = {
+        self._check(MANIFEST_FILE, "configs", files.check_configs, present, manifest, expected)
+        data = {
             config: part
             for config, splits in present.items()
             if (part := self._config(config, splits, table, ours)) is not None
         }
-        self._check(MANIFEST_FILE, "content", check_counts, manifest["counts"], self.sizes)
-        if set(rows) == set(expected):
-            for promise, check in ROW_CHECKS.items():
+        self._check(MANIFEST_FILE, "content", rows.check_counts, manifest["counts"], self.sizes)
+        if set(data) == set(expected):
+            for promise, check in rows.ROW_CHECKS.items():
                 if self._provable(promise):
-                    self._check(MANIFEST_FILE, promise, check, rows, manifest["parameters"])
-        self._check(CARD_FILE, "card", check_card, release, manifest, self.sizes, table)
+                    self._check(MANIFEST_FILE, promise, check, data, manifest["parameters"])
+        self._check(CARD_FILE, "card", files.check_card, release, manifest, self.sizes, table)
         self._check(
-            CROISSANT_FILE, "croissant", check_croissant, release, manifest, table, ours=ours
+            CROISSANT_FILE, "croissant", files.check_croissant, release, manifest, table, ours=ours
         )
         version, date = manifest["version"], manifest["date"]
-        self._check(CITATION_FILE, "citation", check_citation, release, version, date)
+        self._check(CITATION_FILE, "citation", files.check_citation, release, version, date)
 
     def _provable(self, promise: str) -> bool:
         """Whether a promise is made and can be checked: published splits follow from nothing."""
@@ -178,36 +160,36 @@ class Inspection:
         if len(tables) < len(splits) or not ours:
             return None
         # All values at once, which is faster; file by file only to name those that are wrong.
-        broken = list(safely("", "bounds", check_values, tables.values(), ""))
+        broken = list(safely("", "bounds", rows.check_values, tables.values(), ""))
         for name, part in tables.items() if broken else ():
-            self._check(name, "bounds", check_values, [part], name)
+            self._check(name, "bounds", rows.check_values, [part], name)
         self._note("bounds")
         try:
-            rows = read_rows(tables, splits)
+            data = rows.read_rows(tables, splits)
         except Exception as error:  # readers of damaged files raise anything
             self.broken.append(unreadable(index_name, "index", error))
             return None
         if whole:
-            self._check(index_name, "index", check_index, self.release, config, rows)
-        return rows
+            self._check(index_name, "index", rows.check_index, self.release, config, data)
+        return data
 
     def _split(self, config: str, split: str, paths: list[Path], table: Table) -> pa.Table | None:
         """Check a split's files but for the values; the rows, if they can be looked at."""
         sound = [self._file(path, table) for path in paths]
-        rows = self._read(paths)
-        if rows is None:
+        data = self._read(paths)
+        if data is None:
             return None
-        size = table_content(rows)
+        name, size = self._label(paths), table_content(data)
         stated = self.manifest["content"].get(config, {}).get(split, {})
-        self._check(self._label(paths), "content", check_content, size, self._label(paths), stated)
+        self._check(name, "content", rows.check_content, size, name, stated)
         self.sizes.setdefault(config, {})[split] = size
-        return rows if all(sound) else None
+        return data if all(sound) else None
 
     def _file(self, path: Path, table: Table) -> bool:
         """Check what a parquet file says of its columns; whether they are those of the table."""
         name = self._label([path])
-        columns = self._check(name, "columns", check_columns, path, name, table)
-        self._check(name, "footer", check_footer, path, name, table)
+        columns = self._check(name, "columns", rows.check_columns, path, name, table)
+        self._check(name, "footer", rows.check_footer, path, name, table)
         return columns
 
     def _read(self, paths: list[Path]) -> pa.Table | None:

@@ -28,8 +28,6 @@ LISTED = (
 """Columns of the listing of differing rows."""
 
 Report = Mapping[str, Any]
-ConfigFiles = Mapping[str, Sequence[Path]]
-"""split -> its parquet files."""
 
 
 class Comparison(NamedTuple):
@@ -71,9 +69,11 @@ def compare(a: Path, b: Path) -> Comparison:
             removed_by[f"only_{side}"] = count_steps(build, traced[-1])
         configs[name] = describe(joined) | {"removed_by": removed_by}
         listings.append(differing(joined, traced, name))
-    report: dict[str, Any] = {
-        side: _identity(place, builds[side][1]) for side, place in places.items()
-    }
+    report: dict[str, Any] = {}
+    for side, place in places.items():
+        manifest = read_json(place / MANIFEST_FILE)
+        facts = {name: str(manifest[name]) for name in ("version", "survey")}
+        report[side] = {"path": str(place), **facts, "untraced": builds[side][1]}
     report["configs"] = configs
     report["configs_only_in"] = {
         side: [name for name in files[side] if name not in common] for side in places
@@ -81,18 +81,11 @@ def compare(a: Path, b: Path) -> Comparison:
     return Comparison(report, pd.concat(listings, ignore_index=True))
 
 
-def _identity(release: Path, untraced: str) -> dict[str, str]:
-    """What identifies a release, and why it can't be traced; empty if it can."""
-    manifest = read_json(release / MANIFEST_FILE)
-    facts = {name: str(manifest[name]) for name in ("version", "survey")}
-    return {"path": str(release), **facts, "untraced": untraced}
-
-
-def read_config(files: ConfigFiles) -> pd.DataFrame:
+def read_config(files: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
     """Read what is compared of one config: `COLUMNS` and ``split``, a row per object.
 
-    A file that is damaged, lacks a column or has it in a wrong type, and a repeated object raise
-    `ReleaseError`.
+    `files` are its parquet files by split. One that is damaged, lacks a column or has it in a wrong
+    type, and a repeated object raise `ReleaseError`.
     """
     parts = [
         _read(path).to_pandas().assign(split=split)
@@ -200,10 +193,8 @@ def compare_text(report: Report) -> str:
     """Return a comparison of two releases as tables for a terminal."""
     lines = []
     for side in "AB":
-        facts = report[side.lower()]
-        lines.append(
-            f"{side}  transferz {facts['version']} (survey {facts['survey']}) {facts['path']}"
-        )
+        of = report[side.lower()]
+        lines.append(f"{side}  transferz {of['version']} (survey {of['survey']}) {of['path']}")
     for side, configs in report["configs_only_in"].items():
         lines += [f"only {side.upper()} has config {', '.join(configs)}"] if configs else []
     for name, config in report["configs"].items():
@@ -239,12 +230,11 @@ def _config_lines(config: Report, report: Report) -> list[str]:
             [band, f"{facts['median']:.4f}", f"{facts['max_abs']:.4f}"]
             for band, facts in config["magnitudes"].items()
         )
-        lines += ["", *aligned([["split in A, in B", *SPLITS], *split_rows], right=True)]
+        split_head = ["split in A, in B", *SPLITS]
+        magnitude_head = ["magnitude, A - B", "median", "max |A - B|"]
+        lines += ["", *aligned([split_head, *split_rows], right=True)]
         lines += ["", *aligned(label_rows, right=True)]
-        lines += [
-            "",
-            *aligned([["magnitude, A - B", "median", "max |A - B|"], *magnitude_rows], right=True),
-        ]
+        lines += ["", *aligned([magnitude_head, *magnitude_rows], right=True)]
     for side, other in (("a", "b"), ("b", "a")):
         if rows[f"only_{side}"]:
             steps = config["removed_by"][f"only_{side}"]

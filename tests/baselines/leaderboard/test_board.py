@@ -7,12 +7,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.leaderboard.board import BEST, EQUAL, UNKNOWN, read_board
+from transferz.baselines.leaderboard.board import (
+    BEST,
+    EQUAL,
+    UNKNOWN,
+    board_json,
+    board_text,
+    printable,
+    read_board,
+    value_text,
+)
 from transferz.baselines.leaderboard.comparisons import write_comparisons
 from transferz.baselines.leaderboard.entries import add_run, find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
-from transferz.baselines.leaderboard.text import board_json, board_text, printable, value_text
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release

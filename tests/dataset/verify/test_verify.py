@@ -502,25 +502,25 @@ def test_a_unit_in_the_manifest(release, fact, value):
 def test_a_better_description_is_no_broken_promise(release, monkeypatch):
     """The package moves on; a release that was sound stays so."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import rows as parquet_files
+    from transferz.dataset.verify import rows as row_checks
 
     ours = {name: one | {"description": "Better."} for name, one in manifest.columns().items()}
-    monkeypatch.setattr(parquet_files, "columns", lambda: ours)
+    monkeypatch.setattr(row_checks, "columns", lambda: ours)
     better = tuple(replace(one, description="Better.") for one in RELEASE)
-    monkeypatch.setattr(parquet_files, "RELEASE", replace(RELEASE, columns=better))
+    monkeypatch.setattr(row_checks, "RELEASE", replace(RELEASE, columns=better))
     assert broken(release) == set()
 
 
 def test_a_release_of_other_declarations_says_so_once(release, monkeypatch):
     """As an older package's would look to this one."""
     from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import rows as parquet_files
+    from transferz.dataset.verify import rows as row_checks
 
     ours = manifest.columns()
     ours["new_column"] = ours["ra"]
-    monkeypatch.setattr(parquet_files, "columns", lambda: ours)
+    monkeypatch.setattr(row_checks, "columns", lambda: ours)
     more = (*RELEASE.columns, replace(RELEASE["ra"], name="new_column"))
-    monkeypatch.setattr(parquet_files, "RELEASE", replace(RELEASE, columns=more))
+    monkeypatch.setattr(row_checks, "RELEASE", replace(RELEASE, columns=more))
     (finding,) = verify(release)
     assert (finding.file, finding.promise) == ("MANIFEST.json", "declaration")
     assert "without new_column" in finding.found and "another version" in finding.expected

@@ -6,7 +6,7 @@ import pytest
 from releases import read_manifest
 from tampering import copy, split_file
 
-from transferz.dataset.verify import files as verify_pages
+from transferz.dataset.verify import files as verify_files
 from transferz.dataset.verify.files import check_card, check_croissant
 from transferz.schemas import RELEASE
 from transferz.tables.files import write_json
@@ -96,7 +96,7 @@ def test_the_card_of_another_template_may_use_other_words_but_no_other_numbers(
     text = (small_release / "README.md").read_text(encoding="utf-8")
     changed = text.replace("never for science", "not for science")
     assert len(said_of_the_card(pages, changed)) == 1
-    monkeypatch.setattr(verify_pages, "template_digest", lambda: "of other words")
+    monkeypatch.setattr(verify_files, "template_digest", lambda: "of other words")
     assert said_of_the_card(pages, changed) == []
     (found,) = said_of_the_card(pages, changed.replace("| deg |", "| rad |", 1))
     assert "| rad |" in found
