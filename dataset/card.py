@@ -70,13 +70,17 @@ def _draw_figures(
     release: Path, tables: dict[str, pd.DataFrame], manifest: dict[str, Any], baselines: Path
 ) -> None:
     """Draw the figures of the card, and copy those of the baselines from their folder."""
+    copies = {
+        path: require_file(baselines / Path(path).name, REMEDY)
+        for path in shown_figures(manifest).values()
+    }
     (release / FIGURES["flow"]).parent.mkdir()
     samples = {name: tables[name] for name in ("transferz", "galaxiesml")}
     title = f"{pretty_name(manifest)} {manifest['version']}"
     save_png(distributions(samples, title), release / FIGURES["distributions"])
     save_png(flow_chart(manifest), release / FIGURES["flow"])
-    for path in shown_figures(manifest).values():
-        shutil.copyfile(require_file(baselines / Path(path).name, REMEDY), release / path)
+    for path, copied in copies.items():
+        shutil.copyfile(copied, release / path)
 
 
 def _write(path: Path, text: str) -> None:
