@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from transferz.baselines.benchmark import forecasts
+from transferz.baselines.scores.bootstrap import DRAWS
 from transferz.cli.leaderboard import leaderboard
 from transferz.schemas.benchmark.entries import read_entry
 
@@ -67,8 +69,9 @@ def test_training_repeats_and_nothing_is_done_twice(trained, tmp_path):
     assert (again.root / "baselines/dvc.lock").read_text() == lock
 
 
-def test_entries_are_checked_and_shown_on_the_card(trained):
+def test_entries_are_checked_and_shown_on_the_card(trained, monkeypatch):
     """What `make baselines` does once all has run."""
+    monkeypatch.setattr(forecasts, "DRAWS", DRAWS)  # as many as the runs' own processes took
     runs, entries = trained.root / "data/mock/benchmark", trained.root / ENTRIES
     for method in METHODS:
         add = ["add", str(runs / method), "--entries", str(entries), "--replace"]
