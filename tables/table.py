@@ -23,7 +23,8 @@ import pyarrow as pa
 from transferz.schemas.errors import InputError, TransferZError
 
 CHUNK_ROWS = 100_000
-BLOCK_BYTES = 1 << 18  # of text that is parsed at once (Arrow holds 32), of a parquet column
+BLOCK_BYTES = 1 << 18  # of text that is parsed at once, of a parquet column
+LINE_BYTES = 1 << 20  # of text: of a row, and of what comes before the first one
 
 Choose = Callable[[Sequence[str]], float]
 """Of the columns' names: how well they are what is looked for, from 0 (not at all) to 1 (all)."""

@@ -124,16 +124,29 @@ def test_given_names_take_the_place_of_none_or_of_others_and_no_row_is_lost(cont
         ("id g\n#1 20\n#2 21\n", "'#1 20' begins with # as a comment does, and holds as many"),
         ("id g r\n1 20\n", "3 column names for rows of 2 values; .*--columns"),
         ("# id g\n1 20 21\n", "2 column names for rows of 3 values; .*--columns"),
-        ("id,g\n1,20\n2,21,5\n", "Expected 2 columns, got 3"),
-        ("id g\n1 20\n2 21 5\n", "Expected 2 columns, got 3"),
+        ("id,g\n1,20\n2,21,5\n", "a row has 3 values for 2 columns: '2,21,5'; "),
+        ("id g\n1 20\n2 21 5\n", "a row has 3 values for 2 columns"),
         ("", "it is empty"),
         ("\n \n", "it is empty"),
-        ("id name\n" + '1 "a\n2 b\n3 "c\n4 d\n', "4 lines with 2 quotation marks make|Expected 2"),
-        ("# a remark\n" * 100_000 + "id,g\n1,2\n", "no row begins within its first 1,048,576"),
+        (
+            "id name\n" + '1 "a\n2 b\n3 "c\n4 d\n',
+            "4 lines with 2 quotation marks make|for 2 columns",
+        ),
+        ('id,name\n1,a\n2,"b\n3,c\n', "a quotation mark that none closes, from '2,\"b"),
+        ("id,name\n1,a\n#2,b\n", "'#2,b' begins with # as a comment does, and holds as many"),
+        (b"id,\xe9\n1,2\n", "neither UTF-8 nor UTF-16 .*iconv"),
+        (b"id,name\n1,Caf\xe9\n", "neither UTF-8 nor UTF-16 .*iconv"),
+        ("\ufeffid,name\n1,".encode("utf-16-le") + b"\x00\xd8\n\x00", "no sound UTF-16 text"),
+        ("id," + "x" * 2_000_000 + "\n1,2\n", "no row ends within its first 1,048,576 bytes"),
+        (
+            "id,x\n1,2\n" * 4 + "1," + "x" * 2_000_000 + "\n",
+            "a row of more than 1,048,576 bytes, or",
+        ),
+        ("# a remark\n" * 100_000 + "id,g\n1,2\n", "no row ends within its first 1,048,576"),
     ],
 )
 def test_text_that_leaves_doubt_is_refused(content, message, tmp_path):
-    (tmp_path / "t.txt").write_text(content)
+    (tmp_path / "t.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=message):
         file = open_table(tmp_path / "t.txt")
         read_whole(file, file.names)
