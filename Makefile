@@ -20,8 +20,8 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 endif
 
 $(STAMP): pyproject.toml constraints.txt
-	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { rm -rf $(VENV); \
-		echo "this checkout was moved or copied: its environment is made again"; }
+	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { \
+		echo "this checkout was moved or copied: its environment is made again"; rm -rf $(VENV); }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	echo "$(CURDIR)" > $@
