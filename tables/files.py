@@ -14,7 +14,6 @@ import ctypes
 import errno
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -28,6 +27,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from transferz.schemas import InputError
+from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import json_text
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; a file that is missing or holds none is an `InputError`."""
     require_file(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_bytes(path))
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); rebuild it with `dvc repro`") from error
     if not isinstance(content, dict):
