@@ -160,6 +160,11 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
             below = [line for line in lines if not _is_comment(line)][:LINES_BELOW]
     if not text.strip():
         raise unsound(path, "CSV", "it is empty")
+    if "\r" in text and "\n" not in text:
+        raise InputError(
+            f"can't read {path}: its lines end in a carriage return alone, as old Macs' do; "
+            "`tr '\\r' '\\n'` mends that"
+        )
     if not ended and len(below) < 2:  # a line of names, and a row
         raise InputError(
             f"can't read {path}: no row ends within its first {len(content):,} bytes; take away "

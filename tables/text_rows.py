@@ -74,6 +74,8 @@ class TextRows:
             if b'"' in held and not self._lines_only and (whole := self._rows.match(held)):
                 end = whole.end()
             piece, held = self._prepared(held[:end]), held[end:]
+            if b"\0" in piece:
+                raise unsound(self._path, "CSV", "it has zero bytes among its text")
             if len(held) > limits.LINE_BYTES or (held and not more):
                 start = held[:60].decode(errors="replace").strip()
                 raise InputError(

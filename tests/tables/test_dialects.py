@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from astropy.io import fits
+from astropy.io import fits, votable
 from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
 
@@ -17,6 +17,7 @@ from transferz.schemas import InputError
 from transferz.tables import table as limits
 from transferz.tables.cells import as_ids, as_numbers
 from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import naming
 
 BIG = 43158605133375001
 IDS, G, LABELS = [BIG, BIG + 37, 7], [23.5, None, 22.25], ["NGC 1", "GN#0", "007"]
@@ -298,13 +299,22 @@ def test_fits_arrays_are_lists(tmp_path):
     assert file.flat_names() == ()
 
 
-def test_of_several_tables_the_one_that_is_looked_for_is_taken(tmp_path):
+def test_of_several_tables_the_one_that_is_looked_for_is_taken_and_none_in_doubt(tmp_path):
     other, wanted = AstropyTable({"x": [0]}), AstropyTable({"object_id": IDS})
     units = [fits.PrimaryHDU(), *map(fits.table_to_hdu, (other, wanted, other))]
     fits.HDUList(units).writeto(tmp_path / "t")
-    assert open_table(tmp_path / "t").names == ("x",)
-    looked_for = {"choose": lambda names: float("object_id" in names)}
-    assert open_table(tmp_path / "t", **looked_for).names == ("object_id",)
+    assert open_table(tmp_path / "t", choose=naming(["object_id"])).names == ("object_id",)
+    with pytest.raises(InputError, match=r"holds 3 tables.*: unit 1 \(x\); unit 2 \(object_id\); "):
+        open_table(tmp_path / "t")
+    tables = votable.tree.VOTableFile()
+    tables.resources.append(votable.tree.Resource())
+    for table in (other, wanted):
+        found = votable.from_table(table).get_first_table()
+        tables.resources[0].tables.append(found)
+    tables.to_xml(str(tmp_path / "v"))
+    assert open_table(tmp_path / "v", choose=naming(["object_id"])).names == ("object_id",)
+    with pytest.raises(InputError, match=r"holds 2 tables.*: table 1 \(x\); table 2 \(object_id\)"):
+        open_table(tmp_path / "v")
 
 
 @pytest.mark.parametrize(
