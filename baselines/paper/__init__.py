@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from transferz.schemas.errors import TransferZError
+from transferz.tables.files import sentence
 
 USER_ERROR = 2
 
@@ -13,6 +14,7 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     """Run a command and exit with its status; an error of ours is a line on stderr and 2."""
     try:
         sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except (TransferZError, OSError) as error:
+        said = sentence(error) if isinstance(error, OSError) else error
+        sys.stderr.write(f"error: {said}\n")
         sys.exit(USER_ERROR)
