@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
 
 
@@ -159,6 +160,7 @@ def _run(name: str, *rest: str) -> int:
         return _fail(f"no command '{name}'; there are: {', '.join(COMMANDS)} (transferz --help)")
     command = COMMANDS[name]
     try:
+        require_own_code()
         module = importlib.import_module(f"{__name__}.{command.module}")
         status: int = getattr(module, name.replace("-", "_"))(rest)
         return status

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
 from transferz.tables.files import sentence
 
@@ -13,6 +14,7 @@ USER_ERROR = 2
 def run_command(main: Callable[[], int]) -> NoReturn:
     """Run a command and exit with its status; an error of ours is a line on stderr and 2."""
     try:
+        require_own_code()
         sys.exit(main())
     except (TransferZError, OSError) as error:
         said = sentence(error) if isinstance(error, OSError) else error
