@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ def score(argv: Sequence[str]) -> int:
     if not forecasts.scored.any():
         raise InputError(f"{args.predictions}: all forecasts are missing (NaN or a sentinel)")
     if args.plot:
-        _make_folder(args.plot)
+        _require_place(args.plot)
     scores = score_set(forecasts)
     if args.plot:
         from transferz.baselines.forecasts.plots import draw  # takes matplotlib
@@ -147,12 +148,16 @@ def _label(
     return config, facts, join_labels(given, release, config, allow_missing=args.allow_missing)
 
 
-def _make_folder(path: Path) -> None:
-    """Make the folder for figures before anything is computed, or say why that can't be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--plot {path} can't be made: {error.strerror}") from None
+def _require_place(folder: Path) -> None:
+    """Refuse a place where no folder for figures can be made, before anything is computed."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise InputError(f"--plot {folder}: {place} is a file, not a folder; name another place")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(
+            f"--plot {folder}: {place} can't be written; change its permissions or name another "
+            "place"
+        )
 
 
 def _headline(facts: dict[str, Any]) -> str:
