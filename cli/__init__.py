@@ -1,6 +1,7 @@
 """The `transferz` command: one module per family of commands, imported when it is called."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
+from transferz.tables.printing import printable_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     The exit status is the command's, or 2 where the user can mend what went wrong, which is said in
     one line on stderr.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be UTF-8, a terminal neither
+        sys.stdout.reconfigure(errors="backslashreplace")
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         sys.stdout.write(_help())
@@ -136,7 +140,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"transferz: {message}\n")
+    sys.stderr.write(f"transferz: {printable_lines(message)}\n")
     return USER_ERROR
 
 

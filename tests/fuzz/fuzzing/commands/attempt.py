@@ -31,6 +31,7 @@ TOKEN = "hf_" + "s3cretT0ken" * 3
 USER_ERROR = 2
 STATUSES = (0, 1, USER_ERROR)
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+NO_MEMORY = "there is not enough memory"
 NO_ROOM = ("MemoryError", "ArrowMemoryError", "std::bad_alloc")
 
 REFUSED, RIGHT = "refused", "right"
@@ -214,7 +215,10 @@ def judge(trial: Trial, outcome: Outcome, trace: str, size: int) -> tuple[str, s
         return TRACEBACK, printed[-2000:]
     if outcome.status not in STATUSES:
         return STATUS, f"{outcome.status}: {printed[-500:]}"
-    if found := CONTROL.search(printed):
+    if NO_MEMORY in printed:
+        return HUGE, printed[-500:]
+    from_argparse = outcome.stderr.startswith("usage:")  # it repeats what the user has typed
+    if found := CONTROL.search("" if from_argparse else printed):
         return (
             OUTPUT,
             f"{found[0]!r} in {printed[max(0, found.start() - 200) : found.end() + 60]!r}",

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import lzma
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from astropy.table import MaskedColumn, Table
 from fuzzing.commands.workshop import Columns
 
 NO_NUMBER = ("", "nan", "null", "none", "na", "n/a", "#n/a", "-", "--")
+DIGITS = 15  # whole numbers of more are no floats
 PACKED = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 
 
@@ -46,6 +48,9 @@ def _blanks(columns: Columns) -> bytes:
     lines = ["# " + " ".join(map(cell, columns))]
     lines += [" ".join(map(cell, row)) for row in zip(*columns.values(), strict=True)]
     return ("\n".join(lines) + "\n").encode()
+
+
+warnings.filterwarnings("ignore", module="astropy")
 
 
 def _masked(columns: Columns) -> Table:
@@ -193,6 +198,8 @@ def _read_text(content: bytes) -> Columns:
 def _typed(values: list[Any]) -> list[Any]:
     """Numbers where all cells are numbers or empty."""
     texts = [value.strip() if isinstance(value, str) else "" for value in values]
+    if any(len(text) > DIGITS and text.isdecimal() for text in texts):
+        texts = [text if text.isdecimal() else "no integer" for text in texts]
     for kind in (int, float):
         try:
             return [None if text.lower() in NO_NUMBER else kind(text) for text in texts]

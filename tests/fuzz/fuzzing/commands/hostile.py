@@ -53,7 +53,8 @@ YAML_VALUES = (
     "1e400", "-1", "0", "1e-320", "''", "[]", "{}", "[[[[]]]]", "!!python/object:os.system x",
     "!!binary aGk=", "!!set {a}", "&a [*a]", "*undefined", "<<: 1", "|\n  block\n", "? x", "\t",
     '"\\x1b[31m"', '"\\u202e"', '"<img src=x onerror=alert(1)>"', "'</script><script>alert(1)'",
-    "9" * 5000, "javascript:alert(1)", "'https://user:pa55@host/x'", '"\\ud800"', "\x1b[31m", "\x00",
+    "9" * 5000, "javascript:alert(1)", "'https://user:pa55@host/x'", '"\\ud800"', "\x1b[31m",
+    "\x00",
 )  # fmt: skip
 JSON_VALUES = (
     "null", "true", "-1", "0", "1e400", "NaN", "Infinity", "-0.0", "[]", "{}", '""', '"\\ud800"',

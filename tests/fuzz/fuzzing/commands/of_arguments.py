@@ -21,13 +21,13 @@ GRIDS = (
     "0:6:-5", "0:1e400:10", "-1e308:1e308:10", "0:6:9" + "9" * 30,
 )  # fmt: skip
 QUANTILES = (
-    "q05=0.05,q50=0.5", "q05", "q05=", "=0.5", "q05=0.5,q05=0.6", "q05=nan", "q05=0.05=0.1", "q05=2",
-    "q05=0.9,q50=0.5", "\x1b[31m=0.5",
+    "q05=0.05,q50=0.5", "q05", "q05=", "=0.5", "q05=0.5,q05=0.6", "q05=nan", "q05=0.05=0.1",
+    "q05=2", "q05=0.9,q50=0.5", "\x1b[31m=0.5",
 )  # fmt: skip
 SECRET = "pa55w0rd"
 URLS = (
-    "https://user:" + SECRET + "@example.org/f.parquet", "http://example.org/x", "javascript:alert(1)",
-    "https://", "ftp://x/y", "https://\x1b[31m/x", "https://[::1/x", "file:///etc/passwd",
+    "https://user:" + SECRET + "@example.org/f.parquet", "http://example.org/x",
+    "javascript:alert(1)", "https://", "ftp://x/y", "https://\x1b[31m/x", "https://[::1/x", "file:///etc/passwd",
     "https://example.org/" + "x" * 5000,
 )  # fmt: skip
 

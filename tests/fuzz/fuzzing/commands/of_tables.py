@@ -346,8 +346,8 @@ def shuffle_columns(rng: Rng, columns: Columns, on: OnTable) -> Change:
 
 
 def swap_columns(rng: Rng, columns: Columns, on: OnTable) -> Change:
-    a, b = rng.choice(len(columns), 2, replace=False)
-    names = list(columns)
+    names = [name for name in columns if name != "object_id"]
+    a, b = rng.choice(len(names), 2, replace=False)
     columns[names[a]], columns[names[b]] = columns[names[b]], columns[names[a]]
     return columns, None, False
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,7 +50,8 @@ def set_up(folder: Path) -> Workshop:
     from transferz.cli import main
 
     forecasts.DRAWS = Draws(10)  # in all processes: what is drawn is not what is tried
-    release = build(folder / "data", photometric=300, spectroscopic=400)
+    built = build(folder / "data", photometric=300, spectroscopic=400)
+    release = shutil.copytree(built, folder / "release" / "transferz")  # away from its stages
     runs = write_runs(folder / "runs", release, seeds=2)
     columns, photometry = table_columns(release), template_columns()
     shop = Workshop(folder, release, folder / "model", runs, columns, photometry)
@@ -67,7 +69,7 @@ def load_modules() -> None:
     """Import what commands import when they are called: once, and not in each process."""
     import astropy.io.fits
     import astropy.io.votable
-    import astropy.table
+    import astropy.table  # noqa: F401
     import h5py  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
 
