@@ -57,10 +57,9 @@ def release(space, survey):
 
 def rows(space, survey, config):
     """A config's rows by object, with their split."""
-    folder = release(space, survey) / config
-    parts = [pq.read_table(path).to_pandas() for path in folder.glob("*-*.parquet")]
-    names = pq.read_table(folder / "index.parquet").to_pandas()[["object_id", "split"]]
-    return pd.concat(parts).merge(names, on="object_id").set_index("object_id")
+    whole = release(space, survey)
+    names = pq.read_table(whole / f"_index/{config}.index").to_pandas()[["object_id", "split"]]
+    return pd.read_parquet(whole / config).merge(names, on="object_id").set_index("object_id")
 
 
 @pytest.fixture(scope="module")
