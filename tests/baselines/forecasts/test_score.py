@@ -228,6 +228,39 @@ def test_a_sentinel_is_no_forecast(frame, tmp_path, capsys):
     assert run(capsys, with_truth, "--allow-missing")["scores"]["n"] == 66
 
 
+@pytest.mark.parametrize("none", [-1, -9, -9.99, 9.9999, 99])
+def test_every_sentinel_is_no_forecast_no_truth_and_no_percentile(frame, tmp_path, capsys, none):
+    values, _, options, _ = distribution("quantiles", frame)
+    wide = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
+    table = pd.concat([frame[["redshift", "z_pred"]], wide], axis=1)
+    whole = {}
+    for name in ("redshift", "z_pred", "q16"):
+        marked = table.copy()
+        marked.iloc[:4, table.columns.get_loc(name)] = none
+        path = write(marked, tmp_path / f"{name}.csv")
+        what = "true redshift" if name == "redshift" else "forecast"
+        assert f"4 of 70 rows have no {what}" in fails(capsys, path, *options)
+        found = run(capsys, path, *options, "--allow-missing")
+        assert found["left_out"] == {"forecast": 0, "true redshift": 0} | {what: 4}
+        whole[name] = found["scores"]["ranges"]["all"]["metrics"]
+        assert main(["score", str(path), *options, "--allow-missing"]) == 0
+        assert f"4 galaxies have no {what}" in capsys.readouterr().out
+    assert whole["redshift"] == whole["z_pred"] == whole["q16"]
+
+
+def test_a_magnitude_that_is_none_is_in_no_range(frame, tmp_path, capsys):
+    frame.iloc[:3, frame.columns.get_loc("i_cmodel_mag")] = [0.0, -9.0, 50.0]
+    path = write(frame[["redshift", "z_pred", "i_cmodel_mag"]], tmp_path / "a.csv")
+    found = run(capsys, path, "--magnitude", "i_cmodel_mag")
+    assert found["left_out"] == {"forecast": 0, "true redshift": 0, "magnitude": 3}
+    assert found["scores"]["n"] == 70
+
+
+def test_complex_forecasts_are_refused():
+    with pytest.raises(InputError, match="predicted: expected real numbers, found complex128"):
+        score_forecasts(np.full(3, 0.5 + 0.1j), np.full(3, 0.5))
+
+
 def test_a_missing_distribution_is_a_missing_forecast(frame, tmp_path, capsys):
     values, name, options, _ = distribution("pdf", frame)
     values[:5] = np.nan
