@@ -114,10 +114,13 @@ def test_of_several_groups_one_is_told_by_its_columns_or_none_is_read(tmp_path):
 def test_tables_of_other_libraries(tmp_path):
     """PyTables' groups of indices, and astropy's remarks, are no tables."""
     frame = pd.DataFrame({"object_id": [1, 2], "g": [20.5, 21.5], "label": ["a", "b"]})
-    frame.to_hdf(tmp_path / "pandas.hdf5", key="t", format="table", data_columns=True)
+    rows = np.rec.fromrecords(frame.to_records(index=False).tolist(), dtype="i8,f8,S1")
+    rows.dtype.names = tuple(frame)
+    with h5py.File(tmp_path / "pytables.hdf5", "w") as file:
+        file["t/table"], file["t/_i_table/g/sorted"] = rows, np.sort(frame["g"])
     astropy_table = AstropyTable.from_pandas(frame)
     astropy_table.write(tmp_path / "astropy.hdf5", path="t", serialize_meta=True)
-    for name in ("pandas.hdf5", "astropy.hdf5"):
+    for name in ("pytables.hdf5", "astropy.hdf5"):
         file = open_table(tmp_path / name)
         assert read_whole(file, list(frame)).to_pandas().equals(frame)
 
