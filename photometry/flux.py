@@ -41,11 +41,11 @@ LAYOUTS = (
 """Pattern of a flux column's name, and its error column's; the second is COSMOS2020's own."""
 
 BAND = re.compile(
-    r".+\..+|(.*[_/ -])?([ugrizy]|[bvjhk]|k_?s|[ugriz]p+|u_?s(tar)?|[fn]uv|ch_?\d|w\d|f\d{3,4}[a-z]{1,3}|"
-    r"i[ab]_?\d{3}|nb_?\d+|vis|(irac|mips|pacs|spire|scuba)\w*|[a-z0-9]*flux)(_\d+)?",
+    r".+\..+|(.*[_/ -])?([ugrizy]|[bvjhk]|k_?s|[ugriz]p+|u_?s(tar)?|[fn]uv|ch_?\d|w\d|"
+    r"f\d{3,4}[a-z]{1,3}|i[ab]_?\d{3}|nb_?\d+|vis|(irac|mips|pacs|spire|scuba)\w*|[a-z0-9]*flux)(_\d+)?",
     re.I,
 )
-"""Names of filters: CIGALE's, which have dots, such as ``hst.F814W``; a band's, or ending in one."""
+"""Names of filters: CIGALE's, which have dots (``hst.F814W``); a band's, or ending in one."""
 
 FLUX_UNIT = re.compile(r"(10\S*)?\s*[a-zµμ]*(jy|jansky|maggy|maggies).*|.*erg.*", re.I)
 

@@ -40,8 +40,24 @@ def test_cigales_pairs_are_found_and_a_redshift_is_no_flux():
 
 @pytest.mark.parametrize(
     "name",
-    "g HSC_i hsc.y subaru.suprime.z++ UVISTA_Ks GALEX_FUV SC_IB427 IRAC_CH1 irac1 W1 F160W SC_ip "
-    "sc_zpp UVISTA_NB118 aper_flux u_1".split(),
+    [
+        "g",
+        "HSC_i",
+        "hsc.y",
+        "subaru.suprime.z++",
+        "UVISTA_Ks",
+        "GALEX_FUV",
+        "SC_IB427",
+        "IRAC_CH1",
+        "irac1",
+        "W1",
+        "F160W",
+        "SC_ip",
+        "sc_zpp",
+        "UVISTA_NB118",
+        "aper_flux",
+        "u_1",
+    ],
 )
 def test_a_bare_name_is_a_flux_where_it_is_a_bands(name):
     assert flux_columns([name, f"{name}_err", "mass", "mass_err"]) == {name: f"{name}_err"}
