@@ -43,8 +43,9 @@ from transferz.baselines.scores.probability import (
 )
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_file
+from transferz.tables.hdf5 import open_hdf5
 from transferz.tables.reading import HDF5
-from transferz.tables.table import one_clear_error, require_package
+from transferz.tables.table import require_package
 from transferz.tables.writing import hdf5_file
 
 if TYPE_CHECKING:
@@ -313,9 +314,7 @@ def _is_hdf5(path: Path) -> bool:
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open for reading; what goes wrong becomes one clear error."""
     require_package(path, "h5py", "HDF5")
-    import h5py
-
-    with one_clear_error(path, "HDF5"), h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         yield file
 
 

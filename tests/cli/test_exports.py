@@ -55,7 +55,7 @@ def test_every_command_reads_an_export(ending, folder, results, tiny_release, ca
         "check-leak": (leaks["rows"], leaks["rows_by_way"]["id"], leaks["first_objects"]),
         "score": json.loads(score)["scores"],
         "train": train.split("Training")[0],
-        "benchmark": pq.read_table(runs / "forecasts.parquet").to_pydict(),
+        "benchmark": pq.read_table(runs / "forecasts.parquet")["redshift"].to_pylist(),
         "predict": pq.read_table(out)["redshift_pred"].to_pylist(),
     }
     for command, result in found.items():
