@@ -158,6 +158,25 @@ PERCENT: frozenset[EntryMetric] = frozenset(
 SIGNED: frozenset[EntryMetric] = frozenset({"bias", "bias_biweight"})
 """Metrics that are written with their sign."""
 
+MARGINS: MappingProxyType[EntryMetric, float] = MappingProxyType(
+    {
+        **dict.fromkeys(("bias", "bias_biweight"), 0.001),  # a third of LSST's requirement
+        **dict.fromkeys(("scatter", "scatter_biweight"), 0.002),  # a tenth of LSST's
+        **dict.fromkeys(("outlier_rate", "coverage_68", "coverage_90"), 0.01),
+        "catastrophic_rate": 0.005,
+        **dict.fromkeys(("rmse", "mse"), 0.005),
+        "loss": 0.01,
+        "crps": 0.002,
+        "cde_loss": 0.1,
+        "log_score": 0.05,
+        "pit_ks": 0.01,
+        "pit_cvm": 0.0005,
+        "pit_ad": 0.0025,
+    }
+)
+"""Of metrics that methods are compared by: what is worse by no more than this is as good (all are
+our choice)."""
+
 TITLES: MappingProxyType[Metric, str] = MappingProxyType(
     {
         "bias": "bias",
@@ -231,11 +250,12 @@ def value_parts(
     if value is None:
         return NONE, "", ""
     scale, digits = unit(metric), 2 if metric in PERCENT else 4
-    sign = "+" if metric in SIGNED else ""
     around, among = (
         "" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread)
     )
-    return minus(f"{scale * value:{sign}.{digits}f}"), around, among
+    written = round(scale * value, digits) or 0.0  # a zero has no sign
+    sign = "+" if metric in SIGNED and written else ""
+    return minus(f"{written:{sign}.{digits}f}"), around, among
 
 
 def unit(metric: str) -> float:
