@@ -1,6 +1,7 @@
 """The leaderboard: shown, written as a page, added to, compared."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,16 +46,15 @@ def _show(argv: Sequence[str]) -> int:
 
     from transferz.baselines.leaderboard.board import read_board
     from transferz.baselines.leaderboard.entries import entries_folder, release_here
-    from transferz.baselines.leaderboard.words import board_json, board_text, printable
+    from transferz.baselines.leaderboard.words import board_json, board_text
+    from transferz.tables.printing import printable
 
     release = release_here(arguments.release)
     board = read_board(arguments.entries or entries_folder(release), release)
     config, part = board.choose(arguments.config, arguments.range, arguments.sort)
     _write(board, arguments)
     if arguments.json:
-        from transferz.schemas.survey.files import json_text
-
-        sys.stdout.write(json_text(board_json(board)))
+        sys.stdout.write(f"{json.dumps(board_json(board), indent=2)}\n")
     elif arguments.html or arguments.hf:
         for said in board.unusable:
             sys.stderr.write(f"left out: {printable(said)}\n")

@@ -19,7 +19,7 @@ from transferz.photometry.flux import (
 from transferz.schemas.errors import InputError
 from transferz.tables.cells import as_numbers
 from transferz.tables.files import replace_file
-from transferz.tables.printing import aligned
+from transferz.tables.printing import aligned, printable
 from transferz.tables.reading import open_table
 from transferz.tables.table import CHUNK_ROWS, TableFile, require_columns
 from transferz.tables.writing import check_place, open_writer
@@ -133,7 +133,7 @@ def format_counts(counts: Mapping[str, FluxCounts]) -> str:
     """Lay out counts as a text table: a line per flux column, and their sum."""
     total = sum(counts.values(), FluxCounts())
     lines = [["flux", *HEADINGS.values()]] + [
-        [name, *(f"{getattr(count, field):,}" for field in HEADINGS)]
+        [printable(name), *(f"{getattr(count, field):,}" for field in HEADINGS)]
         for name, count in (*counts.items(), ("all", total))
     ]
     return "\n".join(aligned(lines, right=True)) + "\n"
@@ -148,6 +148,6 @@ def fit_templates(argv: Sequence[str]) -> int:
     from transferz.baselines.methods.templates import evaluate, format_table
 
     for path in files:
-        sys.stdout.write(f"{path.name}\n{format_table(evaluate(path))}\n")
+        sys.stdout.write(f"{printable(path.name)}\n{format_table(evaluate(path))}\n")
         sys.stdout.flush()
     return 0

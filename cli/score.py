@@ -24,6 +24,7 @@ from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import rounded
 from transferz.schemas.benchmark.scores import TESTED, EntryScores
 from transferz.schemas.errors import InputError, ParameterError
+from transferz.tables.printing import printable
 
 DESCRIPTION = """\
 Score forecasts in a table (csv, text, parquet, FITS, HDF5 ...) or a qp file, with error bars.
@@ -56,7 +57,7 @@ def score(argv: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
         return 0
     entry = EntryScores.model_validate_json(json.dumps(rounded(scores)))
-    sys.stdout.write(f"{_headline(facts)}\n\n{scores_text({name: entry})}")
+    sys.stdout.write(f"{printable(_headline(facts))}\n\n{scores_text({name: entry})}")
     return 0
 
 

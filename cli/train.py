@@ -40,6 +40,7 @@ from transferz.schemas.benchmark.entries import TableFacts
 from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
+from transferz.tables.printing import printable_lines
 
 if TYPE_CHECKING:
     from transferz.baselines.networks.ensemble import Model
@@ -71,7 +72,9 @@ def train(argv: Sequence[str]) -> int:
     if start:
         _require_bands(args, task, start)
     ran = _run(method, task, args.seeds)
-    sys.stdout.write(f"{_headline(args, task)}\n{samples_text(_samples(task, ran))}\n")
+    sys.stdout.write(
+        f"{printable_lines(_headline(args, task))}\n{samples_text(_samples(task, ran))}\n"
+    )
     if not task.tests:  # nothing that an entry could be about
         kept = method.keep(ran.fitted, task.columns, task.source)
         if args.out and kept:

@@ -23,9 +23,9 @@ from transferz.schemas.benchmark.entries import (
     FORECASTS_FILE,
     Data,
     Entry,
+    ForecastsFile,
     TestedSet,
     entry_text,
-    parse_entry,
     read_entry,
     rounded,
 )
@@ -267,9 +267,9 @@ def add_run(
 def _with_url(entry: Entry, url: str | None) -> Entry:
     if url is None:
         return entry
-    forecasts = entry.forecasts.model_copy(update={"url": url})
-    changed = entry.model_copy(update={"forecasts": forecasts})
-    return parse_entry(entry_text(changed), "the entry with --url")
+    facts = json.dumps(entry.forecasts.model_dump() | {"url": url})
+    forecasts = parse_record(facts, ForecastsFile, "--url", "give an address that all may see")
+    return entry.model_copy(update={"forecasts": forecasts})
 
 
 def _require_release(entry: Entry, release: Release, folder: Path) -> None:

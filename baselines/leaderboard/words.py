@@ -19,7 +19,7 @@ from transferz.schemas.benchmark.scores import (
     unit,
     value_parts,
 )
-from transferz.tables.printing import aligned
+from transferz.tables.printing import aligned, printable
 
 DEFAULT_METRICS = (*TITLES, *WIDTH_TITLES)
 """Columns of the tables."""
@@ -110,7 +110,7 @@ def _notes(board: Board, rows: Sequence[Row], metrics: Sequence[str]) -> list[st
         notes += [f"{mark or 'no mark'}: {words}" for mark, words in MARK_WORDS.items()]
         notes.append(f"margins (our choice) – {margins_text(metrics)}")
     else:
-        notes.append("not compared: run `transferz leaderboard compare RUNS_DIR`")
+        notes.append(f"{Mark.UNKNOWN}: not compared; run `transferz leaderboard compare RUNS_DIR`")
     if any(not row.current for row in rows):
         notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
     return notes + [f"left out: {printable(said)}" for said in board.unusable]
@@ -124,11 +124,6 @@ def margins_text(metrics: Iterable[str]) -> str:
         for name in metrics
         if name in MARGINS
     )
-
-
-def printable(text: str) -> str:
-    """Return text of an entry without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def board_json(board: Board) -> dict[str, Any]:

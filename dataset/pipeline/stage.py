@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transferz.schemas import ParameterError, TransferZError
-from transferz.tables.files import write_json
+from transferz.schemas.checkout import require_own_code
+from transferz.tables.files import sentence, write_json
 
 _SKY = ("cosmos2020", "hsc", "galaxiesml")
 CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
@@ -96,13 +97,15 @@ def run_stage(
     arguments = vars(parser.parse_args())
     layout = Layout(arguments.pop("survey"))
     try:
+        require_own_code(Path())
         for catalogue in set(arguments.values()) - set(layout.catalogues):
             raise ParameterError(
                 f"survey '{layout.survey}' has no catalogue '{catalogue}'; "
                 f"it is made of {', '.join(layout.catalogues)}"
             )
         stage(layout, *arguments.values())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except (TransferZError, OSError) as error:
+        said = sentence(error) if isinstance(error, OSError) else error
+        sys.stderr.write(f"error: {said}\n")
         return 1
     return 0

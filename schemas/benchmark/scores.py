@@ -46,7 +46,11 @@ COSMOLOGICAL: Range = "cosmological"
 TESTED: tuple[Config, ...] = ("galaxiesml", "transferz")
 """The configs whose test splits every baseline is scored on, in the order of tables."""
 
-Count = Annotated[int, Field(ge=0)]
+LARGEST = 1e250
+"""Of the numbers of an entry: beyond all scores, and still drawn without overflow (our choice)."""
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Real = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -56,26 +60,26 @@ class Summary(Record):
     `error` is the bootstrap error of the mean, over galaxies.
     """
 
-    mean: float | None
-    spread: float | None
-    error: float | None = None
+    mean: Real | None
+    spread: Real | None
+    error: Real | None = None
 
 
 class Verdict(Record):
     """Whether a requirement of LSST's is met; `sure` where its error does not decide."""
 
-    value: float | None
-    limit: float
+    value: Real | None
+    limit: Real
     met: bool
-    error: float | None
+    error: Real | None
     sure: bool
 
 
 class Difference(Record):
     """Score against the label less that against the truth, with its paired bootstrap error."""
 
-    mean: float | None
-    error: float | None
+    mean: Real | None
+    error: Real | None
 
 
 class TruthScores(Record):
@@ -97,9 +101,9 @@ class EntryRange(Record):
 class EntryBin(Record):
     """Scores of the galaxies in a bin; None where they are too few."""
 
-    low: float | None = Field(alias="from")
-    high: float | None = Field(alias="to")
-    middle: float | None = None
+    low: Real | None = Field(alias="from")
+    high: Real | None = Field(alias="to")
+    middle: Real | None = None
     n: Count
     metrics: dict[EntryMetric, Summary | None] | None
 
@@ -125,7 +129,7 @@ class EntryScores(Record):
     n: Count
     completeness: Share
     ranges: dict[Range, EntryRange] = Field(min_length=1)
-    pit: dict[Range, tuple[float | None, ...]] | None = None
+    pit: dict[Range, tuple[Real | None, ...]] | None = None
     bins: dict[Binning, tuple[EntryBin, ...]] | None = None
     truth: dict[Range, TruthScores] | None = None
 

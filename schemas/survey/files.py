@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.release import CONFIGS, RELEASE
@@ -19,8 +20,14 @@ MANIFEST_FILE = "MANIFEST.json"
 CARD_FILE = "README.md"
 CROISSANT_FILE = "croissant.json"
 CITATION_FILE = "CITATION.cff"
-INDEX_FILE = "index.parquet"
-"""In each config's folder: a row per object, for comparing versions; not a split."""
+INDEX_FOLDER = "_index"
+INDEX_FILE = INDEX_FOLDER + "/{config}.index"
+"""Of each config: parquet with a row per object, for comparing versions; not a split. Its folder
+and its name are such that no reader takes it for data: neither one of a folder, which passes over
+what begins with ``_``, nor one of ``*.parquet`` at any depth."""
+
+FIRST_INDEX_FILE = "{config}/index.parquet"
+"""Where it was before 2.0.0: readers of the folder took it for rows."""
 
 HIDDEN_CARD = ".huggingface.yaml"
 """What `datasets` reads over the card, where it is there; no release has one."""
@@ -33,7 +40,8 @@ SHARD = r"-\d{5}-of-\d{5}\.parquet"
 SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
 
 MOCK = "mock"
-_VERSION = re.compile(rf"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:\+({MOCK}))?")
+_NUMBER = "(0|[1-9][0-9]{0,8})"
+_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:\+({MOCK}))?")
 _DATA_FILE = re.compile(rf"(?P<split>[a-z_]+){SHARD}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
@@ -45,7 +53,7 @@ _FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 class Version:
     """``major.minor.patch`` of a release, by Croissant's rule; a mock's ends in ``+mock``.
 
-    MAJOR: rows changed, dropped or moved; MINOR: additions; PATCH: the same data.
+    MAJOR: rows changed, dropped or moved, or files; MINOR: additions; PATCH: the same data.
     """
 
     major: int
@@ -59,7 +67,8 @@ class Version:
         match = _VERSION.fullmatch(text)
         if match is None:
             raise ParameterError(
-                f"'{text}' is no version of a release; write it as 1.0.0, a mock's as 1.0.0+{MOCK}"
+                f"'{text[:60]}' is no version of a release; write it as 1.0.0, "
+                f"a mock's as 1.0.0+{MOCK}"
             )
         major, minor, patch, mock = match.groups()
         return cls(int(major), int(minor), int(patch), mock is not None)
@@ -80,7 +89,7 @@ class Version:
 
 
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
-    """List a release's parquet files by config and split, in shard order, without the indices.
+    """List a release's data files by config and split, in shard order.
 
     Configs and splits are in the card's order, the default config first.
     """
@@ -92,6 +101,12 @@ def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
         config: {split: by_config[config][split] for split in _ordered(by_config[config], SPLITS)}
         for config in _ordered(by_config, CONFIGS)
     }
+
+
+def index_file(release: Path, config: str) -> Path:
+    """Return the path of a config's index; of a release of before 2.0.0 where it was then."""
+    first = release / FIRST_INDEX_FILE.format(config=config)
+    return first if first.is_file() else release / INDEX_FILE.format(config=config)
 
 
 def _ordered(names: Iterable[str], order: tuple[str, ...]) -> list[str]:
@@ -132,8 +147,8 @@ def read_manifest(release: Path) -> dict[str, Any]:
             "run 'make repro'"
         )
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        manifest = parse_json(read_bytes(path))
+    except (OSError, ValueError) as error:
         raise ReleaseError(f"{path} can't be read as JSON: {error}; run 'make repro'") from None
     if not isinstance(manifest, dict):
         raise ReleaseError(f"{path} holds no JSON object: not a transferz release manifest")

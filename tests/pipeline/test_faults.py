@@ -72,7 +72,7 @@ INPUTS = {
     ("match", ""): ("interim/select/hsc/table.parquet", "is missing"),
     ("split", ""): ("interim/match/table.parquet", "is missing"),
     ("release", ""): ("interim/split/table.parquet", "is missing"),
-    ("card", ""): ("release/transferz/transferz/index.parquet", "is missing"),
+    ("card", ""): ("release/transferz/_index/transferz.index", "is missing"),
 }
 
 
@@ -216,7 +216,7 @@ def test_no_room_on_the_disk(stages, stage, catalogue):
     assert status == 1, said
     assert "error: cannot write" in said
     assert snapshot(output) == before
-    assert not list(output.parent.glob(".*.partial"))
+    assert not list(output.parent.glob(".transferz-*"))
 
 
 def test_truth_must_be_there(stages):

@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / ".dvc/config"
 CARD_INPUTS = """\
-data/mock/release/transferz/{transferz,galaxiesml,combo,truth}
+data/mock/release/transferz/{transferz,galaxiesml,combo,truth,_index}
 data/mock/interim/{ingest,select}/{cosmos2020,hsc,galaxiesml}/counts.json
 data/mock/interim/{match,split,release}/counts.json data/mock/raw/counts.json"""
 
@@ -53,7 +53,7 @@ def clone(pushed, tmp_path):
 
 def fresh_clone(pushed, root):
     kept_out = shutil.ignore_patterns("data", "cache", "tmp", "__pycache__")
-    shutil.copytree(pushed.root, root, ignore=kept_out)
+    shutil.copytree(pushed.root, root, ignore=kept_out, symlinks=True)
     space = type(pushed)(root)
     assert not (root / "data").exists()
     assert not (root / ".dvc/cache").exists()
@@ -81,7 +81,7 @@ def test_the_configured_remote_is_a_folder_beside_the_checkout():
 
 def test_a_new_date_needs_the_configs_and_the_counts_alone(clone, pushed):
     """No upstream file and no table between the stages is fetched; only the card is made."""
-    clone.release_as("1.0.0", "2027-01-01")
+    clone.release_as("2.0.0", "2027-01-01")
     clone.run("bash", "-c", f"dvc pull {' '.join(CARD_INPUTS.split())}")
     pulled = files(clone.root / "data")
     assert {name for name in pulled if name.endswith(".parquet")} == {
@@ -131,6 +131,20 @@ def test_the_raw_inputs_can_be_pulled_and_built_on_without_a_remote(clone, pushe
     assert (clone.root / "dvc.lock").read_bytes() == lock
 
 
+def test_a_damaged_object_of_the_remote_is_not_pulled(clone, pushed, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(pushed.root.parent / "transferz-store", store)
+    clone.run("dvc", "remote", "modify", "--local", "store", "url", str(store))
+    whole = files(clone.root)
+    objects = [path for path in store.rglob("*") if path.is_file() and path.suffix != ".dir"]
+    for path in objects:
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes() + b" ")
+    done = clone.run("dvc", "pull", "release", "card", check=False)
+    assert done.returncode
+    assert not any(name.endswith(".parquet") for name in files(clone.root) - whole)
+
+
 def test_a_whole_release_can_be_pulled(clone, pushed):
     clone.run("dvc", "pull", "release", "card")
     assert files(clone.release) == files(pushed.release)
@@ -144,7 +158,7 @@ def test_an_empty_remote_is_an_error_that_leaves_nothing(clone):
     assert done.returncode != 0
     assert "neither locally nor on remote" in done.stderr
     assert not files(clone.root / "data")
-    clone.release_as("1.0.0", "2027-01-01")
+    clone.release_as("2.0.0", "2027-01-01")
     done = clone.run("dvc", "repro", "--pull", "--allow-missing", "card", check=False)
     assert done.returncode != 0
     assert "failed to reproduce 'card'" in done.stderr

@@ -13,7 +13,7 @@ from transferz.baselines.leaderboard.comparing import write_comparisons
 from transferz.baselines.leaderboard.entries import add_run, find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
-from transferz.baselines.leaderboard.words import board_json, board_text, printable, value_text
+from transferz.baselines.leaderboard.words import board_json, board_text, value_text
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.standing import Mark
 from transferz.cli.leaderboard import leaderboard
@@ -70,17 +70,13 @@ def test_the_best_and_what_may_be_are_marked(board):
     assert set(marks(board, "outlier_rate_3sigma").values()) == {""}  # σ is a method's own
 
 
-def test_two_of_the_same_forecasts_are_as_good_only_by_enough_galaxies(
-    own, release, hashed_release, run_maker
-):
+def test_two_of_the_same_forecasts_are_as_good_only_by_enough_galaxies(own, release):
     shutil.copytree(own / "sharp", own / "twin")
     path = own / "twin" / "entry.yaml"
     path.write_text(path.read_text().replace("key: sharp", "key: twin"))
     write_comparisons(own, out=own, draws=Draws(60))
     board = read_board(own, release)
-    assert {marks(board, "rmse")[key] for key in ("sharp", "twin")} == {Mark.OPEN, Mark.BEST} or {
-        marks(board, "rmse")[key] for key in ("sharp", "twin")
-    } == {Mark.OPEN}
+    assert Mark.EQUAL not in marks(board, "outlier_rate").values()
     pair = board.pair(row(board, "sharp"), row(board, "twin"), *CELL, "outlier_rate")
     assert pair.difference == 0.0
     assert pair.half == pytest.approx(3.7 / 70, rel=1e-3)  # 70 galaxies show no rarer difference
@@ -90,7 +86,7 @@ def test_without_comparisons_nothing_has_a_mark_but_unknown(own, release):
     (own / "comparisons.json").unlink()
     board = read_board(own, release)
     assert set(marks(board, "rmse").values()) == {Mark.UNKNOWN}
-    assert "?: not compared" in board_text(board, *CELL, "scatter")
+    assert "?: not compared; run" in board_text(board, *CELL, "scatter")
 
 
 def test_an_entry_of_other_forecasts_is_not_compared(own, release):
@@ -137,7 +133,7 @@ def test_a_method_that_forecasts_the_same_for_all_holds_no_mark(
 def test_the_reference_median_is_trivial_by_its_class(own, release):
     path = own / "sharp" / "entry.yaml"
     named = "transferz.baselines.methods.median:TrainingMedian"
-    path.write_text(path.read_text().replace("mock:sharp", f"'{named}'", 1))
+    path.write_text(path.read_text().replace("mock:sharp", named))
     assert row(read_board(own, release), "sharp").trivial
 
 
@@ -242,7 +238,7 @@ def test_what_is_no_file_is_no_entry(own, release):
     path.unlink()
     os.mkfifo(path)
     (said,) = read_board(own, release).unusable
-    assert said.startswith(f"{path} is no regular file")
+    assert said.startswith(f"{path} can't be read: it is no regular file")
 
 
 def test_the_table_says_all(board):
@@ -266,11 +262,6 @@ def test_a_value_is_written_with_its_errors():
     assert value_text("scatter", Summary(mean=0.02, spread=0.001)) == "0.0200 (0.0010)"
     assert value_text("scatter", None) == "–"
     assert value_text("bias", Summary(mean=-0.00001, spread=None)) == "0.0000"  # a 0 has no sign
-
-
-def test_text_of_an_entry_does_not_steer_the_terminal():
-    assert printable("k-NN µ ✓ 中") == "k-NN µ ✓ 中"
-    assert set(printable("\x1b[2J\u202e\n")) == {"\N{REPLACEMENT CHARACTER}", "[", "2", "J"}
 
 
 def test_the_command_prints_table_and_json(runs, hashed_release, capsys):
