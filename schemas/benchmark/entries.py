@@ -61,8 +61,9 @@ MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Amount = Annotated[float, Field(ge=0, le=LARGEST)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Link = Annotated[Text, StringConstraints(pattern=r"^https?://[^\s<>\"']+$")]
-SecureLink = Annotated[Text, StringConstraints(pattern=r"^https://[^\s<>\"']+$")]
+_ADDRESS = r"://[^\s<>\"'/?#@:]+(:\d+)?([/?#][^\s<>\"']*)?$"
+Link = Annotated[Text, StringConstraints(pattern=rf"^https?{_ADDRESS}")]
+SecureLink = Annotated[Text, StringConstraints(pattern=rf"^https{_ADDRESS}")]
 Setting = Annotated[int, Field(ge=-(2**53), le=2**53)] | float
 """Of a schedule: whole, as far as every reader of JSON knows whole numbers, or real."""
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
