@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,14 +52,14 @@ def score(argv: Sequence[str]) -> int:
     facts["left_out"] |= {"forecast": int(np.count_nonzero(~forecasts.scored))}
     facts["remarks"] = given.distribution.remarks() if given.distribution else []
     if args.plot:
-        _make_folder(args.plot)
+        _require_place(args.plot)
     scores = score_set(forecasts)
     if args.plot:
         from transferz.baselines.forecasts.plots import draw  # takes matplotlib
 
         mock = "; MOCK galaxies, not real ones" if facts.get("mock") else ""
         drawn = draw(forecasts, args.plot, f"{args.predictions.name}{mock}")
-        sys.stderr.write(f"{args.plot}: {', '.join(drawn)}\n")
+        sys.stderr.write(f"{printable(str(args.plot))}: {', '.join(drawn)}\n")
     if args.json:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
         return 0
@@ -200,12 +201,16 @@ def _left_out(true: npt.NDArray[Any], i_mag: npt.NDArray[Any] | None) -> dict[st
     return counts
 
 
-def _make_folder(path: Path) -> None:
-    """Make the folder for figures before anything is computed, or say why that can't be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--plot {path} can't be made: {error.strerror}") from None
+def _require_place(folder: Path) -> None:
+    """Refuse a place where no folder for figures can be made, before anything is computed."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise InputError(f"--plot {folder}: {place} is a file, not a folder; name another place")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(
+            f"--plot {folder}: {place} can't be written; change its permissions or name another "
+            "place"
+        )
 
 
 def _headline(facts: dict[str, Any]) -> str:

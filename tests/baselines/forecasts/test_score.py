@@ -176,6 +176,25 @@ def test_figures(frame, tmp_path, capsys):
     }
 
 
+def test_figures_that_can_not_be_written_leave_what_was_there(frame, tmp_path, capsys, monkeypatch):
+    """No folder where there was none, and no old figure beside new ones."""
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/redshift.png").write_bytes(b"old")
+
+    def second_fails(figure, beside):
+        if beside.name == "residuals.png":
+            raise OSError(28, "No space left on device")
+        beside.write_bytes(b"new")
+
+    monkeypatch.setattr("transferz.baselines.forecasts.plots.save_png", second_fails)
+    for folder in (tmp_path / "old", tmp_path / "new/plots"):
+        said = fails(capsys, path, "--plot", folder)
+        assert f"cannot write {folder / 'residuals.png'}: No space left" in said
+    assert [one.read_bytes() for one in (tmp_path / "old").iterdir()] == [b"old"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["f.csv", "old"]
+
+
 def test_figures_of_a_mock_say_so(frame, tmp_path, capsys, monkeypatch):
     titles = []
     drawing = "transferz.baselines.forecasts.plots.draw"
@@ -381,7 +400,8 @@ def test_nothing_to_score_is_said(frame, tmp_path, capsys):
     absurd = write(table.assign(redshift=-99.0), tmp_path / "c.csv")
     assert "70 of 70 rows have no true redshift" in fails(capsys, absurd)
     path = write(table, tmp_path / "d.csv")
-    assert "--plot" in fails(capsys, path, "--plot", path)
+    said = fails(capsys, path, "--plot", path / "plots")
+    assert f"{path} is a file, not a folder; name another place" in said
 
 
 def test_a_missing_magnitude_is_not_a_bright_one(frame, tmp_path, capsys):
