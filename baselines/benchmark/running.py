@@ -252,7 +252,7 @@ def check_prediction(
     missing = FORECAST.is_missing(point)
     if distribution is not None:
         columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
-        scores = per_galaxy(distribution, redshift[stated])
+        scores = per_galaxy(distribution, redshift[stated], identifiers[stated])
         for name, values in scores.items():
             columns[name][stated] = values
         missing[stated] |= missing_forecasts(distribution, scores)

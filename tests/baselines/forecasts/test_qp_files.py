@@ -286,6 +286,30 @@ def test_odd_contents_are_refused_by_name(tmp_path, change, said):
     assert str(path) in str(caught.value)
 
 
+def linked(name, other):
+    def change(file):
+        del file[name]
+        file[name] = h5py.ExternalLink(other, name)
+
+    return change
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((N, GRID.size), float)
+    layout[...] = h5py.VirtualSource(file.filename + ".other", "x", (N, GRID.size))
+    del file["data/yvals"]
+    file.create_virtual_dataset("data/yvals", layout)
+
+
+@pytest.mark.parametrize("name", ["data", "data/yvals", "ancil/redshift", "virtual"])
+def test_arrays_in_another_file_are_refused(tmp_path, name):
+    changed(tmp_path / "other.hdf5", lambda file: None)
+    change = virtual if name == "virtual" else linked(name, str(tmp_path / "other.hdf5"))
+    changed(tmp_path / "here.hdf5", change)
+    with pytest.raises(InputError, match="lies in another file"):
+        read_qp(tmp_path / "here.hdf5")
+
+
 def test_ids_as_text_are_numbers_where_they_are_digits(tmp_path):
     changed(tmp_path / "digits.hdf5", put("ancil/object_id", IDS.astype("S")))
     assert np.array_equal(read_qp(tmp_path / "digits.hdf5").object_id, IDS)
