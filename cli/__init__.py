@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
+from transferz.tables.printing import printable_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ def _open_streams() -> bool:
             pass
         os.close(file)
         sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be UTF-8, a terminal neither
+        sys.stdout.reconfigure(errors="backslashreplace")
     return sys.stdout is not None
 
 
@@ -178,7 +182,7 @@ def _run(name: str, *rest: str) -> int:
 
 def _fail(message: str) -> int:
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"transferz: {message}\n")
+        sys.stderr.write(f"transferz: {printable_lines(message)}\n")
     return USER_ERROR
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transferz.cli.options import add_columns_option, add_machine_options, column_names, positive
+from transferz.tables.printing import printable
 from transferz.tables.reading import open_table
 from transferz.tables.table import CHUNK_ROWS
 from transferz.tables.writing import SUFFIXES, check_place
@@ -48,7 +49,7 @@ def predict(argv: Sequence[str]) -> int:
             rows=args.chunk_rows,
             progress=progress,
         )
-    sys.stderr.writelines(f"{line}\n" for line in tally.remarks())
+    sys.stderr.writelines(f"{printable(line)}\n" for line in tally.remarks())
     return 0
 
 

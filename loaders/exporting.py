@@ -7,7 +7,6 @@ in RAIL's HDF5, those that its stages read.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from transferz.frames import masked_array
 from transferz.releases import Release
 from transferz.rows import stacked, tables
+from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.errors import InputError, ReleaseError
 from transferz.schemas.survey.columns import BANDS, OBJECT_ID, Table, error_name, magnitude_name
 from transferz.schemas.survey.derived import (
@@ -119,7 +119,7 @@ def _licence(release: Path) -> str:
     if not path.is_file():
         return more
     try:
-        return f"{json.loads(path.read_text(encoding='utf-8'))['license']}; {more}"
+        return f"{parse_json(read_bytes(path))['license']}; {more}"
     except (ValueError, KeyError, TypeError):
         raise ReleaseError(
             f"{path} states no licence: it is damaged; fetch or build the release again"

@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.verify.findings import printable
 from transferz.schemas import CONFIGS, INDEX, InputError, ReleaseError, SchemaError, TransferZError
 from transferz.schemas.survey.files import MANIFEST_FILE, Version, data_files, index_file
 from transferz.tables.files import read_json
-from transferz.tables.printing import aligned
+from transferz.tables.printing import aligned, printable
 
 Step = Literal["none", "patch", "minor", "major"]
 STEPS: tuple[Step, ...] = get_args(Step)

@@ -336,7 +336,7 @@ def test_missing_magnitudes_are_refused_or_left_out_and_counted(
     columns["g"][3], columns["r"][3], columns["r"][44] = 99.0, float("nan"), -99.0
     table, out = write(tmp_path / name, columns), tmp_path / output
     with pytest.raises(
-        InputError, match=r"2 of 60 rows lack .* in g \(1\), r \(2\); .*--drop-missing"
+        InputError, match=r"2 of 60 rows lack .* in g \(1\), r \(2\) .*--drop-missing"
     ):
         predict(model, table, out, "--chunk-rows", "10")
     assert [path.name for path in tmp_path.iterdir()] == [name]
