@@ -20,6 +20,7 @@ from transferz.cli.options import add_columns_option, add_release_option, column
 from transferz.releases import find_release
 from transferz.tables.printing import SHOWN, first_few, printable
 from transferz.tables.reading import open_table
+from transferz.tables.table import naming
 from transferz.tables.writing import check_place
 
 DESCRIPTION = """\
@@ -38,9 +39,11 @@ def check_leak(argv: Sequence[str]) -> int:
     args = _parser().parse_args(argv)
     if args.write_clean:
         check_place(args.write_clean, args.table, "--write-clean")
-    table = open_table(args.table, args.columns)
+    named = {what: getattr(args, what) for what in OPTIONS}
+    told_by = [name or what for what, name in named.items()]
+    table = open_table(args.table, args.columns, choose=naming(told_by))
     held = read_objects(find_release(args.release), splits=args.splits)
-    columns, leaks = check_table(table, {what: getattr(args, what) for what in OPTIONS}, held)
+    columns, leaks = check_table(table, named, held)
     facts = _describe(args.table, columns, leaks)
     if args.write_clean:
         rows = write_clean(args.write_clean, table, leaks)

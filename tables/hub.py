@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
+from transferz.schemas.documents import MAX_JSON
 from transferz.schemas.errors import ParameterError, ReleaseError, TransferZError
 from transferz.schemas.survey.files import (
     MANIFEST_FILE,
@@ -196,6 +197,7 @@ def _manifest_and_commit(reference: Reference, token: Token) -> tuple[dict[str, 
             revision=commit,
             local_dir=folder,
             token=token,
+            tqdm_class=_bounded(MAX_JSON, reference),
         )
         manifest = read_manifest(Path(folder))
     files = listed_files(manifest, version, str(reference))
@@ -232,6 +234,12 @@ def _bring(reference: Reference, release: Path, token: Token) -> None:
 
     manifest, commit = _manifest_and_commit(reference, token)
     staging = release.with_name(f".{commit[:12]}.partial")  # only ever files of one commit
+    for left in release.parent.glob(".*.partial"):
+        if left.is_symlink():  # not ours: what it points to would be written
+            left.unlink()
+        elif left != staging:  # of a tag that has moved since
+            shutil.rmtree(left)
+    stated = sum(int(facts["bytes"]) for facts in manifest["files"].values())
     snapshot_download(
         reference.repo,
         repo_type="dataset",
@@ -239,9 +247,10 @@ def _bring(reference: Reference, release: Path, token: Token) -> None:
         allow_patterns=list(manifest["files"]),
         local_dir=staging,
         token=token,
+        tqdm_class=_bounded(stated, reference),
     )
-    for name, stated in manifest["files"].items():
-        if fault := file_fault(staging / name, stated):
+    for name, facts in manifest["files"].items():
+        if fault := file_fault(staging / name, facts):
             shutil.rmtree(staging)
             raise ReleaseError(
                 f"{name} of {reference} {fault}; nothing was kept: try again, and if it stays so, "
@@ -252,6 +261,25 @@ def _bring(reference: Reference, release: Path, token: Token) -> None:
     if release.exists():  # not whole
         shutil.rmtree(release)
     staging.rename(release)
+
+
+def _bounded(most: int, reference: Reference) -> Any:
+    """Return a progress bar that ends a download once more than so many bytes have come."""
+    from huggingface_hub.utils import tqdm
+
+    class Bounded(tqdm):  # type: ignore[misc]  # the one thing of a download that can be given
+        came = 0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.came += int(n or 0)
+            if self.came > most:
+                raise ReleaseError(
+                    f"the Hub sent more than the {most:,} bytes that {reference} may have; nothing "
+                    "more was read: try again, and if it stays so, tell the publisher"
+                )
+            return cast("bool | None", super().update(n))
+
+    return Bounded
 
 
 def cache_folder() -> Path:

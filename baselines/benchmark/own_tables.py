@@ -28,7 +28,7 @@ from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE, MAGNITUDE_ERROR
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.reading import open_table, read_whole
-from transferz.tables.table import require_columns
+from transferz.tables.table import naming, require_columns
 
 SALT = "transferz-1"
 """Salt of the splits of a table: the one that the project's releases use."""
@@ -63,7 +63,7 @@ class OwnTable:
         wanted = [*measured, self.redshift, *([self.identifier] if self.identifier else [])]
         if len(set(wanted)) != len(wanted):
             raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
-        file = open_table(path, self.names)
+        file = open_table(path, self.names, choose=naming(wanted))
         require_columns(path, file.names, wanted)
         table = read_whole(file, wanted)
         columns = {name: as_floats(table, name, path) for name in (*measured, self.redshift)}
