@@ -108,6 +108,7 @@ def publish(argv: Sequence[str]) -> int:
     add = parser.add_argument
     add("--endpoint", metavar="URL", help="the Hub (default: HF_ENDPOINT, or huggingface.co)")
     add("--private", action="store_true", help="make a repository that is created private")
+    add("--overwrite", action="store_true", help="replace files that were edited on the Hub")
     add("--dry-run", action="store_true", help="say what would be done, change nothing there")
     arguments = parser.parse_args(argv)
     _set_up_client(arguments.endpoint)
@@ -118,6 +119,7 @@ def publish(argv: Sequence[str]) -> int:
         find_release(arguments.path).path,
         arguments.repo,
         private=arguments.private,
+        overwrite=arguments.overwrite,
         dry_run=arguments.dry_run,
         say=_say,
     )

@@ -94,16 +94,24 @@ class Plan:
 
 
 def publish(
-    release: Path, repo: str, *, private: bool = False, dry_run: bool = False, say: Say
+    release: Path,
+    repo: str,
+    *,
+    private: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    say: Say,
 ) -> None:
     """Publish a release as the next version in a dataset repository, ``org/name``.
 
     It is created if it is not there, `private` or not; a mock goes to one whose name says mock.
-    A `dry_run` changes nothing there. `say` takes each line that the user is told.
+    Files of the newest version that were edited on the Hub since are replaced where `overwrite`
+    says so. A `dry_run` changes nothing there. `say` takes each line that the user is told.
 
     A ReleaseError says that the release breaks a promise, its version contradicts what is
-    published, the repository is not one for it, or the Hub refuses, can't be reached, or holds
-    other bytes than were sent. The version is then not tagged, and the call may be repeated.
+    published, the repository is not one for it or was edited, or the Hub refuses, can't be reached,
+    or holds other bytes than were sent. The version is then not tagged, and the call may be
+    repeated.
 
     Examples
     --------
@@ -123,6 +131,10 @@ def publish(
         say(f"{repository.url} has {local.version.tag} already, with this content: nothing to do")
         return
     plan = make_plan(local, repository, state)
+    if edited := edited_files(plan, repository, state):
+        _require_consent(edited, repository, state, overwrite=overwrite)
+        kept = f"commit {state.head[:7]} keeps it"
+        say(f"replacing what was written on the Hub ({kept}): {some(edited)}")
     if dry_run:
         _rehearse(plan, local, say)
     else:
@@ -231,6 +243,34 @@ def make_plan(local: Local, repository: Repository, state: State) -> Plan:
         size=sum(local.files[name]["bytes"] for name in changed),
         changes=_changes(local, repository.name, state.versions[-1]) if state.versions else "",
     )
+
+
+def edited_files(plan: Plan, repository: Repository, state: State) -> list[str]:
+    """List the files to be replaced or deleted that are not as the newest version there has them.
+
+    Somebody has edited them on the Hub since it was tagged. Before a first version that is the
+    card, where there is one.
+    """
+    there = repository.files_of(state.versions[-1].tag) if state.versions else {}
+    return [
+        name
+        for name in (*plan.uploads, *plan.deletions)
+        if name in state.files
+        and (name not in there or there[name].blob_id != state.files[name].blob_id)
+    ]
+
+
+def _require_consent(
+    edited: list[str], repository: Repository, state: State, *, overwrite: bool
+) -> None:
+    """Check that what somebody wrote on the Hub may be replaced; before a first version it may."""
+    if state.versions and not overwrite:
+        raise ReleaseError(
+            f"{some(edited)} of {repository.name} was edited on the Hub since "
+            f"{state.versions[-1].tag} ({repository.url}/commits/main says by whom) and would be "
+            "replaced: keep a copy of what is wanted, then publish with --overwrite; the "
+            "repository's history keeps the edit too"
+        )
 
 
 def _changes(local: Local, repo: str, newest: Version) -> str:

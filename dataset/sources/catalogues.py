@@ -17,6 +17,7 @@ splits.
 TransferZ as its authors released it: Zenodo record 16541823, one CSV file per split.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -136,7 +137,10 @@ def says_mock(path: Path) -> bool:
     In FITS by a card named MOCK or MOCKSEED, say; in text by a comment above the names, in parquet
     by its metadata.
     """
-    return any("MOCK" in note for note in open_table(path).notes)
+    return any(_MOCK.search(note) for note in open_table(path).notes)
+
+
+_MOCK = re.compile(r"(?<![A-Za-z])MOCK")  # no HAMMOCK
 
 
 def read_any(
