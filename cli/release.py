@@ -116,7 +116,7 @@ def publish(argv: Sequence[str]) -> int:
     from transferz.dataset.publish.publishing import publish as publish_release
 
     publish_release(
-        find_release(arguments.path).path,
+        _directory(arguments.path),
         arguments.repo,
         private=arguments.private,
         overwrite=arguments.overwrite,
@@ -137,12 +137,19 @@ def deposit(argv: Sequence[str]) -> int:
 
     from transferz.dataset.publish.deposit import deposit as write_deposit
 
-    write_deposit(find_release(arguments.path).path, arguments.out)
+    others = write_deposit(_directory(arguments.path), arguments.out)
+    if others:
+        _say(f"left out, being of no release: {', '.join(others)}")
     files = sorted(arguments.out.iterdir())
     _say(f"{arguments.out}: {len(files)} files, ready to be uploaded to Zenodo")
     for file in files:
         _say(f"{file.stat().st_size:>14,} bytes  {file.name}")
     return 0
+
+
+def _directory(path: Path | None) -> Path:
+    """The directory of the release in use; a named one may have any name, such as a commit's."""
+    return path if path is not None and path.is_dir() else find_release(path).path
 
 
 def _set_up_client(endpoint: str | None) -> None:

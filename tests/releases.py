@@ -24,7 +24,7 @@ from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.release import release, write_config
 from transferz.dataset.sky.neighbours import group_ids
 from transferz.dataset.split import split
-from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, TRUTH
+from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
 from transferz.schemas.survey.files import CITATION_FILE, MANIFEST_FILE, data_files
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import write_json
@@ -150,9 +150,33 @@ def _manifest(
         "mock": mock,
         "columns": columns(),
         "content": content(release),
-        "counts": old["counts"] | {"release": {"rows_out": dict(counts)}},
+        "counts": _counts_of(old, release) | {"release": {"rows_out": dict(counts)}},
         "parameters": made | parameters,
     }
+
+
+def _counts_of(old: Mapping[str, Any], release: Path) -> dict[str, Any]:
+    """What stages would have counted that made the rows of a release and removed the rest."""
+    rows = {name: read_rows(release, name) for name in ("transferz", "galaxiesml")}
+    both = int(rows["transferz"]["object_id"].isin(rows["galaxiesml"]["object_id"]).sum())
+    shared = old["counts"]["match"]["shared"] | {"by_id": both}
+    objects = pd.concat(rows.values()).drop_duplicates("object_id")["split"]
+    splits = {name: int((objects == name).sum()) for name in SPLITS}
+    split = _counts(len(objects), {"split_conflict": 0}) | {"objects": splits}
+    counts = {
+        "split": split,
+        "match": _none_removed(old["counts"]["match"], len(rows["transferz"])),
+    }
+    counts["match"] |= {"shared": shared}
+    for name in old["sources"]:
+        here = len(rows["galaxiesml" if name == "galaxiesml" else "transferz"])
+        for stage in ("ingest", "select"):
+            counts[f"{stage}@{name}"] = _none_removed(old["counts"][f"{stage}@{name}"], here)
+    return old["counts"] | counts
+
+
+def _none_removed(counted: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    return _counts(rows, dict.fromkeys(counted["removed"], 0))
 
 
 def build(

@@ -41,13 +41,14 @@ class Local:
     """A sound release on this machine.
 
     `digest` is the manifest's own sha256. `files` maps the path in the release of every file, the
-    manifest too, to the ``sha256`` and ``bytes`` that were verified.
+    manifest too, to the ``sha256`` and ``bytes`` that were verified. ``others`` lie beside them.
     """
 
     path: Path
     version: Version
     digest: str
     files: Mapping[str, Mapping[str, Any]]
+    others: tuple[str, ...] = ()
 
     def differing(self, published: Mapping[str, RepoFile]) -> list[str]:
         """List the files that a repository lacks or holds with other content, and added ones."""
@@ -118,6 +119,8 @@ def publish(
     >>> publish(Path("data/mock/release/transferz"), "org/mock", say=print)  # doctest: +SKIP
     """
     local, repository = read_local(release, repo), Repository(repo)
+    if local.others:
+        say(f"left out, being of no release: {some(local.others)}")
     size = sum(stated["bytes"] for stated in local.files.values())
     say(f"transferz {local.version} in {release} is sound: {_amount(len(local.files), size)}")
     look = _state_so_far if dry_run else _state_to_write
@@ -177,12 +180,14 @@ def read_local(release: Path, repo: str) -> Local:
             "org/name, of letters, digits, '-', '_' and '.', each of which begins and ends with a "
             "letter, a digit or '_', with no '--' or '..' in it and no .git at its end"
         )
-    require_sound(release)
+    report = require_sound(release)
     manifest = read_json(release / MANIFEST_FILE)
     version = Version.parse(manifest["version"])
     require_fitting_name(repo, version)
     files = {**manifest["files"], MANIFEST_FILE: file_digest(release / MANIFEST_FILE)}
-    return Local(release, version, manifest["sha256"], dict(sorted(files.items())))
+    return Local(
+        release, version, manifest["sha256"], dict(sorted(files.items())), others=report.others
+    )
 
 
 def require_fitting_name(repo: str, version: Version) -> None:

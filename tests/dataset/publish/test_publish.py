@@ -201,16 +201,17 @@ def test_killed_at_any_moment_a_repeat_completes_it_and_uploads_nothing_twice(
 
 
 def test_what_is_published_already_is_said_and_nothing_is_written(hub, publish, first, tmp_path):
-    """Also from a copy that the Hub's client fetched, with its own notes in it, and beside a file
-    of somebody else."""
+    """Also from a copy that the Hub's client fetched, with its own notes in it, in a folder named
+    by a commit, and beside a file of somebody else."""
     hub.add("org/again", files_of(first) | {"LICENSE": b"mine\n"}, tag="v1.0.0")
-    fetched = shutil.copytree(first, tmp_path / "transferz")
+    fetched = shutil.copytree(first, tmp_path / "0123abc")
     notes = fetched / ".cache" / "huggingface" / "note"
     notes.parent.mkdir(parents=True)
     notes.write_text("of the client\n")
     done = publish(fetched, "org/again")
     assert done.returncode == 0
     assert "already" in done.stdout
+    assert "left out, being of no release: .cache/\n" in done.stdout
     assert hub.writes == []
 
 
