@@ -20,8 +20,13 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method, MethodError, failure
 from transferz.baselines.benchmark.task import Task, TestSet
-from transferz.baselines.scores.probability import PER_GALAXY, Prediction, per_galaxy
-from transferz.tables.cells import is_missing
+from transferz.baselines.scores.probability import (
+    PER_GALAXY,
+    Prediction,
+    missing_forecasts,
+    per_galaxy,
+)
+from transferz.schemas.survey.quantities import FORECAST
 from transferz.tables.printing import first_few
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -244,20 +249,20 @@ def check_prediction(
         )
 
     columns: dict[str, Floats] = {}
-    missing = is_missing(point)
+    missing = FORECAST.is_missing(point)
     if distribution is not None:
         columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
-        for name, values in per_galaxy(distribution, redshift[stated]).items():
+        scores = per_galaxy(distribution, redshift[stated])
+        for name, values in scores.items():
             columns[name][stated] = values
-        # A distribution of which nothing is known is missing too.
-        missing = missing | np.all([np.isnan(values) for values in columns.values()], axis=0)
+        missing[stated] |= missing_forecasts(distribution, scores)
     if missing.all() and size:
         raise MethodError(f"{what} returned no forecast: all {size:,} are missing or NaN")
     if not allow_missing:
         _refuse(
             identifiers[missing],
             what,
-            f"of {size:,} without a forecast (missing, NaN or a sentinel such as -99)",
+            f"of {size:,} without a forecast (none is given, or NaN, or a sentinel: {FORECAST})",
             "forecast all, or score the others with --allow-missing",
         )
     return np.where(missing, np.nan, point), columns

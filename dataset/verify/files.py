@@ -22,6 +22,7 @@ from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
+    FIRST_INDEX_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
     SHARD,
@@ -35,9 +36,14 @@ from transferz.schemas.survey.files import (
 )
 
 _PAGES = "|".join(map(re.escape, (CARD_FILE, CITATION_FILE, CROISSANT_FILE)))
-_DATA = rf"{re.escape(INDEX_FILE)}|(?:{'|'.join(SPLITS)}){SHARD}"
-_LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|(?:{'|'.join(CONFIGS)})/(?:{_DATA})", re.ASCII)
-"""The names that a release's files have."""
+_INDEX, _FIRST_INDEX = (
+    re.escape(name).replace(re.escape("{config}"), f"(?:{'|'.join(CONFIGS)})")
+    for name in (INDEX_FILE, FIRST_INDEX_FILE)
+)
+_DATA = rf"(?:{'|'.join(CONFIGS)})/(?:{'|'.join(SPLITS)}){SHARD}"
+_LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|{_INDEX}|{_DATA}", re.ASCII)
+_FIRST_LAYOUT = re.compile(rf"{_LAYOUT.pattern}|{_FIRST_INDEX}", re.ASCII)
+"""The names that a release's files have, and had in the first major version."""
 
 
 class _Entry(BaseModel):
@@ -148,13 +154,12 @@ def _check_shape(content: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(MANIFEST_FILE, "manifest", found, "all of them of a mock, or none")
 
 
-def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Check that the files that a manifest lists are there, unchanged, and none could be added.
-
-    `listed` is the manifest's ``files``: ``sha256`` and ``bytes`` by the file's name.
-    """
+def check_files(release: Path, manifest: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check that the files that a manifest lists are there, unchanged, and no data were added."""
+    listed = manifest["files"]
+    layout = _LAYOUT if Version.parse(manifest["version"]).major > 1 else _FIRST_LAYOUT
     for name, stated in listed.items():
-        yield from safely(name, "files", _check_file, release, name, stated)
+        yield from safely(name, "files", _check_file, release, name, stated, layout)
     others = _others(release, listed)
     for name in others:
         if name in _folders(listed):
@@ -164,11 +169,13 @@ def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Itera
         yield Broken(name, "files", found, "nothing: delete it, or move it out of the release")
 
 
-def _check_file(release: Path, name: str, stated: Mapping[str, Any]) -> Iterator[Broken]:
+def _check_file(
+    release: Path, name: str, stated: Mapping[str, Any], layout: re.Pattern[str]
+) -> Iterator[Broken]:
     path = release / name
     if _leads_out(name) or not path.parent.resolve().is_relative_to(release.resolve()):
         yield Broken(name, "files", "a name that leads out of the release", "one inside it")
-    elif not _LAYOUT.fullmatch(name):
+    elif not layout.fullmatch(name):
         yield Broken(name, "files", "a file that is no part of a release", "none")
     elif problem := _not_a_file(path):
         yield Broken(name, "files", problem, "a file")

@@ -30,9 +30,9 @@ from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
-    INDEX_FILE,
     MANIFEST_FILE,
     data_files,
+    index_file,
 )
 
 FILES = ("manifest", "files")
@@ -81,7 +81,7 @@ def inspect(release: Path) -> Report:
     if not manifest:
         broken, unable = tuple(inspection.broken), tuple(inspection.unable)
         return Report(str(release), "", broken, FILES[:1], tuple(PROMISES)[1:], unable=unable)
-    inspection.note(files.check_files(release, manifest["files"]))
+    inspection.note(files.check_files(release, manifest))
     if not (inspection.broken or inspection.unable):
         inspection.run()
     promised = [one for one in PROMISES if one != "truth" or manifest["mock"]]
@@ -200,7 +200,7 @@ class Inspection:
     ) -> pd.DataFrame | None:
         """Check a config's files; return what goes across files needs, if they can be read."""
         parts = {split: self._split(config, split, of, table) for split, of in splits.items()}
-        index = self.release / config / INDEX_FILE
+        index = index_file(self.release, config)
         index_name = self._label([index])
         stated = self.manifest["content"].get(config, {}).values()
         claimed = sum(facts["rows"] for facts in stated)
