@@ -148,7 +148,7 @@ def make_outcome(
     learned = calibrated(task) if method.calibrates else task.learned
     content = {
         "schema": SCHEMA,
-        "method": _describe(method, key),
+        "method": method.describe(key).model_dump(by_alias=True, exclude_unset=True),
         "training": learned.model_dump(mode="json"),
         "bands": task.bands,
         "seeds": len(ran.fitted),
@@ -172,12 +172,6 @@ def make_outcome(
 
 def _file_facts(name: str, content: bytes) -> dict[str, Any]:
     return {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-
-
-def _describe(method: Method, key: str | None) -> dict[str, Any]:
-    said = {name: method.said(name) for name in ("version", "description", "citation", "code")}
-    place = f"{method.kind.__module__}:{method.kind.__qualname__}"
-    return {"key": key or method.key, "name": method.name, "class": place, **said}
 
 
 def _machine(cost: Cost, *, calibrates: bool) -> dict[str, Any]:

@@ -48,11 +48,14 @@ TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml"
 
 Split = Literal["train", "validation", "calibration", "test"]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$")]
+Paragraph = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Amount = Annotated[float, Field(ge=0)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']+$")]
+LINK = r"^https?://[^\s<>\"']+$"
+Link = Annotated[str, StringConstraints(pattern=LINK)]
 SecureLink = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"']+$")]
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FileName = Annotated[
@@ -64,16 +67,18 @@ class EntryMethod(Record):
     """What was run, and what its author says of it.
 
     `key`, of lower case letters, digits and underscores, is what files are called by, `name` what
-    tables call it; `class_` is ``package.module:Class``, or the name of an entry point.
+    tables call it; `class_` is ``package.module:Class``, or the name of an entry point. One that is
+    `deterministic` was trained once, as no seed changes it.
     """
 
     key: MethodName
-    name: Text
+    name: Line
     class_: Text = Field(alias="class")
-    version: Text | None = None
-    description: Text | None = None
-    citation: Text | None = None
+    version: Line | None = None
+    description: Paragraph | None = None
+    citation: Paragraph | None = None
     code: Link | None = None
+    deterministic: bool = False
 
 
 class FileFacts(Record):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
+from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
 
 BLOCK = 2**16
 """Values worked on at a time, but at least a whole row (our choice: a processor's cache)."""
@@ -108,7 +109,7 @@ def per_row(redshift: npt.ArrayLike, size: int) -> Array:
 
 def as_levels(levels: npt.ArrayLike) -> Array:
     """Return probabilities, shape (L,), within [0, 1]."""
-    values = np.atleast_1d(np.asarray(levels, np.float64))
+    values = np.atleast_1d(as_numbers(levels, "levels").astype(np.float64))
     if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
         raise ValueError(f"levels are probabilities in [0, 1], shape (L,); found {values}")
     return values
@@ -116,9 +117,12 @@ def as_levels(levels: npt.ArrayLike) -> Array:
 
 def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> npt.NDArray[Any]:
     """Return floats, one row a galaxy, not copied where they are floats already."""
-    table = np.asarray(values)
-    if table.dtype.kind not in "fiu":
-        raise ValueError(f"{what}: expected numbers, found dtype {table.dtype}")
+    if row_labels(values) is not None:
+        raise ValueError(
+            f"{what}: its rows have an index other than 0, 1, 2 ...; give an array, in the order of "
+            "the galaxies"
+        )
+    table = as_numbers(values, what)
     if table.dtype.kind != "f" or table.dtype.itemsize < 4:  # half precision is for storage
         table = table.astype(np.float64)
     wanted = "G" if columns is None else str(columns)
