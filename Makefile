@@ -5,20 +5,26 @@
 SURVEY ?= mock
 PYTHON ?= python3
 VENV := .venv
-BIN := $(abspath $(VENV))/bin
-export PATH := $(BIN):$(PATH)
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: repro baselines paper leaderboard real test fuzz lint docs site env clean
 .DEFAULT_GOAL := repro
 
+# The stamp names the folder: an environment does not survive a move of the checkout.
 STAMP := $(VENV)/.installed
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
 
 $(STAMP): pyproject.toml constraints.txt
+	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || { \
+		echo "this checkout was moved or copied: its environment is made again"; rm -rf $(VENV); }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	touch $@
+	echo "$(CURDIR)" > $@
 
 env: $(STAMP)
 
@@ -30,6 +36,7 @@ endif
 
 repro: $(STAMP)
 	@test -f $(PIPELINE) || { echo "error: there is no survey '$(SURVEY)': $(PIPELINE) is missing"; exit 2; }
+	@test -e .git || dvc config --local core.no_scm true  # a downloaded archive has no git
 	dvc repro $(PIPELINE)
 
 # Networks are runs of the benchmark as all methods are. What has run: the networks' entries go to the
@@ -74,7 +81,7 @@ leaderboard: baselines $(METHODS:%=$(RUNS)/%/entry.yaml)
 # README's picture of the page, by a headless Chromium.
 docs/mock/leaderboard.png: $(RUNS)/leaderboard.html
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1460,1050 \
-		--user-data-dir=$$(mktemp -d) --screenshot=$(CURDIR)/$@ "file://$(CURDIR)/$<#theme=light"
+		--user-data-dir=$$(mktemp -d) "--screenshot=$(CURDIR)/$@" "file://$(CURDIR)/$<#theme=light"
 
 $(RUNS)/%/entry.yaml: $(ROWS)
 	transferz benchmark $* --release data/mock/release/transferz --out $(@D) --replace
@@ -97,8 +104,8 @@ lint: $(STAMP)
 	ruff check .
 	ruff format --check .
 	rm -rf .typecheck && mkdir -p .typecheck/transferz
-	ln -s $(CURDIR)/loaders/* .typecheck/transferz/
-	for room in schemas photometry tables dataset baselines cli; do ln -s $(CURDIR)/$$room .typecheck/transferz/$$room; done
+	cd .typecheck/transferz && ln -s ../../loaders/*.py ../../loaders/py.typed .
+	for room in schemas photometry tables dataset baselines cli; do ln -s ../../$$room .typecheck/transferz/$$room; done
 	cd .typecheck && MYPYPATH=. mypy --config-file ../pyproject.toml -p transferz
 
 # The documents' figures and tables, from the release in data/mock; the colours are compared with

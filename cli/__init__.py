@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
 
 
@@ -111,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, argv: Sequence[str]) -> int:
     command = COMMANDS[name]
     try:
+        require_own_code()
         module = importlib.import_module(f"{__name__}.{command.module}")
         status: int = getattr(module, name.replace("-", "_"))(argv)
         sys.stdout.flush()

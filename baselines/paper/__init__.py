@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
 
 USER_ERROR = 2
@@ -12,6 +13,7 @@ USER_ERROR = 2
 def run_command(main: Callable[[], int]) -> NoReturn:
     """Run a command and exit with its status; an error of ours is a line on stderr and 2."""
     try:
+        require_own_code()
         sys.exit(main())
     except TransferZError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -16,6 +16,7 @@ import yaml
 
 from transferz.dataset.sources.registry import Citation, Edition, load_registry, record_url
 from transferz.schemas import InputError
+from transferz.schemas.documents import MAX_YAML, parse_yaml, read_bytes
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
@@ -101,12 +102,12 @@ def licence_url(manifest: Mapping[str, Any]) -> str:
 def read_citation(path: Path) -> dict[str, Any]:
     """Read the CITATION.cff of the project or of a release.
 
-    A file that is not there, or not YAML with a title, raises `InputError`.
+    A file that is not there, or not YAML with a title, raises `InputError`. A date is text.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(read_bytes(path, MAX_YAML).decode("utf-8"))
         return {"title": content["title"]} | content
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is not a citation file (CFF 1.2.0) that can be read: {error}; restore it"
         ) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transferz.schemas import ParameterError, TransferZError
+from transferz.schemas.checkout import require_own_code
 from transferz.tables.files import write_json
 
 _SKY = ("cosmos2020", "hsc", "galaxiesml")
@@ -96,6 +97,7 @@ def run_stage(
     arguments = vars(parser.parse_args())
     layout = Layout(arguments.pop("survey"))
     try:
+        require_own_code(Path())
         for catalogue in set(arguments.values()) - set(layout.catalogues):
             raise ParameterError(
                 f"survey '{layout.survey}' has no catalogue '{catalogue}'; "

@@ -4,6 +4,7 @@ A version is published once its tag is there. Whatever comes before can be repea
 repository holds is compared by hashes, so nothing is uploaded or committed twice.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -174,13 +175,14 @@ def read_local(release: Path, repo: str) -> Local:
 
 def require_fitting_name(repo: str, version: Version) -> None:
     """Check that a mock goes to a repository that says so, and nothing else does."""
-    name = repo.rpartition("/")[2].lower()
-    if version.mock and MOCK not in name:
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", repo.rpartition("/")[2])
+    says_mock = MOCK in map(str.lower, words)  # a word of its own: a hammock is none
+    if version.mock and not says_mock:
         raise ReleaseError(
             f"{version} is a mock, its galaxies are simulated, and '{repo}' does not say so: "
             f"publish it to a repository whose name says mock, such as {repo}-mock"
         )
-    if MOCK in name and not version.mock:
+    if says_mock and not version.mock:
         raise ReleaseError(
             f"'{repo}' is by its name for mocks, and {version} is none: name another repository"
         )

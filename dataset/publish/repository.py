@@ -4,7 +4,6 @@ Endpoint and login are those of `huggingface_hub`: ``HF_ENDPOINT``, and ``hf aut
 ``HF_TOKEN``.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.hf_api import RepoFile
 
+from transferz.schemas.documents import parse_json
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, Version
 from transferz.tables.hub import asking, published_versions, require_endpoint, require_token
@@ -150,9 +150,9 @@ class Repository:
 def listed_in(manifest: bytes) -> frozenset[str] | None:
     """Return the files that a manifest lists, and itself; None if it is none of a release."""
     try:
-        content = json.loads(manifest)
+        content = parse_json(manifest)
         if content["name"] == RELEASE_NAME:
             return frozenset([*content["files"], MANIFEST_FILE])
-    except (ValueError, KeyError, TypeError, RecursionError):  # somebody else's, or damaged
+    except (ValueError, KeyError, TypeError):  # somebody else's, or damaged
         pass
     return None

@@ -6,18 +6,17 @@ YAML is read without running or fetching anything, and written the same each tim
 import json
 import re
 import reprlib
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from transferz.schemas.documents import parse_yaml
 from transferz.schemas.errors import InputError
 
 SHOWN_PROBLEMS = 3
 """Of those that a record has, how many an error names."""
 
-MAX_NAME = 100  # characters of a name in YAML, at most
 LINE = 100  # characters of a line of YAML, at most
 TEXT = "tag:yaml.org,2002:str"
 
@@ -75,49 +74,16 @@ def _problem(detail: Any) -> str:
 
 def json_of_yaml(text: str, source: str, remedy: str) -> str:
     """Turn YAML into JSON, for `parse_record`; raises InputError, as that does."""
-    import yaml
-
     try:
-        return json.dumps(yaml.load(text, _plain_loader()))  # noqa: S506 (safe)
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{source} is no YAML that can be used: {reason}; {remedy}") from None
-
-
-def _plain_loader() -> Any:
-    """YAML's safe loader, without aliases: a few lines of them are gigabytes. A date is text."""
-    import yaml
-
-    def fault(message: str, node: Any) -> Exception:
-        return yaml.MarkedYAMLError(None, None, message, node.start_mark)
-
-    class Loader(yaml.SafeLoader):
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.events.AliasEvent):
-                raise fault("aliases are not used", self.peek_event())  # type: ignore[no-untyped-call]
-            return super().compose_node(parent, index)
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                name = key.value
-                if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
-                    raise fault(f"a name has {MAX_NAME} printable characters at most", key)
-                if name in seen:
-                    raise fault(f"'{name}' stands there twice", key)
-                seen.add(name)
-            return super().construct_mapping(node, deep=deep)
-
-    text: Any = yaml.SafeLoader.construct_scalar
-    Loader.add_constructor("tag:yaml.org,2002:timestamp", text)
-    _know_powers(Loader)
-    return Loader
+        return json.dumps(parse_yaml(text))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{source} is no YAML that can be used: {error}; {remedy}") from None
 
 
 def _know_powers(kind: Any) -> None:
     """Take ``1e-05`` for a number, as JSON and YAML 1.2 do; YAML 1.1 wants ``1.0e-05``."""
-    power = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
-    kind.add_implicit_resolver("tag:yaml.org,2002:float", power, list("-+0123456789"))
+    power = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
+    kind.add_implicit_resolver("tag:yaml.org,2002:float", power, list("-+.0123456789"))
 
 
 def yaml_text(content: Any) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.release import CONFIGS, RELEASE
@@ -33,7 +34,8 @@ SHARD = r"-\d{5}-of-\d{5}\.parquet"
 SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
 
 MOCK = "mock"
-_VERSION = re.compile(rf"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:\+({MOCK}))?")
+_NUMBER = "(0|[1-9][0-9]{0,8})"
+_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:\+({MOCK}))?")
 _DATA_FILE = re.compile(rf"(?P<split>[a-z_]+){SHARD}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
@@ -59,7 +61,8 @@ class Version:
         match = _VERSION.fullmatch(text)
         if match is None:
             raise ParameterError(
-                f"'{text}' is no version of a release; write it as 1.0.0, a mock's as 1.0.0+{MOCK}"
+                f"'{text[:60]}' is no version of a release; write it as 1.0.0, "
+                f"a mock's as 1.0.0+{MOCK}"
             )
         major, minor, patch, mock = match.groups()
         return cls(int(major), int(minor), int(patch), mock is not None)
@@ -132,8 +135,8 @@ def read_manifest(release: Path) -> dict[str, Any]:
             "run 'make repro'"
         )
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        manifest = parse_json(read_bytes(path))
+    except (OSError, ValueError) as error:
         raise ReleaseError(f"{path} can't be read as JSON: {error}; run 'make repro'") from None
     if not isinstance(manifest, dict):
         raise ReleaseError(f"{path} holds no JSON object: not a transferz release manifest")

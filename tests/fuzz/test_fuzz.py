@@ -182,7 +182,7 @@ def test_the_judge_sees_wrong_rows_stray_files_and_other_exceptions(judged, monk
         raise KeyError("ID")
 
     def leaves_a_file(layout, catalogue):
-        (layout.interim("ingest") / ".cosmos2020.partial").touch()
+        (layout.interim("ingest") / ".transferz-0").touch()
         raise judge_module.InputError("refused")
 
     for broken, reason in (

@@ -17,7 +17,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CODE = ("baselines", "cli", "dataset", "photometry", "schemas", "surveys", "tables")
+ROOMS = ("baselines", "cli", "dataset", "photometry", "schemas", "tables")
+CODE = (*ROOMS, "loaders", "surveys")
+PACKAGE = ".typecheck"  # a tree of links, as the type checker has it
 FILES = ("dvc.yaml", "params.yaml", "CITATION.cff", ".dvcignore")
 NOT_COPIED = ("__pycache__", "dvc.lock", "hashes.json")
 SMALL = {"area_deg2": 0.015, "galaxiesml.rows": 2500, "galaxiesml.shared.rows": 150}
@@ -37,7 +39,8 @@ class Workspace:
         self.raw = root / "data/mock/raw"
         self.interim = root / "data/mock/interim"
         self.release = root / "data/mock/release/transferz"
-        self.environment = environment()
+        # As an environment of the copy's own would: `transferz` is the code that lies in it.
+        self.environment = environment() | {"PYTHONPATH": str(root / PACKAGE)}
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -86,7 +89,8 @@ class Workspace:
         folder = self.root.parent / "killing"
         folder.mkdir(exist_ok=True)
         shutil.copy(Path(__file__).with_name("killed_at.py"), folder / "sitecustomize.py")
-        watched = {"PYTHONPATH": str(folder), "KILLED_AT": "|".join(where)}
+        paths = f"{folder}{os.pathsep}{self.environment['PYTHONPATH']}"
+        watched = {"PYTHONPATH": paths, "KILLED_AT": "|".join(where)}
         with self.start(*command, **watched) as done:
             pass
         assert done.returncode == -signal.SIGKILL, f"{command} never came to {where}"
@@ -162,6 +166,12 @@ def make_workspace(root: Path) -> Workspace:
             root / room,
             ignore=shutil.ignore_patterns("__pycache__", "*.lock", "hashes.json"),
         )
+    package = root / PACKAGE / "transferz"
+    package.mkdir(parents=True)
+    for room in ROOMS:
+        (package / room).symlink_to(f"../../{room}")
+    for path in (ROOT / "loaders").glob("*.py"):
+        (package / path.name).symlink_to(f"../../loaders/{path.name}")
     space = Workspace(root)
     for name, value in SMALL.items():
         space.change(f"mock.{name}", value)

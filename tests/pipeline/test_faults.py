@@ -216,7 +216,7 @@ def test_no_room_on_the_disk(stages, stage, catalogue):
     assert status == 1, said
     assert "error: cannot write" in said
     assert snapshot(output) == before
-    assert not list(output.parent.glob(".*.partial"))
+    assert not list(output.parent.glob(".transferz-*"))
 
 
 def test_truth_must_be_there(stages):

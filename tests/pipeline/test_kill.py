@@ -11,13 +11,11 @@ import pytest
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 MOMENTS = {
-    "split has written its tables": ("transferz.dataset.split", "open", ".split.partial/counts"),
+    "split has written its tables": ("transferz.dataset.split", "open", "new/split/counts"),
     "release begins its second output": (
-        *("transferz.dataset.release", "os.mkdir", ".release.partial"),
+        *("transferz.dataset.release", "os.mkdir", "new/release"),
     ),
-    "card seals the release": (
-        *("transferz.dataset.card", "open", ".transferz.partial/MANIFEST.json"),
-    ),
+    "card seals the release": (*("transferz.dataset.card", "open", "new/transferz/MANIFEST.json"),),
     "dvc has written half of its lock": ("repro", "open", "/dvc.lock"),
 }
 """Where a run ends, in this order: a word of the command, an audit event of Python, a path."""
@@ -70,5 +68,5 @@ def test_killed_under_dvc(salted, tmp_path):
     assert state(space) == new
     space.run_after_kill("dvc", "repro", lock="dvc.lock")
     assert state(space) == new
-    leftovers = [path.name for path in Path(space.root).rglob(".*.partial")]
+    leftovers = [path.name for path in Path(space.root).rglob(".transferz-*")]
     assert leftovers == []

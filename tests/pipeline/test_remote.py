@@ -53,7 +53,7 @@ def clone(pushed, tmp_path):
 
 def fresh_clone(pushed, root):
     kept_out = shutil.ignore_patterns("data", "cache", "tmp", "__pycache__")
-    shutil.copytree(pushed.root, root, ignore=kept_out)
+    shutil.copytree(pushed.root, root, ignore=kept_out, symlinks=True)
     space = type(pushed)(root)
     assert not (root / "data").exists()
     assert not (root / ".dvc/cache").exists()
@@ -129,6 +129,20 @@ def test_the_raw_inputs_can_be_pulled_and_built_on_without_a_remote(clone, pushe
     done = clone.run("dvc", "repro", "ingest@galaxiesml")
     assert ran(done.stdout) == ["ingest@galaxiesml"]
     assert (clone.root / "dvc.lock").read_bytes() == lock
+
+
+def test_a_damaged_object_of_the_remote_is_not_pulled(clone, pushed, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(pushed.root.parent / "transferz-store", store)
+    clone.run("dvc", "remote", "modify", "--local", "store", "url", str(store))
+    whole = files(clone.root)
+    objects = [path for path in store.rglob("*") if path.is_file() and path.suffix != ".dir"]
+    for path in objects:
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes() + b" ")
+    done = clone.run("dvc", "pull", "release", "card", check=False)
+    assert done.returncode
+    assert not any(name.endswith(".parquet") for name in files(clone.root) - whole)
 
 
 def test_a_whole_release_can_be_pulled(clone, pushed):

@@ -190,7 +190,7 @@ def test_killed_while_fetching_and_while_reading(built, fresh, server):
     server.faults.clear()
     assert not list(fetched.glob("*")) and not output.exists()
     (space.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
-    space.run_killed(("transferz.dataset.ingest", "open", "/.cosmos2020.partial/counts"), *command)
+    space.run_killed(("transferz.dataset.ingest", "open", "new/cosmos2020/counts"), *command)
     (path,) = fetched.glob("*")
     assert path.read_bytes() == served.read_bytes()
     assert not output.exists()
@@ -199,7 +199,7 @@ def test_killed_while_fetching_and_while_reading(built, fresh, server):
     assert table.equals(pq.read_table(built.interim / "ingest/cosmos2020/table.parquet"))
     _, *again = (request.range for request in server.requests_of(".fits"))
     assert all(one.startswith("bytes=") for one in again)
-    assert not list(survey.rglob(".*.partial"))
+    assert not list(survey.rglob(".transferz-*"))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from transferz.schemas import InputError
 from transferz.tables import files
 from transferz.tables.files import (
+    only_writer,
     read_json,
     replace_directory,
     replace_file,
@@ -124,14 +126,102 @@ def test_what_a_symbolic_link_points_to_is_replaced_and_the_link_stays(
     assert sorted(tmp_path.iterdir()) == [real.parent, link]
 
 
-def test_a_link_in_the_place_of_the_partial_output_is_removed_alone(tmp_path):
-    (tmp_path / "mine").mkdir()
-    write(tmp_path / "mine", "mine")
-    (tmp_path / ".out.partial").symlink_to(tmp_path / "mine")
+def test_links_planted_at_our_names_are_never_followed(tmp_path):
+    """At the lock's name, and at one that looks as if a kill had left it."""
+    (tmp_path / "mine/old").mkdir(parents=True)
+    (tmp_path / "mine/old/out").write_text("mine")
+    (tmp_path / "mine.txt").write_text("mine")
+    lock = files._lock_of(tmp_path / "out")
+    for planted in (lock, files._lock_of(tmp_path / "other")):
+        planted.symlink_to(tmp_path / "mine.txt")
+        planted.with_name(f"{planted.stem}-12345678").symlink_to(tmp_path / "mine")
     with replace_directory(tmp_path / "out") as staging:
         write(staging, "new")
-    assert content(tmp_path / "mine") == {"mine"}
-    assert content(tmp_path / "out") == {"new"}
+    lock.unlink()
+    with replace_file(tmp_path / "out.txt") as beside:
+        beside.write_text("new")
+    assert (tmp_path / "mine/old/out").read_text() == (tmp_path / "mine.txt").read_text() == "mine"
+    assert content(tmp_path / "out") == {"new"} == {(tmp_path / "out.txt").read_text()}
+
+
+def test_what_is_written_lies_where_only_its_owner_may_enter(tmp_path):
+    with replace_file(tmp_path / "a") as beside:
+        beside.write_text("new")
+        (folder,) = tmp_path.glob(".transferz-*-*")
+        assert beside.is_relative_to(folder) and folder.stat().st_mode & 0o777 == 0o700
+
+
+def in_another_thread(call):
+    """What a second run meets: a lock of ours is one thread's."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+@pytest.mark.parametrize("replace", [replace_file, replace_directory])
+def test_a_second_run_at_the_same_target_is_refused(tmp_path, monkeypatch, replace):
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
+
+    def second():
+        with replace(tmp_path / "link"):
+            raise AssertionError
+
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    with replace_file(tmp_path / "a") as beside:
+        beside.write_text("first")
+        with pytest.raises(InputError, match="another process is writing it; wait until it"):
+            in_another_thread(second)
+    assert (tmp_path / "a").read_text() == "first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "link"]
+
+
+def test_a_second_run_waits_a_while(tmp_path, monkeypatch):
+    """Each begins with what the one before it wrote: no line is lost."""
+    monkeypatch.setattr(files, "PATIENCE", 600.0)
+    target = tmp_path / "lines"
+    target.write_text("")
+
+    def add(line):
+        with replace_file(target) as beside:
+            beside.write_text(f"{target.read_text()}{line}\n")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(40)))
+    assert sorted(map(int, target.read_text().split())) == list(range(40))
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_target_that_is_held_for_a_longer_work_is_written_by_who_holds_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
+
+    def second():
+        with only_writer(tmp_path / "a"):
+            pass
+
+    with only_writer(tmp_path / "a"):
+        for text in ("one", "two"):
+            with replace_file(tmp_path / "a") as beside:
+                beside.write_text(text)
+            with pytest.raises(InputError, match="another process is writing"):
+                in_another_thread(second)
+    in_another_thread(second)
+    assert (tmp_path / "a").read_text() == "two"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+
+def test_where_there_are_no_locks_each_writes_its_own(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    def second():
+        with replace_file(tmp_path / "a") as beside:
+            beside.write_text("second")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with replace_file(tmp_path / "a") as beside:
+        beside.write_text("first")
+        in_another_thread(second)
+        assert (tmp_path / "a").read_text() == "second"
+    assert (tmp_path / "a").read_text() == "first"
 
 
 KILLED_AT_EVERY_STEP = """
@@ -153,6 +243,7 @@ def kill(event, arguments):
 target, status = Path(sys.argv[1]), -1
 for moment in count():
     build(target, "old")
+    assert os.listdir(target.parent) == ["out"]
     if not (child := os.fork()):
         steps = iter(range(moment))
         sys.addaudithook(kill)
@@ -176,12 +267,91 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_output(tmp_path):
     assert whole == "0 a:new b:new c:new"
 
 
-def test_the_next_run_clears_what_a_kill_left(tmp_path):
-    (tmp_path / ".out.partial").mkdir()
-    (tmp_path / ".out.partial" / "half").write_text("half")
+KILLED_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from transferz.tables.files import replace_file
+
+with replace_file(Path(sys.argv[1])) as beside:
+    beside.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_next_run_clears_what_a_kill_left_whatever_it_wrote(tmp_path):
+    """But what another is writing just now stays, and so does what is not ours."""
+    mine = [".notes.partial", ".transferz-notes", f".transferz-{16 * '0'}-7"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    for name in ("out", "another"):
+        subprocess.run([sys.executable, "-c", KILLED_WRITING, str(tmp_path / name)], check=False)
+        assert len(list(tmp_path.iterdir())) == len(mine) + 2  # a lock and a folder, of this one
+
+    def next_run():
+        with replace_directory(tmp_path / "out") as staging:
+            write(staging, "new")
+
+    with replace_file(tmp_path / "living") as beside:
+        beside.write_text("living")
+        in_another_thread(next_run)
+    assert (tmp_path / "living").read_text() == "living"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*mine, "living", "out"]
+
+
+def test_an_old_output_comes_back_where_a_swap_was_killed_between_its_two_steps(tmp_path):
+    """As it is done where the system can't exchange two directories in one."""
+    aside = tmp_path / f"{files._lock_of(tmp_path / 'out').stem}-12345678/old/out"
+    aside.mkdir(parents=True)
+    write(aside, "old")
+    with replace_file(tmp_path / "another") as beside:
+        beside.write_text("new")
+    assert content(tmp_path / "out") == {"old"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["another", "out"]
+
+
+def test_an_old_output_stays_where_the_second_of_two_steps_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_exchange", lambda first, second: False)
     with replace_directory(tmp_path / "out") as staging:
-        write(staging, "new")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+        write(staging, "old")
+    with (
+        pytest.raises(InputError, match="cannot write"),
+        replace_directory(tmp_path / "out") as new,
+    ):
+        new.rmdir()
+    assert content(tmp_path / "out") == {"old"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    with replace_file(tmp_path / ("a" * 255)) as beside:
+        beside.write_text("new")
+    assert (tmp_path / ("a" * 255)).read_text() == "new"
+    for replace in (replace_file, replace_directory):
+        with (
+            pytest.raises(InputError, match="too long; give it a shorter name"),
+            replace(tmp_path / ("a" * 256)) as beside,
+        ):
+            beside.write_text("new")
+
+
+def test_a_device_or_folder_is_no_place_for_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with (
+            pytest.raises(InputError, match="a folder or a device; name a file"),
+            replace_file(tmp_path / name) as beside,
+        ):
+            beside.write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+def test_a_file_that_can_not_be_read_is_not_called_the_output(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"cannot read .*/in/table\.csv: No such file"),
+        replace_file(tmp_path / "out"),
+    ):
+        (tmp_path / "in/table.csv").read_text()
 
 
 def test_json_round_trip_and_refusals(tmp_path):

@@ -66,7 +66,7 @@ def refused(build, *expected):
     for text in expected:
         assert text in str(error.value)
     assert build.files() == before  # the old release with its pages, the counts, nothing beside
-    assert not list(build.root.rglob("*.partial"))
+    assert not list(build.root.rglob(".transferz-*"))
 
 
 def without_one(table):
