@@ -18,6 +18,8 @@ import numpy as np
 
 from transferz.schemas.errors import TransferZError
 
+HERE = Path(__file__).parent
+
 Setting = tuple[Callable[[], Any], Callable[[Any], object]]
 """How something of the process is asked for, and how it is set."""
 
@@ -36,7 +38,9 @@ def failure(what: str, error: BaseException) -> MethodError:
     """
     if isinstance(error, TransferZError):
         return MethodError(f"{what}: {error}")
-    inner = error.__traceback__.tb_next if error.__traceback__ else None
+    inner = error.__traceback__
+    while inner and inner.tb_next and Path(inner.tb_frame.f_code.co_filename).parent == HERE:
+        inner = inner.tb_next
     lines = "".join(traceback.format_exception(type(error), error, inner)).rstrip()
     reason = " ".join(str(error).split()) or "no reason given"
     return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")

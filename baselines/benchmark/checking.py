@@ -38,6 +38,7 @@ def check_prediction(
     except InputError as error:
         raise failure(what, error) from error
     stated = np.ones(size, dtype=bool)  # which galaxies the method has a row for
+    row: Ints | None = None
     if ids is not None:
         different, counts = np.unique(ids, return_counts=True)
         refuse(different[counts > 1], what, "forecast more than once", "forecast each once")
@@ -58,7 +59,7 @@ def check_prediction(
     if distribution is not None:
         columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
         try:
-            ordered = distribution if ids is None else distribution.take(row)
+            ordered = distribution if row is None else distribution.take(row)
             scores = per_galaxy(ordered, redshift[stated])
         except Exception as error:  # of a distribution that is not ours
             raise failure(f"{what}: scoring its distribution", error) from error
@@ -71,7 +72,18 @@ def check_prediction(
     return np.where(missing, np.nan, point), columns
 
 
+def require_all(point: npt.NDArray[np.floating[Any]], identifiers: Ints, what: str) -> None:
+    """Raise a MethodError where galaxies, of ids of shape (N,), have no forecast: NaN as point."""
+    refuse(
+        identifiers[np.isnan(point)],
+        what,
+        f"of {len(identifiers):,} without a forecast (missing, NaN or a sentinel such as -99)",
+        "forecast all, or score the others with --allow-missing",
+    )
+
+
 def refuse(identifiers: Ints, what: str, fault: str, remedy: str) -> None:
+    """Raise a MethodError that counts these galaxies, if there are any, and names the first."""
     if count := len(identifiers):
         first = first_few(identifiers)
         raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}); {remedy}")

@@ -85,7 +85,8 @@ class Stated:
 
         An empty text, None, or a method of such a name says nothing.
         """
-        said, wrong = {}, []
+        said: dict[str, Any] = {}
+        wrong = []
         for one in fields(cls):
             value = getattr(made, one.name, None)
             if value is None or value == "" or callable(value):
@@ -201,8 +202,8 @@ def load_method(method: str | type[Any]) -> Method:
     if isinstance(method, type):
         kind, spec = method, f"{method.__module__}:{method.__qualname__}"
     else:
-        place = method if ":" in method else _installed(method)
-        kind, spec = _class_of(*place.split(":", 1), surroundings), method
+        module, _, name = (method if ":" in method else _installed(method)).partition(":")
+        kind, spec = _class_of(module, name, surroundings), method
     loaded = Method(kind, spec, surroundings=surroundings)
     _check(loaded)
     return loaded

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.calling import MethodError
-from transferz.baselines.benchmark.checking import check_prediction, refuse
+from transferz.baselines.benchmark.checking import check_prediction, require_all
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.task import Task
@@ -142,8 +142,9 @@ def run_method(
             found = run.forecast(fitted[-1], seed, spent)
             if finished:
                 finished.write(seed, task, found)
-        if not allow_missing:
-            run.require_all(found, seed)
+        for (_, tested), (point, _) in found.pairs.items():
+            if not allow_missing:
+                require_all(point, task.tests[tested].object_id, run.what(seed, tested))
         cost.add(found.cost)
         made.append(found)
     own, others = {}, {}
@@ -235,7 +236,7 @@ class _Run:
         self, one: Any, seed: int, tested: str, cost: Cost
     ) -> tuple[Column, dict[str, Column]]:
         test = self.task.tests[tested]
-        what, seen = self._what(seed, tested), test.table.copy()
+        what, seen = self.what(seed, tested), test.table.copy()
         with cost.call(self.method, what, "predict_s"):
             prediction = one.predict(seen)
         # Distributions of another package's may run its code.
@@ -246,19 +247,9 @@ class _Run:
         single = {name: values.astype(np.float32) for name, values in columns.items()}
         return point.astype(np.float32), single
 
-    def _what(self, seed: int, tested: str) -> str:
+    def what(self, seed: int, tested: str) -> str:
+        """Name a call of `predict`."""
         return f"{self.method.name}: predict, seed {seed}, test set '{tested}'"
-
-    def require_all(self, made: SeedForecasts, seed: int) -> None:
-        """Raise a MethodError where a seed has no forecast for some galaxy."""
-        for (_, tested), (point, _) in made.pairs.items():
-            ids = self.task.tests[tested].object_id
-            refuse(
-                ids[np.isnan(point)],
-                self._what(seed, tested),
-                f"of {len(ids):,} without a forecast (missing, NaN or a sentinel such as -99)",
-                "forecast all, or score the others with --allow-missing",
-            )
 
     def join(self, made: Sequence[SeedForecasts]) -> dict[Pair, SetForecasts]:
         """Put the forecasts of all seeds together."""

@@ -119,8 +119,8 @@ def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> np
     """Return floats, one row a galaxy, not copied where they are floats already."""
     if row_labels(values) is not None:
         raise ValueError(
-            f"{what}: its rows have an index other than 0, 1, 2 ...; give an array, in the order of "
-            "the galaxies"
+            f"{what}: its rows have an index other than 0, 1, 2 ...; give an array, in the order "
+            "of the galaxies"
         )
     table = as_numbers(values, what)
     if table.dtype.kind != "f" or table.dtype.itemsize < 4:  # half precision is for storage

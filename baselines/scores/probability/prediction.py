@@ -179,8 +179,8 @@ def _require_forms(mixture: object, distribution: object) -> None:
     if not all(callable(getattr(distribution, name, None)) for name in ASKED):
         kind = type(distribution).__name__
         raise ValueError(
-            "distribution: expected one of transferz.baselines.scores.probability or a qp ensemble; "
-            f"found {kind}"
+            "distribution: expected one of transferz.baselines.scores.probability or a qp "
+            f"ensemble; found {kind}"
         )
 
 
