@@ -69,7 +69,7 @@ paper: repro
 # page of all. A method that has run on this release does not run again: remove its folder for that.
 METHODS := median nearest trees quantile_trees conformal_trees conformal_trees_by_magnitude \
 	template_fit mixture_density bayesian
-ROWS := data/mock/release/transferz/combo/index.parquet
+ROWS := data/mock/release/transferz/_index/combo.index
 RUNS := data/mock/benchmark
 
 leaderboard: baselines $(METHODS:%=$(RUNS)/%/entry.yaml)

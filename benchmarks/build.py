@@ -156,6 +156,8 @@ def check() -> dict[str, int]:
     """
     import pandas as pd
 
+    from transferz.schemas.survey.files import index_file
+
     def ids(path: Path) -> set[int]:
         return set(pd.read_parquet(path, columns=["object_id"])["object_id"])
 
@@ -171,7 +173,8 @@ def check() -> dict[str, int]:
     neighbours = ids(other / "neighbours.parquet")
     counts = {"matched_rows": len(ours)}
     for config in CONFIGS:
-        found, expected = (ids(one / config / "index.parquet") for one in (RELEASE, other))
+        found = ids(index_file(RELEASE, config))
+        expected = ids(other / f"{config}.index.parquet")
         if config != "combo" and not found ^ expected <= neighbours:
             raise SystemExit(f"{config}: rows differ that have no neighbour")
         counts |= {f"{config}_rows": len(found), f"{config}_conflicts": len(found ^ expected)}

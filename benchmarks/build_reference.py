@@ -192,4 +192,4 @@ def release() -> None:
         index = rows[["object_id", "split"]].assign(
             row_hash=pd.util.hash_pandas_object(rows[RELEASED], index=False)
         )
-        index.to_parquet(OUT / name / "index.parquet", index=False)
+        index.to_parquet(OUT / f"{name}.index.parquet", index=False)

@@ -1,13 +1,17 @@
 """The `transferz` command: one module per family of commands, imported when it is called."""
 
+import contextlib
 import importlib
+import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
+from transferz.tables.printing import printable_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +90,68 @@ COMMANDS = {
 }
 
 USER_ERROR = 2
+BUG = 70  # sysexits' EX_SOFTWARE; not 1, which says "broken" in `verify`, "leak" in `check-leak`
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+NO_READER = 141  # 128 + SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a `transferz` command, by default that of the process's own arguments.
 
     The exit status is the command's, or 2 where the user can mend what went wrong, which is said in
-    one line on stderr.
+    one line on stderr; so is a disk that is full or can't be read, and a standard output that takes
+    nothing. It is 70 after an error of our own.
     """
-    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if not _open_streams():
+        return _fail("standard output is closed; send it to a file, or to /dev/null")
+    try:
+        try:
+            return _run(*((sys.argv[1:] if argv is None else argv) or ["--help"]))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        _drop_output()
+        return NO_READER
+    except OSError as error:
+        from transferz.tables.files import sentence
+
+        if error.filename is None:
+            _drop_output()  # it is what is full
+        return _fail(sentence(error, "standard output"))
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return INTERRUPTED
+    except MemoryError:
+        return _fail("there is not enough memory for this; free some, or take a larger machine")
+    except Exception:  # whatever it is, its status must not be 1
+        traceback.print_exc()
+        return BUG
+
+
+def _open_streams() -> bool:
+    """Say whether there is a standard output; another stream that was closed now goes nowhere.
+
+    Else the next file that is opened would be in its place, and get what is meant for it.
+    """
+    if None in (sys.stdin, sys.stderr):
+        while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(file)
+        sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be UTF-8, a terminal neither
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return sys.stdout is not None
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, so that Python does not fail at it when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _run(name: str, *rest: str) -> int:
     if name in ("-h", "--help"):
         sys.stdout.write(_help())
         return 0
@@ -106,16 +162,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if name not in COMMANDS:
         return _fail(f"no command '{name}'; there are: {', '.join(COMMANDS)} (transferz --help)")
-    return _run(name, rest)
-
-
-def _run(name: str, argv: Sequence[str]) -> int:
     command = COMMANDS[name]
     try:
         require_own_code()
         module = importlib.import_module(f"{__name__}.{command.module}")
-        status: int = getattr(module, name.replace("-", "_"))(argv)
-        sys.stdout.flush()
+        status: int = getattr(module, name.replace("-", "_"))(rest)
         return status
     except TransferZError as error:
         return _fail(str(error))
@@ -127,16 +178,11 @@ def _run(name: str, argv: Sequence[str]) -> int:
             f"transferz {name} needs the package '{package}': "
             f"pip install 'transferz[{command.extra}]'"
         )
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"transferz: {message}\n")
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"transferz: {printable_lines(message)}\n")
     return USER_ERROR
 
 

@@ -9,7 +9,12 @@ from pathlib import Path
 from transferz.baselines.benchmark.benchmarking import SEEDS, check_folder
 from transferz.baselines.benchmark.benchmarking import benchmark as run_benchmark
 from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
-from transferz.baselines.benchmark.own_tables import FRACTIONS, OwnTable, from_own_tables
+from transferz.baselines.benchmark.own_tables import (
+    FRACTIONS,
+    OwnTable,
+    dropped_rows,
+    from_own_tables,
+)
 from transferz.baselines.benchmark.scoring import outcome_text
 from transferz.baselines.benchmark.tables import TRAINING_SETS
 from transferz.baselines.benchmark.task import Task, from_release
@@ -51,9 +56,11 @@ def benchmark(argv: Sequence[str]) -> int:
     if out:
         check_folder(args.out, replace=args.replace)
     method = load_method(args.method)
+    task = _task(args, method)
+    sys.stdout.writelines(f"{line}\n" for line in dropped_rows(task))
     outcome = run_benchmark(
         method,
-        _task(args, method),
+        task,
         seeds=args.seeds,
         allow_missing=args.allow_missing,
         key=args.key,

@@ -1,6 +1,7 @@
 """The leaderboard: shown, written as a page, added to, compared."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,9 +50,7 @@ def _show(argv: Sequence[str]) -> int:
     config, part = board.choose(arguments.config, arguments.range, arguments.sort)
     _write(board, arguments)
     if arguments.json:
-        from transferz.schemas.survey.files import json_text
-
-        sys.stdout.write(json_text(board_json(board)))
+        sys.stdout.write(f"{json.dumps(board_json(board), indent=2)}\n")
     elif not (arguments.html or arguments.hf):
         colour = sys.stdout.isatty()
         sys.stdout.write(board_text(board, config, part, arguments.sort, colour=colour))

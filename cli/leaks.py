@@ -1,6 +1,7 @@
 """``transferz check-leak``: whether a training table holds objects that methods are tested on."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +18,9 @@ from transferz.baselines.leaks.leaks import (
 )
 from transferz.cli.options import add_columns_option, add_release_option, column_names
 from transferz.releases import find_release
-from transferz.schemas.survey.files import json_text
-from transferz.tables.printing import SHOWN, first_few
+from transferz.tables.printing import SHOWN, first_few, printable
 from transferz.tables.reading import open_table
+from transferz.tables.table import naming
 from transferz.tables.writing import check_place
 
 DESCRIPTION = """\
@@ -38,14 +39,16 @@ def check_leak(argv: Sequence[str]) -> int:
     args = _parser().parse_args(argv)
     if args.write_clean:
         check_place(args.write_clean, args.table, "--write-clean")
-    table = open_table(args.table, args.columns)
+    named = {what: getattr(args, what) for what in OPTIONS}
+    told_by = [name or what for what, name in named.items()]
+    table = open_table(args.table, args.columns, choose=naming(told_by))
     held = read_objects(find_release(args.release), splits=args.splits)
-    columns, leaks = check_table(table, {what: getattr(args, what) for what in OPTIONS}, held)
+    columns, leaks = check_table(table, named, held)
     facts = _describe(args.table, columns, leaks)
     if args.write_clean:
         rows = write_clean(args.write_clean, table, leaks)
         facts["clean"] = {"file": str(args.write_clean), "rows": rows}
-    sys.stdout.write(json_text(facts) if args.json else _report(facts, leaks))
+    sys.stdout.write(f"{json.dumps(facts, indent=2)}\n" if args.json else _report(facts, leaks))
     return LEAKING if leaks else 0
 
 
@@ -98,7 +101,7 @@ def _report(facts: dict[str, Any], leaks: Leaks) -> str:
         verdict,
         *([f"{clean['file']}: the other {clean['rows']:,} rows"] if clean else []),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _parser() -> argparse.ArgumentParser:

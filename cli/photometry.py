@@ -17,9 +17,10 @@ from transferz.photometry.flux import (
     measured_magnitude,
 )
 from transferz.schemas.errors import InputError
+from transferz.schemas.survey.quantities import FLUX
 from transferz.tables.cells import as_numbers
 from transferz.tables.files import replace_file
-from transferz.tables.printing import aligned
+from transferz.tables.printing import aligned, printable
 from transferz.tables.reading import open_table
 from transferz.tables.table import CHUNK_ROWS, TableFile, require_columns
 from transferz.tables.writing import check_place, open_writer
@@ -27,7 +28,7 @@ from transferz.tables.writing import check_place, open_writer
 MAGNITUDES = """\
 AB magnitudes and errors of a table's fluxes, and what the table holds, band by band. Fluxes are
 found by the names of their columns, with their errors': f_X and ferr_X, X_FLUX and X_FLUXERR (also
-X_FLUX_AUTO and the like), or X and X_err. A flux that is missing (NaN, empty, -99), zero or
+X_FLUX_AUTO and the like), or X and X_err. A flux that is missing (NaN, empty, -99 ...), zero or
 negative has no magnitude, nor has an upper limit (negative error); the fluxes stay as they are.
 """
 
@@ -46,7 +47,7 @@ HEADINGS = {
     "zero": "zero",
     "not_a_number": "NaN",
     "empty": "empty",
-    "sentinel": "-99",
+    "sentinel": "sentinel",
     "error_not_positive": "error<=0",
     "no_error": "no error",
 }
@@ -101,11 +102,13 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCo
             )
         for chunk in file.chunks(tuple(dict.fromkeys((*names, *needed))), CHUNK_ROWS):
             columns = {name: as_numbers(chunk, name, table) for name in needed}
-            values = {name: column.to_numpy() for name, column in columns.items()}
+            raw = {name: column.to_numpy() for name, column in columns.items()}
+            values = {name: FLUX.without_missing(numbers) for name, numbers in raw.items()}
             made: list[np.ndarray] = []
             for flux, error in pairs.items():
                 empty = columns[flux].is_null().to_numpy()
-                counts[flux] += count_fluxes(values[flux], values[error], empty)
+                sentinel = FLUX.is_sentinel(raw[flux])
+                counts[flux] += count_fluxes(values[flux], values[error], empty, sentinel)
                 if write:
                     made += measured_magnitude(values[flux], values[error], unit)
             if write:
@@ -133,7 +136,7 @@ def format_counts(counts: Mapping[str, FluxCounts]) -> str:
     """Lay out counts as a text table: a line per flux column, and their sum."""
     total = sum(counts.values(), FluxCounts())
     lines = [["flux", *HEADINGS.values()]] + [
-        [name, *(f"{getattr(count, field):,}" for field in HEADINGS)]
+        [printable(name), *(f"{getattr(count, field):,}" for field in HEADINGS)]
         for name, count in (*counts.items(), ("all", total))
     ]
     return "\n".join(aligned(lines, right=True)) + "\n"
@@ -148,6 +151,6 @@ def fit_templates(argv: Sequence[str]) -> int:
     from transferz.baselines.methods.templates import evaluate, format_table
 
     for path in files:
-        sys.stdout.write(f"{path.name}\n{format_table(evaluate(path))}\n")
+        sys.stdout.write(f"{printable(path.name)}\n{format_table(evaluate(path))}\n")
         sys.stdout.flush()
     return 0

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transferz.cli.options import add_columns_option, add_machine_options, column_names, positive
+from transferz.tables.printing import printable
 from transferz.tables.reading import open_table
-from transferz.tables.table import CHUNK_ROWS
+from transferz.tables.table import CHUNK_ROWS, naming
 from transferz.tables.writing import SUFFIXES, check_place
 
 DESCRIPTION = """\
@@ -25,7 +26,6 @@ def predict(argv: Sequence[str]) -> int:
     """Forecast the redshifts of a table."""
     args = _parser().parse_args(argv)
     check_place(args.out, args.table)
-    table = open_table(args.table, args.columns)
 
     import torch  # seconds: the arguments are fine by now
 
@@ -35,6 +35,7 @@ def predict(argv: Sequence[str]) -> int:
 
     torch.set_num_threads(args.threads)
     model = load_ensemble(args.model)
+    table = open_table(args.table, args.columns, choose=naming(args.bands or model.bands))
     forecaster = Forecaster.of(model, args.bands, find_device(args.device), args.each_seed)
     forecaster.require(table)
     if note := forecaster.mock_note:
@@ -48,7 +49,7 @@ def predict(argv: Sequence[str]) -> int:
             rows=args.chunk_rows,
             progress=progress,
         )
-    sys.stderr.writelines(f"{line}\n" for line in tally.remarks())
+    sys.stderr.writelines(f"{printable(line)}\n" for line in tally.remarks())
     return 0
 
 

@@ -9,7 +9,7 @@ from transferz.cli.options import add_release_option
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import ReleaseError
 from transferz.tables.hub import prepare
-from transferz.tables.printing import aligned
+from transferz.tables.printing import aligned, printable, printable_lines
 
 EXPORT = """\
 Write a config of a release as one table with every unit, UCD and description: VOTable (.vot or
@@ -65,7 +65,7 @@ def _report(release: Release, counts: Mapping[str, Mapping[str, int]]) -> str:
     head = [f"version  {release.version}", f"survey   {release.survey}", f"path     {release.path}"]
     if release.mock:
         head.append("these are MOCK galaxies, not real ones")
-    return "\n".join([*head, "", *aligned(table, right=True)]) + "\n"
+    return "\n".join(map(printable, [*head, "", *aligned(table, right=True)])) + "\n"
 
 
 def export(argv: Sequence[str]) -> int:
@@ -155,5 +155,5 @@ def _set_up_client(endpoint: str | None) -> None:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{printable_lines(line)}\n")
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import rounded
 from transferz.schemas.benchmark.scores import TESTED, EntryScores
 from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
+from transferz.tables.printing import printable
 
 DESCRIPTION = """\
 Score forecasts in a table (csv, text, parquet, FITS, HDF5 ...) or a qp file, with error bars.
@@ -42,9 +45,10 @@ def score(argv: Sequence[str]) -> int:
     given = read_predictions(args.predictions, _named_columns(args))
     name, facts, forecasts = _label(args, given)
     if not forecasts.scored.any():
-        raise InputError(f"{args.predictions}: all forecasts are missing (NaN or a sentinel)")
+        raise InputError(f"{args.predictions}: all forecasts are missing ({FORECAST})")
+    facts["left_out"] = _left_out(given, forecasts)
     if args.plot:
-        _make_folder(args.plot)
+        _require_place(args.plot)
     scores = score_set(forecasts)
     if args.plot:
         from transferz.baselines.forecasts.plots import draw  # takes matplotlib
@@ -56,7 +60,7 @@ def score(argv: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
         return 0
     entry = EntryScores.model_validate_json(json.dumps(rounded(scores)))
-    sys.stdout.write(f"{_headline(facts)}\n\n{scores_text({name: entry})}")
+    sys.stdout.write(f"{printable(_headline(facts))}\n\n{scores_text({name: entry})}")
     return 0
 
 
@@ -147,17 +151,40 @@ def _label(
     return config, facts, join_labels(given, release, config, allow_missing=args.allow_missing)
 
 
-def _make_folder(path: Path) -> None:
-    """Make the folder for figures before anything is computed, or say why that can't be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--plot {path} can't be made: {error.strerror}") from None
+def _left_out(given: FileForecasts, forecasts: SetForecasts) -> dict[str, int]:
+    """Count the galaxies that have no value of each kind.
+
+    Those without a forecast or a truth are not scored, those without a magnitude are not in LSST's
+    range.
+    """
+    counts = {"forecast": int(np.count_nonzero(~forecasts.scored))}
+    if given.object_id is None and given.true is not None:
+        counts["true redshift"] = int(np.count_nonzero(LABEL.is_missing(given.true)))
+    if given.i_mag is not None:
+        counts["magnitude"] = int(np.count_nonzero(MAGNITUDE.is_missing(given.i_mag)))
+    return counts
+
+
+def _require_place(folder: Path) -> None:
+    """Refuse a place where no folder for figures can be made, before anything is computed."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise InputError(f"--plot {folder}: {place} is a file, not a folder; name another place")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(
+            f"--plot {folder}: {place} can't be written; change its permissions or name another "
+            "place"
+        )
 
 
 def _headline(facts: dict[str, Any]) -> str:
+    """Say what was scored, against what, and how many galaxies lack something."""
     mock = ", MOCK galaxies, not real ones" if facts.get("mock") else ""
     where = f"{facts['config']}'s test split of " if "config" in facts else ""
-    return f"{facts['file']}: {facts['seeds']} seed(s); truth: {where}{facts['truth']}".replace(
+    said = f"{facts['file']}: {facts['seeds']} seed(s); truth: {where}{facts['truth']}".replace(
         " (MOCK galaxies, not real ones)", mock
     )
+    lacking = (
+        f"{count:,} galaxies have no {what}" for what, count in facts["left_out"].items() if count
+    )
+    return "\n".join([said, *lacking])

@@ -20,6 +20,7 @@ from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
     OwnTable,
     add_test_table,
+    dropped_rows,
     from_own_tables,
 )
 from transferz.baselines.benchmark.running import Ran, run_method
@@ -36,10 +37,10 @@ from transferz.cli.options import (
     require_given,
 )
 from transferz.releases import Release, find_release
-from transferz.schemas.benchmark.entries import TableFacts
 from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
+from transferz.tables.printing import printable_lines
 
 if TYPE_CHECKING:
     from transferz.baselines.networks.ensemble import Model
@@ -71,7 +72,9 @@ def train(argv: Sequence[str]) -> int:
     if start:
         _require_bands(args, task, start)
     ran = _run(method, task, args.seeds)
-    sys.stdout.write(f"{_headline(args, task)}\n{samples_text(_samples(task, ran))}\n")
+    sys.stdout.write(
+        f"{printable_lines(_headline(args, task))}\n{samples_text(_samples(task, ran))}\n"
+    )
     if not task.tests:  # nothing that an entry could be about
         kept = method.keep(ran.fitted, task.columns, task.source)
         if args.out and kept:
@@ -204,14 +207,9 @@ def _headline(args: argparse.Namespace, task: Task) -> str:
     sizes = {"train": len(task.training), "validation": len(task.validation)}
     sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
     counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
-    tables: list[TableFacts | None] = [getattr(task.data, "table", None), task.data.test_table]
-    dropped = [
-        f"{table.file}: {table.dropped} rows without all of {', '.join(table.bands)} and "
-        f"{table.redshift} dropped"
-        for table in tables
-        if table and table.dropped
-    ]
-    return "\n".join([f"{args.method}, {args.seeds} seed(s); galaxies: {counts}", *dropped])
+    return "\n".join(
+        [f"{args.method}, {args.seeds} seed(s); galaxies: {counts}", *dropped_rows(task)]
+    )
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

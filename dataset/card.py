@@ -26,9 +26,10 @@ from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
-    INDEX_FILE,
+    INDEX_FOLDER,
     MANIFEST_FILE,
     data_files,
+    index_file,
 )
 from transferz.tables.files import replace_directory, require_file, save_png, write_json
 
@@ -61,7 +62,7 @@ def complete(
 
 def _read_config(release: Path, config: str) -> pd.DataFrame:
     """All splits of one config, a table `RELEASE`."""
-    require_file(release / config / INDEX_FILE)
+    require_file(index_file(release, config))
     files = (path for paths in data_files(release)[config].values() for path in paths)
     return pd.concat([read_table(path, RELEASE) for path in files], ignore_index=True)
 
@@ -91,10 +92,11 @@ def card(layout: Layout) -> None:
     """Complete a survey's release, whose configs the stage `release` has written."""
     params = read_params("release", ReleaseParams)
     history = history_of(params.version, params.date)
-    require_file(layout.release / "transferz" / INDEX_FILE)
+    require_file(index_file(layout.release, "transferz"))
     citation = require_file(Path(CITATION_FILE), "run this from the project's root")
     entries, figures = (folder / layout.survey for folder in BASELINES)
-    with replace_directory(layout.release, keep=data_files(layout.release)) as directory:
+    kept = (*data_files(layout.release), INDEX_FOLDER)
+    with replace_directory(layout.release, keep=kept) as directory:
         manifest = describe(layout, directory, params.version, params.date)
         complete(directory, manifest | {"history": history}, citation, entries, figures)
 

@@ -49,7 +49,7 @@ def release(layout: Layout) -> None:
     previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
     configs = config_rows(layout)
     with replace_directory(layout.release) as directory:
-        counts = {name: write_config(rows, directory / name) for name, rows in configs.items()}
+        counts = {name: write_config(rows, directory, name) for name, rows in configs.items()}
         require_successor(previous, params.version, directory, mock=layout.is_mock)
     with replace_directory(layout.interim("release")) as directory:
         write_json(directory / COUNTS, {"rows_out": counts})
@@ -179,12 +179,14 @@ def _constant(value: str, frame: pd.DataFrame) -> pd.Series:
     return pd.Series(value, frame.index, dtype=pandas_dtype(RELEASE["redshift_kind"]))
 
 
-def write_config(rows: pd.DataFrame, directory: Path) -> dict[str, int]:
-    """Write one config into a new folder: a parquet file per split that has rows, and the index.
+def write_config(rows: pd.DataFrame, release: Path, config: str) -> dict[str, int]:
+    """Write one config into a new folder, a parquet file per split that has rows, and its index.
 
     `rows` have the columns of `RELEASE`, and ``split``. Returns the rows of each split written.
     """
+    directory, index = release / config, release / INDEX_FILE.format(config=config)
     directory.mkdir()
+    index.parent.mkdir(exist_ok=True)
     counts = {}
     for split in SPLITS:
         part = rows.loc[rows["split"] == split]
@@ -192,7 +194,7 @@ def write_config(rows: pd.DataFrame, directory: Path) -> dict[str, int]:
             write_table(part, directory / SPLIT_FILE.format(split=split), RELEASE, described=True)
             counts[split] = len(part)
     row_hash = hash_rows(rows, RELEASE.names).view("int64")
-    write_table(rows.assign(row_hash=row_hash), directory / INDEX_FILE, INDEX, described=True)
+    write_table(rows.assign(row_hash=row_hash), index, INDEX, described=True)
     return counts
 
 

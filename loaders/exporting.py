@@ -7,7 +7,6 @@ in RAIL's HDF5, those that its stages read.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from transferz.frames import masked_array
 from transferz.releases import Release
 from transferz.rows import stacked, tables
+from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.errors import InputError, ReleaseError
 from transferz.schemas.survey.columns import BANDS, OBJECT_ID, Table, error_name, magnitude_name
 from transferz.schemas.survey.derived import (
@@ -28,6 +28,7 @@ from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
 from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 from transferz.tables.files import replace_file
 from transferz.tables.table import require_package
+from transferz.tables.writing import hdf5_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,14 +90,14 @@ def export(
         )
     if out.is_dir():
         raise InputError(f"{out} is a folder; name the file to write, such as {out / 'table.fits'}")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
     if not out.parent.is_dir():
         raise InputError(f"cannot write {out}: {out.parent} is no folder that exists")
     package, kind = ("h5py", "HDF5") if ending == ".hdf5" else ("astropy", "this format")
     require_package(out, package, kind)
-    exported = read_export(release, config, splits)
     with replace_file(out) as beside:
+        if out.exists() and not overwrite:  # looked at here, where no other process can write it
+            raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
+        exported = read_export(release, config, splits)
         WRITERS[ending](beside, exported.rows, EXPORTED, exported.notes())
     return exported
 
@@ -118,7 +119,7 @@ def _licence(release: Path) -> str:
     if not path.is_file():
         return more
     try:
-        return f"{json.loads(path.read_text(encoding='utf-8'))['license']}; {more}"
+        return f"{parse_json(read_bytes(path))['license']}; {more}"
     except (ValueError, KeyError, TypeError):
         raise ReleaseError(
             f"{path} states no licence: it is damaged; fetch or build the release again"
@@ -212,9 +213,7 @@ def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
     Takes what `write_votable` does; the notes are attributes of the file, what `table` declares
     are attributes of the columns.
     """
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    with hdf5_file(path) as file:
         file.attrs.update(notes)
         for name, theirs in RAIL_NAMES.items():
             values = rows[name].to_numpy()

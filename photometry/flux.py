@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 AB_ZEROPOINT_UJY = 23.9
 """AB magnitude of 1 microjansky, as COSMOS2020 rounds it (exactly 23.8999...: 3631 Jy is 0 mag)."""
@@ -32,9 +31,6 @@ SPEED_OF_LIGHT = 2.99792458e18
 """Angstrom per second."""
 
 MAGNITUDE_PER_RELATIVE_ERROR = 2.5 / np.log(10.0)
-
-NO_FLUX = -99.0
-"""What COSMOS2020 writes for a missing flux or error where it does not write NaN."""
 
 LAYOUTS = (
     (re.compile(r"f_(?P<band>.+)"), r"ferr_\g<band>"),  # LePhare's input
@@ -85,11 +81,10 @@ def magnitude_error(flux: npt.ArrayLike, flux_error: npt.ArrayLike) -> Array:
 class FluxCounts:
     """What the flux and error columns of a band hold.
 
-    Of all `rows`, `measured` fluxes are finite numbers other than -99, `not_a_number` are NaN or
-    infinite, `empty` have no value at all (an empty field, a null), `sentinel` are -99. Of the
-    measured ones, `negative` and `zero` have no magnitude; `error_not_positive` have an error of
-    zero or less (CIGALE and LePhare mark an upper limit so), `no_error` one that is NaN, empty or
-    -99.
+    Of all `rows`, `measured` fluxes are finite numbers, `not_a_number` are NaN or infinite, `empty`
+    have no value at all (an empty field, a null), `sentinel` have a number that stands for none,
+    such as -99. Of the measured ones, `negative` and `zero` have no magnitude; `error_not_positive`
+    have an error of zero or less (CIGALE and LePhare mark an upper limit so), `no_error` none.
     """
 
     rows: int = 0
@@ -122,42 +117,42 @@ def flux_columns(names: Sequence[str]) -> dict[str, str]:
 
 
 def count_fluxes(
-    flux: npt.ArrayLike, error: npt.ArrayLike, empty: npt.ArrayLike = False
+    flux: npt.ArrayLike,
+    error: npt.ArrayLike,
+    empty: npt.ArrayLike = False,
+    sentinel: npt.ArrayLike = False,
 ) -> FluxCounts:
-    """Count what a band's N fluxes and errors are, in any unit, as the table has them.
+    """Count what a band's N fluxes and errors are, in any unit; NaN is none.
 
-    `empty` marks where the table has no value for the flux, not even NaN; the flux is NaN there.
+    `empty` marks where the table has no value for the flux, not even NaN, and `sentinel` where it
+    has a number that stands for none; the flux is NaN there.
     """
     flux, error = np.asarray(flux, float), np.asarray(error, float)
-    empty = np.broadcast_to(empty, flux.shape)
-    measured = _is_value(flux)
+    empty, sentinel = (np.broadcast_to(mask, flux.shape) for mask in (empty, sentinel))
+    measured = np.isfinite(flux)
     counted = {
         "measured": measured,
         "negative": measured & (flux < 0),
         "zero": flux == 0,
-        "not_a_number": ~np.isfinite(flux) & ~empty,
+        "not_a_number": ~measured & ~empty & ~sentinel,
         "empty": empty,
-        "sentinel": flux == NO_FLUX,
-        "error_not_positive": measured & _is_value(error) & (error <= 0),
-        "no_error": measured & ~_is_value(error),
+        "sentinel": sentinel,
+        "error_not_positive": measured & np.isfinite(error) & (error <= 0),
+        "no_error": measured & ~np.isfinite(error),
     }
     counts = {name: int(np.count_nonzero(mask)) for name, mask in counted.items()}
     return FluxCounts(rows=flux.size, **counts)
 
 
-def _is_value(values: Array) -> Bools:
-    return np.isfinite(values) & (values != NO_FLUX)
-
-
 def measured_magnitude(flux: npt.ArrayLike, error: npt.ArrayLike, unit: str) -> tuple[Array, Array]:
     """Return AB magnitudes of a table's fluxes, and their first-order 1-sigma errors.
 
-    Fluxes and errors are as the table has them, NaN or -99 where missing; the unit is a key of
-    `UJY_PER`. A magnitude is NaN where the flux is missing, zero or negative, and where a negative
-    error marks it as an upper limit; its error is NaN also where the flux's is missing or zero.
+    Fluxes and errors are NaN where missing; the unit is a key of `UJY_PER`. A magnitude is NaN
+    where the flux is missing, zero or negative, and where a negative error marks it as an upper
+    limit; its error is NaN also where the flux's is missing or zero.
     """
     flux, error = np.asarray(flux, float), np.asarray(error, float)
-    limit = _is_value(error) & (error < 0)
-    flux = np.where(_is_value(flux) & ~limit, flux, np.nan)
-    error = np.where(_is_value(error) & (error > 0), error, np.nan)
+    limit = np.isfinite(error) & (error < 0)
+    flux = np.where(np.isfinite(flux) & ~limit, flux, np.nan)
+    error = np.where(np.isfinite(error) & (error > 0), error, np.nan)
     return to_magnitude(flux * UJY_PER[unit]), magnitude_error(flux, error)

@@ -12,9 +12,6 @@ import pyarrow.compute as pc
 
 from transferz.schemas.errors import InputError
 
-SENTINEL = 90.0
-"""Magnitudes and redshifts this far from 0 stand for "none" (99, -99, 999 ...; our choice)."""
-
 EMPTY = ("", "#N/A", "#NA", "N/A", "NA", "NULL", "None", "n/a", "null")
 """Text that stands for no number. "nan" is none of them: it is read as NaN."""
 
@@ -29,11 +26,6 @@ EXACT = {pa.float32(): 2.0**24, pa.float64(): 2.0**53}
 """Below this, every whole number has a float of its own."""
 
 Floats = npt.NDArray[np.float64]
-
-
-def is_missing(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
-    """Return where a magnitude or redshift is NaN, infinite or a sentinel."""
-    return ~(np.abs(values) < SENTINEL)  # NaN compares false
 
 
 def is_text(kind: pa.DataType) -> bool:

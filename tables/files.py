@@ -150,6 +150,21 @@ def remedy(error: OSError, path: Path) -> str:
     return "free space, change the permissions or name another place"
 
 
+def sentence(error: OSError, unnamed: str = "a file") -> str:
+    """Say in a sentence what went wrong with a file, and what may help.
+
+    `unnamed` is what it must have been where the error names no file.
+
+    Examples
+    --------
+    >>> sentence(OSError(28, "No space left on device", "a.csv"))
+    'cannot read or write a.csv: No space left on device; free space and run again'
+    """
+    name = os.fsdecode(error.filename or unnamed)
+    said = error.strerror or " ".join(str(error).split())
+    return f"cannot read or write {name}: {said}; {remedy(error, Path(name))} and run again"
+
+
 @contextlib.contextmanager
 def _clear_errors(target: Path) -> Iterator[None]:
     """Say which file can't be written, and what to do; what is not of the disk is let pass."""

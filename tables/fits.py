@@ -25,7 +25,13 @@ from transferz.tables.fits_hdus import (
     sound_fits,
     table_columns,
 )
-from transferz.tables.table import Choose, TableFile, require_columns, unsound
+from transferz.tables.table import (
+    Choose,
+    TableFile,
+    require_columns,
+    the_one_meant,
+    unsound,
+)
 
 RAW = "\N{WHITE SQUARE} row as it stands"
 """A column of `FitsTable`: the bytes of each row. No FITS column is called so: it is no ASCII."""
@@ -51,9 +57,9 @@ class FitsTable(TableFile):
 
     @classmethod
     def open(cls, path: Path, choose: Choose) -> Self:
-        """Read the headers up to the first table that is all that is looked for, or the best."""
-        best, best_score, primary, notes = None, -1.0, None, list[str]()
-        with open_fits(path) as hdus:
+        """Read all headers; of several tables, `choose` decides."""
+        tables, primary, notes = list[Self](), None, list[str]()
+        with open_fits(path, check=False) as hdus:
             for number, hdu in enumerate(hdus):
                 primary = primary or hdu.header
                 notes += hdu.header.keys()
@@ -61,17 +67,14 @@ class FitsTable(TableFile):
                     continue
                 columns = tuple(table_columns(hdu.header))
                 names = tuple(column.name for column in columns)
-                if (score := choose(names)) > best_score:
-                    units = {column.name: column.unit for column in columns if column.unit}
-                    rows = count(hdu.header, "NAXIS2")
-                    stored = (number, columns, primary, hdu.header)
-                    best = cls(path, names, rows, *stored, units=units, notes=tuple(notes))
-                    best_score = score
-                if score >= 1:
-                    break
-        if best is None:
+                units = {column.name: column.unit for column in columns if column.unit}
+                rows = count(hdu.header, "NAXIS2")
+                stored = (number, columns, primary, hdu.header)
+                tables.append(cls(path, names, rows, *stored, units=units, notes=tuple(notes)))
+        if not tables:
             raise unsound(path, "FITS", "it holds no binary table")
-        return best
+        places = {f"unit {table.number}": table.names for table in tables}
+        return tables[the_one_meant(path, places, choose)]
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """As `TableFile.schema`: TSCAL and TZERO applied, unsigned integers as such."""

@@ -193,12 +193,13 @@ class Hdu:
     the keyword or value was.
     """
 
-    def __init__(self, stream: ByteStream, content: bytes) -> None:
+    def __init__(self, stream: ByteStream, content: bytes, *, check: bool) -> None:
         self.header = _parse(content)
         self._stream, self._content = stream, content
         self._left = _data_bytes(self.header)
         self._padding = -self._left % BLOCK
-        promises = {key: str(card(self.header, key, "")).strip() for key in ("DATASUM", "CHECKSUM")}
+        sums = ("DATASUM", "CHECKSUM") if check else ()
+        promises = {key: str(card(self.header, key, "")).strip() for key in sums}
         self._promises = {key: value for key, value in promises.items() if value}
         self._sum = OnesComplementSum()
         stream.require(self._left)
@@ -245,14 +246,14 @@ class Hdu:
 
 
 @contextlib.contextmanager
-def open_fits(path: Path) -> Iterator[Iterator[Hdu]]:
+def open_fits(path: Path, *, check: bool = True) -> Iterator[Iterator[Hdu]]:
     """Open a file and give its HDUs one after the other, each checked before the next.
 
-    A file that is cut short, breaks the standard, or whose data do not match their checksums is an
-    `InputError`.
+    Without `check` that is left to who reads the data: they are passed over. A file that is cut
+    short, breaks the standard, or whose data do not match their checksums is an `InputError`.
     """
     with ByteStream(path, "FITS") as stream, sound_fits(path):
-        yield _walk(stream)
+        yield _walk(stream, check=check)
 
 
 @contextlib.contextmanager
@@ -264,10 +265,10 @@ def sound_fits(path: Path) -> Iterator[None]:
         raise unsound(path, "FITS", error) from error
 
 
-def _walk(stream: ByteStream) -> Iterator[Hdu]:
+def _walk(stream: ByteStream, *, check: bool) -> Iterator[Hdu]:
     content = _read_header(stream, b"SIMPLE  =")
     while content:
-        hdu = Hdu(stream, content)
+        hdu = Hdu(stream, content, check=check)
         if card(hdu.header, "SIMPLE", True) is not True:
             raise HeaderError(f"SIMPLE is {card(hdu.header, 'SIMPLE')!r}, not T")
         yield hdu

@@ -1,4 +1,4 @@
-"""Tables printed on a terminal."""
+"""Tables and names printed on a terminal."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,25 @@ def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
         )
         lines.append("  ".join([name.ljust(first), *padded]).rstrip())
     return lines
+
+
+def printable(text: str) -> str:
+    r"""Return a line of text without what could move a terminal's cursor.
+
+    Names of columns and files are other people's: a mark stands for each character of theirs that
+    steers a terminal, ends the line, or turns the direction of writing.
+
+    Examples
+    --------
+    >>> printable("no column 'g\x1b[2J'").isprintable()
+    True
+    """
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines, each of them `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def first_few(values: "Sequence[Any] | npt.NDArray[Any]", most: int = SHOWN) -> str:

@@ -4,7 +4,10 @@ Parquet, HDF5, VOTable and ECSV are read here by their libraries; `fits` and `te
 """
 
 import codecs
+import html
 import io
+import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +22,19 @@ from transferz.schemas.errors import InputError
 from transferz.tables import table as limits
 from transferz.tables.cells import TEXT, guess_types, nested, typed
 from transferz.tables.fits import FitsTable
+from transferz.tables.hdf5 import Hdf5Table
 from transferz.tables.table import (
     CHUNK_ROWS,
     ByteStream,
     Choose,
     TableFile,
     first_bytes,
+    naming,
     one_clear_error,
+    require_columns,
     require_package,
+    require_plausible,
+    the_one_meant,
     unsound,
 )
 from transferz.tables.text import TextTable
@@ -34,6 +42,9 @@ from transferz.tables.text import TextTable
 PARQUET, HDF5 = b"PAR1", b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_TAG = re.compile(
+    rb"<(?:[^\s<>/!?:]+:)?(TABLE|STREAM)(?:\s+[^\s=<>]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*"
+)  # of a VOTable
 KINDS = "FITS, parquet, HDF5, VOTable, ECSV, CSV or text with columns parted by blanks"
 
 
@@ -59,10 +70,11 @@ def open_table(
         A line of names is told from a row by the numbers that a row holds.
     choose : callable, optional
         Says of columns' names, from 0 to 1, how well they are those looked for: it decides between
-        several tables in a file. The first is taken without it.
+        several tables in a file. Where it does not, or without it, such a file is an `InputError`.
     one_line : bool
-        Whether to refuse a text table in which a row is not one line (a quotation mark too many
-        joins rows).
+        Whether a text table is an upstream one, whose columns are known: `choose` tells the line
+        of names too then, and a row that is not one line (a quotation mark too many joins rows) is
+        refused.
 
     Examples
     --------
@@ -75,7 +87,7 @@ def open_table(
     [{'id': 43158605133375001, 'i_mag': 22.5}]
     """
     head, packing = first_bytes(path)
-    take = choose or (lambda names: 1.0)
+    take = choose or naming(())
     if packing and head.startswith((PARQUET, HDF5)):
         raise InputError(f"can't read {path}: it is packed by {packing}; unpack it first")
     if head.startswith(PARQUET):
@@ -95,7 +107,7 @@ def open_table(
     if head.startswith(ZIP) or (b"\0" in head and not head.startswith(UTF16)):
         what = "a zip archive or a workbook" if head.startswith(ZIP) else f"binary ({head[:12]!r})"
         raise InputError(f"can't read {path}: expected {KINDS}, found {what}; write one of these")
-    return TextTable.open(path, choose, names, one_line=one_line)
+    return TextTable.open(path, choose if one_line else None, names, one_line=one_line)
 
 
 def read_whole(table: TableFile, columns: Sequence[str]) -> pa.Table:
@@ -114,7 +126,7 @@ class ParquetTable(TableFile):
     @classmethod
     def open(cls, path: Path) -> Self:
         """Read the footer."""
-        with one_clear_error(path, "parquet"), pq.ParquetFile(path) as file:
+        with one_clear_error(path, "parquet"), _opened(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
             notes = [text.decode() for pair in (metadata.metadata or {}).items() for text in pair]
             units = {
@@ -136,20 +148,41 @@ class ParquetTable(TableFile):
         schema, done = self.schema(columns), 0
         with (
             one_clear_error(self.path, "parquet"),
-            pq.ParquetFile(
-                self.path,
-                buffer_size=limits.BLOCK_BYTES,
-                pre_buffer=False,
-                page_checksum_verification=True,
-            ) as file,
+            _opened(self.path) as file,
         ):
+            for name in columns:
+                require_plausible(self.path, name, _claimed_bytes(file, name))
             for group in range(file.num_row_groups):  # one by one: across them less is checked
                 for batch in file.iter_batches(rows, row_groups=[group], columns=list(columns)):
-                    yield pa.Table.from_batches([batch]).select(list(columns)).cast(schema)
+                    whole = pa.Table.from_batches([batch])
+                    arrays = [
+                        whole[field.name].cast(field.type)
+                        if not pa.types.is_list_view(whole[field.name].type)
+                        else pa.array(whole[field.name].to_pylist(), field.type)  # no cast is right
+                        for field in schema
+                    ]
+                    yield pa.table(arrays, schema=schema)
                     done += len(batch)
             if columns and done != file.metadata.num_rows:
                 reason = f"{done:,} rows where {file.metadata.num_rows:,} are announced"
                 raise unsound(self.path, "parquet", reason)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        pa.OSFile(os.fsencode(path)),  # a name that is no UTF-8 is one to no other way in
+        buffer_size=limits.BLOCK_BYTES,
+        pre_buffer=False,
+        page_checksum_verification=True,
+    )
+
+
+def _claimed_bytes(file: pq.ParquetFile, name: str) -> int:
+    """Bytes of a column in memory, 8 for each value, by what the footer says."""
+    paths = [file.schema.column(number).path for number in range(len(file.schema))]
+    leaves = [k for k, path in enumerate(paths) if path == name or path.startswith(f"{name}.")]
+    groups = map(file.metadata.row_group, range(file.num_row_groups))
+    return 8 * sum(group.column(leaf).num_values for group in groups for leaf in leaves)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -164,106 +197,6 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 @dataclass(frozen=True)
-class Hdf5Table(TableFile):
-    """A group of HDF5 datasets, one for each column, or one dataset whose rows have fields.
-
-    `place` is that of the group or dataset in the file. Of the datasets, only those are read that
-    are asked for: a file may hold images, too.
-    """
-
-    place: str
-
-    @classmethod
-    def open(cls, path: Path, choose: Choose) -> Self:
-        """Look through the file for the group that is all that is looked for, or the best."""
-        import h5py
-
-        tables: list[tuple[float, str, tuple[str, ...]]] = []
-
-        def look(place: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                names = item.dtype.names or ()
-            else:
-                members = {name: item.get(name) for name in item}
-                names = [
-                    name
-                    for name, member in members.items()
-                    if isinstance(member, h5py.Dataset) and not member.dtype.names
-                ]
-            if names:
-                tables.append((choose(names), place, tuple(names)))
-
-        with one_clear_error(path, "HDF5"), h5py.File(path, "r") as file:
-            look("/", file)
-            file.visititems(look)
-            if not tables:
-                raise unsound(path, "HDF5", "it holds no table")
-            _, place, names = max(tables, key=lambda table: table[0])
-            lengths = {_shape(file[place], name)[:1] for name in names}
-            rows = lengths.pop() if len(lengths) == 1 else ()
-            notes = tuple(str(text) for pair in file.attrs.items() for text in pair)
-            count = rows[0] if rows else None
-            return cls(path, names, count, place, units=_units(file[place]), notes=notes)
-
-    def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """As `TableFile.schema`; a dataset of several dimensions gives lists."""
-        import h5py
-
-        with one_clear_error(self.path, "HDF5"), h5py.File(self.path, "r") as file:
-            arrays = [self._read(file[self.place], name, slice(0, 0)) for name in columns]
-        return pa.schema(zip(columns, (array.type for array in arrays), strict=True))
-
-    def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """As `TableFile.chunks`."""
-        import h5py
-
-        with one_clear_error(self.path, "HDF5"), h5py.File(self.path, "r") as file:
-            item = file[self.place]
-            shapes = {name: _shape(item, name) for name in columns}
-            total = next(iter(shapes.values()))[:1]
-            for name, shape in shapes.items():
-                if not shape:
-                    raise self.wrong(name, "expected one value in each row, found a single one")
-                if shape[:1] != total:
-                    raise self.wrong(
-                        name, f"expected {total[0]:,} rows as in others, found {shape[0]:,} rows"
-                    )
-            for start in range(0, total[0], rows):
-                piece = slice(start, min(start + rows, total[0]))
-                arrays = [self._read(item, name, piece) for name in columns]
-                yield pa.table(arrays, names=list(columns))
-
-    def _read(self, item: Any, name: str, piece: slice) -> pa.Array:
-        import h5py
-
-        if isinstance(item, h5py.Dataset):
-            kind, values = item.dtype[name].base, item.fields(name)[piece]
-        else:
-            kind = item[name].dtype
-            values = item[name][piece] if item[name].shape else np.empty(0, kind)
-        if h5py.check_string_dtype(kind):
-            texts = [text.decode().rstrip() for text in values.ravel()]
-            return nested(np.array(texts, dtype=object).reshape(values.shape), pa.string())
-        if kind.kind not in "biuf":
-            raise self.wrong(name, f"expected numbers or text, found {kind}")
-        return nested(values)
-
-
-def _shape(item: Any, name: str) -> tuple[int, ...]:
-    """The shape of a column: of a dataset in a group, or of a field of a dataset."""
-    stored = item if getattr(item, "dtype", None) is not None else item[name]
-    return tuple(stored.shape or ())
-
-
-def _units(item: Any) -> dict[str, str]:
-    """The attribute ``unit`` or ``units`` of each dataset in a group."""
-    if getattr(item, "dtype", None) is not None:
-        return {}
-    units = {name: item[name].attrs.get("unit", item[name].attrs.get("units", "")) for name in item}
-    return {name: str(unit) for name, unit in units.items() if str(unit)}
-
-
-@dataclass(frozen=True)
 class MarkedTable(TableFile):
     """A table of a VOTable or ECSV file: whole in memory, as they can't be read in parts."""
 
@@ -271,7 +204,7 @@ class MarkedTable(TableFile):
 
     @classmethod
     def open_votable(cls, path: Path, choose: Choose) -> Self:
-        """Read a VOTable: of several tables, the first that is all that is looked for, or the best.
+        """Read a VOTable. Of several tables, `choose` decides.
 
         A null text comes as the empty one: astropy makes no difference between them.
         """
@@ -279,13 +212,17 @@ class MarkedTable(TableFile):
 
         with one_clear_error(path, "VOTable"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of files that break the standard in harmless ways
-            with ByteStream(path, "VOTable") as stream:
-                document = votable.parse(io.BytesIO(stream.read()), verify="ignore")
+            content = _all_bytes(path, "VOTable")
+            _require_whole(path, content)
+            document = votable.parse(io.BytesIO(content), verify="ignore")
             tables = list(document.iter_tables())
             if not tables:
                 raise unsound(path, "VOTable", "it holds no table")
             names = [[field.name for field in table.fields] for table in tables]
-            best = max(range(len(tables)), key=lambda k: choose(names[k]))
+            places = [f"table {k}" for k in range(1, len(tables) + 1)]
+            best = the_one_meant(path, dict(zip(places, names, strict=True)), choose)
+            twice = [name for name in names[best] if names[best].count(name) > 1]
+            require_columns(path, names[best], twice[:1])
             infos = [info for resource in document.resources for info in resource.infos]
             notes = [f"{info.name}: {info.value}" for info in infos]
             return cls._of(path, tables[best].to_table(use_names_over_ids=True), notes)
@@ -295,8 +232,8 @@ class MarkedTable(TableFile):
         """Read an ECSV file."""
         from astropy.table import Table
 
-        with one_clear_error(path, "ECSV"), ByteStream(path, "ECSV") as stream:
-            text = stream.read().decode("utf-8")
+        with one_clear_error(path, "ECSV"):
+            text = _all_bytes(path, "ECSV").decode("utf-8")
             whole = Table.read(text, format="ascii.ecsv")
         return cls._of(path, whole, [f"{key}: {value}" for key, value in whole.meta.items()])
 
@@ -330,3 +267,31 @@ class MarkedTable(TableFile):
                 "out"
             )
         return nested(values)
+
+
+def _all_bytes(path: Path, kind: str) -> bytes:
+    """Read a file's bytes, unpacked, for astropy to hold as a table."""
+    with ByteStream(path, kind) as stream:
+        most = max(limits.FREE_BYTES, limits.MOST_TIMES * stream.size)
+        content = stream.read(most + 1 if stream.packing else stream.size) or b""
+    if len(content) > most:
+        raise unsound(path, kind, f"it unpacks to more than {most:,} bytes")
+    return content
+
+
+def _require_whole(path: Path, content: bytes) -> None:
+    """Refuse a VOTable whose data lie elsewhere, or that claims more rows than it has bytes.
+
+    astropy would fetch the data, and make room for the rows.
+    """
+    for match in _TAG.finditer(content):
+        tag = html.unescape(match[0].decode("utf-8", "replace"))
+        if match[1] == b"STREAM" and "href" in tag:
+            raise InputError(
+                f"can't read {path}: its data lie elsewhere ({tag[:80]}); write them into the file"
+            )
+        rows = re.search(r"nrows\s*=\s*.(\d+)", tag)
+        if rows and int(rows[1][:20]) > len(content):
+            raise unsound(path, "VOTable", f"{len(content):,} bytes for {rows[1][:20]} rows")
+    if b"<!ENTITY" in content:
+        raise unsound(path, "VOTable", "it declares entities, as no VOTable does")

@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
 import stat
 import zlib
 from abc import ABC, abstractmethod
@@ -21,9 +22,20 @@ from typing import Any, BinaryIO, ClassVar
 import pyarrow as pa
 
 from transferz.schemas.errors import InputError, TransferZError
+from transferz.tables.printing import SHOWN, first_few
 
 CHUNK_ROWS = 100_000
-BLOCK_BYTES = 1 << 18  # of text that is parsed at once (Arrow holds 32), of a parquet column
+BLOCK_BYTES = 1 << 18  # of text that is parsed at once, of a parquet column
+LINE_BYTES = 1 << 20  # of text: of a row, and of what comes before the first one
+
+FREE_BYTES = 1 << 26
+MOST_TIMES = 32
+"""A column, or a table read whole, takes no more bytes than its file times this, or `FREE_BYTES`:
+what claims to does not hold what people measure."""
+
+UNPACKED_FREE = 1 << 28
+UNPACKED_TIMES = 200
+"""A packed file unpacks to no more than its size times this, or `UNPACKED_FREE` bytes."""
 
 Choose = Callable[[Sequence[str]], float]
 """Of the columns' names: how well they are what is looked for, from 0 (not at all) to 1 (all)."""
@@ -89,11 +101,49 @@ def require_columns(path: Path, available: Sequence[str], wanted: Sequence[str])
             raise InputError(f"{path} has more than one column '{name}'")
 
 
+def require_plausible(path: Path, name: str, claimed: int) -> None:
+    """Raise `InputError` where a column claims far more bytes than its file has."""
+    size = path.stat().st_size
+    if claimed > max(FREE_BYTES, MOST_TIMES * size):
+        raise InputError(
+            f"can't read {path}: column '{name}' claims {claimed:,} bytes in a file of {size:,}, "
+            "more than a table of measurements does; write the file anew, without packing"
+        )
+
+
+def naming(wanted: Sequence[str]) -> Choose:
+    """Return a choice of the table that has most of some columns, whatever their case."""
+    meant = {name.casefold() for name in wanted}
+    return lambda names: len(meant & {name.casefold() for name in names}) / max(1, len(meant))
+
+
+def the_one_meant(path: Path, tables: Mapping[str, Sequence[str]], choose: Choose) -> int:
+    """Return the number of the one of a file's tables that is what is looked for, or comes nearest.
+
+    `tables` has the columns' names of each by its place in the file. An `InputError` names those
+    that are as good as one another.
+    """
+    scores = [choose(names) for names in tables.values()]
+    if scores.count(best := max(scores)) == 1:
+        return scores.index(best)
+    alike = [place for place, score in zip(tables, scores, strict=True) if score == best]
+    each = "; ".join(f"{place} ({first_few(tables[place])})" for place in alike[:SHOWN])
+    raise InputError(
+        f"{path} holds {len(alike)} tables, and which is meant can't be told by their columns: "
+        f"{each}; write the one that is meant to a file of its own"
+    )
+
+
+def _open_zstd(path: Path, _mode: str) -> pa.NativeFile:
+    return pa.CompressedInputStream(pa.OSFile(os.fsencode(path)), "zstd")
+
+
 PACKINGS: Mapping[bytes, tuple[str, Callable[..., Any]]] = MappingProxyType(
     {
         b"\x1f\x8b": ("gzip", gzip.open),
         b"BZh": ("bzip2", bz2.open),
         b"\xfd7zXZ\0": ("xz", lzma.open),
+        b"\x28\xb5\x2f\xfd": ("zstd", _open_zstd),
     }
 )
 """First bytes of a packed file to the packing's name and what opens it."""
@@ -114,10 +164,16 @@ def one_clear_error(path: Path, kind: str = "table") -> Iterator[None]:
     """Turn whatever a library raises at a damaged file into one `InputError`."""
     try:
         yield
-    except (TransferZError, MemoryError):
+    except TransferZError:
         raise
+    except MemoryError:
+        raise InputError(
+            f"can't read {path}: it needs more memory than there is; take a format that is read in "
+            "parts: FITS, parquet, HDF5 or CSV"
+        ) from None
     except Exception as error:  # each library has its own kinds, h5py and astropy many
-        raise unsound(path, kind, " ".join(str(error).split())) from None
+        reason = error.__cause__ or error if isinstance(error, SystemError) else error
+        raise unsound(path, kind, " ".join(str(reason).split())) from None
 
 
 class ByteStream(io.RawIOBase):
@@ -170,6 +226,11 @@ class ByteStream(io.RawIOBase):
         except (EOFError, zlib.error, lzma.LZMAError) as error:
             raise self._damaged(error) from None
         self.position += done
+        if self.packing and self.position > max(UNPACKED_FREE, UNPACKED_TIMES * self.size):
+            raise InputError(
+                f"can't read {self.path}: its {self.size:,} bytes unpack to more than "
+                f"{UNPACKED_TIMES} times as many; unpack it first, where that is right"
+            )
         return done
 
     def _damaged(self, error: Exception) -> InputError:

@@ -3,32 +3,28 @@
 The names may stand in a comment line, units and dashes beneath; gzip and UTF-16 do not matter.
 """
 
-import codecs
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from transferz.schemas.errors import InputError
 from transferz.tables import table as limits
 from transferz.tables.table import ByteStream, Choose, TableFile, unsound
+from transferz.tables.text_rows import BLANKS, QUOTED, TextRows, utf8_reader
 
-PREAMBLE_BYTES = 1 << 20  # within which the first row must begin
 DELIMITERS = ",;\t|"
-BLANKS = ""  # any number of them parts columns
+LINES_BELOW = 4  # names, units, dashes and a row
 
 _RULE = re.compile(r"[\s,;|-]*-[\s,;|-]*")  # VizieR's line under names and units
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _NUMBERED = re.compile(r"#\s*(\d+)\s+(\S+)")  # SExtractor's and BPZ's way to name columns
-_QUOTED = re.compile(r'"(?:[^"]|"")*"|\S+')
-_QUOTED_BYTES = re.compile(_QUOTED.pattern.encode())
+_BAD_ROW = re.compile(r"Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
 _NO_UNIT = {"", "-", "--", "---", "none", "None", "[-]"}
 _UNITS = {
     "mag", "deg", "degree", "degrees", "rad", "h", "hour", "arcsec", "Jy", "mJy", "uJy", "µJy",
@@ -89,14 +85,16 @@ class TextTable(TableFile):
 
     def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
         """As `TableFile.chunks`; comment lines among the rows are passed over."""
-        kind, comments, done = "CSV" if self.delimiter else "text", 0, 0
+        with ByteStream(self.path, self._kind) as stream:
+            for table in _regrouped(self._parsed(stream, columns), rows):
+                yield table.rename_columns(list(columns))
 
-        def judge(row: Any) -> str:
-            nonlocal comments
-            is_comment = _is_comment(row.text or "")
-            comments += is_comment
-            return "skip" if is_comment else "error"
+    def _parsed(self, stream: ByteStream, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Parse whole rows, some at a time.
 
+        Arrow gets a copy in memory of its own and calls nothing of ours: what its threads, which
+        may outlive the interpreter, hold is never Python's.
+        """
         numbers = [str(self.names.index(name)) for name in columns]  # for names: they may repeat
         convert = pacsv.ConvertOptions(
             include_columns=numbers,
@@ -106,26 +104,42 @@ class TextTable(TableFile):
             quoted_strings_can_be_null=False,
         )
         parse = pacsv.ParseOptions(
-            delimiter=self.delimiter or "\t",
-            newlines_in_values=not self.rows_are_lines,
-            invalid_row_handler=judge,
+            delimiter=self.delimiter or "\t", newlines_in_values=not self.rows_are_lines
         )
-        every = [str(number) for number in range(len(self.names))]
-        reading = pacsv.ReadOptions(column_names=every, block_size=limits.BLOCK_BYTES)
-        with ByteStream(self.path, kind) as stream:
-            feed = _Feed(stream, self)
-            if not feed.rows_follow():
-                return
+        every, done = [str(number) for number in range(len(self.names))], 0
+        pieces = TextRows(
+            stream, self.delimiter, self.skipped, len(every), lines_only=self.rows_are_lines
+        )
+        for piece in pieces:
+            copy = pa.BufferOutputStream()
+            copy.write(piece)
+            reading = pacsv.ReadOptions(column_names=every, block_size=len(piece) + 1)
             try:
-                with pacsv.open_csv(pa.PythonFile(feed, "r"), reading, parse, convert) as batches:
-                    for table in _regrouped(batches, rows):
-                        done += len(table)
-                        yield table.rename_columns(list(columns))
+                table = pacsv.read_csv(pa.BufferReader(copy.getvalue()), reading, parse, convert)
             except pa.ArrowException as error:
-                raise unsound(self.path, kind, error) from error
-        if self.rows_are_lines and (done + comments != feed.lines or feed.quotes % 2):
-            marks = f"with {feed.quotes:,} quotation marks"
-            raise unsound(self.path, kind, f"{feed.lines:,} lines {marks} make {done:,} rows")
+                raise self._bad_row(str(error)) from None
+            done += len(table)
+            yield from table.to_batches()
+        if self.rows_are_lines and (done != pieces.lines or pieces.quotes % 2):
+            marks = f"with {pieces.quotes:,} quotation marks"
+            reason = f"{pieces.lines:,} lines {marks} make {done:,} rows"
+            raise unsound(self.path, self._kind, reason)
+
+    @property
+    def _kind(self) -> str:
+        return "CSV" if self.delimiter else "text"
+
+    def _bad_row(self, message: str) -> InputError:
+        """Say what Arrow found wrong."""
+        if match := _BAD_ROW.search(message):
+            expected, found, row = match.groups()
+            return InputError(
+                f"can't read {self.path}: a row has {found} values for {expected} columns: "
+                f"'{row[:60]}'; where the file is cut short there, fetch it again, else mend that "
+                "line or leave it out (a comment begins with #; a value that holds what parts "
+                "columns stands in quotation marks)"
+            )
+        return not_utf8(self.path) if "UTF8" in message else unsound(self.path, self._kind, message)
 
 
 def _is_comment(line: str) -> bool:
@@ -134,34 +148,40 @@ def _is_comment(line: str) -> bool:
 
 def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     """Return the comment lines above the first other line, and that one and some that follow."""
+    content, ended, below = b"", False, list[str]()
     with ByteStream(path, "CSV") as stream:
-        content = _utf8(stream).read(PREAMBLE_BYTES).removeprefix(codecs.BOM_UTF8)
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(content)
-    except UnicodeDecodeError as error:
-        raise unsound(path, "CSV", error) from error
+        read = utf8_reader(path, stream)
+        while not ended and len(content) < limits.LINE_BYTES and len(below) < LINES_BELOW:
+            more = read()
+            content, ended = content + more, not more
+            text = content.decode("utf-8", "replace")
+            lines = text.split("\n")[: None if ended else -1]
+            lines = [line.strip("\r") for line in lines if line.strip()]
+            below = [line for line in lines if not _is_comment(line)][:LINES_BELOW]
     if not text.strip():
         raise unsound(path, "CSV", "it is empty")
-    comments, below = [], list[str]()
-    for line in text.split("\n"):
-        if not line.strip():
-            continue
-        if not _is_comment(line):
-            below.append(line.rstrip("\r"))
-        elif not below:
-            comments.append(line.strip())
-        if len(below) == 4:
-            break
-    if len(content) == PREAMBLE_BYTES and len(below) < 2:
-        raise unsound(path, "CSV", "no row begins within its first 1,048,576 bytes")
-    return comments, below
+    if "\r" in text and "\n" not in text:
+        raise InputError(
+            f"can't read {path}: its lines end in a carriage return alone, as old Macs' do; "
+            "`tr '\\r' '\\n'` mends that"
+        )
+    if not ended and len(below) < 2:  # a line of names, and a row
+        raise InputError(
+            f"can't read {path}: no row ends within its first {len(content):,} bytes; take away "
+            "comments above the rows, or write the table in another format"
+        )
+    if below and "\ufffd" in below[0]:
+        raise not_utf8(path)
+    first = next((number for number, line in enumerate(lines) if not _is_comment(line)), None)
+    return [line.strip() for line in lines[:first]], below
 
 
-def _utf8(stream: ByteStream) -> Any:
-    """The stream's text in UTF-8; UTF-16 is told by its byte-order mark."""
-    reader = io.BufferedReader(stream, limits.BLOCK_BYTES)
-    is_utf16 = reader.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    return codecs.EncodedFile(reader, "utf-8", "utf-16") if is_utf16 else reader
+def not_utf8(path: Path) -> InputError:
+    """Return the error for text in an encoding that can't be told."""
+    return InputError(
+        f"can't read {path}: its text is neither UTF-8 nor UTF-16 with a byte-order mark; write it "
+        "as UTF-8, as `iconv -f LATIN1 -t UTF-8` does"
+    )
 
 
 def _find_names(
@@ -210,7 +230,7 @@ def _delimiter(line: str, below: str = "") -> str:
 
 def _split(line: str, delimiter: str) -> list[str]:
     if delimiter == BLANKS:
-        return [cell.strip('"') for cell in _QUOTED.findall(line.partition(" #")[0])]
+        return [cell.strip('"') for cell in QUOTED.findall(line.partition(" #")[0])]
     cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     return [cell.strip() for cell in cells]
 
@@ -243,87 +263,3 @@ def _regrouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Tabl
         count += len(rest)
     if count:
         yield pa.Table.from_batches(held)
-
-
-class _Feed:
-    """What Arrow's parser reads: the rows in UTF-8, a tab for blanks between cells.
-
-    Where each row must be one line, it counts `lines`, those that are not blank, and `quotes`, the
-    quotation marks.
-    """
-
-    closed = False
-
-    def __init__(self, stream: ByteStream, table: TextTable) -> None:
-        self.lines = self.quotes = 0
-        self._table, self._source = table, _utf8(stream)
-        self._ended, self._line_ended, self._tail = False, True, b""
-        start = self._source.read(limits.BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
-        left = table.skipped
-        while True:  # pass over comments, blank lines, and those of names and units
-            line, end, rest = start.partition(b"\n")
-            if not end and (more := self._source.read(limits.BLOCK_BYTES)):
-                start += more
-                continue
-            is_comment = line.lstrip().startswith(b"#")
-            if line.strip() and not left and (table.skipped or not is_comment):
-                break
-            left -= bool(line.strip()) and not is_comment
-            start = rest
-            if not end:
-                break
-        self._ready = self._prepared(start)
-
-    def rows_follow(self) -> bool:
-        """Whether anything but blanks is left."""
-        while not self._ready.strip() and not self._ended:
-            self._ready = self._more(PREAMBLE_BYTES)
-        return bool(self._ready.strip())
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes, none at the end."""
-        while len(self._ready) < size and not self._ended:
-            self._ready += self._more(size)
-        data, self._ready = self._ready[:size], self._ready[size:]
-        if data and self._table.rows_are_lines:
-            self._count(data)
-        return data
-
-    def _more(self, size: int) -> bytes:
-        data = self._source.read(size)
-        self._ended = not data
-        return self._prepared(data)
-
-    def _prepared(self, data: bytes) -> bytes:
-        """Put tabs for blanks, and leave comments out, in the lines that are whole."""
-        if self._table.delimiter:
-            return data
-        data = self._tail + data
-        end = len(data) if self._ended else data.rfind(b"\n") + 1
-        data, self._tail = data[:end], data[end:]
-        if len(self._tail) > PREAMBLE_BYTES:
-            raise unsound(self._table.path, "text", "a line of more than 1 MB")
-        return b"\n".join(map(self._tabbed, data.split(b"\n")))
-
-    def _tabbed(self, line: bytes) -> bytes:
-        cells = _QUOTED_BYTES.findall(line) if b'"' in line else line.split()
-        if b"#" in line:
-            glued = cells[0].startswith(b"#") and cells[0].strip(b"#")
-            if glued and len(cells) == len(self._table.names):
-                raise unsound(
-                    self._table.path,
-                    "text",
-                    f"'{line.decode(errors='replace')[:60]}' begins with # as a comment does, and "
-                    "holds as many values as a row",
-                )
-            end = next((k for k, cell in enumerate(cells) if cell.startswith(b"#")), len(cells))
-            cells = cells[:end]
-        return b"\t".join(cells)
-
-    def _count(self, data: bytes) -> None:
-        letters = np.frombuffer(data, "u1")
-        self.quotes += int(np.count_nonzero(letters == ord('"')))
-        ends = (letters == ord("\n")) | (letters == ord("\r"))
-        before = np.concatenate([[self._line_ended], ends[:-1]])
-        self.lines += int(np.count_nonzero(before & ~ends))
-        self._line_ended = bool(ends[-1])

@@ -1,10 +1,10 @@
-"""Write a table chunk by chunk: CSV, parquet or FITS, by the name's ending."""
+"""Write a table chunk by chunk: CSV, parquet or FITS, by the name's ending; or HDF5, whole."""
 
 import contextlib
 import gzip
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +14,9 @@ from transferz.schemas.errors import InputError
 from transferz.tables.cells import TEXT, guess_types, typed
 from transferz.tables.fits import RAW, FitsCopy, FitsTable, FitsWriter
 from transferz.tables.table import TableFile, require_package
+
+if TYPE_CHECKING:
+    import h5py
 
 SUFFIXES = (".csv", ".parquet", ".fits", ".csv.gz")
 
@@ -37,6 +40,22 @@ def check_place(out: Path, table: Path, option: str = "--out") -> None:
         raise InputError(f"can't write {option} {out}: name a file in a folder that exists")
     if out.exists() and table.exists() and out.samefile(table):
         raise InputError(f"{option} {out} is the table itself; name another file")
+
+
+@contextlib.contextmanager
+def hdf5_file(path: Path) -> Iterator["h5py.File"]:
+    """Yield an HDF5 file to fill; it is written to `path`, byte for byte so, when the block ends.
+
+    It is put together in memory, since HDF5's library is not safe on a disk that fills up: it may
+    end the process (signal 11). That it can't be written is an OSError.
+    """
+    import h5py
+
+    with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    path.write_bytes(image)
 
 
 class _Writer(Protocol):

@@ -23,11 +23,12 @@ from transferz.schemas import BANDS, CONFIGS, INDEX, MAGNITUDES, RELEASE, SPLITS
 from transferz.schemas.survey.derived import feature_list
 from transferz.schemas.survey.files import (
     CARD_FILE,
-    INDEX_FILE,
+    INDEX_FOLDER,
     MANIFEST_FILE,
     RELEASE_NAME,
     data_files,
     file_digest,
+    index_file,
     json_text,
     self_digest,
 )
@@ -135,9 +136,10 @@ def build_release(
 ) -> Path:
     """Write a tiny release in the real layout into `directory`; its rows are mock in any case."""
     configs = {name: dict(SPLIT_ROWS) for name in CONFIG_KINDS if mock or name != "truth"}
+    (directory / INDEX_FOLDER).mkdir(parents=True)
     for number, config in enumerate(configs):
         folder = directory / config
-        folder.mkdir(parents=True)
+        folder.mkdir()
         parts = {
             split: release_rows(
                 SPLIT_ROWS[split], CONFIG_KINDS[config], seed + 10 * number + position
@@ -149,7 +151,7 @@ def build_release(
             for shard, half in enumerate(halves):
                 name = f"{split}-{shard:05d}-of-{len(halves):05d}.parquet"
                 pq.write_table(half, folder / name, compression="zstd", write_page_checksum=True)
-        pq.write_table(index(parts), folder / INDEX_FILE)
+        pq.write_table(index(parts), index_file(directory, config))
     text = card(configs, f"content {version} {seed}")
     (directory / CARD_FILE).write_text(text, encoding="utf-8")
     sealed = json_text(manifest(directory, version, mock))

@@ -44,7 +44,7 @@ class Tally:
 
 
 def is_page(name: str) -> bool:
-    return not name.endswith((".parquet", ".png"))
+    return not name.endswith((".parquet", ".index", ".png"))
 
 
 def places(release: Path, flips: int, rng: np.random.Generator) -> list[tuple[str, int]]:

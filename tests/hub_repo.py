@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 
 ATTRIBUTES = ".gitattributes"
-LARGE = ("*.parquet", "*.png", "*.zip", "*.bin", "*.tar.*")
+LARGE = ("*.parquet", "*.index", "*.png", "*.zip", "*.bin", "*.tar.*")
 LARGE_BYTES = 10_000_000
 DATE = "2026-01-01T00:00:00.000Z"
 

@@ -25,7 +25,7 @@ from transferz.dataset.release import release, write_config
 from transferz.dataset.sky.neighbours import group_ids
 from transferz.dataset.split import split
 from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, TRUTH
-from transferz.schemas.survey.files import CITATION_FILE, MANIFEST_FILE, data_files
+from transferz.schemas.survey.files import CITATION_FILE, INDEX_FOLDER, MANIFEST_FILE, data_files
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import write_json
 
@@ -93,10 +93,10 @@ def remake(
     """
     frames = _edited(source, mock, edit)
     to.mkdir(parents=True)
-    counts = {name: write_config(rows, to / name) for name, rows in frames.items()}
+    counts = {name: write_config(rows, to, name) for name, rows in frames.items()}
     if not reseal:
         for path in source.iterdir():
-            if path.name not in data_files(source):
+            if path.name not in (*data_files(source), INDEX_FOLDER):
                 (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to / path.name)
         return to
     manifest = _manifest(read_manifest(source), to, version, mock, counts)

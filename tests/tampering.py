@@ -15,11 +15,11 @@ from transferz.dataset.splits.hashing import hash_rows
 from transferz.schemas import INDEX
 from transferz.schemas.survey.files import (
     CROISSANT_FILE,
-    INDEX_FILE,
     MANIFEST_FILE,
     SPLIT_FILE,
     data_files,
     file_digest,
+    index_file,
 )
 from transferz.tables.files import write_json
 
@@ -73,7 +73,7 @@ def write_index(release: Path, config: str) -> None:
             parts.append(pd.DataFrame({"object_id": ids, "split": split, "row_hash": hashes}))
     index = pd.concat(parts, ignore_index=True).astype({"split": "string[pyarrow]"})
     if index["object_id"].is_unique:
-        write_table(index, release / config / INDEX_FILE, INDEX, described=True)
+        write_table(index, index_file(release, config), INDEX, described=True)
 
 
 def reseal(release: Path, *, index: bool = True) -> Path:

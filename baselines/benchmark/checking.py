@@ -7,9 +7,14 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.calling import MethodError, failure
 from transferz.baselines.forecasts.qp import as_distribution
-from transferz.baselines.scores.probability import PER_GALAXY, Prediction, per_galaxy
+from transferz.baselines.scores.probability import (
+    PER_GALAXY,
+    Prediction,
+    missing_forecasts,
+    per_galaxy,
+)
 from transferz.schemas.errors import InputError
-from transferz.tables.cells import is_missing
+from transferz.schemas.survey.quantities import FORECAST
 from transferz.tables.printing import first_few
 
 Floats = npt.NDArray[np.float64]
@@ -55,7 +60,7 @@ def check_prediction(
         )
 
     columns: dict[str, Floats] = {}
-    missing = is_missing(point)
+    missing = FORECAST.is_missing(point)
     if distribution is not None:
         columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
         try:
@@ -65,8 +70,7 @@ def check_prediction(
             raise failure(f"{what}: scoring its distribution", error) from error
         for name, values in scores.items():
             columns[name][stated] = values
-        # A distribution of which nothing is known is missing too.
-        missing = missing | np.all([np.isnan(values) for values in columns.values()], axis=0)
+        missing[stated] |= missing_forecasts(ordered, scores)
     if missing.all() and size:
         raise MethodError(f"{what} returned no forecast: all {size:,} are missing or NaN")
     return np.where(missing, np.nan, point), columns
@@ -77,7 +81,8 @@ def require_all(point: npt.NDArray[np.floating[Any]], identifiers: Ints, what: s
     refuse(
         identifiers[np.isnan(point)],
         what,
-        f"of {len(identifiers):,} without a forecast (missing, NaN or a sentinel such as -99)",
+        f"of {len(identifiers):,} without a forecast (none is given, or NaN, or a sentinel: "
+        f"{FORECAST})",
         "forecast all, or score the others with --allow-missing",
     )
 

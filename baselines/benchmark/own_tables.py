@@ -25,9 +25,10 @@ from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.files import file_digest
-from transferz.tables.cells import as_floats, as_ids, is_missing
+from transferz.schemas.survey.quantities import LABEL, MAGNITUDE, MAGNITUDE_ERROR
+from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.reading import open_table, read_whole
-from transferz.tables.table import require_columns
+from transferz.tables.table import naming, require_columns
 
 SALT = "transferz-1"
 """Salt of the splits of a table: the one that the project's releases use."""
@@ -54,28 +55,30 @@ class OwnTable:
     def read(self, *, drop_missing: bool = False) -> Sample:
         """Read the galaxies, the errors behind the magnitudes.
 
-        Rows where one of these or the redshift is missing (NaN, null, or a sentinel such as 99 or
-        -99) are dropped and counted; or else the table is refused. What can't be used is an
-        InputError.
+        Rows where one of these or the redshift is no value, by the rules of
+        `transferz.schemas.survey.quantities`, are dropped and counted; or else the table is
+        refused. What can't be used is an InputError.
         """
         path, measured = self.path, (*self.bands, *self.errors)
         wanted = [*measured, self.redshift, *([self.identifier] if self.identifier else [])]
         if len(set(wanted)) != len(wanted):
             raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
-        file = open_table(path, self.names)
+        file = open_table(path, self.names, choose=naming(wanted))
         require_columns(path, file.names, wanted)
         table = read_whole(file, wanted)
         columns = {name: as_floats(table, name, path) for name in (*measured, self.redshift)}
-        missing = {name: is_missing(values) for name, values in columns.items()}
-        # -1 is a sentinel of redshifts too: 1 + z must be positive.
-        missing[self.redshift] |= columns[self.redshift] <= -1.0
+        kinds = dict.fromkeys(self.bands, MAGNITUDE) | dict.fromkeys(self.errors, MAGNITUDE_ERROR)
+        kinds[self.redshift] = LABEL
+        missing = {name: kinds[name].is_missing(values) for name, values in columns.items()}
         kept = ~np.logical_or.reduce(list(missing.values()))
         dropped = int(np.count_nonzero(~kept))
         if dropped and not drop_missing:
-            where = ", ".join(f"{name} ({bad.sum()})" for name, bad in missing.items() if bad.any())
+            lacking = {name: bad.sum() for name, bad in missing.items() if bad.any()}
+            where = ", ".join(f"{name} ({count})" for name, count in lacking.items())
+            rules = "; ".join(dict.fromkeys(str(kinds[name]) for name in lacking))
             raise InputError(
-                f"{path}: {dropped} of {len(kept)} rows lack a value (NaN or a "
-                f"sentinel such as 99 or -99) in {where}; drop them with --drop-missing"
+                f"{path}: {dropped} of {len(kept)} rows lack a value in {where} ({rules}); drop "
+                "them with --drop-missing"
             )
         if not kept.any():
             raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
@@ -173,6 +176,17 @@ def add_test_table(
         tests=task.tests | {TEST_TABLE: TestSet.of(frame, task.bands)},
         data=task.data.model_copy(update={"test_table": facts}),
     )
+
+
+def dropped_rows(task: Task) -> list[str]:
+    """Say of each table of a task how many rows were dropped, a line each."""
+    tables: list[TableFacts | None] = [getattr(task.data, "table", None), task.data.test_table]
+    return [
+        f"{table.file}: {table.dropped} rows without all of {', '.join(table.bands)} and "
+        f"{table.redshift} dropped"
+        for table in tables
+        if table and table.dropped
+    ]
 
 
 def split_sample(

@@ -12,6 +12,7 @@ import pandas as pd
 from transferz.schemas import RELEASE
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.columns import BANDS, magnitude_name
+from transferz.schemas.survey.quantities import LABEL, MAGNITUDE
 from transferz.tables.reading import open_table, read_whole
 
 ID = "object_id"
@@ -133,10 +134,12 @@ def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
         )
     ours = [name for name in file.names if name in RELEASE.names and is_wanted(name, bands)]
     frame: pd.DataFrame = read_whole(file, ours).to_pandas()
-    values = frame[[*bands, "redshift"]].to_numpy(np.float64)
-    if bad := int((~np.isfinite(values)).any(axis=1).sum()):
+    missing = MAGNITUDE.is_missing(frame[[*bands]].to_numpy(np.float64)).any(axis=1)
+    missing |= LABEL.is_missing(frame["redshift"].to_numpy(np.float64))
+    if bad := np.count_nonzero(missing):
         raise InputError(
-            f"{path}: {bad} of {len(frame)} rows lack a magnitude or redshift; drop them"
+            f"{path}: {bad} of {len(frame)} rows lack a magnitude or redshift ({MAGNITUDE}; "
+            f"{LABEL}); drop them"
         )
     return ordered(frame.assign(**{CONFIG: FILE}), bands)
 

@@ -1,5 +1,7 @@
 """Figures of forecasts: against the truth, their errors, and how honest their widths are."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +33,7 @@ def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
     """Draw all figures that the forecasts allow into a folder, and return the files' names.
 
     All seeds are drawn together; galaxies without a forecast are left out. Files of these names are
-    replaced.
+    replaced, all or none; a folder that is missing is made.
     """
     scored = forecasts.take(forecasts.scored)
     seeds = len(scored.point)
@@ -47,12 +49,25 @@ def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
         if (finite := np.isfinite(pit)).any():
             values = pit[finite].astype(np.float64)
             figures |= {"pit": _pit(values, scored.redshift.size), "qq": _qq(values)}
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in figures.items():
-            figure.suptitle(title, x=0.02, ha="left", fontsize=STYLE["font.size"])
-            with replace_file(folder / f"{name}.png") as beside:
-                save_png(figure, beside)
+        with _folder(folder), contextlib.ExitStack() as stack:
+            for name, figure in figures.items():
+                figure.suptitle(title, x=0.02, ha="left", fontsize=STYLE["font.size"])
+                save_png(figure, stack.enter_context(replace_file(folder / f"{name}.png")))
     return [f"{name}.png" for name in figures]
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """Make a folder that is missing; it goes again where nothing came into it."""
+    made = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for place in made:
+                place.rmdir()
+        raise
 
 
 def _new(rows: int = 1, height: float = WIDTH) -> "tuple[Figure, list[Axes]]":

@@ -46,6 +46,7 @@ from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_file
 from transferz.tables.reading import HDF5
 from transferz.tables.table import one_clear_error, require_package
+from transferz.tables.writing import hdf5_file
 
 if TYPE_CHECKING:
     import h5py
@@ -226,15 +227,13 @@ def write_qp(
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
     require_package(path, "h5py", "HDF5")
-    import h5py
-
     meta = {"pdf_name": np.array(arrays.form.encode()), "pdf_version": np.array(arrays.version)}
     groups: dict[str, Arrays] = {
         "ancil": ancil,
         "data": arrays.data,
         "meta": {name: array[None] for name, array in (meta | arrays.meta).items()},
     }
-    with replace_file(path) as beside, h5py.File(beside, "w") as file:
+    with replace_file(path) as beside, hdf5_file(beside) as file:
         for group, columns in groups.items():
             for name, values in columns.items():
                 file.create_dataset(f"{group}/{name}", data=values)

@@ -11,13 +11,13 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
 from transferz.baselines.forecasts.files import FileForecasts
-from transferz.baselines.scores.probability import Distribution, per_galaxy
+from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.columns import magnitude_name
-from transferz.tables.cells import is_missing
+from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
 from transferz.tables.printing import first_few
 
 TEST = "test"
@@ -35,15 +35,15 @@ def score_forecasts(
     Parameters
     ----------
     predicted : array_like, shape (N,) or (S, N)
-        Redshifts, perhaps a row per seed. NaN, or a sentinel such as -99, is no forecast: those
-        galaxies are left out.
+        Redshifts, perhaps a row per seed. Where one is no value, by
+        `transferz.schemas.survey.quantities.FORECAST` (NaN, -1, -99 ...), the galaxy is left out.
     true : array_like, shape (N,)
         True redshifts.
     distribution : Distribution, optional
         Of the N galaxies, as of `transferz.baselines.scores.probability`; for one row of
         `predicted`. Where it is missing, the point does not count either.
     i_mag : array_like, shape (N,), optional
-        i magnitudes, for LSST's range.
+        i magnitudes, for LSST's range, which galaxies without one are not in.
 
     Returns
     -------
@@ -79,12 +79,12 @@ def as_forecasts(
 
     `object_id` has ids, shape (N,); row numbers by default.
     """
-    redshift = np.asarray(true, np.float32)
-    point = np.atleast_2d(np.asarray(predicted, np.float32))
+    redshift = _real(true, "true")
+    point = np.atleast_2d(_real(predicted, "predicted"))
     size = redshift.size
     _require(redshift.ndim == 1 and point.shape[1:] == (size,), "predicted", point.shape, size)
     _require_truth(redshift, "true")
-    point = np.where(is_missing(point), np.float32(np.nan), point)
+    point = FORECAST.without_missing(point)
     columns: dict[str, npt.NDArray[np.float32]] = {}
     if distribution is not None:
         _require(len(distribution) == size, "distribution", len(distribution), size)
@@ -92,25 +92,33 @@ def as_forecasts(
             raise InputError(f"{len(point)} seeds with one distribution; give those of one seed")
         scores = per_galaxy(distribution, redshift.astype(np.float64))
         columns = {name: values[None].astype(np.float32) for name, values in scores.items()}
-        missing = np.all([np.isnan(values) for values in columns.values()], axis=0)
-        point = np.where(missing, np.nan, point)
-    magnitude = np.asarray(np.full(size, np.nan) if i_mag is None else i_mag, np.float32)
-    magnitude = np.where(is_missing(magnitude), np.float32(np.nan), magnitude)
+        point = np.where(missing_forecasts(distribution, scores), np.float32(np.nan), point)
+    magnitude = _real(np.full(size, np.nan) if i_mag is None else i_mag, "i_mag")
+    magnitude = MAGNITUDE.without_missing(magnitude)
     ids = np.asarray(np.arange(size) if object_id is None else object_id, np.int64)
     for name, values in (("i_mag", magnitude), ("object_id", ids)):
         _require(values.shape == (size,), name, values.shape, size)
     return SetForecasts(ids, redshift, magnitude, point, columns)
 
 
-def _require_truth(true: npt.NDArray[Any], what: str) -> None:
-    """Refuse true redshifts of which one is missing or at most -1, and none at all."""
-    missing = is_missing(true) | ~(true > -1.0)
+def _real(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:
+    """Return numbers as float32, masked ones as NaN; complex ones are refused."""
+    if np.iscomplexobj(values):
+        raise InputError(f"{what}: expected real numbers, found {np.asarray(values).dtype}")
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float64).filled(np.nan)
+    return np.asarray(values, np.float32)
+
+
+def _require_truth(true: npt.NDArray[Any], what: str, remedy: str = "leave them out") -> None:
+    """Refuse true redshifts of which one is no value, and none at all."""
+    missing = LABEL.is_missing(true)
     if not missing.size:
         raise InputError(f"{what}: there is no galaxy to score")
     if missing.any():
         raise InputError(
             f"{what}: {np.count_nonzero(missing):,} of {missing.size:,} rows have no true redshift "
-            "(NaN, a sentinel such as -99, or at most -1); leave them out"
+            f"({LABEL}); {remedy}"
         )
 
 
@@ -124,17 +132,23 @@ def _require(fits: bool, what: str, found: object, size: int) -> None:
 def use_own_labels(given: FileForecasts, *, allow_missing: bool = False) -> SetForecasts:
     """Put forecasts to the true redshifts in the same file.
 
-    Raises an InputError where a true redshift is missing, or a forecast is and may not be.
+    Rows without a true redshift are left out. Raises an InputError where one or a forecast is
+    missing, and may not be.
     """
     assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
-    _require_truth(given.true, str(given.path))
+    known = ~LABEL.is_missing(given.true)
+    if not allow_missing or not known.any():
+        _require_truth(given.true, str(given.path), "leave them out, or give --allow-missing")
     forecasts = as_forecasts(
-        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
+        given.point[:, known],
+        given.true[known],
+        distribution=None if given.distribution is None else given.distribution.take(known),
+        i_mag=None if given.i_mag is None else given.i_mag[known],
     )
     if (missing := np.count_nonzero(~forecasts.scored)) and not allow_missing:
         raise InputError(
-            f"{given.path}: {missing:,} of {given.true.size:,} rows have no forecast (NaN, "
-            "or a sentinel such as -99); forecast all, or give --allow-missing"
+            f"{given.path}: {missing:,} of {given.true.size:,} rows have no forecast (none is "
+            f"given, or NaN, or a sentinel: {FORECAST}); forecast all, or give --allow-missing"
         )
     return forecasts
 

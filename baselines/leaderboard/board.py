@@ -33,7 +33,7 @@ from transferz.schemas.benchmark.scores import (
     value_parts,
 )
 from transferz.schemas.errors import ParameterError
-from transferz.tables.printing import aligned
+from transferz.tables.printing import aligned, printable
 
 BEST, EQUAL, UNKNOWN = "*", "=", "?"
 """Marks: the best; not distinguishable from it; not compared with it."""
@@ -298,11 +298,6 @@ def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
     if any(not row.current for row in rows):
         notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
     return notes
-
-
-def printable(text: str) -> str:
-    """Return text of an entry without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def board_json(board: Board) -> dict[str, Any]:

@@ -27,12 +27,13 @@ from transferz.baselines.scores.probability import Prediction
 from transferz.dataset.splits.hashing import hash_ids
 from transferz.photometry.bands import FIT_BANDS, HSC_BANDS, SUPRIME_INTERMEDIATE, Band
 from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets, fit_templates
-from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, NO_FLUX, UJY_PER, to_flux
+from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, UJY_PER, to_flux
 from transferz.photometry.likelihood import DEFAULT_ERRORS, Weighted, interval
 from transferz.photometry.redshift_error import redshift_error
 from transferz.photometry.templates import ModelGrid, model_grid
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
+from transferz.schemas.survey.quantities import FLUX, LABEL
 from transferz.tables.cells import as_floats
 from transferz.tables.reading import open_table, read_whole
 
@@ -198,6 +199,7 @@ class Extract:
 
     Folds are drawn from `identifiers` (N,). Fluxes and errors (N, B) are in microjansky, NaN where
     missing. Upper limits, so many as `limits` says, have flux 0 and their 1-sigma value as error.
+    Of the table, `left_out` rows have no redshift or id.
     """
 
     identifiers: npt.NDArray[np.int64]
@@ -206,6 +208,7 @@ class Extract:
     flux: Floats
     error: Floats
     limits: int
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,7 @@ class TemplateFitQuality:
     then holds the mean over folds of the factor on each band. With ``dz = (z_phot - z_spec) /
     (1 + z_spec)``, scatter is 1.4826 median(abs(dz - median(dz))), outlier rate the share of
     abs(dz) > 0.15, bias the median. Values that are `missing`, `negative` fluxes and upper `limits`
-    are counted over all galaxies and bands.
+    are counted over all galaxies and bands; `left_out` are rows without a redshift or id.
     """
 
     photometry: str
@@ -229,6 +232,7 @@ class TemplateFitQuality:
     missing: int
     negative: int
     limits: int
+    left_out: int = 0
     offsets: dict[str, float] = field(default_factory=dict)
 
 
@@ -269,12 +273,12 @@ def read_extract(path: Path) -> Extract:
     columns = [name for band in bands for name in layout.columns(band.name)]
     rows = read_whole(table, ["id", layout.redshift, *columns])
     identifiers, redshift = (as_floats(rows, name, path) for name in ("id", layout.redshift))
-    kept = np.isfinite(identifiers) & np.isfinite(redshift) & (redshift >= 0)
+    kept = np.isfinite(identifiers) & ~LABEL.is_missing(redshift)
     if not kept.any():
         raise InputError(f"{path}: none of its {len(kept)} rows has a redshift")
     numbers = np.column_stack([as_floats(rows, name, path)[kept] for name in columns])
-    flux, error = (numbers[:, k::2] * layout.ujy_per_unit for k in (0, 1))
-    flux[flux == NO_FLUX * layout.ujy_per_unit] = np.nan
+    numbers = FLUX.without_missing(numbers) * layout.ujy_per_unit
+    flux, error = numbers[:, 0::2], numbers[:, 1::2]
     limit = error < 0
     return Extract(
         identifiers=identifiers[kept].astype(np.int64),
@@ -283,6 +287,7 @@ def read_extract(path: Path) -> Extract:
         flux=np.where(limit & np.isfinite(flux), 0.0, flux),
         error=np.abs(error),
         limits=int(np.count_nonzero(limit)),
+        left_out=int(np.count_nonzero(~kept)),
     )
 
 
@@ -318,6 +323,7 @@ def _quality(
         missing=int(np.count_nonzero(np.isnan(extract.flux))),
         negative=int(np.count_nonzero(extract.flux < 0)),
         limits=extract.limits,
+        left_out=extract.left_out,
         offsets=offsets,
     )
 
@@ -336,6 +342,8 @@ def format_table(rows: Sequence[TemplateFitQuality]) -> str:
             f"{row.missing} values missing, {row.negative} negative fluxes, "
             f"{row.limits} upper limits"
         )
+        if row.left_out:
+            lines.append(f"{row.left_out} rows without a redshift or id left out ({LABEL})")
         if row.redshift_range[0] > SELECTED_ABOVE:
             absent = "low-redshift galaxies taken for distant ones are absent"
             lines.append(f"selected on redshift: {absent}")

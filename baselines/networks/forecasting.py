@@ -12,7 +12,8 @@ import torch
 
 from transferz.baselines.networks.ensemble import Ensemble, Model, require_order
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.tables.cells import Floats, as_floats, is_missing
+from transferz.schemas.survey.quantities import MAGNITUDE
+from transferz.tables.cells import Floats, as_floats
 from transferz.tables.files import replace_file
 from transferz.tables.table import TableFile, require_columns
 from transferz.tables.writing import open_writer
@@ -168,7 +169,7 @@ def predict_table(
         columns = tuple(dict.fromkeys((*names, *bands)))
         for chunk in table.chunks(columns, rows):
             magnitudes = np.column_stack([as_floats(chunk, name, table.path) for name in bands])
-            missing = is_missing(magnitudes)
+            missing = MAGNITUDE.is_missing(magnitudes)
             tally.count(bands, missing)
             if tally.left_out and not drop_missing:
                 continue  # only counts what else is missing
@@ -179,9 +180,8 @@ def predict_table(
                 progress(tally.rows)
         if tally.left_out and not drop_missing:
             raise InputError(
-                f"{table.path}: {tally.left_out:,} of {tally.rows:,} rows lack a magnitude (NaN, "
-                f"null, or a sentinel such as 99 or -99) in {tally.where()}; leave them out with "
-                "--drop-missing"
+                f"{table.path}: {tally.left_out:,} of {tally.rows:,} rows lack a magnitude in "
+                f"{tally.where()} ({MAGNITUDE}); leave them out with --drop-missing"
             )
         if tally.rows and tally.left_out == tally.rows:
             raise InputError(f"{table.path}: none of its {tally.rows:,} rows has all magnitudes")

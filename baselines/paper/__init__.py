@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from transferz.schemas.checkout import require_own_code
 from transferz.schemas.errors import TransferZError
+from transferz.tables.files import sentence
 
 USER_ERROR = 2
 
@@ -15,6 +16,7 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     try:
         require_own_code()
         sys.exit(main())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except (TransferZError, OSError) as error:
+        said = sentence(error) if isinstance(error, OSError) else error
+        sys.stderr.write(f"error: {said}\n")
         sys.exit(USER_ERROR)

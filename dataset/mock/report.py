@@ -27,6 +27,7 @@ from transferz.dataset.mock.measures import (
     read_real,
 )
 from transferz.schemas import TransferZError
+from transferz.tables.files import sentence
 
 RAW, OUT = Path("data/mock/raw"), Path("docs/mock")
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#7F7F7F"  # Okabe & Ito: safe for colour-blind eyes
@@ -216,8 +217,9 @@ def main(arguments: list[str] | None = None) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "tables.md").write_text(markdown(mock, real), encoding="utf-8")
         draw_all(mock, real, options.out)
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except (TransferZError, OSError) as error:
+        said = sentence(error) if isinstance(error, OSError) else error
+        sys.stderr.write(f"error: {said}\n")
         return 1
     return 0
 

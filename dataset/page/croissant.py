@@ -20,10 +20,10 @@ from transferz.schemas.survey.derived import column_fields
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
-    INDEX_FILE,
     MANIFEST_FILE,
     data_files,
     file_digest,
+    index_file,
     json_text,
 )
 
@@ -123,7 +123,7 @@ def _distribution(release: Path) -> list[dict[str, Any]]:
             "includes": names,
             "hasPart": [{"@id": name} for name in names],
         }
-        index = _file_object(release / config / INDEX_FILE, release, INDEX)
+        index = _file_object(index_file(release, config), release, INDEX)
         entries += [*shards, index, file_set]
     return entries
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
-from transferz.dataset.pipeline.params import PARAMS_FILE
+from transferz.dataset.pipeline.params import PARAMS_FILE, load_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout
 from transferz.dataset.splits.hashing import content_hash
 from transferz.schemas import RELEASE
@@ -97,7 +96,7 @@ def _parameters(layout: Layout) -> dict[str, Any]:
 
     Not the previous release: it is compared with, and nothing that is written depends on it.
     """
-    sections = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    sections = load_params(PARAMS_FILE)
     split, release = sections["split"], sections["release"]
     return {
         **({"mock": sections["mock"]} if layout.is_mock else {}),

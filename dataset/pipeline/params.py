@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, TransferZError
+from transferz.schemas.documents import MAX_YAML, parse_yaml, read_bytes
 from transferz.schemas.survey.files import Version
 from transferz.tables.hub import parse_reference
 
@@ -32,7 +32,7 @@ def read_params(section: str, model: type[Section], path: Path = PARAMS_FILE) ->
     Raises `ParameterError` if the file or section is missing, or a parameter is unknown, missing or
     out of range.
     """
-    values: Any = _load(path)
+    values: Any = load_params(path)
     for name in section.split("."):
         if not isinstance(values, Mapping) or name not in values:
             raise ParameterError(f"{path}: section '{section}' is missing; add it")
@@ -44,15 +44,18 @@ def read_params(section: str, model: type[Section], path: Path = PARAMS_FILE) ->
         raise ParameterError(f"{path}: {problems}; correct it and run again") from None
 
 
-def _load(path: Path) -> Mapping[str, Any]:
+def load_params(path: Path) -> Mapping[str, Any]:
+    """Read all sections, unchecked; raises `ParameterError` where there are none."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(read_bytes(path, MAX_YAML).decode("utf-8"))
     except FileNotFoundError:
         raise ParameterError(
             f"{path} is missing; run this from the project's root, where params.yaml lies"
         ) from None
-    except yaml.YAMLError as error:
-        raise ParameterError(f"{path} is not valid YAML: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ParameterError(
+            f"{path} can't be read as YAML: {error}; correct it and run again"
+        ) from error
     if not isinstance(content, Mapping):
         raise ParameterError(f"{path}: expected named sections, found {type(content).__name__}")
     return content

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.checkout import require_own_code
-from transferz.tables.files import write_json
+from transferz.tables.files import sentence, write_json
 
 _SKY = ("cosmos2020", "hsc", "galaxiesml")
 CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
@@ -104,7 +104,8 @@ def run_stage(
                 f"it is made of {', '.join(layout.catalogues)}"
             )
         stage(layout, *arguments.values())
-    except TransferZError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except (TransferZError, OSError) as error:
+        said = sentence(error) if isinstance(error, OSError) else error
+        sys.stderr.write(f"error: {said}\n")
         return 1
     return 0

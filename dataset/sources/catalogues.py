@@ -136,7 +136,8 @@ def says_mock(path: Path) -> bool:
     In FITS by a card named MOCK or MOCKSEED, say; in text by a comment above the names, in parquet
     by its metadata.
     """
-    return any("MOCK" in note for note in open_table(path).notes)
+    file = open_table(path, choose=partial(share_found, table=COSMOS2020))
+    return any("MOCK" in note for note in file.notes)
 
 
 def read_any(

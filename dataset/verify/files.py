@@ -29,6 +29,7 @@ from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
+    FIRST_INDEX_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
     SHARD,
@@ -44,9 +45,14 @@ TOLERATED = (".gitattributes", ".cache/huggingface/")
 """What the Hub adds to a repository and its client to a download."""
 
 _PAGES = "|".join(map(re.escape, (CARD_FILE, CITATION_FILE, CROISSANT_FILE)))
-_DATA = rf"{re.escape(INDEX_FILE)}|(?:{'|'.join(SPLITS)}){SHARD}"
-_LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|(?:{'|'.join(CONFIGS)})/(?:{_DATA})", re.ASCII)
-"""The names that a release's files have."""
+_INDEX, _FIRST_INDEX = (
+    re.escape(name).replace(re.escape("{config}"), f"(?:{'|'.join(CONFIGS)})")
+    for name in (INDEX_FILE, FIRST_INDEX_FILE)
+)
+_DATA = rf"(?:{'|'.join(CONFIGS)})/(?:{'|'.join(SPLITS)}){SHARD}"
+_LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|{_INDEX}|{_DATA}", re.ASCII)
+_FIRST_LAYOUT = re.compile(rf"{_LAYOUT.pattern}|{_FIRST_INDEX}", re.ASCII)
+"""The names that a release's files have, and had in the first major version."""
 
 Sizes = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """config -> split -> ``rows``, ``bytes`` and ``content``, as they are in the data."""
@@ -154,13 +160,12 @@ def _check_shape(content: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(MANIFEST_FILE, "manifest", found, "all of them of a mock, or none")
 
 
-def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[Broken]:
-    """Check that the files that a manifest lists are there, unchanged, and no others.
-
-    `listed` is the manifest's ``files``: ``sha256`` and ``bytes`` by the file's name.
-    """
+def check_files(release: Path, manifest: Mapping[str, Any]) -> Iterator[Broken]:
+    """Check that the files that a manifest lists are there, unchanged, and no others."""
+    listed = manifest["files"]
+    layout = _LAYOUT if Version.parse(manifest["version"]).major > 1 else _FIRST_LAYOUT
     for name, stated in listed.items():
-        yield from safely(name, "files", _check_file, release, name, stated)
+        yield from safely(name, "files", _check_file, release, name, stated, layout)
     present = set()
     for folder, folders, names in os.walk(release):  # links are not followed
         links = (one for one in folders if Path(folder, one).is_symlink())
@@ -170,10 +175,12 @@ def check_files(release: Path, listed: Mapping[str, Mapping[str, Any]]) -> Itera
             yield Broken(name, "files", "a file that the manifest does not list", "none")
 
 
-def _check_file(release: Path, name: str, stated: Mapping[str, Any]) -> Iterator[Broken]:
+def _check_file(
+    release: Path, name: str, stated: Mapping[str, Any], layout: re.Pattern[str]
+) -> Iterator[Broken]:
     if _leads_out(name) or not (release / name).parent.resolve().is_relative_to(release.resolve()):
         yield Broken(name, "files", "a name that leads out of the release", "one inside it")
-    elif not _LAYOUT.fullmatch(name):
+    elif not layout.fullmatch(name):
         yield Broken(name, "files", "a file that is no part of a release", "none")
     elif problem := _not_a_file(release / name):
         yield Broken(name, "files", problem, "a file")

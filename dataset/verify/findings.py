@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ParamSpec
 
+from transferz.tables.printing import printable
+
 PROMISES = {
     "manifest": "the manifest is readable, whole and unchanged, byte for byte",
     "files": "the files are those of a release, each with its size and sha256 in the manifest",
@@ -88,11 +90,6 @@ class Report:
 def one_line(text: str) -> str:
     """Return text on one line, without what could move a terminal's cursor."""
     return printable(" ".join(text.split()))
-
-
-def printable(text: str) -> str:
-    """Return text with a space for every character that could move a terminal's cursor."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 Arguments = ParamSpec("Arguments")

@@ -25,7 +25,7 @@ from transferz.dataset.splits.hashing import hash_ids, hash_rows, split_by_hash,
 from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
 from transferz.schemas.survey.derived import CONTENT_KEY, votable_footer
-from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE
+from transferz.schemas.survey.files import MANIFEST_FILE, index_file
 from transferz.schemas.survey.frames import arrow_schema, check, to_frame
 
 LABELS = ("redshift", "redshift_lo", "redshift_hi", "redshift_kind")
@@ -162,8 +162,9 @@ def check_counts(
 
 def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Broken]:
     """Check a config's index against its rows, as `read_rows` gives them."""
-    name = f"{config}/{INDEX_FILE}"
-    index = read_table(release / name, INDEX).set_index("object_id")
+    path = index_file(release, config)
+    name = path.relative_to(release).as_posix()
+    index = read_table(path, INDEX).set_index("object_id")
     data = rows.drop_duplicates("object_id").set_index("object_id")
     if len(alone := index.index.symmetric_difference(data.index)):
         found = f"objects {some(alone)} in one of index and data alone"

@@ -28,9 +28,9 @@ from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
-    INDEX_FILE,
     MANIFEST_FILE,
     data_files,
+    index_file,
 )
 
 FILES = ("manifest", "files")
@@ -69,7 +69,7 @@ def inspect(release: Path) -> Report:
     manifest, broken = files.read_manifest(release)
     if not manifest:
         return Report(str(release), "", tuple(broken), FILES[:1], tuple(PROMISES)[1:])
-    inspection = Inspection(release, manifest, list(files.check_files(release, manifest["files"])))
+    inspection = Inspection(release, manifest, list(files.check_files(release, manifest)))
     if not inspection.broken:
         inspection.run()
     promised = [one for one in PROMISES if one != "truth" or manifest["mock"]]
@@ -151,7 +151,7 @@ class Inspection:
     ) -> pd.DataFrame | None:
         """Check a config's files; return what goes across files needs, if they can be read."""
         parts = {split: self._split(config, split, of, table) for split, of in splits.items()}
-        index = self.release / config / INDEX_FILE
+        index = index_file(self.release, config)
         index_name = self._label([index])
         whole = self._file(index, INDEX) and self._read([index]) is not None
         tables = {

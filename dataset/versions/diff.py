@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.dataset.verify.findings import printable
 from transferz.schemas import CONFIGS, INDEX, InputError, ReleaseError, SchemaError, TransferZError
-from transferz.schemas.survey.files import INDEX_FILE, MANIFEST_FILE, Version, data_files
+from transferz.schemas.survey.files import MANIFEST_FILE, Version, data_files, index_file
 from transferz.tables.files import read_json
-from transferz.tables.printing import aligned
+from transferz.tables.printing import aligned, printable
 
 Step = Literal["none", "patch", "minor", "major"]
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -185,7 +184,7 @@ def read_indices(release: Path) -> dict[str, pd.DataFrame]:
     An index that is missing, damaged or lists an object twice raises `InputError` or `SchemaError`.
     """
     return {
-        config: read_table(release / config / INDEX_FILE, INDEX).sort_values("object_id")
+        config: read_table(index_file(release, config), INDEX).sort_values("object_id")
         for config in data_files(release)
     }
 
@@ -245,7 +244,7 @@ def _rehashed(snapshot: Snapshot, columns: Sequence[str]) -> dict[str, pd.DataFr
         ids = index["object_id"]
         if not hashes.index.sort_values().equals(pd.Index(ids)):
             raise ReleaseError(
-                f"{snapshot.path / config / INDEX_FILE}: expected the ids of the rows, found "
+                f"{index_file(snapshot.path, config)}: expected the ids of the rows, found "
                 "others; get the release anew"
             )
         indices[config] = index.assign(row_hash=hashes.loc[ids].to_numpy())

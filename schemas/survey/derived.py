@@ -69,7 +69,8 @@ The parquet files `<config>/<split>-*.parquet`, the same columns in every config
 
 {release}
 
-`<config>/index.parquet`: {index_description}.
+`_index/<config>.index`, parquet too, where no reader of folders or of `*.parquet` takes it for
+data: {index_description}.
 
 {index}
 

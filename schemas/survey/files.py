@@ -20,8 +20,14 @@ MANIFEST_FILE = "MANIFEST.json"
 CARD_FILE = "README.md"
 CROISSANT_FILE = "croissant.json"
 CITATION_FILE = "CITATION.cff"
-INDEX_FILE = "index.parquet"
-"""In each config's folder: a row per object, for comparing versions; not a split."""
+INDEX_FOLDER = "_index"
+INDEX_FILE = INDEX_FOLDER + "/{config}.index"
+"""Of each config: parquet with a row per object, for comparing versions; not a split. Its folder
+and its name are such that no reader takes it for data: neither one of a folder, which passes over
+what begins with ``_``, nor one of ``*.parquet`` at any depth."""
+
+FIRST_INDEX_FILE = "{config}/index.parquet"
+"""Where it was before 2.0.0: readers of the folder took it for rows."""
 
 HIDDEN_CARD = ".huggingface.yaml"
 """What `datasets` reads over the card, where it is there; no release has one."""
@@ -47,7 +53,7 @@ _FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 class Version:
     """``major.minor.patch`` of a release, by Croissant's rule; a mock's ends in ``+mock``.
 
-    MAJOR: rows changed, dropped or moved; MINOR: additions; PATCH: the same data.
+    MAJOR: rows changed, dropped or moved, or files; MINOR: additions; PATCH: the same data.
     """
 
     major: int
@@ -83,7 +89,7 @@ class Version:
 
 
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
-    """List a release's parquet files by config and split, in shard order, without the indices.
+    """List a release's data files by config and split, in shard order.
 
     Configs and splits are in the card's order, the default config first.
     """
@@ -95,6 +101,12 @@ def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
         config: {split: by_config[config][split] for split in _ordered(by_config[config], SPLITS)}
         for config in _ordered(by_config, CONFIGS)
     }
+
+
+def index_file(release: Path, config: str) -> Path:
+    """Return the path of a config's index; of a release of before 2.0.0 where it was then."""
+    first = release / FIRST_INDEX_FILE.format(config=config)
+    return first if first.is_file() else release / INDEX_FILE.format(config=config)
 
 
 def _ordered(names: Iterable[str], order: tuple[str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -124,7 +125,57 @@ def test_a_closed_pipe_is_no_traceback(tiny_release):
         text=True,
     )
     os.close(write)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["info"], ["info", "--help"], ["--help"]])
+def test_output_that_goes_nowhere_is_one_sentence(tiny_release, words, unbuffered):
+    """Not status 1, which says "broken" in `verify` and "leak found" in `check-leak`."""
+    end = {"env": os.environ | {"PYTHONUNBUFFERED": unbuffered}}
+    end["env"]["TRANSFERZ_RELEASE"] = str(tiny_release)
+    command = [sys.executable, "-m", "transferz.cli", *words]
+    closed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, **end)
+    assert closed.returncode == 2
+    assert closed.stderr.startswith(b"transferz: standard output is closed; send it to a file")
+    if unbuffered and "info" in words and "--help" in words:
+        return  # argparse itself passes over what can't be printed
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, **end)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "transferz: cannot read or write standard output: No space left on device; free space and "
+        "run again\n"
+    )
+
+
+def test_a_file_is_never_opened_in_the_place_of_a_closed_stream(tiny_release, tmp_path):
+    code = "import sys; from transferz.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "export", "--path", tiny_release, tmp_path / "a.ecsv"]
+    subprocess.run(["sh", "-c", '"$@" <&- 2>&-', "sh", *command], check=True)
+    assert (tmp_path / "a.ecsv").read_text().startswith("# %ECSV")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/x/a.csv"), 2, "/x/a.csv: Permission denied"),
+        (OSError(36, "File name too long", b"aaa"), 2, "aaa: File name too long; give it a short"),
+        (OSError("a library's"), 2, "a library's"),
+        (OSError(5, "Input/output error"), 2, "standard output: Input/output error"),
+        (MemoryError(), 2, "there is not enough memory"),
+        (ZeroDivisionError("ours"), 70, "Traceback"),
+    ],
+)
+def test_no_error_is_taken_for_a_finding(monkeypatch, capsys, error, status, said):
+    def fails(argv):
+        raise error
+
+    monkeypatch.setattr("transferz.cli.leaks.check_leak", fails)
+    assert cli.main(["check-leak"]) == status
+    told = capsys.readouterr().err
+    assert said in told
+    assert (told.count("\n") == 1) == (status == 2)
 
 
 def test_alone_it_prints_its_help():

@@ -336,7 +336,7 @@ def test_missing_magnitudes_are_refused_or_left_out_and_counted(
     columns["g"][3], columns["r"][3], columns["r"][44] = 99.0, float("nan"), -99.0
     table, out = write(tmp_path / name, columns), tmp_path / output
     with pytest.raises(
-        InputError, match=r"2 of 60 rows lack .* in g \(1\), r \(2\); .*--drop-missing"
+        InputError, match=r"2 of 60 rows lack .* in g \(1\), r \(2\) .*--drop-missing"
     ):
         predict(model, table, out, "--chunk-rows", "10")
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -508,7 +508,7 @@ def test_odd_rows_late_in_a_table_are_found(model, tmp_path):
     for name, odd in [("t.csv", "x,y\n"), ("t.dat", "x y\n")]:
         table = write(tmp_path / name, rows())
         table.write_text(table.read_text() + odd)
-        with pytest.raises(InputError, match=rf"can't read .*{name}: .*[Ee]xpected 6"):
+        with pytest.raises(InputError, match=rf"can't read .*{name}: .* for 6 columns: 'x.y'"):
             predict(model, table, tmp_path / "o.csv", "--chunk-rows", "7")
 
 

@@ -22,7 +22,7 @@ def run(capsys, *arguments):
 def test_a_sound_release_is_one_line_and_status_0(small_release, capsys):
     status, out, err = run(capsys, "verify", small_release)
     assert (status, err, out.count("\n")) == (0, "", 1)
-    assert "transferz 1.0.0+mock: sound; " in out and "21 promises checked" in out
+    assert "transferz 2.0.0+mock: sound; " in out and "21 promises checked" in out
 
 
 def test_the_release_in_use_is_the_default(small_release, capsys, monkeypatch):
@@ -34,12 +34,12 @@ def test_the_release_in_use_is_the_default(small_release, capsys, monkeypatch):
 def test_a_damaged_release_is_a_line_per_finding_and_status_1(small_release, tmp_path, capsys):
     release = copy(small_release, tmp_path)
     (release / "README.md").write_text("", encoding="utf-8")
-    (release / "combo/index.parquet").unlink()
+    (release / "_index/combo.index").unlink()
     status, out, err = run(capsys, "verify", release)
     assert (status, err) == (1, "")
     first, second, last = out.splitlines()
     assert first.startswith("README.md: files: found 0 bytes; expected ")
-    assert second == "combo/index.parquet: files: found nothing; expected a file"
+    assert second == "_index/combo.index: files: found nothing; expected a file"
     assert "BROKEN: 2 findings in 2 files" in last and "; not checked: declaration, " in last
 
 
@@ -48,7 +48,7 @@ def test_json_says_the_same(small_release, tmp_path, capsys):
     (release / "extra\udcff.txt").write_text("", encoding="utf-8")
     status, out, _ = run(capsys, "verify", release, "--json")
     report = json.loads(out)
-    assert (status, report["sound"], report["version"]) == (1, False, "1.0.0+mock")
+    assert (status, report["sound"], report["version"]) == (1, False, "2.0.0+mock")
     (finding,) = report["broken"]
     assert (finding["file"], finding["promise"]) == ("extra\udcff.txt", "files")
 
@@ -76,18 +76,18 @@ def fewer(small_release, tmp_path_factory):
         return kept.assign(dec=kept["dec"].where(~changed, kept["dec"] + 1.0))
 
     to = tmp_path_factory.mktemp("fewer") / "transferz"
-    return remake(small_release, to, version="1.0.1", mock=True, edit=edit)
+    return remake(small_release, to, version="2.0.1", mock=True, edit=edit)
 
 
 def test_a_contradiction_is_status_1(small_release, fewer, capsys, tmp_path):
     listing = tmp_path / "rows.csv"
     status, out, err = run(capsys, "diff", small_release, fewer, "--rows", listing)
     assert (status, err) == (1, "")
-    assert "old  transferz 1.0.0+mock" in out and "new  transferz 1.0.1+mock" in out
+    assert "old  transferz 2.0.0+mock" in out and "new  transferz 2.0.1+mock" in out
     counts = [line.split() for line in out.splitlines()]
     assert next(c for c in counts if c[:1] == ["transferz"])[:4] == ["transferz", "0", "1", "0"]
     assert (
-        "CONTRADICTION: version 1.0.1+mock is a PATCH step" in out and "make it 2.0.0+mock" in out
+        "CONTRADICTION: version 2.0.1+mock is a PATCH step" in out and "make it 3.0.0+mock" in out
     )
     rows = pd.read_csv(listing)
     lost = [c for c in CONFIGS if len(read_rows(small_release, c)) > len(read_rows(fewer, c))]
@@ -97,7 +97,7 @@ def test_a_contradiction_is_status_1(small_release, fewer, capsys, tmp_path):
 
 def test_a_version_that_says_it_is_status_0(small_release, fewer, tmp_path, capsys):
     release = copy(fewer, tmp_path)
-    edit_json(release, "MANIFEST.json", lambda one: one.update(version="2.0.0+mock"))
+    edit_json(release, "MANIFEST.json", lambda one: one.update(version="3.0.0+mock"))
     status, out, _ = run(capsys, "diff", small_release, release)
     assert (status, out.splitlines()[-1]) == (
         0,

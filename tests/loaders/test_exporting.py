@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import resource
 import subprocess
 import sys
 
@@ -272,6 +273,22 @@ def test_a_failed_export_leaves_nothing_behind(release, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"table\.fits: No space left"):
         export(release, tmp_path / "table.fits", splits=["test"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", (*FORMATS, "hdf5"))
+def test_a_disk_that_fills_up_is_one_sentence_in_every_format(release, tmp_path, ending):
+    """Files may not grow past 1 kB; HDF5's library ends otherwise where it can't write."""
+    out = tmp_path / f"table.{ending}"
+    out.write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(InputError, match=r"cannot write .*: File too large; free space and"):
+            export(release, out, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert out.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,15 @@ from transferz.schemas.survey.derived import (
     votable_description,
     votable_footer,
 )
-from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE, INDEX_FILE, MANIFEST_FILE
+from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE, MANIFEST_FILE, index_file
 
 
 def files(release):
     """Every parquet file with its declaration."""
     paths = sorted(release.glob("*/*.parquet"))
     assert {path.parent.name for path in paths} == set(CONFIGS)
-    return [(path, INDEX if path.name == INDEX_FILE else RELEASE) for path in paths]
+    indices = [(index_file(release, config), INDEX) for config in CONFIGS]
+    return [*((path, RELEASE) for path in paths), *indices]
 
 
 def test_every_parquet_file_keeps_the_checks_and_carries_the_footer(built):

@@ -53,7 +53,7 @@ def test_every_network_is_a_run_of_the_benchmark(trained):
 
 def test_dvc_shows_its_metrics_and_plots(trained):
     shown = json.loads(trained.run("dvc", "metrics", "show", "--json").stdout)
-    found = shown[""]["data"]["data/mock/benchmark/figures/metrics.json"]["data"]
+    found = shown[""]["data"]["baselines/results/mock/metrics.json"]["data"]
     assert set(found) == set(METHODS)
     assert {"bias", "scatter", "outlier_rate", "rmse"} <= set(found["nn_tl"]["galaxiesml"])
     page = trained.root / "plots"

@@ -32,7 +32,7 @@ def compared(built, looser, tmp_path_factory):
 
 
 def released(space, config="transferz"):
-    index = pd.read_parquet(space.release / config / "index.parquet")
+    index = pd.read_parquet(space.release / f"_index/{config}.index")
     return index.set_index("object_id")["split"]
 
 

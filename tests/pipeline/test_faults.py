@@ -72,7 +72,7 @@ INPUTS = {
     ("match", ""): ("interim/select/hsc/table.parquet", "is missing"),
     ("split", ""): ("interim/match/table.parquet", "is missing"),
     ("release", ""): ("interim/split/table.parquet", "is missing"),
-    ("card", ""): ("release/transferz/transferz/index.parquet", "is missing"),
+    ("card", ""): ("release/transferz/_index/transferz.index", "is missing"),
 }
 
 

@@ -19,7 +19,7 @@ def test_one_line_in_the_checkout(built, monkeypatch, capsys):
     assert tuple(found) == SPLITS
     assert found["train"].column_names == list(RELEASE.names)
     said = capsys.readouterr().err
-    assert "1.0.0+mock" in said and "mock" in said
+    assert "2.0.0+mock" in said and "mock" in said
 
 
 def test_a_config_and_a_split(built, monkeypatch):

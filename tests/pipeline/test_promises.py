@@ -175,7 +175,7 @@ def test_truth_is_close_to_spectroscopic_labels(rows):
 
 def test_index_lists_every_row_with_its_split(built, rows):
     for config in CONFIGS:
-        index = pq.read_table(built.release / config / "index.parquet").to_pandas()
+        index = pq.read_table(built.release / f"_index/{config}.index").to_pandas()
         part = rows[rows["config"] == config].set_index("object_id")["split"]
         assert index.set_index("object_id")["split"].to_dict() == part.to_dict()
         assert index["row_hash"].is_unique

@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / ".dvc/config"
 CARD_INPUTS = """\
-data/mock/release/transferz/{transferz,galaxiesml,combo,truth}
+data/mock/release/transferz/{transferz,galaxiesml,combo,truth,_index}
 data/mock/interim/{ingest,select}/{cosmos2020,hsc,galaxiesml}/counts.json
 data/mock/interim/{match,split,release}/counts.json data/mock/raw/counts.json"""
 
@@ -81,7 +81,7 @@ def test_the_configured_remote_is_a_folder_beside_the_checkout():
 
 def test_a_new_date_needs_the_configs_and_the_counts_alone(clone, pushed):
     """No upstream file and no table between the stages is fetched; only the card is made."""
-    clone.release_as("1.0.0", "2027-01-01")
+    clone.release_as("2.0.0", "2027-01-01")
     clone.run("bash", "-c", f"dvc pull {' '.join(CARD_INPUTS.split())}")
     pulled = files(clone.root / "data")
     assert {name for name in pulled if name.endswith(".parquet")} == {
@@ -158,7 +158,7 @@ def test_an_empty_remote_is_an_error_that_leaves_nothing(clone):
     assert done.returncode != 0
     assert "neither locally nor on remote" in done.stderr
     assert not files(clone.root / "data")
-    clone.release_as("1.0.0", "2027-01-01")
+    clone.release_as("2.0.0", "2027-01-01")
     done = clone.run("dvc", "repro", "--pull", "--allow-missing", "card", check=False)
     assert done.returncode != 0
     assert "failed to reproduce 'card'" in done.stderr

@@ -80,13 +80,15 @@ def test_the_graph_reads_like_the_papers_flow_chart(checkout):
 
 
 def test_counts_are_metrics_and_add_up(checkout):
-    shown = json.loads(checkout.run("dvc", "metrics", "show", "--json").stdout)
+    """Those of surveys that have not been built are no metrics: they could not be loaded."""
+    done = checkout.run("dvc", "metrics", "show", "--json")
+    assert "failed" not in done.stderr
     files = {
         name: facts
-        for name, facts in shown[""]["data"].items()
-        if "mock" in name and name.endswith("counts.json")
+        for name, facts in json.loads(done.stdout)[""]["data"].items()
+        if name.endswith("counts.json")
     }
-    assert len(files) == 10  # every stage but the card, whose counts are its manifest
+    assert len(files) == 9  # every stage but the survey, all hashes, and the card: its manifest
     stages = [facts["data"] for facts in files.values() if "removed" in facts["data"]]
     assert len(stages) == 5  # three of select, match and split: the others remove nothing
     for counts in stages:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from astropy.io import fits
+from astropy.io import fits, votable
 from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
 
@@ -17,6 +17,7 @@ from transferz.schemas import InputError
 from transferz.tables import table as limits
 from transferz.tables.cells import as_ids, as_numbers
 from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import naming
 
 BIG = 43158605133375001
 IDS, G, LABELS = [BIG, BIG + 37, 7], [23.5, None, 22.25], ["NGC 1", "GN#0", "007"]
@@ -124,16 +125,29 @@ def test_given_names_take_the_place_of_none_or_of_others_and_no_row_is_lost(cont
         ("id g\n#1 20\n#2 21\n", "'#1 20' begins with # as a comment does, and holds as many"),
         ("id g r\n1 20\n", "3 column names for rows of 2 values; .*--columns"),
         ("# id g\n1 20 21\n", "2 column names for rows of 3 values; .*--columns"),
-        ("id,g\n1,20\n2,21,5\n", "Expected 2 columns, got 3"),
-        ("id g\n1 20\n2 21 5\n", "Expected 2 columns, got 3"),
+        ("id,g\n1,20\n2,21,5\n", "a row has 3 values for 2 columns: '2,21,5'; "),
+        ("id g\n1 20\n2 21 5\n", "a row has 3 values for 2 columns"),
         ("", "it is empty"),
         ("\n \n", "it is empty"),
-        ("id name\n" + '1 "a\n2 b\n3 "c\n4 d\n', "4 lines with 2 quotation marks make|Expected 2"),
-        ("# a remark\n" * 100_000 + "id,g\n1,2\n", "no row begins within its first 1,048,576"),
+        (
+            "id name\n" + '1 "a\n2 b\n3 "c\n4 d\n',
+            "4 lines with 2 quotation marks make|for 2 columns",
+        ),
+        ('id,name\n1,a\n2,"b\n3,c\n', "a quotation mark that none closes, from '2,\"b"),
+        ("id,name\n1,a\n#2,b\n", "'#2,b' begins with # as a comment does, and holds as many"),
+        (b"id,\xe9\n1,2\n", "neither UTF-8 nor UTF-16 .*iconv"),
+        (b"id,name\n1,Caf\xe9\n", "neither UTF-8 nor UTF-16 .*iconv"),
+        ("\ufeffid,name\n1,".encode("utf-16-le") + b"\x00\xd8\n\x00", "no sound UTF-16 text"),
+        ("id," + "x" * 2_000_000 + "\n1,2\n", "no row ends within its first 1,048,576 bytes"),
+        (
+            "id,x\n1,2\n" * 4 + "1," + "x" * 2_000_000 + "\n",
+            "a row of more than 1,048,576 bytes, or",
+        ),
+        ("# a remark\n" * 100_000 + "id,g\n1,2\n", "no row ends within its first 1,048,576"),
     ],
 )
 def test_text_that_leaves_doubt_is_refused(content, message, tmp_path):
-    (tmp_path / "t.txt").write_text(content)
+    (tmp_path / "t.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=message):
         file = open_table(tmp_path / "t.txt")
         read_whole(file, file.names)
@@ -285,13 +299,22 @@ def test_fits_arrays_are_lists(tmp_path):
     assert file.flat_names() == ()
 
 
-def test_of_several_tables_the_one_that_is_looked_for_is_taken(tmp_path):
+def test_of_several_tables_the_one_that_is_looked_for_is_taken_and_none_in_doubt(tmp_path):
     other, wanted = AstropyTable({"x": [0]}), AstropyTable({"object_id": IDS})
     units = [fits.PrimaryHDU(), *map(fits.table_to_hdu, (other, wanted, other))]
     fits.HDUList(units).writeto(tmp_path / "t")
-    assert open_table(tmp_path / "t").names == ("x",)
-    looked_for = {"choose": lambda names: float("object_id" in names)}
-    assert open_table(tmp_path / "t", **looked_for).names == ("object_id",)
+    assert open_table(tmp_path / "t", choose=naming(["object_id"])).names == ("object_id",)
+    with pytest.raises(InputError, match=r"holds 3 tables.*: unit 1 \(x\); unit 2 \(object_id\); "):
+        open_table(tmp_path / "t")
+    tables = votable.tree.VOTableFile()
+    tables.resources.append(votable.tree.Resource())
+    for table in (other, wanted):
+        found = votable.from_table(table).get_first_table()
+        tables.resources[0].tables.append(found)
+    tables.to_xml(str(tmp_path / "v"))
+    assert open_table(tmp_path / "v", choose=naming(["object_id"])).names == ("object_id",)
+    with pytest.raises(InputError, match=r"holds 2 tables.*: table 1 \(x\); table 2 \(object_id\)"):
+        open_table(tmp_path / "v")
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,13 @@ def test_the_table_is_found_by_its_columns(tmp_path):
         for c in ({"y": [0]}, {"X": [1, 2], "y": [0, 0]}, {"X": [3]})
     )
     hdus = [fits.PrimaryHDU(np.ones(5)), image, other, wanted, again]
-    fits.HDUList(hdus).writeto(tmp_path / "a.fits", checksum=True)
+    fits.HDUList(hdus[:-1]).writeto(tmp_path / "a.fits", checksum=True)
     assert values_of(tmp_path / "a.fits", one("int64")) == [1, 2]
+    fits.HDUList(hdus).writeto(tmp_path / "two.fits")
+    with pytest.raises(InputError, match=r"2 tables, .*: unit 3 \(X, y\); unit 4 \(X\); write the"):
+        values_of(tmp_path / "two.fits", one("int64"))
+    AstropyTable.read(tmp_path / "two.fits", hdu=4).write(tmp_path / "one.fits")  # the remedy
+    assert values_of(tmp_path / "one.fits", one("int64")) == [3]
 
 
 def test_the_error_is_about_the_table_that_comes_closest(tmp_path):

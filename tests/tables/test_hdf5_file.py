@@ -2,12 +2,16 @@
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table as AstropyTable
 
 from transferz.dataset.sources.catalogues import read_any, says_mock
 from transferz.schemas import Column, InputError, Table
+from transferz.tables.reading import open_table, read_whole
+from transferz.tables.table import naming
 
 SPECTRA = Table(
     "spectra",
@@ -61,19 +65,64 @@ def test_the_images_are_never_read(tmp_path, monkeypatch):
     assert {"/object_id", "/z"} <= set(touched) <= {"/object_id", "/z", "/specz_name"}
 
 
-def test_images_on_a_missing_disk_block_do_no_harm(tmp_path):
-    """Stronger than the spy: the images' bytes are gone, the columns are still read."""
-    path = tmp_path / "a.hdf5"
-    with h5py.File(path, "w") as file:
-        for name, values in (
-            ("object_id", np.arange(3)),
-            ("specz_name", np.array([b"a"] * 3)),
-            ("z", np.ones(3)),
-        ):
-            file.create_dataset(name, data=values)
-        missing = [(str(tmp_path / "gone.raw"), 0, 3 * 16 * 4)]
-        file.create_dataset("image", (3, 4, 4), "f4", external=missing)
-    assert len(rows_of(path)) == 3
+@pytest.mark.parametrize("way", ["link", "raw data", "virtual dataset"])
+def test_a_file_that_points_to_another_one_is_refused(tmp_path, way):
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file["z"] = np.ones(3)
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file["object_id"] = np.arange(3)
+        if way == "link":
+            file["z"] = h5py.ExternalLink(str(tmp_path / "other.hdf5"), "/z")
+        elif way == "raw data":
+            place = [(str(tmp_path / "other.hdf5"), 0, 24)]
+            file.create_dataset("z", (3,), "f8", external=place)
+        else:
+            layout = h5py.VirtualLayout((3,), "f8")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.hdf5"), "z", shape=(3,))
+            file.create_virtual_dataset("z", layout)
+    with pytest.raises(InputError, match=r"a\.hdf5: 'z' in it is kept in another file"):
+        open_table(tmp_path / "a.hdf5")
+
+
+def test_links_within_a_file_are_followed_and_may_lead_nowhere(tmp_path):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file["object_id"] = np.arange(3)
+        for name, place in (("z", "/object_id"), ("lost", "/nowhere"), ("loop", "/")):
+            file[name] = h5py.SoftLink(place)
+    file = open_table(tmp_path / "a.hdf5")
+    assert sorted(file.names) == ["object_id", "z"]
+    assert read_whole(file, ["z"])["z"].to_pylist() == [0, 1, 2]
+
+
+def test_more_rows_than_a_file_can_hold_are_refused(tmp_path):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file.create_dataset("object_id", (10**11,), "i8", chunks=(1000,))
+    with pytest.raises(InputError, match="column 'object_id' claims 800,000,000,000 bytes"):
+        read_whole(open_table(tmp_path / "a.hdf5"), ["object_id"])
+
+
+def test_of_several_groups_one_is_told_by_its_columns_or_none_is_read(tmp_path):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file["deep/object_id"], file["deep/g"], file["wide/object_id"] = [1], [20.5], [2]
+    meant = open_table(tmp_path / "a.hdf5", choose=naming(["object_id", "g"]))
+    assert read_whole(meant, ["object_id"])["object_id"].to_pylist() == [1]
+    for choose in (None, naming(["object_id"])):
+        with pytest.raises(InputError, match=r"2 tables, .*: deep \(g, object_id\); wide \(obj"):
+            open_table(tmp_path / "a.hdf5", choose=choose)
+
+
+def test_tables_of_other_libraries(tmp_path):
+    """PyTables' groups of indices, and astropy's remarks, are no tables."""
+    frame = pd.DataFrame({"object_id": [1, 2], "g": [20.5, 21.5], "label": ["a", "b"]})
+    rows = np.rec.fromrecords(frame.to_records(index=False).tolist(), dtype="i8,f8,S1")
+    rows.dtype.names = tuple(frame)
+    with h5py.File(tmp_path / "pytables.hdf5", "w") as file:
+        file["t/table"], file["t/_i_table/g/sorted"] = rows, np.sort(frame["g"])
+    astropy_table = AstropyTable.from_pandas(frame)
+    astropy_table.write(tmp_path / "astropy.hdf5", path="t", serialize_meta=True)
+    for name in ("pytables.hdf5", "astropy.hdf5"):
+        file = open_table(tmp_path / name)
+        assert read_whole(file, list(frame)).to_pandas().equals(frame)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +134,10 @@ def test_images_on_a_missing_disk_block_do_no_harm(tmp_path):
         ),
         ({"z": np.ones(ROWS - 1)}, "column 'z': expected 50 rows as in others, found 49 rows"),
         ({"z": 1.0}, "expected one value in each row"),
-        ({"z": np.ones(ROWS, complex)}, "expected numbers or text, found complex128"),
+        (
+            {"z": np.ones(ROWS, complex)},
+            "'z' holds complex128, expected numbers or text; leave it out",
+        ),
         ({"specz_name": np.arange(ROWS)}, "expected string, found int64"),
         ({"z": np.array([b"a"] * ROWS)}, "expected float32, found string"),
     ],

@@ -11,6 +11,7 @@ from transferz.baselines.scores.probability.prediction import Prediction
 from transferz.baselines.scores.probability.scores import (
     PER_GALAXY,
     PROBABILITY_METRICS,
+    missing_forecasts,
     per_galaxy,
     pit_ad,
     pit_cvm,
@@ -28,6 +29,7 @@ __all__ = [
     "Prediction",
     "Quantiles",
     "Samples",
+    "missing_forecasts",
     "per_galaxy",
     "pit_ad",
     "pit_cvm",

@@ -1,7 +1,7 @@
 """Ask a forecast of any form the same questions, block of galaxies by block.
 
-A forecast that is missing is a row of NaN alone: all that is asked of it is NaN. A row with some
-NaN is an error.
+A forecast of which any value is missing, by the rules of `transferz.schemas.survey.quantities`, is
+a missing one: all that is asked of it is NaN.
 """
 
 from abc import ABC, abstractmethod
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
+from transferz.schemas.survey.quantities import Quantity
 
 BLOCK = 2**16
 """Values worked on at a time, but at least a whole row (our choice: a processor's cache)."""
@@ -35,6 +36,11 @@ class Distribution(ABC):
     @abstractmethod
     def take(self, rows: Rows) -> Self:
         """Return some of the galaxies; `rows` is a slice, a mask or indices."""
+
+    @property
+    @abstractmethod
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Which galaxies have no forecast, shape (N,)."""
 
     @abstractmethod
     def _width(self, levels: int = 1) -> int:
@@ -133,14 +139,14 @@ def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> np
     return table
 
 
-def require_finite(table: npt.NDArray[Any], what: str) -> None:
-    """Raise unless every row is finite, or NaN alone (a missing forecast)."""
+def blank_missing(table: npt.NDArray[Any], kind: Quantity) -> npt.NDArray[Any]:
+    """Return a table with NaN throughout each row of which any value is missing."""
+    return blank(table, which_rows(table, lambda block: kind.is_missing(block).any(axis=1)))
 
-    def partly_finite(block: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        return np.asarray(~np.isfinite(block).all(axis=1) & ~np.isnan(block).all(axis=1))
 
-    why = "holds NaN or infinity; a forecast that is missing is NaN throughout"
-    refuse(which_rows(table, partly_finite), what, why)
+def blank(table: npt.NDArray[Any], rows: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Return a table with NaN throughout some rows; itself where there is none."""
+    return np.where(rows[:, None], table.dtype.type(np.nan), table) if rows.any() else table
 
 
 def which_rows(

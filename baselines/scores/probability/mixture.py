@@ -13,10 +13,11 @@ from transferz.baselines.scores.probability.distribution import (
     Distribution,
     Rows,
     as_table,
+    blank_missing,
     refuse,
-    require_finite,
     unchecked,
 )
+from transferz.schemas.survey.quantities import DENSITY, DRAW, WIDTH
 
 BISECTIONS = 60
 """Most halvings of the bracket of a quantile: down to a float64's precision (our choice)."""
@@ -44,13 +45,13 @@ class GaussianMixture(Distribution):
     weights : array_like, shape (N, K)
         Shares >= 0 of any sum, which they are divided by.
     means, sigmas : array_like, shape (N, K)
-        Redshifts; sigmas > 0. A row of NaN alone in any of the three is a missing forecast.
+        Redshifts; sigmas > 0. Where any value in a row of the three is missing (NaN, a sentinel, a
+        sigma that is not > 0), or the weights have a sum of 0, the forecast is missing.
 
     Raises
     ------
     ValueError
-        Where shapes differ, a row has some NaN, a weight is negative, a sum of weights or a sigma
-        is not positive.
+        Where shapes differ, or a weight is negative.
 
     Examples
     --------
@@ -64,20 +65,18 @@ class GaussianMixture(Distribution):
     sigmas: Array
 
     def __post_init__(self) -> None:
-        names = ("weights", "means", "sigmas")
+        kinds = {"weights": DENSITY, "means": DRAW, "sigmas": WIDTH}
         columns: int | None = None
-        for name in names:
+        for name, kind in kinds.items():
             table = as_table(getattr(self, name), name, columns).astype(np.float64, copy=False)
             columns = table.shape[1]
-            require_finite(table, name)
-            object.__setattr__(self, name, table)
+            object.__setattr__(self, name, blank_missing(table, kind))
         if not len(self.weights) == len(self.means) == len(self.sigmas):
-            shapes = [getattr(self, name).shape for name in names]
+            shapes = [getattr(self, name).shape for name in kinds]
             raise ValueError(f"weights, means and sigmas differ: shapes {shapes}")
         total = self.weights.sum(axis=1)
         refuse((self.weights < 0.0).any(axis=1), "weights", "has a negative weight")
-        refuse(total == 0.0, "weights", "has a sum of 0")
-        refuse((self.sigmas <= 0.0).any(axis=1), "sigmas", "has a sigma that is not > 0")
+        total = np.where(total > 0.0, total, np.nan)
         object.__setattr__(self, "weights", self.weights / total[:, None])
 
     def __len__(self) -> int:
@@ -87,6 +86,11 @@ class GaussianMixture(Distribution):
         """Return some of the galaxies."""
         kept = {name: getattr(self, name)[rows] for name in ("weights", "means", "sigmas")}
         return unchecked(type(self), **kept)
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Which galaxies have no forecast, shape (N,)."""
+        return np.isnan(self.weights[:, 0] + self.means[:, 0] + self.sigmas[:, 0])
 
     def _width(self, levels: int = 1) -> int:
         return int(self.weights.shape[1]) * levels
@@ -174,12 +178,12 @@ class Samples(Distribution):
     Parameters
     ----------
     values : array_like, shape (N, M)
-        Redshifts in any order; a row of NaN alone for a missing forecast.
+        Redshifts in any order; where any of a row is missing (NaN, a sentinel), so is the forecast.
 
     Raises
     ------
     ValueError
-        Where it is not of two dimensions, or a row has some NaN.
+        Where it is not of two dimensions.
 
     Examples
     --------
@@ -191,8 +195,7 @@ class Samples(Distribution):
 
     def __post_init__(self) -> None:
         values = as_table(self.values, "samples")
-        require_finite(values, "samples")
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", blank_missing(values, DRAW))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -209,6 +212,11 @@ class Samples(Distribution):
         """
         size = self._width()
         return (size * self.cdf(redshift) + 0.5) / (size + 1)
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Which galaxies have no forecast, shape (N,)."""
+        return np.isnan(self.values[:, 0])
 
     def _width(self, levels: int = 1) -> int:
         return int(self.values.shape[1])

@@ -21,17 +21,23 @@ from transferz.baselines.scores.probability.distribution import (
     Rows,
     as_levels,
     as_table,
+    blank,
+    blank_missing,
     per_row,
     refuse,
-    require_finite,
     unchecked,
     which_rows,
 )
+from transferz.schemas.survey.quantities import DENSITY, DRAW
 
 FEWEST_LEVELS = 5
 """With fewer levels nothing but those very quantiles is known (our choice)."""
 
 SAME_LEVEL = 1e-6
+
+ROUNDING, TINY = 1e-6, 1e-12
+"""A density this far below 0, as a share of the row's highest or at all, is rounding's (our
+choice)."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -50,12 +56,13 @@ class Quantiles(Distribution):
     levels : array_like, shape (L,)
         Probabilities in [0, 1], increasing.
     values : array_like, shape (N, L)
-        Redshifts, not decreasing; a row of NaN alone for a missing forecast.
+        Redshifts, not decreasing; where any of a row is missing (NaN, a sentinel), so is the
+        forecast.
 
     Raises
     ------
     ValueError
-        Where levels do not increase, shapes differ, a row has some NaN or decreases.
+        Where levels do not increase, shapes differ, or a row decreases.
 
     Examples
     --------
@@ -71,8 +78,7 @@ class Quantiles(Distribution):
         levels = as_levels(self.levels)
         if not levels.size or not np.all(np.diff(levels) > 0.0):
             raise ValueError(f"levels: expected increasing probabilities, found {levels}")
-        values = as_table(self.values, "quantiles", levels.size)
-        require_finite(values, "quantiles")
+        values = blank_missing(as_table(self.values, "quantiles", levels.size), DRAW)
         crossing = which_rows(values, lambda v: np.asarray((np.diff(v, axis=1) < 0.0).any(axis=1)))
         refuse(crossing, "quantiles", "decreases with level; sort its values")
         object.__setattr__(self, "levels", levels)
@@ -84,6 +90,11 @@ class Quantiles(Distribution):
     def take(self, rows: Rows) -> Self:
         """Return some of the galaxies."""
         return unchecked(type(self), levels=self.levels, values=self.values[rows])
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Which galaxies have no forecast, shape (N,)."""
+        return np.isnan(self.values[:, 0])
 
     def _by_block(
         self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
@@ -223,8 +234,9 @@ class GridPDF(Distribution):
     grid : array_like, shape (G,)
         Redshifts, increasing, at least 2; spacings may differ.
     values : array_like, shape (N, G)
-        Densities >= 0 of any normalisation, a row of NaN alone for a missing forecast. Kept as
-        they are, float32 too, and not copied.
+        Densities >= 0 of any normalisation; a negative one that rounding explains is taken for 0.
+        Where any of a row is missing (NaN, a sentinel), or all are 0, so is the forecast. Kept as
+        they are otherwise, float32 too, and not copied.
 
     Attributes
     ----------
@@ -234,8 +246,7 @@ class GridPDF(Distribution):
     Raises
     ------
     ValueError
-        Where the grid does not increase, shapes differ, a density is negative or not finite, or a
-        row's integral is 0.
+        Where the grid does not increase, shapes differ, or a density is negative.
 
     Examples
     --------
@@ -250,10 +261,10 @@ class GridPDF(Distribution):
 
     def __post_init__(self) -> None:
         grid = as_grid(self.grid)
-        values = as_table(self.values, "values of the PDF", grid.size)
+        values, norm = with_integrals(grid, as_table(self.values, "values of the PDF", grid.size))
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "values", values)
-        object.__setattr__(self, "norm", integrals(grid, values))
+        object.__setattr__(self, "norm", norm)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -262,6 +273,11 @@ class GridPDF(Distribution):
         """Return some of the galaxies."""
         kept = {"grid": self.grid, "values": self.values[rows], "norm": self.norm[rows]}
         return unchecked(type(self), **kept)
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Which galaxies have no forecast, shape (N,)."""
+        return np.isnan(self.norm)
 
     def _width(self, levels: int = 1) -> int:
         return int(self.grid.size)
@@ -395,8 +411,11 @@ def as_grid(grid: npt.ArrayLike) -> Array:
     return values
 
 
-def integrals(grid: Array, values: npt.NDArray[Any]) -> Array:
-    """Integrate the rows by the trapezoidal rule, shape (N,); raise where that is impossible."""
+def with_integrals(grid: Array, values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Array]:
+    """Return densities as they are used, and the integrals of the rows by the trapezoidal rule.
+
+    Missing forecasts are NaN in both, and slightly negative densities 0; others raise.
+    """
     width = np.diff(grid)
     weights = np.zeros(grid.size)
     weights[1:] += width / 2.0
@@ -407,10 +426,19 @@ def integrals(grid: Array, values: npt.NDArray[Any]) -> Array:
         block = np.asarray(values[start : start + step], np.float64)
         norm[start : start + step] = block @ weights
         lowest[start : start + step] = block.min(axis=1)
-    unknown = np.flatnonzero(~np.isfinite(norm) | np.isnan(lowest))
-    bad = np.zeros(len(values), bool)
-    bad[unknown] = ~np.isnan(values[unknown]).all(axis=1)
-    refuse(bad, "PDF", "holds NaN or infinity; a forecast that is missing is NaN throughout")
-    refuse(lowest < 0.0, "PDF", "has a negative density; densities are >= 0")
-    refuse(norm == 0.0, "PDF", "is 0 throughout and cannot be normalised")
-    return norm
+
+    # Few rows, if any, need a second look.
+    odd = np.flatnonzero(~np.isfinite(norm) | ~(lowest >= 0.0))
+    if odd.size:
+        rows = np.asarray(values[odd], np.float64)
+        rows[~np.isfinite(rows).all(axis=1) | DENSITY.is_missing(rows).all(axis=1)] = np.nan
+        with np.errstate(invalid="ignore"):
+            rounding = np.maximum(ROUNDING * rows.max(axis=1), TINY)
+            bad = np.zeros(len(values), bool)
+            bad[odd] = rows.min(axis=1) < -rounding
+        refuse(bad, "PDF", "has a negative density; densities are >= 0")
+        rows = np.where(rows < 0.0, 0.0, rows)
+        values = np.array(values)
+        values[odd], norm[odd] = rows, rows @ weights
+    nothing = norm == 0.0
+    return blank(values, nothing), np.where(nothing, np.nan, norm)

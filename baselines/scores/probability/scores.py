@@ -154,6 +154,17 @@ def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str,
     return scores
 
 
+def missing_forecasts(
+    distribution: Distribution, scores: Mapping[str, Array]
+) -> npt.NDArray[np.bool_]:
+    """Return which galaxies have no forecast, shape (N,); `scores` are those of `per_galaxy`.
+
+    A form that does not say which are `missing` has none where nothing is known of it.
+    """
+    missing: npt.NDArray[np.bool_] | None = getattr(distribution, "missing", None)
+    return np.all(np.isnan(list(scores.values())), axis=0) if missing is None else missing
+
+
 def score_probability(
     columns: Mapping[str, npt.ArrayLike], redshift: npt.ArrayLike, point: npt.ArrayLike
 ) -> dict[str, Array]:

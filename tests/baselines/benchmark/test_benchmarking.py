@@ -237,6 +237,7 @@ def test_the_methods_own_error_is_shown_with_the_call(release, Linear):
         def fit(self, train, validation, *, seed):
             if seed == 1:
                 raise KeyError("u_cmodel_mag")
+            super().fit(train, validation, seed=seed)
 
     with pytest.raises(MethodError, match=r"Crashes: fit, seed 1 raised KeyError") as caught:
         benchmark(Crashes, release, seeds=2)

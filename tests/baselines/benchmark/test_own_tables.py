@@ -91,3 +91,18 @@ def test_an_error_for_each_band(path):
         from_own_tables(OwnTable(path, BANDS, "z"), further)
     with pytest.raises(ParameterError, match="an error for each of 3 bands, found 0"):
         from_own_tables(further, OwnTable(path, BANDS, "z"))
+
+
+def test_what_is_no_value_is_never_learned_from(path, tmp_path):
+    """A rule for each kind: 0, -9 and 50 are no magnitudes, 9.9999 and 0 no redshifts."""
+    table = pd.read_csv(path)
+    for name, row, value in (("g", 0, 0.0), ("r", 1, -9.0), ("i", 2, 50.0), ("z", 3, 9.9999)):
+        table.loc[row, name] = value
+    table.loc[4, "z"], table.loc[5, "gerr"], table.loc[6, "gerr"] = 0.0, -1.0, 0.0
+    table.to_csv(tmp_path / "marked.csv", index=False)
+    marked = OwnTable(tmp_path / "marked.csv", BANDS, "z", ERRORS)
+    with pytest.raises(InputError, match=r"6 of 600 rows lack a value in g \(1\), r \(1\), i \(1"):
+        marked.read()
+    sample = marked.read(drop_missing=True)
+    assert (sample.dropped, len(sample)) == (6, 594)
+    assert sample.magnitudes[:, :3].min() > 10 and sample.redshift.max() < 2

@@ -176,6 +176,25 @@ def test_figures(frame, tmp_path, capsys):
     }
 
 
+def test_figures_that_can_not_be_written_leave_what_was_there(frame, tmp_path, capsys, monkeypatch):
+    """No folder where there was none, and no old figure beside new ones."""
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/redshift.png").write_bytes(b"old")
+
+    def second_fails(figure, beside):
+        if beside.name == "residuals.png":
+            raise OSError(28, "No space left on device")
+        beside.write_bytes(b"new")
+
+    monkeypatch.setattr("transferz.baselines.forecasts.plots.save_png", second_fails)
+    for folder in (tmp_path / "old", tmp_path / "new/plots"):
+        said = fails(capsys, path, "--plot", folder)
+        assert f"cannot write {folder / 'residuals.png'}: No space left" in said
+    assert [one.read_bytes() for one in (tmp_path / "old").iterdir()] == [b"old"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["f.csv", "old"]
+
+
 def test_figures_of_a_mock_say_so(frame, tmp_path, capsys, monkeypatch):
     titles = []
     drawing = "transferz.baselines.forecasts.plots.draw"
@@ -207,6 +226,39 @@ def test_a_sentinel_is_no_forecast(frame, tmp_path, capsys):
     with_truth = write(frame[["redshift", "z_pred"]], tmp_path / "b.csv")
     assert "4 of 70 rows have no forecast" in fails(capsys, with_truth)
     assert run(capsys, with_truth, "--allow-missing")["scores"]["n"] == 66
+
+
+@pytest.mark.parametrize("none", [-1, -9, -9.99, 9.9999, 99])
+def test_every_sentinel_is_no_forecast_no_truth_and_no_percentile(frame, tmp_path, capsys, none):
+    values, _, options, _ = distribution("quantiles", frame)
+    wide = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
+    table = pd.concat([frame[["redshift", "z_pred"]], wide], axis=1)
+    whole = {}
+    for name in ("redshift", "z_pred", "q16"):
+        marked = table.copy()
+        marked.iloc[:4, table.columns.get_loc(name)] = none
+        path = write(marked, tmp_path / f"{name}.csv")
+        what = "true redshift" if name == "redshift" else "forecast"
+        assert f"4 of 70 rows have no {what}" in fails(capsys, path, *options)
+        found = run(capsys, path, *options, "--allow-missing")
+        assert found["left_out"] == {"forecast": 0, "true redshift": 0} | {what: 4}
+        whole[name] = found["scores"]["ranges"]["all"]["metrics"]
+        assert main(["score", str(path), *options, "--allow-missing"]) == 0
+        assert f"4 galaxies have no {what}" in capsys.readouterr().out
+    assert whole["redshift"] == whole["z_pred"] == whole["q16"]
+
+
+def test_a_magnitude_that_is_none_is_in_no_range(frame, tmp_path, capsys):
+    frame.iloc[:3, frame.columns.get_loc("i_cmodel_mag")] = [0.0, -9.0, 50.0]
+    path = write(frame[["redshift", "z_pred", "i_cmodel_mag"]], tmp_path / "a.csv")
+    found = run(capsys, path, "--magnitude", "i_cmodel_mag")
+    assert found["left_out"] == {"forecast": 0, "true redshift": 0, "magnitude": 3}
+    assert found["scores"]["n"] == 70
+
+
+def test_complex_forecasts_are_refused():
+    with pytest.raises(InputError, match="predicted: expected real numbers, found complex128"):
+        score_forecasts(np.full(3, 0.5 + 0.1j), np.full(3, 0.5))
 
 
 def test_a_missing_distribution_is_a_missing_forecast(frame, tmp_path, capsys):
@@ -348,7 +400,8 @@ def test_nothing_to_score_is_said(frame, tmp_path, capsys):
     absurd = write(table.assign(redshift=-99.0), tmp_path / "c.csv")
     assert "70 of 70 rows have no true redshift" in fails(capsys, absurd)
     path = write(table, tmp_path / "d.csv")
-    assert "--plot" in fails(capsys, path, "--plot", path)
+    said = fails(capsys, path, "--plot", path / "plots")
+    assert f"{path} is a file, not a folder; name another place" in said
 
 
 def test_a_missing_magnitude_is_not_a_bright_one(frame, tmp_path, capsys):

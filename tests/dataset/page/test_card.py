@@ -17,7 +17,7 @@ from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import read_citation, release_citation
 from transferz.dataset.page.figures import FIGURES
 from transferz.schemas import RELEASE, InputError
-from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, data_files
+from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, INDEX_FOLDER, data_files
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = [
@@ -243,7 +243,7 @@ def test_the_load_examples_run(small_release, cards, monkeypatch, tmp_path):
     assert isinstance(names["frame"], pd.DataFrame)
     monkeypatch.setattr(datasets, "load_dataset", offline)
     exec(compile(theirs, CARD_FILE, "exec"), names)
-    assert asked[0][2] == {"revision": "v1.0.0+mock"}
+    assert asked[0][2] == {"revision": "v2.0.0+mock"}
     assert names["ds"]["test"].features["ra"].id == "deg"
     assert str(transferz.units(names["ds"])["g_cmodel_mag"]) == "mag(AB)"
 
@@ -253,8 +253,8 @@ def test_the_pages_repeat_byte_for_byte(small_release, tmp_path):
     pages = ("files", "sha256", "quality")
     manifest = {k: v for k, v in read_manifest(small_release).items() if k not in pages}
     copy = tmp_path / "elsewhere" / "transferz"
-    for config in manifest["content"]:
-        shutil.copytree(small_release / config, copy / config)
+    for folder in (*manifest["content"], INDEX_FOLDER):
+        shutil.copytree(small_release / folder, copy / folder)
     complete(copy, manifest, ROOT / CITATION_FILE, NO_RESULTS, NO_RESULTS)
     for path in (path for path in small_release.rglob("*") if path.is_file()):
         again = copy / path.relative_to(small_release)

@@ -39,7 +39,7 @@ def results(small_release, tmp_path_factory):
 def with_results(small_release, results, tmp_path_factory):
     """The small release, its card made anew with the results."""
     to = tmp_path_factory.mktemp("shown") / "transferz"
-    return remake(small_release, to, mock=True, results=results, figures=True)
+    return remake(small_release, to, version="2.0.0", mock=True, results=results, figures=True)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_with_results_the_section_gives_scores_on_both_test_sets(with_results, r
 
 def test_a_mocks_section_says_that_it_is_one(with_results):
     assert "are a mock's" in section(with_results)
-    real = {"mock": False, "survey": "cosmos2020", "version": "1.0.0"}
+    real = {"mock": False, "survey": "cosmos2020", "version": "2.0.0"}
     manifest = read_manifest(with_results) | real
     text = card_text(manifest, read_citation(with_results / CITATION_FILE))
     text = text.split(TITLE)[1].split("## ")[0]
@@ -112,7 +112,14 @@ def test_the_figures_are_those_of_the_results(with_results, results):
 
 
 def test_the_card_repeats_and_the_release_is_sound(with_results, results, tmp_path):
-    again = remake(with_results, tmp_path / "transferz", mock=True, results=results, figures=True)
+    again = remake(
+        with_results,
+        tmp_path / "transferz",
+        version="2.0.0",
+        mock=True,
+        results=results,
+        figures=True,
+    )
     for path in (path for path in with_results.rglob("*") if path.is_file()):
         assert (again / path.relative_to(with_results)).read_bytes() == path.read_bytes()
     assert verify(with_results) == []  # with no results beside it
@@ -130,7 +137,7 @@ def other(small_release, results, tmp_path_factory):
     return remake(
         small_release,
         to,
-        version="2.0.0",
+        version="3.0.0",
         mock=True,
         edit=without_a_galaxy,
         results=results,
@@ -143,7 +150,7 @@ def test_results_on_other_data_are_said_to_be_and_shown_without_figures(other):
     for table in tables(text):
         assert [row[0] for row in table[1:]] == ["NN-Base", "NN-TL", "NN-Combo †", "NN-Spec"]
     said = " ".join(text.split())
-    assert "† Made on other data than this release's, TransferZ 1.0.0+mock;" in said
+    assert "† Made on other data than this release's, TransferZ 2.0.0+mock;" in said
     assert "![" not in text
     assert not set(FIGURES.values()) & set(read_manifest(other)["files"])
     broken = {one.promise for one in verify(other)}
@@ -154,7 +161,7 @@ def test_another_build_of_the_same_version_is_told_apart(with_results):
     manifest = read_manifest(with_results)
     manifest["content"]["transferz"]["test"]["content"] = "sha256:" + "0" * 64
     text = card_text(manifest, read_citation(with_results / CITATION_FILE))
-    assert "TransferZ 1.0.0+mock as it was built then" in text
+    assert "TransferZ 2.0.0+mock as it was built then" in text
     assert text.count("NN-Base †") == 2
 
 

@@ -125,13 +125,17 @@ def by_id(records):
     )
 
 
+def parquet_files(release):
+    return [path for pattern in ("*.parquet", "*.index") for path in release.rglob(pattern)]
+
+
 def test_every_parquet_file_is_listed_with_its_size_and_hash(release, document):
     listed = {
         one["contentUrl"]: (one["sha256"], one["contentSize"])
         for one in document["distribution"]
         if one["@type"] == "cr:FileObject"
     }
-    there = {path.relative_to(release).as_posix(): path for path in release.rglob("*.parquet")}
+    there = {path.relative_to(release).as_posix(): path for path in parquet_files(release)}
     assert listed == {
         name: (hashlib.sha256(path.read_bytes()).hexdigest(), f"{path.stat().st_size} B")
         for name, path in there.items()
@@ -152,7 +156,7 @@ def test_the_splits_are_croissants(document):
 def test_a_mock_says_that_it_is_one(document, manifest):
     assert "mock" in document["name"]
     assert "simulated" in document["description"]
-    assert document["version"] == manifest["version"] == "1.0.0+mock"
+    assert document["version"] == manifest["version"] == "2.0.0+mock"
     for entity in document["prov:wasDerivedFrom"]:
         assert "mock" in entity["name"].lower() and entity["description"].startswith("Simulated")
         assert not {"license", "url", "citation"} & set(entity)

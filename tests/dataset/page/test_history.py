@@ -107,7 +107,7 @@ def test_a_date_that_is_not_the_entrys_is_refused(tmp_path):
     ("change", "said"),
     [
         ({"version": "1.0.7"}, r"no entry for 1\.0\.7"),
-        ({"date": "2027-01-01"}, r"'release\.date': 2027-01-01 is not the date of 1\.0\.0"),
+        ({"date": "2027-01-01"}, r"'release\.date': 2027-01-01 is not the date of 2\.0\.0"),
     ],
 )
 def test_the_build_refuses_what_the_changelog_does_not_say(

@@ -85,7 +85,7 @@ REFUSED = [
     ("select.cosmos2020", {"label": "ez_z"}, "'select.cosmos2020.label'"),
     ("select.hsc", {"cuts": [{"name": "a", "keep": "1"}]}, "'select.hsc.cuts.0.source' is missing"),
     ("select.hsc", {"cuts": [{"name": "a", "source": "x"}]}, "exactly one of keep"),
-    ("select.hsc", {"cuts": [CUT, CUT]}, "names of cuts must differ"),
+    ("select.hsc", {"cuts": [CUT, CUT | {"keep": "ra > 1"}]}, "names of cuts must differ"),
     (
         "match",
         {"chance_shift_arcsec": 1.0},
@@ -107,9 +107,10 @@ def test_missing_file_section_and_broken_yaml(tmp_path):
     path = tmp_path / "params.yaml"
     with pytest.raises(ParameterError, match="is missing; run this from the project's root"):
         read_params("match", MatchParams, path)
-    path.write_text("match: {")
-    with pytest.raises(ParameterError, match="not valid YAML"):
-        read_params("match", MatchParams, path)
+    for broken in (b"match: {", b"match: 0o99: 1", b"match: \xe5", b"match: &a [*a]", b"[" * 9999):
+        path.write_bytes(broken)
+        with pytest.raises(ParameterError, match=r"can't be read as YAML: .*; correct it"):
+            read_params("match", MatchParams, path)
     path.write_text("other: 1")
     with pytest.raises(ParameterError, match="section 'match' is missing"):
         read_params("match", MatchParams, path)

@@ -128,7 +128,7 @@ def test_a_mocks_deposit_says_so(mock, tmp_path):
     assert {"subject": "mock"} in content["subjects"]
     assert "no value is a measurement" in content["descriptions"][1]["description"]
     assert "IsDerivedFrom" not in json.dumps(content["relatedIdentifiers"])
-    assert (tmp_path / "out" / "transferz-1.0.0-mock.zip").is_file()
+    assert (tmp_path / "out" / "transferz-2.0.0-mock.zip").is_file()
 
 
 def test_terms_of_the_authors_table_and_people_are_told_in_full(real):
@@ -158,7 +158,7 @@ def test_terms_of_the_authors_table_and_people_are_told_in_full(real):
 def test_an_older_deposit_is_replaced_as_a_whole(folder, mock, tmp_path):
     out = shutil.copytree(folder, tmp_path / "out")
     deposit(mock, out)
-    assert {path.name for path in out.iterdir()} == NAMES | {"transferz-1.0.0-mock.zip"}
+    assert {path.name for path in out.iterdir()} == NAMES | {"transferz-2.0.0-mock.zip"}
 
 
 @pytest.mark.parametrize("other", ["a file", "a folder", "a deposit with a file more"])

@@ -23,7 +23,7 @@ from transferz.schemas.survey.files import MANIFEST_FILE
 
 @pytest.fixture(scope="module")
 def mock(small_release):
-    """A mock release, version 1.0.0+mock."""
+    """A mock release, version 2.0.0+mock."""
     return small_release
 
 
@@ -141,11 +141,11 @@ def test_two_versions_lie_side_by_side_and_load_with_the_stock_library(
         _, message = hub.repos["org/two"].tags[f"v{manifest['version']}"]
         assert manifest["sha256"] in message
 
-    hub.add_release("org/two-mock", mock, "v1.0.0+mock")
+    hub.add_release("org/two-mock", mock, "v2.0.0+mock")
     where = {
         "v1.0.0": ("org/two", str(first)),
         "v2.0.0": ("org/two", str(second)),
-        "v1.0.0+mock": ("org/two-mock", str(mock)),
+        "v2.0.0+mock": ("org/two-mock", str(mock)),
     }
     environment = hub_server.client_environment(hub, home, token="")
     done = subprocess.run(
@@ -282,7 +282,7 @@ def test_a_mock_goes_only_to_a_repository_that_says_mock(hub, publish, mock, fir
     refused(hub, publish(first, "org/transferz-mock"), "none")
     done = publish(mock, "org/transferz-mock")
     assert done.returncode == 0, done.stderr
-    assert files_at(hub, "org/transferz-mock", "v1.0.0+mock") == files_of(mock)
+    assert files_at(hub, "org/transferz-mock", "v2.0.0+mock") == files_of(mock)
 
 
 @pytest.mark.parametrize("kind", ["upload", "commit"])
@@ -308,7 +308,7 @@ def test_an_upload_that_arrives_damaged_is_found_and_not_tagged(hub, publish, fi
 
 def test_a_file_that_changes_after_it_was_verified_is_not_tagged(hub, publish, first, tmp_path):
     release = shutil.copytree(first, tmp_path / "transferz")
-    changed = release / "combo/index.parquet"
+    changed = release / "_index/combo.index"
     hub.fault("preupload", then=lambda: changed.write_bytes(changed.read_bytes() + b"\n"))
     done = publish(release, "org/changed")
     assert done.returncode == 2

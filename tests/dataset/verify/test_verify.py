@@ -183,7 +183,7 @@ def test_a_file_that_is_none_of_its_kind_is_named(release, name, damage):
 
 @pytest.mark.parametrize("damage", [nothing, empty, other_bytes])
 def test_so_it_is_when_the_manifest_lists_the_damage(release, damage):
-    names = (*PAGES[:3], TRAIN, "combo/index.parquet")
+    names = (*PAGES[:3], TRAIN, "_index/combo.index")
     for name in names:
         damage(release / name)
     found = resealed_files(release)
@@ -263,7 +263,7 @@ def test_an_extra_file_is_found(release, name):
             "x.pkl",
             "evil.parquet",
             "combo/train-0.parquet",
-            "combo/sub/index.parquet",
+            "combo/index.parquet",
         ),
         *("combo/TRAIN-00000-of-00001.parquet", "other/train-00000-of-00001.parquet"),
         *("figures/sub/x.png", "dataset_infos.json", ".huggingface.yaml"),
@@ -367,13 +367,13 @@ def test_a_dropped_row(release):
 def test_two_labels_swapped_with_the_index_as_it_was(release):
     swap_labels(release)
     found = resealed(release, index=False)
-    assert ("transferz/index.parquet", "index") in found
+    assert ("_index/transferz.index", "index") in found
 
 
 def test_two_labels_swapped_and_the_index_made_anew(release):
     swap_labels(release)
     found = resealed(release)
-    assert ("transferz/index.parquet", "index") not in found
+    assert ("_index/transferz.index", "index") not in found
     assert {promise for _, promise in found} == {"combo", "card"}  # which names the content
 
 
@@ -401,7 +401,7 @@ def test_a_close_pair_in_two_splits(release):
     found = resealed(release)
     assert any(promise == "apart" for _, promise in found)
     assert any(promise == "groups" for _, promise in found)
-    assert ("transferz/index.parquet", "index") not in found
+    assert ("_index/transferz.index", "index") not in found
 
 
 def test_a_wrong_group(release):
@@ -533,20 +533,20 @@ def test_an_edited_card(release):
         release,
         "README.md",
         ("license: cc-by-4.0", "license: mit"),
-        ("1.0.0+mock\n", "1.0.1+mock\n"),
+        ("2.0.0+mock\n", "2.0.1+mock\n"),
         (f" {rows:,} |", f" {rows + 7:,} |"),
     )
     findings = verify(reseal(release))
     assert {(one.file, one.promise) for one in findings} == {("README.md", "card")}
     found = [one.found for one in findings]
-    title, row = "in 'the opening': '# TransferZ (mock) 1.0.1+mock'", "in 'Configs and splits': '"
+    title, row = "in 'the opening': '# TransferZ (mock) 2.0.1+mock'", "in 'Configs and splits': '"
     assert found[:2] == ["license: mit", title]
     assert len(found) == 3 and found[2].startswith(row) and f" {rows + 7:,} |" in found[2]
     assert f" {rows:,} |" in findings[2].expected
 
 
 def test_an_edited_citation(release):
-    edit_text(release, "CITATION.cff", ("version: 1.0.0+mock", "version: 1.0.0"))
+    edit_text(release, "CITATION.cff", ("version: 2.0.0+mock", "version: 2.0.0"))
     pages = {("croissant.json", "croissant"), ("README.md", "card")}  # which cite it
     assert resealed(release) == {("CITATION.cff", "citation")} | pages
 
@@ -562,7 +562,7 @@ def test_a_page_that_differs_from_its_checksum(release):
 
 def test_so_it_is_in_an_index_under_another_declaration(release):
     """Then the values of an index are not looked at, but its pages are."""
-    name = "combo/index.parquet"
+    name = "_index/combo.index"
     column = pq.read_metadata(release / name).row_group(0).column(0)
     flips.flip(release / name, column.data_page_offset + column.total_compressed_size // 2, 1)
     edit_json(release, "MANIFEST.json", lambda m: m["columns"]["ra"].update(ucd="pos.eq"))
@@ -583,8 +583,8 @@ def test_a_file_that_states_its_nulls_otherwise(release):
 
 
 def test_an_index_of_other_rows(release):
-    shutil.copy(release / "galaxiesml/index.parquet", release / "combo/index.parquet")
-    assert ("combo/index.parquet", "index") in resealed(release, index=False)
+    shutil.copy(release / "_index/galaxiesml.index", release / "_index/combo.index")
+    assert ("_index/combo.index", "index") in resealed(release, index=False)
 
 
 def test_a_config_that_is_gone(release):

@@ -36,7 +36,7 @@ CARD_EDITS = {
     "licence": ("license: cc-by-4.0", "license: mit", "license: mit"),
     "name": ("pretty_name: TransferZ (mock)", "pretty_name: TransferZ", "pretty_name: TransferZ"),
     "tag": ("- mock\n", "", "tags: entries too many: none, missing: "),
-    "title": ("1.0.0+mock\n", "1.0.1+mock\n", "in 'the opening': '# TransferZ (mock) 1.0.1+mock'"),
+    "title": ("2.0.0+mock\n", "2.0.1+mock\n", "in 'the opening': '# TransferZ (mock) 2.0.1+mock'"),
     "galaxies": (" galaxies with", "7 galaxies with", "in 'the opening': '"),
     "row table": ("| `transferz` |", "| `other` |", "in 'Configs and splits': '| `other` | HSC"),
     "column table": ("| deg |", "| rad |", "in 'Columns': '| `ra` | float64, may be null | rad |"),
@@ -100,12 +100,12 @@ def test_the_card_of_another_template_may_use_other_words_but_no_other_numbers(
     assert said_of_the_card(pages, changed) == []
     (found,) = said_of_the_card(pages, changed.replace("| deg |", "| rad |", 1))
     assert "| rad |" in found
-    (found,) = said_of_the_card(pages, changed.replace("1.0.0+mock\n", "1.0.1+mock\n", 1))
-    assert "1.0.1+mock" in found
+    (found,) = said_of_the_card(pages, changed.replace("2.0.0+mock\n", "2.0.1+mock\n", 1))
+    assert "2.0.1+mock" in found
 
 
 def test_a_card_without_front_matter(pages):
-    said = said_of_the_card(pages, "# TransferZ (mock) 1.0.0+mock\n")
+    said = said_of_the_card(pages, "# TransferZ (mock) 2.0.0+mock\n")
     assert {"configs: nothing", "dataset_info: nothing", "no section 'Columns'"} < set(said)
 
 

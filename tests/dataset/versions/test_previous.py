@@ -87,32 +87,32 @@ def test_without_a_previous_release_nothing_is_said(build, capsys):
 def test_the_same_data_may_be_built_again_and_it_is_said_in_one_line(build, capsys):
     before = build.counts()
     release(build.layout)
-    assert capsys.readouterr().err == "follows 1.0.0+mock: nothing changed\n"
+    assert capsys.readouterr().err == "follows 2.0.0+mock: nothing changed\n"
     assert build.counts() == before
 
 
 @pytest.mark.parametrize(
     ("version", "change", "what"),
     [
-        ("1.0.0", with_one_moved, "rows moved: "),
-        ("1.0.1", without_one, "rows removed: "),
-        ("1.1.0", with_one_moved, "rows moved: "),
+        ("2.0.0", with_one_moved, "rows moved: "),
+        ("2.0.1", without_one, "rows removed: "),
+        ("2.1.0", with_one_moved, "rows moved: "),
     ],
 )
 def test_less_than_major_is_refused_where_rows_go_or_move(build, change, what, version):
     build.edit_split(change)
     build.set(version=version)
-    refused(build, what, "needs a MAJOR step", "make it 2.0.0+mock")
+    refused(build, what, "needs a MAJOR step", "make it 3.0.0+mock")
 
 
 @pytest.mark.parametrize("change", [without_one, with_one_moved])
 def test_major_is_taken_and_what_changed_is_said(build, change, capsys):
     build.edit_split(change)
-    build.set(version="2.0.0")
+    build.set(version="3.0.0")
     release(build.layout)
     what = "removed" if change is without_one else "moved"
     said = capsys.readouterr().err
-    assert re.fullmatch(rf"follows 1\.0\.0\+mock: rows {what}: .*\b1 in combo\b.*\n", said)
+    assert re.fullmatch(rf"follows 2\.0\.0\+mock: rows {what}: .*\b1 in combo\b.*\n", said)
     assert set(build.counts()) == {"rows_out"}
 
 
@@ -127,21 +127,21 @@ def test_added_rows_need_minor(build, small_release, capsys):
     shutil.rmtree(build.root / PREVIOUS)
     shutil.copytree(build.layout.release, build.root / PREVIOUS)
     build.edit_split(lambda table: whole)
-    build.set(previous=PREVIOUS, version="1.0.1")
-    refused(build, "rows added: ", "needs a MINOR step", "make it 1.1.0+mock")
-    build.set(version="1.1.0")
+    build.set(previous=PREVIOUS, version="2.0.1")
+    refused(build, "rows added: ", "needs a MINOR step", "make it 2.1.0+mock")
+    build.set(version="2.1.0")
     capsys.readouterr()
     release(build.layout)
-    assert capsys.readouterr().err.startswith("follows 1.0.0+mock: rows added: ")
+    assert capsys.readouterr().err.startswith("follows 2.0.0+mock: rows added: ")
 
 
 def test_an_older_version_is_refused(build):
-    build.set(version="0.9.0")
-    refused(build, "version 0.9.0+mock is older than 1.0.0+mock")
+    build.set(version="1.9.0")
+    refused(build, "version 1.9.0+mock is older than 2.0.0+mock")
 
 
 def test_a_mock_does_not_follow_a_real_release(build):
-    edit_json(build.root / PREVIOUS, "MANIFEST.json", lambda one: one.update(version="1.0.0"))
+    edit_json(build.root / PREVIOUS, "MANIFEST.json", lambda one: one.update(version="2.0.0"))
     build.set(version="9.0.0")
     refused(build, "one is a mock, the other is not")
 
@@ -176,7 +176,7 @@ def test_the_release_that_is_built_does_not_follow_itself(build, inside):
     assert build.files() == before
 
 
-@pytest.mark.parametrize("previous", ["1.0", "01.0.0", "1.0.0+mock", "v1.0.0"])
+@pytest.mark.parametrize("previous", ["1.0", "02.0.0", "2.0.0+mock", "v2.0.0"])
 def test_a_version_is_written_as_the_schema_reads_it(build, previous):
     build.set(version=previous)
     with pytest.raises(ParameterError, match=r"parameter 'release\.version': "):
@@ -206,25 +206,25 @@ class TestOnTheHub:
         release(build.layout)
         before = build.files()
         tags(None)
-        build.set(previous="org/name@1.0.0+mock")
+        build.set(previous="org/name@2.0.0+mock")
         capsys.readouterr()
         release(build.layout)
         said = capsys.readouterr().err
-        assert said.startswith("not compared with org/name@1.0.0+mock: the Hub can't be reached")
+        assert said.startswith("not compared with org/name@2.0.0+mock: the Hub can't be reached")
         assert said.endswith("; `transferz publish` compares again\n")
         assert said.count("\n") == 1
         assert build.files() == before
 
     def test_one_that_lacks_the_version_is_an_error(self, build, tags):
-        tags(["v0.9.0"])
-        build.set(previous="org/name@1.0.0+mock")
-        refused(build, "org/name has no version 1.0.0+mock; it has: 0.9.0")
+        tags(["v1.9.0"])
+        build.set(previous="org/name@2.0.0+mock")
+        refused(build, "org/name has no version 2.0.0+mock; it has: 1.9.0")
 
     def test_one_of_another_survey_is_not_even_asked_for(self, build, capsys):
         """Parameters are those of all surveys: a real release is no mock's former version."""
-        build.set(previous="org/name@1.0.0")
+        build.set(previous="org/name@2.0.0")
         release(build.layout)
-        said = "not compared with org/name@1.0.0: one is a mock, the other is not; "
+        said = "not compared with org/name@2.0.0: one is a mock, the other is not; "
         assert capsys.readouterr().err.startswith(said)
 
 

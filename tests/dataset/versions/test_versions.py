@@ -44,8 +44,9 @@ def rows(ids=range(10), **columns) -> pd.DataFrame:
 
 def write(to: Path, version: str, columns=COLUMNS, **configs: pd.DataFrame) -> Path:
     """What versions are compared by, in the layout of a release: mock rows of two columns."""
+    (to / "_index").mkdir(parents=True)
     for config, frame in configs.items():
-        (to / config).mkdir(parents=True)
+        (to / config).mkdir()
         index = []
         for split, part in frame.groupby("split", sort=True):
             table = pa.Table.from_pandas(part.drop(columns="split"), preserve_index=False)
@@ -53,7 +54,7 @@ def write(to: Path, version: str, columns=COLUMNS, **configs: pd.DataFrame) -> P
             hashes = hash_rows(table).view("int64")
             index.append(part[["object_id", "split"]].assign(row_hash=hashes))
         listed = pa.Table.from_pandas(pd.concat(index), preserve_index=False)
-        pq.write_table(listed, to / config / "index.parquet")
+        pq.write_table(listed, to / f"_index/{config}.index")
     write_json(to / "MANIFEST.json", {"version": version, "columns": columns, "sha256": version})
     return to
 
@@ -173,11 +174,11 @@ DAMAGES = {
     "no version": lambda r: write_json(
         r / "MANIFEST.json", {"version": "one", "columns": {}, "sha256": ""}
     ),
-    "index gone": lambda r: (r / "transferz/index.parquet").unlink(),
-    "index cut": lambda r: (r / "transferz/index.parquet").write_bytes(b"PAR1"),
+    "index gone": lambda r: (r / "_index/transferz.index").unlink(),
+    "index cut": lambda r: (r / "_index/transferz.index").write_bytes(b"PAR1"),
     "index twice": lambda r: pq.write_table(
-        pa.concat_tables([pq.read_table(r / "transferz/index.parquet")] * 2),
-        r / "transferz/index.parquet",
+        pa.concat_tables([pq.read_table(r / "_index/transferz.index")] * 2),
+        r / "_index/transferz.index",
     ),
 }
 

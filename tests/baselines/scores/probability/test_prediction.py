@@ -57,7 +57,7 @@ def test_a_missing_point_is_nan():
         ({"samples": np.ones((3, 4))}, "2 points, but distributions of 3 galaxies"),
         ({"samples": np.ones((2, 4)), **PAIR}, "at most one of samples.*found 2"),
         ({"mixture": ([0.5, 1.0], [0.1, 0.1])}, "expected a GaussianMixture; found tuple"),
-        ({"samples": [[1.0, np.nan], [1.0, 1.0]]}, "Prediction: samples: row 0 holds NaN"),
+        ({"levels": [0.1, 0.5], "quantiles": [[1, 2], [2, 1]]}, "quantiles: row 1 decreases"),
     ],
 )
 def test_what_is_wrong_is_said_once(given, said):
