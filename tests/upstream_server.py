@@ -52,6 +52,14 @@ class Fault:
         Redirect there.
     md5 : str
         What the API says the md5 is.
+    surplus : int
+        Send so many bytes more than the file has.
+    encoding : str
+        Header ``Content-Encoding``.
+    slow_headers : bool
+        Send the headers one byte at a time, without end.
+    answer : bytes
+        Send this in place of what Zenodo's API says.
     hold_after : int or None
         Once so many bytes of a body have been sent, set `held` and wait for `release`.
     """
@@ -70,6 +78,10 @@ class Fault:
     html: bool = False
     redirect: str = ""
     md5: str = ""
+    surplus: int = 0
+    encoding: str = ""
+    slow_headers: bool = False
+    answer: bytes = b""
     hold_after: int | None = None
     held: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
@@ -178,6 +190,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.reply(302, b"", {"Location": fault.redirect})
         elif fault.html:
             self.reply(200, LOGIN_PAGE, {"Content-Type": "text/html"})
+        elif fault.slow_headers:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+            while not fault.release.wait(0.005):
+                self.wfile.write(b"x")
+        elif fault.answer:
+            self.reply(200, fault.answer, {"Content-Encoding": fault.encoding})
         elif record := API_RECORD.fullmatch(key):
             self.reply_record(int(record[1]))
         elif not (self.upstream.root / key).is_file():
@@ -235,6 +253,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(self.note.status)
         if self.note.status == 206:
             self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        if fault.encoding:
+            self.send_header("Content-Encoding", fault.encoding)
         if not fault.no_validator:
             self.send_header("ETag", tag)
             self.send_header("Last-Modified", date)
@@ -247,7 +267,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif fault.no_length:
             self.send_header("Connection", "close")
         else:
-            self.send_header("Content-Length", str(length))
+            self.send_header("Content-Length", str(length + fault.surplus))
         self.end_headers()
 
     def send_body(self, path: Path, start: int, fault: Fault) -> None:
@@ -265,6 +285,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                     self.wfile.flush()
                     fault.held.set()
                     fault.release.wait()
+        if surplus := bytes(fault.surplus):
+            self.wfile.write(
+                b"%x\r\n%s\r\n" % (len(surplus), surplus) if fault.chunked else surplus
+            )
         if left is not None:
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)

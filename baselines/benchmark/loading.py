@@ -152,9 +152,10 @@ class Method:
         """Describe it for the record; a MethodError or InputError says what can't stand there."""
         stated = self.stated
         if stated.code and not re.match(LINK, stated.code):
+            found = "" if "@" in stated.code else f", found '{stated.code}'"
             raise MethodError(
-                f"{self.spec}: code: expected a link that begins with https://, found "
-                f"'{stated.code}'"
+                f"{self.spec}: code: expected a link that begins with https://, without a name and "
+                f"password{found}"
             )
         said = {name: getattr(stated, name) for name in ("version", "description", "citation")}
         facts = {

@@ -25,17 +25,19 @@ import requests
 from tqdm import tqdm
 
 from transferz.dataset.fetching.web import (
+    CHUNK,
     PARTIAL,
     RANGE_NOT_SATISFIABLE,
     PermanentFailure,
     TemporaryFailure,
     Web,
+    require_plain,
+    shown,
 )
 from transferz.schemas import InputError
 from transferz.tables.files import replace_file
 from transferz.tables.table import WEB_PAGE
 
-CHUNK = 1 << 18  # bytes read at a time
 PROGRESS = 1 << 20  # bytes that make a broken connection count as progress
 SPARE = 64 << 20  # bytes to leave free on the disk
 CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")  # first byte and size
@@ -80,10 +82,13 @@ class Expected:
         )
 
 
-def hash_stream(file: BinaryIO) -> Digest:
-    """Return sha256, md5 and size of what is left of an open file, reading it once."""
+def hash_stream(file: BinaryIO, expected: int | None = None) -> Digest:
+    """Return sha256, md5 and size of what is left of an open file, reading it once.
+
+    Where so many bytes are `expected`, it is read no further than shows that there are more.
+    """
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    while data := file.read(CHUNK):
+    while (expected is None or size <= expected) and (data := file.read(CHUNK)):
         sha256.update(data)
         md5.update(data)
         size += len(data)
@@ -131,13 +136,13 @@ def download(
                 try:
                     digest = _from_one(url, part, name, expected, web)
                 except PermanentFailure as failure:
-                    failures.append(f"{url}: {failure}")
+                    failures.append(f"{shown(url)}: {failure}")
                     continue
                 note = folder / f"{name}.unproven"
-                if part.whole or expected.hashed or expected.bytes is not None:
-                    note.unlink(missing_ok=True)
-                else:
-                    note.write_text(digest.sha256, encoding="ascii")
+                note.unlink(missing_ok=True)
+                if not (part.whole or expected.hashed or expected.bytes is not None):
+                    with replace_file(note) as beside:
+                        beside.write_text(digest.sha256, encoding="ascii")
                 part.move_to(target)
                 return digest
     except OSError as error:
@@ -220,16 +225,21 @@ def _transfer(url: str, part: Part, name: str, expected: Expected, web: Web) -> 
                 f"expected a file of {expected.bytes:,} bytes, the server's has {total:,}"
             )
         total = expected.bytes if total is None else total
+        most = web.retries.largest_file_bytes if total is None else total
         _require_space(part, total)
         size = f"{total / 1e6:,.1f} MB" if total is not None else SIZE_UNKNOWN
         whence = f", from byte {part.size:,}" if part.size else ""
-        sys.stderr.write(f"fetching {name} ({size}{whence}) from {url}\n")
+        sys.stderr.write(f"fetching {name} ({size}{whence}) from {shown(url)}\n")
         with tqdm(
             desc=name, initial=part.size, total=total, unit="B", unit_scale=True, disable=None
         ) as bar:
-            for data in response.raw.stream(CHUNK, decode_content=False):
-                part.file.write(data)
-                bar.update(len(data))
+            try:
+                for data in web.body(response, most - part.size):
+                    part.file.write(data)
+                    bar.update(len(data))
+            except PermanentFailure:
+                part.restart()  # what came is the begin of another file
+                raise
     if total is not None and part.size < total:
         raise TemporaryFailure(f"the connection broke after {part.size:,} of {total:,} bytes")
     sys.stderr.write(f"fetched {name}\n")
@@ -240,9 +250,8 @@ def _begin(
 ) -> int | None:
     """Make `part` end where the response begins; return the size of the whole, if it is said."""
     headers = response.headers
-    encoding = headers.get("Content-Encoding", "identity")
-    if encoding != "identity" and not name.endswith(".gz"):
-        raise PermanentFailure(f"the server sent the file compressed ({encoding}) though asked not")
+    if not name.endswith(".gz"):  # of which some servers say so, as it is
+        require_plain(response)
     ranged = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
     total = int(ranged[2]) if ranged and ranged[2] != "*" else None
     if response.status_code == RANGE_NOT_SATISFIABLE:
@@ -324,7 +333,9 @@ class Part:
         self.file.truncate(0)
         self.resumed = self.whole = False
         notes = json.dumps({"url": url, "validator": validator})
-        self._notes.write_text(notes, encoding="utf-8")
+        self._notes.unlink(missing_ok=True)  # a link in its place goes, not what it points to
+        with replace_file(self._notes) as beside:
+            beside.write_text(notes, encoding="utf-8")
 
     def move_to(self, target: Path) -> None:
         """Make the whole, checked file appear at `target`, all at once and for good."""
@@ -350,7 +361,9 @@ def open_part(folder: Path, name: str) -> Iterator[Part]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.part"
-    with path.open("ab+") as file:
+    # A link that was put there is not followed: what it points to would be overwritten.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    with os.fdopen(descriptor, "ab+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from transferz.dataset.fetching.download import (
     Digest,
@@ -41,14 +41,18 @@ class Recorded:
     def __init__(self, survey: str, edition: str) -> None:
         self.path = Path("surveys") / survey / "hashes.json"
         self.edition = edition
-        self._content = read_json(self.path) if self.path.is_file() else {}
-        for files in self._content.values():
+        self._content = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        content = read_json(self.path) if self.path.is_file() else {}
+        for files in content.values():
             entries = files.values() if isinstance(files, dict) else [None]
             if not all(isinstance(entry, dict) for entry in entries):
                 raise InputError(
                     f"{self.path}: expected bytes and sha256 of files by edition, found something "
                     "else; restore it from git, or delete it to record the hashes anew"
                 )
+        return content
 
     def names_of(self, file: UpstreamFile) -> list[str]:
         """Return the names of a file's copies whose hashes are recorded."""
@@ -64,13 +68,14 @@ class Recorded:
 
     def record(self, name: str, digest: Digest) -> None:
         """Note the hash of a file that has none yet; the file of hashes is replaced whole."""
-        files = self._content.setdefault(self.edition, {})
-        if name in files:
+        if name in self._content.get(self.edition, {}):
             return
-        files[name] = {"bytes": digest.bytes, "sha256": digest.sha256}
-        text = json.dumps(self._content, indent=2, sort_keys=True, ensure_ascii=False)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(self.path) as beside:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._content = self._read()  # as another process, at another catalogue, has left it
+            files = self._content.setdefault(self.edition, {})
+            files.setdefault(name, {"bytes": digest.bytes, "sha256": digest.sha256})
+            text = json.dumps(self._content, indent=2, sort_keys=True, ensure_ascii=False)
             beside.write_text(f"{text}\n", encoding="utf-8")
 
     def remedy(self, name: str) -> str:
@@ -295,12 +300,13 @@ def check_present(raw: Path, wanted: Wanted, recorded: Recorded, folder: Path) -
             "file can't be compared; it was left as it is: put that one there instead"
             + recorded.or_accept(wanted.pinned[0])
         )
+    expected = wanted.copies[original].expected
     try:
         with gzip.open(path, "rb") as file:
-            unpacked = hash_stream(cast(BinaryIO, file))
+            unpacked = hash_stream(cast(BinaryIO, file), expected.bytes)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot unpack {path}: {error}; remove it or get it again") from error
-    _require_agreement(path, unpacked, wanted.copies[original].expected, recorded, original)
+    _require_agreement(path, unpacked, expected, recorded, original)
     return digest
 
 

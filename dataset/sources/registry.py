@@ -51,8 +51,8 @@ class UpstreamFile(_Entry):
     @field_validator("urls")
     @classmethod
     def _https(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(url.startswith("https://") for url in urls):
-            raise ValueError("every address must be https")
+        if not all(url.startswith("https://") and "@" not in urlsplit(url).netloc for url in urls):
+            raise ValueError("every address must be https, without a user name or password")
         return urls
 
     @property

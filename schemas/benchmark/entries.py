@@ -54,9 +54,10 @@ MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Amount = Annotated[float, Field(ge=0)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-LINK = r"^https?://[^\s<>\"']+$"
+_ADDRESS = r"://[^\s<>\"'/?#@:]+(:\d+)?([/?#][^\s<>\"']*)?$"  # without a name and password
+LINK = rf"^https?{_ADDRESS}"
 Link = Annotated[str, StringConstraints(pattern=LINK)]
-SecureLink = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"']+$")]
+SecureLink = Annotated[str, StringConstraints(pattern=rf"^https{_ADDRESS}")]
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^\.*[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")

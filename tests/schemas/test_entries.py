@@ -296,6 +296,11 @@ BAD = {
     "javascript": (put("method.code", "javascript:alert(1)"), "'method.code'"),
     "data link": (put("method.code", "data:text/html,x"), "'method.code'"),
     "a link out of its quotes": (put("method.code", "https://a.b/'><script>"), "'method.code'"),
+    "a link with a password": (put("method.code", "https://me:pass@a.b/c"), "'method.code'"),
+    "forecasts behind a password": (
+        put("forecasts.url", "https://me:p/s@a.b/c"),
+        "'forecasts.url'",
+    ),
     "a link of two lines": (put("method.code", "https://a.b\njavascript:x"), "'method.code'"),
     "a link with a line's end": (put("method.code", "https://a.b\n"), "'method.code'"),
     "forecasts by script": (put("forecasts.url", "javascript:alert(1)"), "'forecasts.url'"),

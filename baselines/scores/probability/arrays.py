@@ -4,6 +4,7 @@ NumPy's and masked arrays, pandas, polars, PyTorch, pyarrow, astropy, lists: wha
 becomes NaN; an imaginary part, a unit or text is refused.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy.typing as npt
 
 UNITS = ("", "redshift")
 """What a redshift's unit is called, by astropy."""
+
+IN_ORDER = "give arrays (.to_numpy()) in the order of the galaxies"
 
 
 def as_numbers(values: Any, what: str) -> npt.NDArray[Any]:
@@ -52,10 +55,17 @@ def _plain(values: Any) -> npt.NDArray[Any]:
     return np.asarray(values)
 
 
-def row_labels(values: Any) -> npt.NDArray[Any] | None:
-    """Return the index of a pandas table or series, shape (N,); None for 0, 1 ... or for none."""
-    if not hasattr(values, "iloc"):
+def row_labels(parts: Mapping[str, Any]) -> npt.NDArray[Any] | None:
+    """Return the index, shape (N,), that those of the parts have which are pandas' (or None).
+
+    None where no part is, or it is 0, 1, 2 ...; a ValueError where two have different ones.
+    """
+    labels = {name: np.asarray(one.index) for name, one in parts.items() if hasattr(one, "iloc")}
+    if not labels:
         return None
-    labels = np.asarray(values.index)
-    whole = labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(labels)))
-    return None if whole else labels
+    first, common = next(iter(labels.items()))
+    for name, one in labels.items():
+        if not np.array_equal(one, common):
+            raise ValueError(f"{first} and {name} have rows of different indexes; {IN_ORDER}")
+    plain = common.dtype.kind in "iu" and np.array_equal(common, np.arange(len(common)))
+    return None if plain else common

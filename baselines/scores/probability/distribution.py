@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
-from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
+from transferz.baselines.scores.probability.arrays import IN_ORDER, as_numbers, row_labels
 from transferz.schemas.survey.quantities import Quantity
 
 BLOCK = 2**16
@@ -123,11 +123,8 @@ def as_levels(levels: npt.ArrayLike) -> Array:
 
 def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> npt.NDArray[Any]:
     """Return floats, one row a galaxy, not copied where they are floats already."""
-    if row_labels(values) is not None:
-        raise ValueError(
-            f"{what}: its rows have an index other than 0, 1, 2 ...; give an array, in the order "
-            "of the galaxies"
-        )
+    if row_labels({what: values}) is not None:
+        raise ValueError(f"{what}: its rows have an index other than 0, 1, 2 ...; {IN_ORDER}")
     table = as_numbers(values, what)
     if table.dtype.kind != "f" or table.dtype.itemsize < 4:  # half precision is for storage
         table = table.astype(np.float64)
@@ -141,7 +138,7 @@ def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> np
 
 def blank_missing(table: npt.NDArray[Any], kind: Quantity) -> npt.NDArray[Any]:
     """Return a table with NaN throughout each row of which any value is missing."""
-    return blank(table, which_rows(table, lambda block: kind.is_missing(block).any(axis=1)))
+    return blank(table, which_rows(table, lambda v: np.asarray(kind.is_missing(v).any(axis=1))))
 
 
 def blank(table: npt.NDArray[Any], rows: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:

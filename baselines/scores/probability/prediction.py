@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
-from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
+from transferz.baselines.scores.probability.arrays import IN_ORDER, as_numbers, row_labels
 from transferz.baselines.scores.probability.distribution import Distribution
 from transferz.baselines.scores.probability.mixture import GaussianMixture, Samples
 from transferz.baselines.scores.probability.piecewise import GridPDF, Quantiles
@@ -154,17 +154,11 @@ def _common_index(parts: Mapping[str, Any], *, named: bool) -> npt.NDArray[Any] 
 
     Where galaxies are `named` by their ids, a part without an index is in the order of the ids.
     """
-    labels = {name: row_labels(part) for name, part in parts.items() if part is not None}
-    indexed = {name: index for name, index in labels.items() if index is not None}
-    if not indexed:
-        return None
-    first, index = next(iter(indexed.items()))
-    other = {name: one for name, one in (indexed if named else labels).items() if name != first}
-    for name, one in other.items():
-        if one is None or not np.array_equal(one, index):
+    index = row_labels(parts)
+    for name, part in parts.items():
+        if index is not None and not named and part is not None and not hasattr(part, "iloc"):
             raise ValueError(
-                f"{first} has an index other than 0, 1, 2 ..., and {name} not the same; give both "
-                "as arrays in the order of the table"
+                f"{name} has no index, and others have one that is not 0, 1, 2 ...; {IN_ORDER}"
             )
     return index
 

@@ -192,7 +192,7 @@ def test_a_qp_ensemble_is_a_distribution(task, Linear):
 
     class Broken(Linear):
         def predict(self, table):
-            norm = {"loc": np.zeros((len(table), 1)), "scale": np.zeros((len(table), 1))}
+            norm = {"loc": np.zeros((len(table), 1)), "scale": -np.ones((len(table), 1))}
             ensemble = qp.Ensemble(qp.stats.norm, data=norm)
             return Prediction(np.zeros(len(table)), distribution=ensemble)
 

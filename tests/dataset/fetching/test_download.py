@@ -1,7 +1,9 @@
 """One file over a bad connection: it arrives whole and checked, or not at all."""
 
 import errno
+import gzip
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
@@ -35,6 +37,9 @@ RETRIES = Retries(
     backoff_max_seconds=0.02,
     connect_timeout_seconds=60.0,
     read_timeout_seconds=60.0,
+    slowest_bytes_per_second=0.0,
+    longest_answer_bytes=1000,
+    largest_file_bytes=10_000_000,
 )
 
 
@@ -230,7 +235,7 @@ def test_no_content_length_and_a_drop_is_noticed_where_the_size_is_known(place, 
 
 def test_server_errors_are_retried_as_the_server_asks(place, fault, monkeypatch):
     pauses = []
-    monkeypatch.setattr(web_module, "time", SimpleNamespace(sleep=pauses.append, time=time.time))
+    monkeypatch.setattr("time.sleep", pauses.append)
     place.upstream.faults[KEY] = fault(statuses=[500, 429], retry_after="7")
     place.get(retries=RETRIES.model_copy(update={"backoff_max_seconds": 60.0}))
     assert place.is_there()
@@ -248,13 +253,9 @@ def test_retry_after(value, seconds):
 
 def test_backoff_doubles_to_its_maximum(place, fault, monkeypatch):
     pauses = []
-    monkeypatch.setattr(web_module, "time", SimpleNamespace(sleep=pauses.append))
-    patient = Retries(
-        attempts=6,
-        backoff_seconds=1.0,
-        backoff_max_seconds=5.0,
-        connect_timeout_seconds=60.0,
-        read_timeout_seconds=60.0,
+    monkeypatch.setattr("time.sleep", pauses.append)
+    patient = RETRIES.model_copy(
+        update={"attempts": 6, "backoff_seconds": 1.0, "backoff_max_seconds": 5.0}
     )
     place.upstream.faults[KEY] = fault(status=503)
     with pytest.raises(Unavailable, match=r"503 Service Unavailable \(6 attempts\)"):
@@ -379,10 +380,101 @@ def test_certificates_are_verified(place, monkeypatch):
         place.get()
 
 
-def test_a_mirror_that_is_no_address(monkeypatch):
-    monkeypatch.setenv("TRANSFERZ_MIRROR", "localhost:80")
-    with pytest.raises(ParameterError, match="TRANSFERZ_MIRROR"):
+@pytest.mark.parametrize(
+    "mirror",
+    ["localhost:80", "https://", "https://me:secret@localhost:80", "me:secret@localhost:80/a"],
+)
+def test_a_mirror_that_is_no_address_or_holds_a_password(monkeypatch, mirror):
+    monkeypatch.setenv("TRANSFERZ_MIRROR", mirror)
+    with pytest.raises(ParameterError, match="TRANSFERZ_MIRROR") as told:
         web_module.mirrored(URL)
+    assert "secret" not in str(told.value)
+
+
+def test_what_a_server_names_is_told_without_its_secrets(place, fault, capsys):
+    """A redirect with a password and a token, and a reason that steers the terminal."""
+    secret = "http://me:secret@example.org/a?token=secret#secret"
+    place.upstream.faults[KEY] = fault(redirect=secret)
+    with pytest.raises(Unavailable, match=r"not https: http://example\.org/a;?") as told:
+        place.get()
+    assert "secret" not in str(told.value) + capsys.readouterr().err
+    signed = f"{URL}?signature=secret"
+    del place.upstream.faults[KEY]
+    place.get(urls=(signed,))
+    assert "secret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("known", [True, False])
+def test_no_more_is_read_than_is_known(place, fault, chunked, known):
+    """Of the size that the source states, or else the largest that a file may have."""
+    place.upstream.faults[KEY] = fault(
+        chunked=chunked, no_length=True, surplus=5_000_000, no_validator=True
+    )
+    limit = RETRIES.model_copy(update={"largest_file_bytes": len(place.data)})
+    expected = Expected(len(place.data), place.md5) if known else Expected()
+    with pytest.raises(Unavailable, match=r"sent more than the 200,000 bytes expected"):
+        place.get(expected, retries=limit)
+    assert place.is_absent()
+    assert not place.part.exists()
+    assert len(place.upstream.requests) == 1
+
+
+def test_a_link_in_the_place_of_a_download_is_not_followed(place, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    place.folder.mkdir()
+    place.part.symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match=r"cannot write .*table\.csv\.part"):
+        place.get()
+    assert (tmp_path / "mine").read_text() == "mine"
+    place.part.unlink()
+    for name in ("table.csv.part.json", "table.csv.unproven"):
+        (place.folder / name).symlink_to(tmp_path / "mine")
+    place.get()
+    assert place.is_there()
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_server_that_is_too_slow_is_given_up(place, monkeypatch):
+    """By a clock that shows a minute more each time; nothing is lost of what has come."""
+    minutes = itertools.count(0.0, 60.0)
+    clock = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: next(minutes))
+    monkeypatch.setattr(web_module, "time", clock)
+    slow = RETRIES.model_copy(update={"slowest_bytes_per_second": 1e6, "attempts": 1})
+    with pytest.raises(Unavailable, match=r"bytes came in 60 s: too slow"):
+        place.get(retries=slow)
+    assert place.is_absent()
+    assert place.data.startswith(place.part.read_bytes())
+    assert place.part.stat().st_size > 0
+    place.get()
+    assert place.is_there()
+
+
+def test_an_answer_that_never_begins_is_given_up(place, fault):
+    """Its headers come a byte at a time, so that no time-out of a connection ends it."""
+    place.upstream.faults[KEY] = fault(slow_headers=True)
+    hurried = RETRIES.model_copy(
+        update={"connect_timeout_seconds": 0.2, "read_timeout_seconds": 0.3, "attempts": 1}
+    )
+    with pytest.raises(Unavailable, match=r"no answer began within 0\.5 s|Read timed out"):
+        place.get(retries=hurried)
+
+
+@pytest.mark.parametrize(
+    ("answer", "encoding", "said"),
+    [
+        (b'{"files": "' + bytes(2000) + b'"}', "", "more than the 1,000 bytes expected"),
+        (gzip.compress(b"[" + b" " * 9_000_000 + b"]"), "gzip", r"compressed \(gzip\)"),
+        (b"[" * 500, "", "not JSON"),
+        (b"{", "", "not JSON"),
+    ],
+    ids=["long", "packed", "deep", "cut"],
+)
+def test_an_answer_of_an_api_has_bounds(upstream, fault, answer, encoding, said):
+    address = "https://zenodo.org/api/records/1"
+    upstream.faults["zenodo.org/api/records/1"] = fault(answer=answer, encoding=encoding)
+    with pytest.raises(PermanentFailure, match=said):
+        Web(RETRIES).json(address)
 
 
 def test_the_disk_is_too_small(place, monkeypatch):
@@ -462,7 +554,9 @@ from transferz.dataset.fetching.download import download
 from transferz.dataset.fetching.download import Expected
 from transferz.dataset.fetching.web import Retries, Web
 retries = Retries(attempts=1, backoff_seconds=0.0, backoff_max_seconds=0.0,
-                  connect_timeout_seconds=60.0, read_timeout_seconds=60.0)
+                  connect_timeout_seconds=60.0, read_timeout_seconds=60.0,
+                  slowest_bytes_per_second=0.0, longest_answer_bytes=1000,
+                  largest_file_bytes=10_000_000)
 download([sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]), Expected(), Web(retries))
 """
 

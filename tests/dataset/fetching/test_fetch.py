@@ -17,7 +17,8 @@ import yaml
 from transferz.dataset import fetch as fetch_module
 from transferz.dataset.fetch import fetch
 from transferz.dataset.fetching import editions
-from transferz.dataset.fetching.editions import list_record, pick
+from transferz.dataset.fetching.download import Digest
+from transferz.dataset.fetching.editions import Recorded, list_record, pick
 from transferz.dataset.fetching.web import PermanentFailure, Retries, Web
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.pipeline.stage import Layout
@@ -38,6 +39,9 @@ RETRIES = {
     "backoff_max_seconds": 0.0,
     "connect_timeout_seconds": 60.0,
     "read_timeout_seconds": 60.0,
+    "slowest_bytes_per_second": 0.0,
+    "longest_answer_bytes": 100_000,
+    "largest_file_bytes": 10_000_000,
 }
 
 
@@ -594,6 +598,16 @@ def test_damaged_hashes(project, text):
     HASHES.write_text(text % NAMES[0] if "%s" in text else text)
     with pytest.raises(InputError, match=str(HASHES)):
         fetch(layout(), "transferz")
+
+
+def test_two_catalogues_at_once_lose_no_hash(project):
+    """Each has read the file of hashes before the other writes it."""
+    found = [Recorded("cosmos2020", edition) for edition in ("hsc_pdr2", "galaxiesml")]
+    for recorded in found:
+        recorded.record("a.csv", Digest("0" * 64, "", 1))
+    again = Recorded("cosmos2020", "hsc_pdr2")
+    assert again.expected("a.csv").hashed
+    assert Recorded("cosmos2020", "galaxiesml").expected("a.csv").hashed
 
 
 def test_hashes_that_cannot_be_written(project, monkeypatch):
