@@ -29,10 +29,10 @@ def as_numbers(values: Any, what: str) -> npt.NDArray[Any]:
     except (TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
-            f"{what}: expected numbers, found {type(values).__name__}: {reason}"
+            f"{what}: expected real numbers, found {type(values).__name__}: {reason}"
         ) from None
     if array.dtype.kind not in "fiu":
-        raise ValueError(f"{what}: expected numbers, found dtype {array.dtype}")
+        raise ValueError(f"{what}: expected real numbers, found {array.dtype}")
     return array
 
 
