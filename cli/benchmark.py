@@ -29,6 +29,7 @@ from transferz.cli.options import (
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import method_key
 from transferz.schemas.errors import ParameterError, TransferZError
+from transferz.tables.printing import printable
 
 DESCRIPTION = """\
 Train a photo-z method with several seeds, and score it on test splits that it has not seen.
@@ -71,7 +72,7 @@ def benchmark(argv: Sequence[str]) -> int:
     sys.stdout.write(outcome_text(outcome.entry))
     if out:
         outcome.write(out)
-        sys.stdout.write(f"{args.out}: {', '.join(outcome.files)}\n")
+        sys.stdout.write(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
     return 0
 
 

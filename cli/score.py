@@ -55,7 +55,7 @@ def score(argv: Sequence[str]) -> int:
 
         mock = "; MOCK galaxies, not real ones" if facts.get("mock") else ""
         drawn = draw(forecasts, args.plot, f"{args.predictions.name}{mock}")
-        sys.stderr.write(f"{args.plot}: {', '.join(drawn)}\n")
+        sys.stderr.write(f"{printable(str(args.plot))}: {', '.join(drawn)}\n")
     if args.json:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
         return 0

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from transferz.schemas.documents import MAX_JSON
 from transferz.schemas.errors import ParameterError, ReleaseError, TransferZError
 from transferz.schemas.survey.files import (
     MANIFEST_FILE,
@@ -185,7 +186,12 @@ def _manifest_and_commit(reference: Reference) -> tuple[dict[str, Any], str]:
     commit = str(info.sha)
     with tempfile.TemporaryDirectory() as folder:
         hf_hub_download(
-            reference.repo, MANIFEST_FILE, repo_type="dataset", revision=commit, local_dir=folder
+            reference.repo,
+            MANIFEST_FILE,
+            repo_type="dataset",
+            revision=commit,
+            local_dir=folder,
+            tqdm_class=_bounded(MAX_JSON, reference),
         )
         manifest = read_manifest(Path(folder))
     files = listed_files(manifest, version, str(reference))
@@ -222,15 +228,22 @@ def _bring(reference: Reference, release: Path) -> None:
 
     manifest, commit = _manifest_and_commit(reference)
     staging = release.with_name(f".{commit[:12]}.partial")  # only ever files of one commit
+    for left in release.parent.glob(".*.partial"):
+        if left.is_symlink():  # not ours: what it points to would be written
+            left.unlink()
+        elif left != staging:  # of a tag that has moved since
+            shutil.rmtree(left)
+    stated = sum(int(facts["bytes"]) for facts in manifest["files"].values())
     snapshot_download(
         reference.repo,
         repo_type="dataset",
         revision=commit,
         allow_patterns=list(manifest["files"]),
         local_dir=staging,
+        tqdm_class=_bounded(stated, reference),
     )
-    for name, stated in manifest["files"].items():
-        if fault := file_fault(staging / name, stated):
+    for name, facts in manifest["files"].items():
+        if fault := file_fault(staging / name, facts):
             shutil.rmtree(staging)
             raise ReleaseError(
                 f"{name} of {reference} {fault}; nothing was kept: try again, and if it stays so, "
@@ -241,6 +254,25 @@ def _bring(reference: Reference, release: Path) -> None:
     if release.exists():  # not whole
         shutil.rmtree(release)
     staging.rename(release)
+
+
+def _bounded(most: int, reference: Reference) -> Any:
+    """Return a progress bar that ends a download once more than so many bytes have come."""
+    from huggingface_hub.utils import tqdm
+
+    class Bounded(tqdm):  # type: ignore[misc]  # the one thing of a download that can be given
+        came = 0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.came += int(n or 0)
+            if self.came > most:
+                raise ReleaseError(
+                    f"the Hub sent more than the {most:,} bytes that {reference} may have; nothing "
+                    "more was read: try again, and if it stays so, tell the publisher"
+                )
+            return cast("bool | None", super().update(n))
+
+    return Bounded
 
 
 def cache_folder() -> Path:

@@ -82,7 +82,8 @@ def as_forecasts(
 
     `object_id` has ids, shape (N,); row numbers by default.
     """
-    parts = {"predicted": predicted, "true": true, "i_mag": i_mag, "object_id": object_id}
+    parts: dict[str, Any] = {"predicted": predicted, "true": true}
+    parts |= {"i_mag": i_mag, "object_id": object_id}
     _require_one_order({name: one for name, one in parts.items() if np.ndim(one) == 1})
     redshift = _real(true, "true")
     point = np.atleast_2d(_real(predicted, "predicted"))

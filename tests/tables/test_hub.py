@@ -173,6 +173,22 @@ def test_a_connection_cut_midway_leaves_nothing_and_a_second_try_works(hub, clie
     assert contents(client.kept()) == contents(real_release)
 
 
+def test_no_more_is_read_than_the_manifest_states(hub, client, real_release):
+    """A file that has grown on the Hub, and what a tag that has moved since left in the cache."""
+    hub.add_release(REPO, real_release, "v1.0.0")
+    card = (real_release / "README.md").read_bytes()
+    del hub.repos[REPO].tags["v1.0.0"]
+    hub.add(REPO, {"README.md": card + bytes(3_000_000)}, "v1.0.0")
+    (line,), _ = client.run(TRY.format(REPO))
+    assert line.startswith("refused: the Hub sent more than the "), line
+    assert client.releases() == []
+    del hub.repos[REPO].tags["v1.0.0"]
+    hub.add(REPO, {"README.md": card}, "v1.0.0")
+    (line,), _ = client.run(TRY.format(REPO))
+    assert "(fetched)" in line, line
+    assert {path.name for path in client.kept().parent.iterdir()} == {"transferz", ".lock"}
+
+
 def finished(folder, release):
     """The files that a download has brought and noted, so that the next one need not."""
     noted = {path: path.stat().st_size for path in folder.glob(".*.partial/.cache/**/*.metadata")}

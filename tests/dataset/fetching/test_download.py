@@ -509,8 +509,12 @@ def test_the_disk_is_full(place, fault, monkeypatch):
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
 def test_a_folder_that_cannot_be_written(place, monkeypatch, code):
+    replace = Path.replace
+
     def refuse(source, target):
-        raise OSError(code, os.strerror(code), str(target))
+        if target == place.target:
+            raise OSError(code, os.strerror(code), str(target))
+        return replace(source, target)
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(InputError, match=rf"cannot write {place.target}: {os.strerror(code)}"):
