@@ -65,7 +65,7 @@ def check_prediction(
         columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
         try:
             ordered = distribution if row is None else distribution.take(row)
-            scores = per_galaxy(ordered, redshift[stated])
+            scores = per_galaxy(ordered, redshift[stated], identifiers[stated])
         except Exception as error:  # of a distribution that is not ours
             raise failure(f"{what}: scoring its distribution", error) from error
         for name, values in scores.items():

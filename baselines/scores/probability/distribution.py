@@ -18,6 +18,10 @@ from transferz.schemas.survey.quantities import Quantity
 BLOCK = 2**16
 """Values worked on at a time, but at least a whole row (our choice: a processor's cache)."""
 
+LEAST_WIDTH = 0.01
+"""No density is above ``1 / LEAST_WIDTH``, where quantiles or samples coincide or nearly do: nobody
+knows a photometric redshift more finely, and numbers of few digits tie (our choice)."""
+
 Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 F = TypeVar("F")
 
@@ -36,6 +40,10 @@ class Distribution(ABC):
     @abstractmethod
     def take(self, rows: Rows) -> Self:
         """Return some of the galaxies; `rows` is a slice, a mask or indices."""
+
+    def remarks(self) -> list[str]:
+        """Say what can't be scored of such forecasts, or only so, a line each."""
+        return []
 
     @property
     @abstractmethod

@@ -43,7 +43,7 @@ def test_ids_put_points_and_distributions_in_order(order, kept):
     point, columns = check(made, allow_missing=True)
     there = np.isin(np.arange(12), rows)
     assert np.array_equal(point, np.where(there, LABELS, np.nan), equal_nan=True)
-    expected = per_galaxy(Samples(samples), LABELS)
+    expected = per_galaxy(Samples(samples), LABELS, IDS)
     for name in PER_GALAXY:
         wanted = np.where(there, expected[name], np.nan)
         np.testing.assert_allclose(columns[name], wanted, rtol=1e-12)

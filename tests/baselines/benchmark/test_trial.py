@@ -198,5 +198,5 @@ def test_a_qp_ensemble_is_a_distribution(task, Linear):
 
     metrics = benchmark(Ensemble, task, seeds=1).entry.scores["table"].ranges["all"].metrics
     assert metrics["width_90"].mean == pytest.approx(2 * 1.645 * 0.1, rel=1e-3)
-    with pytest.raises(MethodError, match="qp ensemble: .*pdf_name"):
+    with pytest.raises(MethodError, match=r"qp ensemble: .*pdf_name"):
         benchmark(Broken, task, seeds=1)
