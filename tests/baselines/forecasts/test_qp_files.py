@@ -348,3 +348,14 @@ def test_importing_needs_neither_qp_nor_h5py():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_file_that_points_to_another_one_is_refused(tmp_path):
+    path = tmp_path / "forecasts.hdf5"
+    write_qp(path, OURS["interp"], object_id=IDS, redshift=TRUE)
+    path.rename(tmp_path / "whole.hdf5")
+    with h5py.File(tmp_path / "whole.hdf5") as whole, h5py.File(path, "w") as file:
+        for name in whole:
+            file[name] = h5py.ExternalLink("whole.hdf5", name)
+    with pytest.raises(InputError, match="is kept in another file, which is not read"):
+        read_qp(path)
