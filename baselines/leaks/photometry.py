@@ -16,6 +16,9 @@ from transferz.schemas.errors import InputError
 DIGITS = 4
 """Decimals up to which magnitudes may be called rounded."""
 
+FLOAT32_STEP = 2.0**-19
+"""Of magnitudes from 16 to 32."""
+
 PROBED = 4096
 """Test galaxies at most by which the expected chance is found (our choice)."""
 
@@ -43,7 +46,7 @@ def refuse_shared(
     if not shared:
         return
     digits = f"rounded to {steps.max():g} mag" if steps.any() else "the same"
-    chance = expected_by_chance(ours, theirs) if steps.all() else 0.0
+    chance = expected_by_chance(ours, theirs)
     if shared > FACTOR * chance + SIGMAS * np.sqrt(chance):
         expected = f"; {chance:,.0f} would be by chance" if chance >= 0.5 else ""
         raise InputError(
@@ -68,15 +71,16 @@ def step(values: Floats) -> float:
 
 
 def _in_steps(values: Floats, steps: Floats) -> Floats:
-    """Count magnitudes in steps of each band; those of none are float32's own."""
+    """Count magnitudes in steps of each band; float32's own are the steps of those of none."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(steps > 0.0, np.rint(values / steps), values.astype(np.float32))
+        counted = np.rint(values / steps)
+    return np.where(steps > 0.0, counted, values.astype(np.float32) / FLOAT32_STEP)
 
 
 def expected_by_chance(ours: Floats, theirs: Floats) -> float:
     """Return how many of theirs have the numbers of one of ours if all are different galaxies.
 
-    Whole numbers have shape (N, B). The galaxies of the cells around a cell, at most one step away
+    Magnitudes in steps have shape (N, B). The galaxies of the cells around a cell, at most one step away
     in each band, say how many are to be expected within it.
     """
     from scipy.spatial import cKDTree

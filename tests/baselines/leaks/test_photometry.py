@@ -32,7 +32,7 @@ def test_galaxies_learned_from_are_found_to_the_digits_there_are(bands, digits, 
     tested = galaxies(400, 1, bands)
     learned = pd.concat([galaxies(4000, 2, bands), tested.iloc[:60]]).round(digits)
     tested = tested.round(digits) if both else tested
-    with pytest.raises(InputError, match="6[0-9] of the 400 galaxies of theirs are learned from"):
+    with pytest.raises(InputError, match=r"6[0-9] of the 400 galaxies of theirs are learned from"):
         refuse_shared(learned, tested, BANDS[:bands], "mine", "theirs")
     refuse_shared(learned.iloc[:4000], tested, BANDS[:bands], "mine", "theirs")
 
