@@ -74,7 +74,7 @@ class OwnTable:
         missing = {name: kinds[name].is_missing(values) for name, values in columns.items()}
         if self.missing_magnitudes:
             columns |= {name: kinds[name].without_missing(columns[name]) for name in measured}
-            unseen = np.logical_and.reduce([missing[name] for name in self.bands])
+            unseen: npt.NDArray[np.bool_] = np.all([missing[name] for name in self.bands], axis=0)
             missing = dict.fromkeys(self.bands, unseen) | {self.redshift: missing[self.redshift]}
         kept = ~np.logical_or.reduce(list(missing.values()))
         dropped = int(np.count_nonzero(~kept))
