@@ -95,9 +95,10 @@ real: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest
 
-# Corrupts small files of every upstream format and says what the readers made of them.
+# Corrupts small files of every upstream format, and what every command reads, and says what came of
+# it: the counts, and how each finding is repeated.
 fuzz: $(STAMP)
-	$(BIN)/python tests/fuzz/run.py --files 2000 --seed 1
+	$(BIN)/python tests/fuzz/run.py --files 3000 --seed 1
 
 # Every command that writes, killed at random moments: old output or new, and a rerun clears the rest.
 kills: $(STAMP)

@@ -1,12 +1,14 @@
 """Forecast with trained networks, one per seed, as one object, and keep them in a file.
 
-The file, of safetensors, holds all seeds' weights, the scaler, the bands and how they were made.
+The file, of safetensors, holds all seeds' weights, the scaler, the bands, how they were made, and a
+hash of all that: a model that was changed since is refused.
 
 Shapes: S seeds, N galaxies, B bands.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,11 @@ from transferz.schemas.errors import InputError, ParameterError
 CHUNK_FORECASTS = 262_144
 """Seeds times galaxies of a forecast at once: 210 MB of float32 per hidden layer."""
 
-FORMAT = "transferz photometry networks 1"
+FORMAT = "transferz photometry networks 2"
 NOTES = "transferz"
 """The one entry of the file's metadata: several would come in another order each time."""
 
-_DAMAGED = (KeyError, TypeError, ValueError, RuntimeError)  # what odd contents raise
+_DAMAGED = (LookupError, TypeError, ValueError, RuntimeError)  # what odd contents raise
 
 Floats = npt.NDArray[np.float64]
 
@@ -147,13 +149,25 @@ def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[st
         "fits": [asdict(fit) for fit in ensemble.fits],
         "provenance": provenance,
     }
+    notes["sha256"] = _digest(notes, tensors)
     return save(tensors, metadata={NOTES: json.dumps(notes)})
+
+
+def _digest(notes: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Hash all that a model's file holds but the hash itself."""
+    plain = {name: value for name, value in notes.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(plain).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_ensemble(path: Path) -> Model:
     """Read a model's file, or that in the directory that ``transferz train --out`` made.
 
-    An `InputError` says where it is missing, damaged or something else.
+    An `InputError` says where it is missing, damaged or something else: its hash must be that of
+    what it holds, and all its numbers finite.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -168,11 +182,19 @@ def load_ensemble(path: Path) -> Model:
         ) from None
     try:
         metadata = json.loads(notes)
-        if metadata.get("format") != FORMAT:
-            raise InputError(f"{path} is no '{FORMAT}'; it was not written by transferz train")
+        if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+            raise InputError(
+                f"{path} is no '{FORMAT}': it was not written by transferz train, or by another "
+                "version of it; train the model again"
+            )
+        if metadata.get("sha256") != _digest(metadata, tensors):
+            raise ValueError("what it holds is not what it has the hash of")
+        if odd := [name for name, one in tensors.items() if not torch.isfinite(one).all()]:
+            raise ValueError(f"{odd[0]} holds a number that is not finite")
         return _assemble(metadata, tensors)
     except _DAMAGED as error:
-        raise InputError(f"{path} is damaged: {error!r}; train the model again") from None
+        reason = error if isinstance(error, ValueError) else repr(error)
+        raise InputError(f"{path} is damaged: {reason}; train the model again") from None
 
 
 def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:

@@ -1,6 +1,7 @@
 """`transferz train`, from arguments to files."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.methods import METHODS
 from transferz.baselines.methods.networks import PHOTOMETRY
+from transferz.baselines.networks import ensemble
 from transferz.baselines.networks.ensemble import load_ensemble
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.bootstrap import Draws
@@ -428,8 +430,36 @@ def test_models_that_are_none_are_refused(tmp_path):
         load_ensemble(path)
 
 
-@pytest.mark.parametrize("lost", ["weights.3", "scaler.maximum"])
-def test_a_model_that_lacks_a_part_is_refused(lost, tmp_path):
+def lose(name):
+    return lambda tensors, notes: tensors.pop(name)
+
+
+def put(name, value):
+    def edit(tensors, notes):
+        tensors[name].view(-1)[0] = value
+
+    return edit
+
+
+def note(name, value):
+    return lambda tensors, notes: notes.update({name: value})
+
+
+EDITS = {
+    "no weights": lose("weights.3"),
+    "no scaling": lose("scaler.maximum"),
+    "another weight": put("weights.0", 0.125),
+    "an infinite one": put("weights.0", math.inf),
+    "a scaling of NaN": put("scaler.minimum", math.nan),
+    "other bands": note("bands", ["i", "r", "g"]),
+    "bands that are none": note("bands", 5),
+    "another origin": note("provenance", {}),
+}
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_model_that_was_changed_is_refused(sealed, tmp_path):
+    """By its hash; where that was made anew, if it lacks a part or a number is not finite."""
     from safetensors import safe_open
     from safetensors.torch import save_file
 
@@ -438,10 +468,29 @@ def test_a_model_that_lacks_a_part_is_refused(lost, tmp_path):
     path = tmp_path / "out" / "model.safetensors"
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        notes = file.metadata()
-    del tensors[lost]
-    save_file(tensors, path, metadata=notes)
-    with pytest.raises(InputError, match=r"is damaged: .*train the model again"):
+        notes = json.loads(file.metadata()["transferz"])
+    told_by_hash_alone = ("another weight", "other bands", "another origin")
+    for what, edit in EDITS.items():
+        changed = {name: one.clone() for name, one in tensors.items()}, dict(notes)
+        edit(*changed)
+        if sealed:
+            changed[1]["sha256"] = ensemble._digest(changed[1], changed[0])
+        save_file(changed[0], path, metadata={"transferz": json.dumps(changed[1])})
+        if sealed and what in told_by_hash_alone:
+            load_ensemble(path)
+            continue
+        with pytest.raises(InputError, match=r"is damaged: .*train the model again"):
+            load_ensemble(path)
+
+
+@pytest.mark.parametrize("notes", ["null", "[]", '"text"', "5", "{}", "[" * 9999])
+def test_notes_of_a_model_that_are_none_of_ours(notes, tmp_path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(2)}, path, metadata={"transferz": notes})
+    with pytest.raises(InputError, match="train the model again"):
         load_ensemble(path)
 
 

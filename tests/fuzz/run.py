@@ -47,11 +47,12 @@ def fuzz_commands(arguments: argparse.Namespace) -> int:
     os.environ |= {"OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     from fuzzing.commands.hunt import report, run_hunt
 
+    one = arguments.input
     hunt = run_hunt(
-        arguments.files,
+        arguments.files if one is None else one + 1,
         arguments.seed,
         jobs=arguments.jobs,
-        only=arguments.input,
+        numbers=None if one is None else [one],
         matching=arguments.matching,
         say=lambda text: print(text, flush=True),
     )

@@ -53,7 +53,9 @@ def test_failures_are_named_kept_and_give_status_1(verdict, tmp_path, monkeypatc
     monkeypatch.setattr(
         Worker, "judge", lambda self, seed, *numbers: sound if numbers[-1] == SOUND else result
     )
-    monkeypatch.setattr(sys, "argv", ["run.py", "--files", "28", "--keep", str(tmp_path)])
+    monkeypatch.setattr(
+        sys, "argv", ["run.py", "--only", "readers", "--files", "28", "--keep", str(tmp_path)]
+    )
     assert run.main() == 1
     printed = capsys.readouterr().out
     assert "FAILED HSC CSV #1 (" in printed and "of that" in printed

@@ -1,8 +1,10 @@
 """Many inputs for every command: made, run, judged, counted."""
 
 import tempfile
+import unittest.mock
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -88,35 +90,39 @@ def plan(inputs: int) -> list[tuple[str, str, Maker]]:
 
 
 def run_hunt(
-    inputs: int, seed: int, *, jobs: int = 1, only: int | None = None, matching: str = "", say=print
+    inputs: int,
+    seed: int,
+    *,
+    jobs: int = 1,
+    numbers: Sequence[int] | None = None,
+    matching: str = "",
+    shop: Workshop | None = None,
+    say: Callable[[str], object] = lambda text: None,
 ) -> Hunt:
-    """Run so many inputs, or the `only` one of this number."""
+    """Run so many inputs, or those of some `numbers` below that; of these, what is `matching`."""
     hunt = Hunt()
-    planned = plan(inputs if only is None else only + 1)
-    numbers = (
-        [only]
-        if only is not None
-        else [k for k, (c, t, _) in enumerate(planned) if matching in f"{c} {t}"]
-    )
+    planned = plan(inputs)
+    chosen = [
+        number
+        for number in (range(inputs) if numbers is None else numbers)
+        if matching in " ".join(planned[number][:2])
+    ]
     with tempfile.TemporaryDirectory(prefix="fuzz-shop-") as folder:
-        shop = set_up(Path(folder))
+        shop = shop or set_up(Path(folder))
         with environment(shop):
-            for number, verdict in attempt_all(_makes(planned, numbers, seed, shop), jobs):
+            for number, verdict in attempt_all(_makes(planned, chosen, seed, shop), jobs):
                 command, kind, _ = planned[number]
                 hunt.tallies.setdefault((command, kind), Tally()).add(verdict)
                 if verdict.kind in FINDINGS:
-                    finding = _told(number, seed, verdict)
-                    hunt.findings.append(finding)
-                    say(finding)
-                elif only is not None:
+                    hunt.findings.append(_told(number, seed, verdict))
+                    say(hunt.findings[-1])
+                elif numbers is not None:
                     say(f"{verdict.kind}: {verdict.damage}\n{verdict.argv}\n{verdict.reason}")
     return hunt
 
 
-def environment(shop: Workshop):
+def environment(shop: Workshop) -> AbstractContextManager[object]:
     """The processes' environment: no network but loopback, a token that nobody may see."""
-    import unittest.mock
-
     values = {
         "HF_TOKEN": TOKEN,
         "HF_ENDPOINT": "http://127.0.0.1:1",

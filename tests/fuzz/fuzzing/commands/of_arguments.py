@@ -68,14 +68,14 @@ def make(command: str, rng: Rng, shop: Workshop, folder: Path) -> Trial:
         return values[int(rng.integers(len(values)))]
 
     def some(right, wrong) -> str:
-        return str(right) if rng.random() < 0.6 else pick(wrong)
+        return str(right) if rng.random() < 0.8 else pick(wrong)
 
     out = folder.parent / "out"
     argv = ARGUMENTS[command](some, places, out, shop)
     judge = lambda outcome: (  # noqa: E731
         "the password is shown" if SECRET in outcome.stdout + outcome.stderr else ""
     )
-    return Trial(argv, judge, "arguments")
+    return Trial(argv, judge, "arguments", writes_anywhere=True)
 
 
 Some = Callable[..., str]

@@ -203,7 +203,9 @@ def _differs(argv: list[str], outcome: Outcome, release: Path, shop: Workshop) -
     return ""
 
 
-VARYING = re.compile(rb"(seconds|memory_mb|hours|command|date|created|environment|cpu)[^\n]*")
+VARYING = re.compile(
+    rb"(seconds|memory_mb|hours|command|date|created|environment|cpu|Training)[^\n]*"
+)
 
 
 def _results(outcome: Outcome, places: list[Path]) -> dict[str, bytes]:

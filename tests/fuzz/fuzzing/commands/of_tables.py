@@ -353,7 +353,7 @@ def swap_columns(rng: Rng, columns: Columns, on: OnTable) -> Change:
 
 
 def ids_through_floats(rng: Rng, columns: Columns, on: OnTable) -> Change:
-    if "object_id" not in columns:
+    if not on.ids_matter:
         return shuffle_rows(rng, columns, on)
     as_text = rng.random() < 0.5
     columns["object_id"] = [f"{k}.0" if as_text else float(k) for k in columns["object_id"]]
