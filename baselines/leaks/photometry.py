@@ -25,6 +25,9 @@ PROBED = 4096
 FACTOR, SIGMAS = 2.0, 3.0
 """How many times the expected number, and standard deviations more, are no chance (our choice)."""
 
+TELLING = 3
+"""Magnitudes that tell a galaxy by their last digit (our choice)."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -33,11 +36,13 @@ def refuse_shared(
 ) -> None:
     """Refuse galaxies to learn from that have the very magnitudes of galaxies to test on.
 
-    Magnitudes are compared to the digits of whichever table has fewer. The InputError says how many
+    Magnitudes are compared to the digits of whichever table has fewer; of test galaxies with fewer
+    than `TELLING` of them nothing is said. The InputError says how many
     are the same, and calls the two tables `name` and `test_name`. Where so many are so by chance, a
     line on stderr says that magnitudes tell nothing.
     """
     ours, theirs = (one[list(bands)].to_numpy(np.float64) for one in (learned, tested))
+    theirs = theirs[np.isfinite(theirs).sum(axis=1) >= min(TELLING, len(bands))]
     steps = np.array([max(step(ours[:, k]), step(theirs[:, k])) for k in range(len(bands))])
     ours, theirs = (_in_steps(values, steps) for values in (ours, theirs))
     keys = [str(k) for k in range(len(bands))]
@@ -63,6 +68,7 @@ def refuse_shared(
 
 def step(values: Floats) -> float:
     """Return the step that numbers are rounded to, such as 0.01; 0 where they are not."""
+    values = values[np.isfinite(values)]
     for digits in range(DIGITS + 1):
         # float32 holds a magnitude of 30 to 2e-6
         if np.allclose(values, values.round(digits), rtol=0.0, atol=4e-6):
@@ -80,11 +86,15 @@ def _in_steps(values: Floats, steps: Floats) -> Floats:
 def expected_by_chance(ours: Floats, theirs: Floats) -> float:
     """Return how many of theirs have the numbers of one of ours if all are different galaxies.
 
-    Magnitudes in steps have shape (N, B). The galaxies of the cells around a cell, at most one step away
-    in each band, say how many are to be expected within it.
+    Magnitudes in steps have shape (N, B). The galaxies of the cells around a cell, at most one step
+    away in each band, say how many are to be expected within it; those that lack a band are left
+    out.
     """
     from scipy.spatial import cKDTree
 
+    ours, theirs = (one[np.isfinite(one).all(axis=1)] for one in (ours, theirs))
+    if not (len(ours) and len(theirs)):
+        return 0.0
     probed = theirs[:: -(-len(theirs) // PROBED)]
     tree = cKDTree(ours)
     around, within = (
