@@ -42,6 +42,7 @@ from transferz.baselines.scores.probability import (
     Quantiles,
     Samples,
 )
+from transferz.baselines.scores.probability.prediction import QP
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_file
 from transferz.tables.hdf5 import open_hdf5
@@ -69,6 +70,9 @@ PERCENTILES = np.arange(1, 100) / 100.0
 """Levels that stand for samples (our choice)."""
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+_ODD = (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError)
+"""What odd arrays raise, in qp's code too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +122,7 @@ def read_qp(path: Path | str) -> QpFile:
         distribution = _from_qp(arrays)
     except KeyError as error:
         raise InputError(f"{path}: form '{arrays.form}' lacks the array {error}") from None
-    except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError) as error:
+    except _ODD as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
     ancil = arrays.ancil
     _require_rows(path, ancil, len(distribution))
@@ -131,6 +135,31 @@ def read_qp(path: Path | str) -> QpFile:
         ancil=ancil,
         form=arrays.form,
     )
+
+
+def as_distribution(forecasts: Any) -> Distribution:
+    """Return a distribution as it is, and of an ensemble of qp's in memory what `read_qp` makes.
+
+    An InputError says where an ensemble holds what is no distribution.
+
+    >>> import qp
+    >>> ensemble = qp.Ensemble(qp.stats.norm, data={"loc": [[0.5]], "scale": [[0.1]]})
+    >>> as_distribution(ensemble).cdf([0.5])
+    array([0.5])
+    """
+    if forecasts is None or not hasattr(forecasts, QP):
+        return forecasts
+    try:
+        tables = forecasts.build_tables()
+        meta, data = (
+            {name: np.asarray(values) for name, values in tables[group].items()}
+            for group in ("meta", "data")
+        )
+        meta = {name: one[0] if one.shape[:1] == (1,) else one for name, one in meta.items()}
+        form, version = meta.pop("pdf_name").item(), meta.pop("pdf_version").item()
+        return _from_qp(QpArrays(form.decode("utf-8", "replace"), meta, data, version=int(version)))
+    except _ODD as error:
+        raise InputError(f"qp ensemble: {' '.join(str(error).split())}") from None
 
 
 def write_qp(

@@ -3,6 +3,7 @@
 Those come with the forecasts, in arrays or in the same file, or are a release's labels, by id.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
 from transferz.baselines.forecasts.files import FileForecasts, Truth
+from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy
+from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.benchmark.scores import TESTED
@@ -80,6 +83,9 @@ def as_forecasts(
 
     `object_id` has ids, shape (N,); row numbers by default.
     """
+    parts: dict[str, Any] = {"predicted": predicted, "true": true}
+    parts |= {"i_mag": i_mag, "object_id": object_id}
+    _require_one_order({name: one for name, one in parts.items() if np.ndim(one) == 1})
     redshift = _real(true, "true")
     point = np.atleast_2d(_real(predicted, "predicted"))
     size = redshift.size
@@ -88,7 +94,7 @@ def as_forecasts(
     ids = np.asarray(np.arange(size) if object_id is None else object_id, np.int64)
     point = FORECAST.without_missing(point)
     columns: dict[str, npt.NDArray[np.float32]] = {}
-    if distribution is not None:
+    if (distribution := as_distribution(distribution)) is not None:
         _require(len(distribution) == size, "distribution", len(distribution), size)
         if len(point) > 1:
             raise InputError(f"{len(point)} seeds with one distribution; give those of one seed")
@@ -102,13 +108,20 @@ def as_forecasts(
     return SetForecasts(ids, redshift, magnitude, point, columns)
 
 
+def _require_one_order(columns: Mapping[str, Any]) -> None:
+    """Refuse columns of pandas whose rows are in different orders."""
+    try:
+        row_labels(columns)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
 def _real(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:
-    """Return numbers as float32, masked ones as NaN; complex ones are refused."""
-    if np.iscomplexobj(values):
-        raise InputError(f"{what}: expected real numbers, found {np.asarray(values).dtype}")
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float64).filled(np.nan)
-    return np.asarray(values, np.float32)
+    """Return numbers as float32, of whatever kind of array, NaN where one is masked or null."""
+    try:
+        return as_numbers(values, what).astype(np.float32)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def _require_truth(true: npt.NDArray[Any], what: str, remedy: str = "leave them out") -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
+from transferz.baselines.scores.probability.arrays import as_numbers
 from transferz.baselines.scores.probability.distribution import (
     BLOCK,
     LEAST_WIDTH,
@@ -434,7 +435,7 @@ def _two_from(first: Ints, length: int) -> Array:
 
 def as_grid(grid: npt.ArrayLike) -> Array:
     """Return redshifts as float64, at least 2 and increasing; raise where they are not."""
-    values = np.asarray(grid, np.float64)
+    values = as_numbers(grid, "grid").astype(np.float64)
     if values.ndim != 1 or values.size < 2 or not np.all(np.isfinite(values)):
         raise ValueError(
             f"grid: expected at least 2 finite redshifts, shape (G,); found {values.shape}"

@@ -443,6 +443,23 @@ def test_parameter_errors_are_parameter_errors():
         parse_grid("3:0:20")
 
 
+def test_series_in_different_orders_are_refused():
+    true = pd.Series(np.linspace(0.1, 2.0, 50))
+    with pytest.raises(InputError, match="predicted and true have rows of different indexes"):
+        score_forecasts(true.sort_values(ascending=False), true)
+    scores = score_forecasts(true[::-1], true[::-1], i_mag=np.full(50, 20.0))
+    assert scores["ranges"]["all"]["metrics"]["rmse"]["mean"] == 0.0
+
+
+def test_an_ensemble_in_memory_is_scored():
+    qp = pytest.importorskip("qp")
+    true = np.linspace(0.1, 2.0, 50)
+    norm = {"loc": true[:, None], "scale": np.full((50, 1), 0.1)}
+    ensemble = qp.Ensemble(qp.stats.norm, data=norm)
+    metrics = score_forecasts(true, true, distribution=ensemble)["ranges"]["all"]["metrics"]
+    assert metrics["coverage_68"]["mean"] == 1.0
+
+
 def test_a_pdfs_columns_are_in_order_of_their_numbers(frame, tmp_path, capsys):
     """Decimals are numbers, whatever the file's order; names that tell none are refused."""
     values, _, options, _ = distribution("pdf", frame)

@@ -337,7 +337,7 @@ def test_a_grid_keeps_the_array_it_was_given():
         (lambda: GridPDF([0], [[1]]), "at least 2"),
         (lambda: GridPDF([0, 1], [[1, 1, 1]]), r"shape \(N, 2\); found \(1, 3\)"),
         (lambda: GridPDF([0, 1], [1, 1]), r"shape \(N, 2\); found \(2,\)"),
-        (lambda: GridPDF([0, 1], [["a", "b"]]), "expected numbers"),
+        (lambda: GridPDF([0, 1], [["a", "b"]]), "expected real numbers"),
         (lambda: Samples([1.0, 2.0]), "one row per galaxy"),
         (lambda: Samples(np.empty((3, 0))), "one row per galaxy"),
         (lambda: Quantiles([0.5, 0.1], [[1, 2]]), "increasing probabilities"),
