@@ -289,10 +289,10 @@ def _require_whole(path: Path, content: bytes) -> None:
     astropy would fetch the data, and make room for the rows.
     """
     for match in _TAG.finditer(content):
-        tag = html.unescape(match[0].decode("utf-8", "replace"))
+        tag = " ".join(html.unescape(match[0].decode("utf-8", "replace")).split())
         if match[1] == b"STREAM" and "href" in tag:
             raise InputError(
-                f"can't read {path}: its data lie elsewhere ({' '.join(tag.split())[:80]}); write them into the file"
+                f"can't read {path}: its data lie elsewhere ({tag[:80]}); write them into the file"
             )
         rows = re.search(r"nrows\s*=\s*.(\d+)", tag)
         if rows and int(rows[1][:20]) > len(content):
