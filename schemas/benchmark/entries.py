@@ -18,7 +18,7 @@ from transferz.schemas.benchmark.records import (
     json_of_yaml,
     parse_record,
     read_text,
-    without_credentials,
+    refuse_credentials,
     yaml_text,
 )
 from transferz.schemas.benchmark.scores import (
@@ -56,7 +56,7 @@ TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml"
 """``file``: a table in a release's columns; ``table``: part of the table that is tested on."""
 
 Split = Literal["train", "validation", "calibration", "test"]
-Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(without_credentials)]
+Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(refuse_credentials)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Amount = Annotated[float, Field(ge=0, le=LARGEST)]
