@@ -23,7 +23,7 @@ from transferz.baselines.leaderboard import (
     read_board,
     write_comparisons,
 )
-from transferz.baselines.leaderboard.board import value_text
+from transferz.baselines.leaderboard.words import MARK_WORDS, margins_text, value_text
 from transferz.schemas.benchmark.scores import METRIC_TITLES
 from transferz.tables.reading import open_table
 
@@ -99,9 +99,10 @@ def main() -> int:
             counts = f"{len(task.training):,} + {task.tests[config].redshift.size:,}"
             lines += rows(board, config, f"{title} ({counts})")
     print("".join(f"| {' | '.join(line)} |\n" for line in lines), end="")
+    marks = (f"{mark or 'no mark'}: {words}" for mark, words in MARK_WORDS.items())
     print(
-        "\nIn brackets galaxies to learn from + tested; all redshifts; * best, "
-        "= not distinguishable from it at 0.05 (paired, Holm)"
+        "\nIn brackets galaxies to learn from + tested; all redshifts. "
+        f"{'; '.join(marks)}. Margins: {margins_text(SHOWN)}"
     )
     return 0
 

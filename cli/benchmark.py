@@ -53,7 +53,8 @@ def benchmark(argv: Sequence[str]) -> int:
     _check(args)
     if args.list:
         return _list_methods()
-    if args.out:
+    out = args.out.absolute() if args.out else None  # whatever folder a method goes to
+    if out:
         check_folder(args.out, replace=args.replace)
     method = load_method(args.method)
     task = _task(args, method)
@@ -66,10 +67,11 @@ def benchmark(argv: Sequence[str]) -> int:
         key=args.key,
         command=shlex.join(["transferz", "benchmark", *argv]),
         report=_silent if args.quiet else _report,
+        out=out,
     )
     sys.stdout.write(outcome_text(outcome.entry))
-    if args.out:
-        outcome.write(args.out)
+    if out:
+        outcome.write(out)
         sys.stdout.write(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
     return 0
 

@@ -26,8 +26,10 @@ are computed anew from the forecasts. Nothing of the method's is run.
 """
 
 COMPARE = """\
-Compare all pairs of the runs in a folder, galaxy by galaxy, and write comparisons.json, by which
-the leaderboard marks what can't be told from the best.
+Compare all pairs of runs in folders, galaxy by galaxy, and write them to comparisons.json beside
+the entries: by it the leaderboard marks what is best, as good, or not told apart. Pairs that are
+there already stay. It takes two runs or more, with their forecasts.parquet: the project's own are
+in data/mock/benchmark after `make leaderboard`.
 """
 
 
@@ -42,8 +44,10 @@ def leaderboard(argv: Sequence[str]) -> int:
 def _show(argv: Sequence[str]) -> int:
     arguments = _show_parser().parse_args(argv)
 
-    from transferz.baselines.leaderboard.board import board_json, board_text, read_board
+    from transferz.baselines.leaderboard.board import read_board
     from transferz.baselines.leaderboard.entries import entries_folder, release_here
+    from transferz.baselines.leaderboard.words import board_json, board_text
+    from transferz.tables.printing import printable
 
     release = release_here(arguments.release)
     board = read_board(arguments.entries or entries_folder(release), release)
@@ -51,7 +55,10 @@ def _show(argv: Sequence[str]) -> int:
     _write(board, arguments)
     if arguments.json:
         sys.stdout.write(f"{json.dumps(board_json(board), indent=2)}\n")
-    elif not (arguments.html or arguments.hf):
+    elif arguments.html or arguments.hf:
+        for said in board.unusable:
+            sys.stderr.write(f"left out: {printable(said)}\n")
+    else:
         colour = sys.stdout.isatty()
         sys.stdout.write(board_text(board, config, part, arguments.sort, colour=colour))
     return 0
@@ -109,22 +116,31 @@ def _add(argv: Sequence[str]) -> int:
         url=arguments.url,
         replace=arguments.replace,
     )
-    sys.stdout.write(f"{to}: added; now `transferz leaderboard compare` the runs anew\n")
+    sys.stdout.write(
+        f"{to}: added; it is shown as not compared until `transferz leaderboard compare` has "
+        "compared it with the others\n"
+    )
     return 0
 
 
 def _compare(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="transferz leaderboard compare", description=COMPARE)
-    parser.add_argument("runs", type=Path, metavar="RUNS_DIR", help="a folder with runs in folders")
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUNS_DIR", help="a run, or a folder of runs"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where entries are (default: the project's own)"
     )
+    parser.add_argument(
+        "--replace", action="store_true", help="drop pairs of a method's older forecasts"
+    )
     arguments = parser.parse_args(argv)
 
-    from transferz.baselines.leaderboard.comparisons import write_comparisons
+    from transferz.baselines.leaderboard.comparing import write_comparisons
 
-    path, found = write_comparisons(arguments.runs, arguments.out)
-    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {found.pairs_text}\n")
+    path, found = write_comparisons(*arguments.runs, out=arguments.out, replace=arguments.replace)
+    pairs = f"{len(found.pairs)} pair{'' if len(found.pairs) == 1 else 's'}"
+    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {pairs}\n")
     return 0
 
 

@@ -72,7 +72,7 @@ def _describe(path: Path, columns: dict[str, str], leaks: Leaks) -> dict[str, An
         "leaking_rows": int(np.count_nonzero(leaks.rows)),
         "leaking_objects": len(leaks.objects),
         "rows_by_way": leaks.counts,
-        "first_objects": leaks.objects[:SHOWN].tolist(),
+        "first_objects": [str(number) for number in leaks.objects[:SHOWN].tolist()],  # exact
         "unchecked": list(leaks.unchecked),
         "clean": None,
     }

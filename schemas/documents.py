@@ -26,11 +26,15 @@ _FLOAT = re.compile(
 def read_bytes(path: Path, most: int = MAX_JSON) -> bytes:
     """Read a whole file of at most so many bytes; more is a ValueError, and an OSError stays one.
 
+    So is a ValueError what could be waited for or read without end: a pipe, a device.
+
     Examples
     --------
     >>> read_bytes(Path("MANIFEST.json"))[:1]  # doctest: +SKIP
     b'{'
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("it is no regular file")
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:

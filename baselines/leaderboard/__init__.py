@@ -6,13 +6,8 @@ code of a method's is ever imported or run here.
 """
 
 from transferz.baselines.leaderboard.board import Board, Row, read_board
-from transferz.baselines.leaderboard.comparisons import (
-    Comparisons,
-    compare_runs,
-    read_comparisons,
-    read_runs,
-    write_comparisons,
-)
+from transferz.baselines.leaderboard.comparing import compare_runs, read_runs, write_comparisons
+from transferz.baselines.leaderboard.comparisons import Comparisons, read_comparisons
 from transferz.baselines.leaderboard.entries import Run, read_run
 
 __all__ = [

@@ -1,13 +1,15 @@
-"""The leaderboard: entries in order, which is best, and which can't be told from the best.
+"""The leaderboard: entries in order, which is best, which as good, and which may be.
 
-`read_board` reads it; `board_text` and `board_json` show it in a terminal and to programs.
+`read_board` reads it; `transferz.baselines.leaderboard.words` shows it in a terminal and to
+programs.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+
+import numpy as np
 
 from transferz.baselines.leaderboard.comparisons import Comparisons, Pair, read_comparisons
 from transferz.baselines.leaderboard.entries import (
@@ -16,52 +18,40 @@ from transferz.baselines.leaderboard.entries import (
     find_current,
     read_entries,
 )
-from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance
+from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED, distance, holm
+from transferz.baselines.scores.standing import Mark, standing
 from transferz.releases import Release
 from transferz.schemas.benchmark.entries import Entry
 from transferz.schemas.benchmark.scores import (
-    METRIC_TITLES,
-    NONE,
+    MARGINS,
     RANGES,
-    SETS,
     TESTED,
-    TITLES,
-    WIDTH_TITLES,
     EntryRange,
     EntryScores,
     Summary,
-    value_parts,
 )
 from transferz.schemas.errors import ParameterError
-from transferz.tables.printing import aligned, printable
 
-BEST, EQUAL, UNKNOWN = "*", "=", "?"
-"""Marks: the best; not distinguishable from it; not compared with it."""
+TRIVIAL = frozenset({"transferz.baselines.methods.median:TrainingMedian"})
+"""Classes of methods that hold no mark: they forecast the same for every galaxy, whatever its
+magnitudes. So does whatever comparisons find `constant`."""
 
 RANGE_TITLES = RANGES | {"lsst": f"{RANGES['lsst']} (LSST)"}
 """What ranges of the label are called, in the order of the page."""
-
-DEFAULT_METRICS = (*TITLES, *WIDTH_TITLES)
-"""Columns of the tables."""
-
-SET_TITLES: MappingProxyType[str, str] = MappingProxyType(
-    {**dict[str, str](SETS.items()), "table": "the table", "test_table": "the other table"}
-)
-
-GREY, PLAIN = "\x1b[90m", "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """An entry on the board.
 
-    It is `current` if it is of the data as they are now, and `compared` if its forecasts are among
-    those compared.
+    It is `current` if it is of the data as they are now, `compared` if its forecasts were compared
+    with those of all other rows that are, and `trivial` if they are the same for every galaxy.
     """
 
     entry: Entry
     current: bool
     compared: bool
+    trivial: bool
 
     @property
     def key(self) -> str:
@@ -91,11 +81,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A leaderboard: rows by key, the data they are held against, their forecasts compared."""
+    """A leaderboard: rows by key, the data they are held against, their forecasts compared.
+
+    `unusable` says of each file that is no entry why it is none.
+    """
 
     rows: tuple[Row, ...]
     current: Current
     comparisons: Comparisons | None
+    unusable: tuple[str, ...] = ()
+    _marks: dict[tuple[str, str, str], dict[str, Mark]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def mock(self) -> bool:
@@ -161,32 +158,36 @@ class Board:
         """Return 0 for a row that is ranked, 1 where it left galaxies out, 2 for other data."""
         return 2 if not row.current else 0 if row.complete(config) else 1
 
-    def best(self, config: str, part: str, metric: str) -> Row | None:
-        """Return the best row by a metric, of those of the data as they are now.
+    def mark(self, row: Row, config: str, part: str, metric: str) -> Mark:
+        """Mark a row by a metric, as `standing` does those that compete for it.
 
-        One that left galaxies out is not ranked: they may have been the hard ones.
+        `UNKNOWN` is a row that was not compared. One that left galaxies out has no mark, since they
+        may have been the hard ones; nor has one of other data, a trivial one, or one without such a
+        score, nor any by a metric that ranks nothing.
         """
-        if metric in UNRANKED:
-            return None
-        first = next(iter(self.ordered(config, part, metric)), None)
-        if first is None or self.group(first, config) or not first.summary(config, part, metric):
-            return None
-        return first
+        column = (config, part, metric)
+        if column not in self._marks:
+            self._marks[column] = self._marked(*column)
+        return self._marks[column].get(row.key, Mark.WORSE)
 
-    def mark(self, row: Row, config: str, part: str, metric: str) -> str:
-        """Mark a row by a metric: `BEST`, `EQUAL`, `UNKNOWN`, or nothing.
-
-        That is where it is worse, has no such score, left galaxies out or is of other data.
-        """
-        best = self.best(config, part, metric)
-        if best is None or self.group(row, config) or not row.summary(config, part, metric):
-            return ""
-        if row is best:
-            return BEST
-        pair = self.pair(row, best, config, part, metric)
-        if pair is None:
-            return UNKNOWN
-        return EQUAL if pair.p >= SIGNIFICANCE else ""
+    def _marked(self, config: str, part: str, metric: str) -> dict[str, Mark]:
+        ranked = [
+            (row, distance(metric, score.mean))
+            for row in self.ordered(config, part, metric)
+            if self.group(row, config) == 0 and not row.trivial and metric not in UNRANKED
+            if (score := row.summary(config, part, metric)) and score.mean is not None
+        ]
+        marks = {row.key: Mark.UNKNOWN for row, _ in ranked}
+        if compared := [(row, loss) for row, loss in ranked if row.compared]:
+            rows, losses = zip(*compared, strict=True)
+            unknown = Pair(*3 * [float("nan")])
+            pairs = [
+                [self.pair(row, other, config, part, metric) or unknown for other in rows]
+                for row in rows
+            ]
+            found = standing(losses, *np.moveaxis(pairs, -1, 0), MARGINS[metric])
+            marks |= {row.key: mark for row, mark in zip(rows, found, strict=True)}
+        return marks
 
     def pair(self, row: Row, other: Row, config: str, part: str, metric: str) -> Pair | None:
         """Look up how two rows differ; None where they were not compared."""
@@ -194,12 +195,42 @@ class Board:
             return None
         return self.comparisons.pair(config, part, metric, row.key, other.key)
 
+    def pairs(self, config: str, part: str, metric: str) -> list[tuple[Row, Row, Pair, str]]:
+        """List all compared pairs, each with whether its first is ``better`` or ``worse``.
+
+        Or they are the ``same``, neither worse than the other by more than the margin, or it is
+        ``open``. p is corrected for the number of pairs (Holm): the chance of any false difference
+        among them stays below `SIGNIFICANCE`.
+        """
+        rows = [row for row in self.rows if row.current and row.compared]
+        found = [
+            (first, second, pair)
+            for first, second in combinations(rows, 2)
+            if (pair := self.pair(first, second, config, part, metric))
+        ]
+
+        def told(pair: Pair) -> str:
+            if abs(pair.difference) + pair.half <= MARGINS[metric]:
+                return "same"
+            if pair.p >= SIGNIFICANCE:
+                return "open"
+            return "better" if pair.difference < 0 else "worse"
+
+        corrected = holm([pair.p for _, _, pair in found]).tolist()
+        listed = []
+        for (first, second, pair), p in zip(found, corrected, strict=True):
+            whole = pair._replace(p=p)
+            listed.append((first, second, whole, told(whole)))
+        return listed
+
     def status(self, row: Row) -> str:
         """Say what sets an entry apart from the others; nothing where nothing does."""
         if not row.current:
             named = data_name(row.entry)
             return f"made on {named}" + (", other content" if named == self.current.name else "")
-        return "not compared" if self.comparisons is not None and not row.compared else ""
+        if row.trivial:
+            return "the same for every galaxy: no mark"
+        return "" if row.compared else "not compared"
 
 
 def _there(names: Sequence[str]) -> str:
@@ -207,130 +238,39 @@ def _there(names: Sequence[str]) -> str:
 
 
 def read_board(folder: Path, release: Release | None) -> Board:
-    """Read the entries of a folder, and the comparisons beside them; raise where one is unusable.
+    """Read the entries of a folder, and the comparisons beside them.
 
-    They are held against the release, where one is given and it is of their survey.
+    They are held against the release, where one is given and it is of their survey. Raises an
+    InputError where no entry can be used, or the comparisons can't be; single entries that can't
+    are left out and named (`Board.unusable`).
     """
-    entries, comparisons = read_entries(folder), read_comparisons(folder)
-    current = find_current(entries, release)
-    compared = comparisons.forecasts if comparisons else {}
+    entries, unusable = read_entries(folder)
+    comparisons, current = read_comparisons(folder), find_current(entries, release)
+    constant = comparisons.constant if comparisons else ()
+    there = [entry for entry in entries if current.holds(entry)]
+    compared = _mutually_compared(there, comparisons) if comparisons else set()
     rows = (
         Row(
             entry,
             current=current.holds(entry),
-            compared=compared.get(entry.method.key) == entry.forecasts.sha256,
+            compared=entry.method.key in compared,
+            trivial=entry.method.class_ in TRIVIAL or entry.method.key in constant,
         )
         for entry in entries
     )
-    return Board(tuple(rows), current, comparisons)
+    return Board(tuple(rows), current, comparisons, tuple(unusable))
 
 
-# --- in words
+def _mutually_compared(entries: Sequence[Entry], comparisons: Comparisons) -> set[str]:
+    """Choose entries of which each was compared with each: first those with the most comparisons.
 
-
-def set_title(config: str) -> str:
-    """Return what a test set is called."""
-    return SET_TITLES.get(config, config)
-
-
-def training_title(row: Row) -> str:
-    """Return what is written of what an entry learned from."""
-    return " + ".join(map(set_title, row.entry.training.set.split("+")))
-
-
-def secure_link(address: str | None) -> str | None:
-    """Return an address that may be linked to; None of any other."""
-    return address if address is not None and address.startswith("https://") else None
-
-
-def value_text(metric: str, summary: Summary | None) -> str:
-    """Write ``mean ± error (spread)``, in the unit of the metric's title; a dash for no number."""
-    if summary is None:
-        return NONE
-    value, error, spread = value_parts(metric, summary.mean, summary.error, summary.spread)
-    return value + (f" ± {error}" if error else "") + (f" ({spread})" if spread else "")
-
-
-def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool = False) -> str:
-    """Lay out one test set and range as a table of text, in columns for the usual metrics.
-
-    The metric to sort by gets a column too. With `colour`, entries of other data are grey.
+    One whose forecasts are others than those compared is none of them.
     """
-    rows = board.ordered(config, part, sort)
-    metrics = board.shown(config, part, [*DEFAULT_METRICS, sort])
-    head = ["method", "trained on", *(METRIC_TITLES[name] for name in metrics), "scored", "note"]
-    body = [_cells(board, row, config, part, metrics) for row in rows]
-    kept = [k for k, name in enumerate(head) if name in ("method",) or any(r[k] for r in body)]
-    lines = aligned([[printable(line[k]) for k in kept] for line in (head, *body)])
-    for place, row in enumerate(rows, start=1):
-        if colour and not row.current:
-            lines[place] = f"{GREY}{lines[place]}{PLAIN}"
-    return "\n".join([_title(board, config, part), "", *lines, "", *_notes(board, rows)]) + "\n"
-
-
-def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> list[str]:
-    values = [
-        f"{value_text(name, row.summary(config, part, name))} "
-        f"{board.mark(row, config, part, name)}".rstrip()
-        for name in metrics
-    ]
-    scores = row.scores(config)
-    share = "" if scores is None or row.complete(config) else f"{100 * scores.completeness:.1f} %"
-    return [row.entry.method.name, training_title(row), *values, share, board.status(row)]
-
-
-def _title(board: Board, config: str, part: str) -> str:
-    mock = "MOCK galaxies, not real ones; " if board.mock else ""
-    return (
-        f"{board.current.name}: {mock}test split of {set_title(config)}, {RANGE_TITLES[part]}, "
-        f"{board.galaxies(config, part):,} galaxies"
-    )
-
-
-def _notes(board: Board, rows: Sequence[Row]) -> list[str]:
-    notes = ["mean over seeds ± its error over galaxies (spread over seeds)"]
-    if board.comparisons is None:
-        return [*notes, f"{BEST} best; not compared: run `transferz leaderboard compare RUNS_DIR`"]
-    notes.append(
-        f"{BEST} best; {EQUAL} not distinguishable from it at {SIGNIFICANCE:g} (paired, Holm over "
-        f"{board.comparisons.pairs_text}); {UNKNOWN} not compared"
-    )
-    if any(not row.current for row in rows):
-        notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
-    return notes
-
-
-def board_json(board: Board) -> dict[str, Any]:
-    """Return all of the board: entries with their state, marks by set, range and metric."""
-    comparisons = board.comparisons
-    return {
-        "data": board.current.name,
-        "mock": board.mock,
-        "significance": SIGNIFICANCE,
-        "pairs": len(comparisons.pairs) if comparisons else 0,
-        "entries": [
-            row.entry.model_dump(mode="json", by_alias=True)
-            | {"current": row.current, "compared": row.compared}
-            for row in board.rows
-        ],
-        "ranking": {
-            config: {part: _ranking(board, config, part) for part in board.ranges(config)}
-            for config in board.configs
-        },
-    }
-
-
-def _ranking(board: Board, config: str, part: str) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: [_place(board, row, config, part, name) for row in board.ordered(config, part, name)]
-        for name in board.metrics(config, part)
-        if name not in UNRANKED
-    }
-
-
-def _place(board: Board, row: Row, config: str, part: str, metric: str) -> dict[str, Any]:
-    best = board.best(config, part, metric)
-    pair = None if best is None else board.pair(row, best, config, part, metric)
-    against = pair and pair._asdict()
-    mark = board.mark(row, config, part, metric)
-    return {"method": row.key, "mark": mark, "current": row.current, "against_best": against}
+    known = comparisons.forecasts
+    keys = [e.method.key for e in entries if known.get(e.method.key) == e.forecasts.sha256]
+    pairs = {frozenset(pair) for pair in comparisons.pairs if set(pair) <= set(keys)}
+    chosen: set[str] = set()
+    for key in sorted(keys, key=lambda key: (-sum(key in pair for pair in pairs), key)):
+        if all(frozenset((key, other)) in pairs for other in chosen):
+            chosen.add(key)
+    return chosen if len(chosen) > 1 else set()

@@ -1,42 +1,27 @@
-"""All pairs of runs of the benchmark, compared from their forecasts, and the record of that.
+"""The record of how methods differ, two by two: ``comparisons.json``.
 
-The record, ``comparisons.json``, stands beside entries and is checked wherever it is read.
+It stands beside entries and is checked wherever it is read. What was compared is added to it.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
-from transferz.baselines.benchmark.forecasts import Mask
-from transferz.baselines.leaderboard.entries import ENTRIES, Run, read_run
-from transferz.baselines.scores.bootstrap import SEED, Draws
-from transferz.baselines.scores.paired import (
-    COMPARED,
-    CONFIDENCE,
-    Loss,
-    holm,
-    loss,
-    paired_difference,
-)
-from transferz.schemas.benchmark.entries import ENTRY_FILE, Hexadecimal, MethodName, TestedSet
+from transferz.baselines.scores.bootstrap import Draws
+from transferz.baselines.scores.paired import COMPARED, CONFIDENCE
+from transferz.schemas.benchmark.entries import Hexadecimal, MethodName, TestedSet
 from transferz.schemas.benchmark.records import Record, parse_record, read_record
 from transferz.schemas.benchmark.scores import Count, EntryMetric, Range
 from transferz.schemas.errors import InputError
-from transferz.tables.files import replace_file
 
 COMPARISONS_FILE = "comparisons.json"
 SCHEMA = "transferz comparisons 1"
 REMEDY = "write it again with `transferz leaderboard compare`"
-
-DRAWS = Draws(resamples=400, seed=SEED)
-"""An error is then known to 3.5 %, and small p-values are of use (our choice)."""
 
 DIGITS = 4
 """Significant ones of what is written (our choice)."""
@@ -51,8 +36,8 @@ Probability = Annotated[float, Field(ge=0, le=1)] | None
 class Pair(NamedTuple):
     """Two methods by one metric: the loss of the first less that of the second.
 
-    Below 0 the first is better. `half` is half the width of the difference's interval; `p` is
-    corrected for all pairs of the metric, set and range.
+    Below 0 the first is better. `half` is half the width of the difference's interval; `p` is of
+    this pair alone, two-sided.
     """
 
     difference: float
@@ -63,7 +48,7 @@ class Pair(NamedTuple):
 class PairedMetric(Record):
     """All pairs by a metric, in the order of `Comparisons.pairs`; None where there is no number.
 
-    The columns are those of `Pair`; nothing is corrected for the number of pairs yet.
+    The columns are those of `Pair`.
     """
 
     difference: tuple[Number, ...]
@@ -82,8 +67,9 @@ class Comparisons(Record):
     """How methods differ, two by two.
 
     `resamples` and `seed` are of the galaxies' draws, `confidence` of the intervals. `forecasts`
-    has the sha256 of each method's forecasts that were compared, `pairs` the methods' keys, and
-    `sets` the numbers of all pairs by test set and range.
+    has the sha256 of each method's forecasts that were compared, `constant` the keys of those that
+    forecast the same for every galaxy, `pairs` the methods' keys, and `sets` the numbers of all
+    pairs by test set and range.
     """
 
     model_config = ConfigDict(ignored_types=(cached_property,))
@@ -93,6 +79,7 @@ class Comparisons(Record):
     seed: int
     confidence: float = Field(gt=0, lt=1)
     forecasts: dict[MethodName, Hexadecimal]
+    constant: tuple[MethodName, ...] = ()
     pairs: tuple[tuple[MethodName, MethodName], ...]
     sets: dict[TestedSet, dict[Range, PairedRange]]
 
@@ -116,27 +103,21 @@ class Comparisons(Record):
         turned = table.get((second, first))
         return turned and Pair(-turned.difference, turned.half, turned.p)
 
-    @property
-    def pairs_text(self) -> str:
-        """How many pairs the p-values of a metric, set and range are corrected for, in words."""
-        return f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}"
-
     @cached_property
     def _tables(self) -> dict[tuple[str, str, str], dict[tuple[str, str], Pair]]:
         return {
-            (config, part, metric): self._corrected(columns)
+            (config, part, metric): self._rows(columns)
             for config, ranges in self.sets.items()
             for part, paired in ranges.items()
             for metric, columns in paired.metrics.items()
         }
 
-    def _corrected(self, columns: PairedMetric) -> dict[tuple[str, str], Pair]:
-        corrected = holm([float("nan") if p is None else p for p in columns.p]).tolist()
-        rows = zip(self.pairs, columns.difference, columns.half, corrected, columns.p, strict=True)
+    def _rows(self, columns: PairedMetric) -> dict[tuple[str, str], Pair]:
+        rows = zip(self.pairs, columns.difference, columns.half, columns.p, strict=True)
         return {
             pair: Pair(difference, half, p)
-            for pair, difference, half, p, uncorrected in rows
-            if difference is not None and half is not None and uncorrected is not None
+            for pair, difference, half, p in rows
+            if difference is not None and half is not None and p is not None
         }
 
 
@@ -154,117 +135,97 @@ def comparisons_text(comparisons: Comparisons) -> str:
     return flat.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
-# --- comparing runs
+# --- put together, pair by pair
 
 
-def read_runs(folder: Path) -> list[Run]:
-    """Read all runs in a folder; raise an InputError unless they can be compared.
+class Compared(NamedTuple):
+    """Two methods in a test set and range: of how many galaxies, and how they differ by metric."""
 
-    They are at least two, of different methods, on the same test galaxies.
-    """
-    runs = [read_run(path.parent) for path in sorted(folder.glob(f"*/{ENTRY_FILE}"))]
-    if len(runs) < 2:
-        raise InputError(
-            f"{folder} has {len(runs)} folders with {ENTRY_FILE}, expected two or more to compare"
-        )
-    keys = [run.key for run in runs]
-    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
-        raise InputError(f"{folder} has more than one run of '{repeated[0]}'; remove all but one")
-    first = runs[0]
-    for run in runs[1:]:
-        for config in first.forecasts.keys() & run.forecasts.keys():
-            for name in ("object_id", "redshift"):
-                sets = (getattr(each.forecasts[config], name) for each in (first, run))
-                if not np.array_equal(*sets):
-                    raise InputError(
-                        f"{folder}: '{first.key}' and '{run.key}' were tested on galaxies of "
-                        f"'{config}' that differ in {name}; remove one, or run both on one release"
-                    )
-    return runs
+    n: int
+    metrics: dict[str, Pair]
 
 
-def compare_runs(runs: Sequence[Run], draws: Draws = DRAWS) -> Comparisons:
-    """Compare all pairs by all metrics in all ranges, on the galaxies that both have scored."""
-    pairs = list(combinations(runs, 2))
-    configs = list(dict.fromkeys(name for run in runs for name in run.forecasts))
+Cells = dict[tuple[str, str], dict[tuple[str, str], Compared]]
+"""Test set and range -> two methods' keys, in order -> how they differ."""
+
+
+def record(
+    cells: Cells, draws: Draws, forecasts: Mapping[str, str], constant: set[str]
+) -> Comparisons:
+    """Make the record of what was compared; numbers are rounded as they are written."""
+    pairs = sorted({pair for rows in cells.values() for pair in rows})
+    keys = sorted({key for pair in pairs for key in pair})
+
+    def columns(rows: list[Compared], metric: str) -> dict[str, list[Number]]:
+        found = [row.metrics.get(metric) for row in rows]
+        return {
+            name: [pair and float(f"{getattr(pair, name):.{DIGITS}g}") for pair in found]
+            for name in Pair._fields
+        }
+
+    sets: dict[str, Any] = {}
+    for (config, part), compared in cells.items():
+        rows = [compared.get(pair, Compared(0, {})) for pair in pairs]
+        names = [name for name in COMPARED if any(name in row.metrics for row in rows)]
+        metrics = {name: columns(rows, name) for name in names}
+        sets.setdefault(config, {})[part] = {"n": [row.n for row in rows], "metrics": metrics}
     content = {
         "schema": SCHEMA,
         "resamples": draws.resamples,
         "seed": draws.seed,
         "confidence": CONFIDENCE,
-        "forecasts": {run.key: run.entry.forecasts.sha256 for run in runs},
-        "pairs": [[first.key, second.key] for first, second in pairs],
-        "sets": {config: _compare_set(config, runs, pairs, draws) for config in configs},
+        "forecasts": {key: forecasts[key] for key in keys},
+        "constant": sorted(constant.intersection(keys)),
+        "pairs": pairs,
+        "sets": sets,
     }
     return parse_record(json.dumps(content), Comparisons, "comparisons", REMEDY)
 
 
-def _compare_set(
-    config: str,
-    runs: Sequence[Run],
-    pairs: Sequence[tuple[Run, Run]],
-    draws: Draws,
-) -> dict[str, Any]:
-    """Compare all pairs on one test set, in each of its ranges."""
-    sets = {run.key: run.forecasts[config] for run in runs if config in run.forecasts}
-    losses: dict[tuple[str, bytes], dict[str, Loss]] = {}
+def merge(old: Comparisons, new: Comparisons, source: Path, *, replace: bool) -> Comparisons:
+    """Put newly compared pairs beside, or in place of, those that `source` has.
 
-    def losses_of(key: str, rows: Mask) -> dict[str, Loss]:
-        """Losses of a method on some galaxies, computed once for all pairs that share those."""
-        place = (key, rows.tobytes())
-        if place not in losses:
-            replicates = sets[key].take(rows).replicate(draws)
-            names = [name for name in COMPARED if name in replicates.scores]
-            losses[place] = {name: loss(name, replicates) for name in names}
-        return losses[place]
-
-    compared: dict[str, Any] = {}
-    for part, rows in next(iter(sets.values())).ranges().items():
-        counts: list[int] = []
-        numbers: list[dict[str, Pair]] = []
-        for keys in ((first.key, second.key) for first, second in pairs):
-            common = np.zeros_like(rows)
-            if all(key in sets for key in keys):
-                common = rows & sets[keys[0]].scored & sets[keys[1]].scored
-            counts.append(int(common.sum()))
-            both = [losses_of(key, common) for key in keys] if common.any() else [{}, {}]
-            numbers.append(_compare_pair(*both))
-        names = [name for name in COMPARED if any(name in pair for pair in numbers)]
-        compared[part] = {"n": counts, "metrics": {name: _columns(numbers, name) for name in names}}
-    return compared
-
-
-def _compare_pair(first: dict[str, Loss], second: dict[str, Loss]) -> dict[str, Pair]:
-    """Compare two methods, uncorrected, by each metric that both have numbers for."""
-    made = {name: paired_difference(first[name], second[name]) for name in first if name in second}
-    return {
-        name: Pair(found.difference, found.difference - found.interval[0], found.p)
-        for name, found in made.items()
-        if np.isfinite([found.difference, found.error, found.p]).all()
-    }
-
-
-def _columns(numbers: Sequence[dict[str, Pair]], name: str) -> dict[str, list[Number]]:
-    """The numbers of all pairs by a metric, rounded as they are written."""
-
-    def rounded(pair: Pair | None, what: str) -> Number:
-        return pair and float(f"{getattr(pair, what):.{DIGITS}g}")
-
-    return {what: [rounded(pair.get(name), what) for pair in numbers] for what in Pair._fields}
-
-
-def write_comparisons(
-    folder: Path, out: Path | None = None, draws: Draws = DRAWS
-) -> tuple[Path, Comparisons]:
-    """Compare the runs in a folder and write ``comparisons.json`` beside the entries in `out`.
-
-    By default that is the project's own folder of the runs' survey, or `folder` itself where they
-    are of a table of one's own. Raises an InputError where a run can't be used or compared.
+    Raises an InputError where pairs would be lost, because a method has other forecasts now and
+    was not compared with all that its older ones were, unless `replace` is True; and where the two
+    are of different resamples.
     """
-    runs = read_runs(folder)
-    survey = runs[0].entry.survey
-    comparisons = compare_runs(runs, draws)
-    path = (out or (ENTRIES / survey if survey else folder)) / COMPARISONS_FILE
-    with replace_file(path) as beside:
-        beside.write_text(comparisons_text(comparisons), encoding="utf-8", newline="\n")
-    return path, comparisons
+    draws = Draws(new.resamples, new.seed)
+    if (old.resamples, old.seed) != (new.resamples, new.seed):
+        raise InputError(
+            f"{source} is of {old.resamples} resamples by seed {old.seed}, new pairs are of "
+            f"{new.resamples} by {new.seed}; remove it, and compare all runs anew"
+        )
+    other = {key for key, sha in new.forecasts.items() if old.forecasts.get(key, sha) != sha}
+    known = [(min(pair), max(pair)) for pair in old.pairs if other.intersection(pair)]
+    lost = sorted(set(known) - set(new.pairs))
+    if lost and not replace:
+        key = min(other.intersection(lost[0]))
+        raise InputError(
+            f"{source} has {len(lost)} pairs of older forecasts, of '{key}' for one, that these "
+            "runs do not compare anew; give the folder of all runs, or --replace to drop them"
+        )
+    cells = _cells(old)
+    for place, rows in _cells(new).items():
+        cells.setdefault(place, {}).update(rows)
+    for rows in cells.values():
+        for pair in lost:
+            rows.pop(pair, None)
+    constant = {key for key in old.constant if key not in new.forecasts}.union(new.constant)
+    return record(cells, draws, {**old.forecasts, **new.forecasts}, constant)
+
+
+def _cells(comparisons: Comparisons) -> Cells:
+    """Take a record apart again, pair by pair."""
+    cells: Cells = {}
+    for config, ranges in comparisons.sets.items():
+        for part, paired in ranges.items():
+            rows = cells[config, part] = {}
+            for (first, second), n in zip(comparisons.pairs, paired.n, strict=True):
+                keys = (min(first, second), max(first, second))
+                found = {
+                    name: pair
+                    for name in paired.metrics
+                    if (pair := comparisons.pair(config, part, name, *keys))
+                }
+                rows[keys] = Compared(n, {str(name): pair for name, pair in found.items()})
+    return cells

@@ -7,7 +7,6 @@ imported or run: what is looked at is a record and a table of numbers.
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,9 @@ from transferz.schemas.benchmark.entries import (
     FORECASTS_FILE,
     Data,
     Entry,
+    ForecastsFile,
     TestedSet,
     entry_text,
-    parse_entry,
     read_entry,
     rounded,
 )
@@ -139,28 +138,36 @@ def release_here(path: Path | None) -> Release | None:
 # --- entries and runs in folders
 
 
-def read_entries(folder: Path) -> list[Entry]:
+def read_entries(folder: Path) -> tuple[list[Entry], list[str]]:
     """Read all entries of a folder, by key: its ``*.yaml``, or runs of the benchmark in it.
 
-    Raises an InputError where there is none, one can't be used, two have the same key, or a file
-    is called by another key than its own.
+    Returns them, and a sentence on each that was left out: one that can't be used, one of a key
+    that another has already, a file that is called by another key than its own. Raises an
+    InputError where none is left.
     """
-    files = sorted(folder.glob("*.yaml"))
-    entries = [read_entry(path) for path in (*files, *sorted(folder.glob(f"*/{ENTRY_FILE}")))]
-    for path, entry in zip(files, entries, strict=False):
-        if path.stem != entry.method.key:
-            raise InputError(
-                f"{path} is the entry of '{entry.method.key}'; call it {entry.method.key}.yaml"
-            )
+    entries: dict[str, Entry] = {}
+    unusable = []
+    for path in (*sorted(folder.glob("*.yaml")), *sorted(folder.glob(f"*/{ENTRY_FILE}"))):
+        try:
+            entry = read_entry(path)
+        except InputError as error:
+            unusable.append(str(error))
+            continue
+        key = entry.method.key
+        if path.parent == folder and path.stem != key:
+            unusable.append(f"{path} is the entry of '{key}'; call it {key}.yaml")
+        elif key in entries:
+            unusable.append(f"{path} is one more entry of '{key}'; remove all but one")
+        else:
+            entries[key] = entry
     if not entries:
         raise InputError(
-            f"{folder} has no entries; run `transferz benchmark` with --out {folder / 'METHOD'}, "
-            "or name another folder with --entries"
+            unusable[0]
+            if unusable
+            else f"{folder} has no entries; run `transferz benchmark` with --out "
+            f"{folder / 'METHOD'}, or name another folder with --entries"
         )
-    keys = Counter(entry.method.key for entry in entries)
-    if repeated := [key for key, count in keys.items() if count > 1]:
-        raise InputError(f"{folder} has more than one entry of '{repeated[0]}'; remove all but one")
-    return sorted(entries, key=lambda entry: entry.method.key)
+    return [entries[key] for key in sorted(entries)], unusable
 
 
 def entries_folder(release: Release | None) -> Path:
@@ -260,9 +267,9 @@ def add_run(
 def _with_url(entry: Entry, url: str | None) -> Entry:
     if url is None:
         return entry
-    forecasts = entry.forecasts.model_copy(update={"url": url})
-    changed = entry.model_copy(update={"forecasts": forecasts})
-    return parse_entry(entry_text(changed), "the entry with --url")
+    facts = json.dumps(entry.forecasts.model_dump() | {"url": url})
+    forecasts = parse_record(facts, ForecastsFile, "--url", "give an address that all may see")
+    return entry.model_copy(update={"forecasts": forecasts})
 
 
 def _require_release(entry: Entry, release: Release, folder: Path) -> None:

@@ -8,15 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transferz.baselines.leaderboard.board import (
-    BEST,
-    EQUAL,
-    Board,
-    Row,
-    training_title,
-    value_text,
-)
+from transferz.baselines.leaderboard.board import Board, Row
+from transferz.baselines.leaderboard.words import training_title, value_text
 from transferz.baselines.scores.requirements import LIMITS
+from transferz.baselines.scores.standing import Mark
 from transferz.schemas.benchmark.scores import (
     METRIC_TITLES,
     SIGNED,
@@ -152,7 +147,7 @@ def dot_charts(board: Board, config: str, part: str) -> list[Chart]:
     return charts
 
 
-def _dot(row: Row, score: Summary, place: int, scale: Scale, metric: str, mark: str) -> Chart:
+def _dot(row: Row, score: Summary, place: int, scale: Scale, metric: str, mark: Mark) -> Chart:
     """A method: its value, its error (thick) and its spread over seeds (thin).
 
     `beyond` is the value as text where the chart ends before it.
@@ -167,7 +162,7 @@ def _dot(row: Row, score: Summary, place: int, scale: Scale, metric: str, mark: 
         "error": (scale(mean - error), scale(mean + error)),
         "spread": (scale(mean - spread), scale(mean + spread)),
         "beyond": "" if within else value_parts(metric, score.mean, None)[0],
-        "among_best": mark in (BEST, EQUAL),
+        "among_best": mark in (Mark.BEST, Mark.EQUAL, Mark.OPEN),
         "text": f"{value_text(metric, score)}, trained on {training_title(row)}",
     }
 

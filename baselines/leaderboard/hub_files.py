@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.leaderboard.board import Board, Row, secure_link, training_title
+from transferz.baselines.leaderboard.board import Board, Row
+from transferz.baselines.leaderboard.words import secure_link, training_title
 from transferz.baselines.scores.paired import TARGETS, distance
 from transferz.schemas.benchmark.scores import COSMOLOGICAL
 from transferz.schemas.errors import InputError, ParameterError

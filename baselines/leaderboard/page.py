@@ -8,19 +8,15 @@ the page's own and loads nothing at all.
 import base64
 import hashlib
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from transferz.baselines.leaderboard import figures
-from transferz.baselines.leaderboard.board import (
-    BEST,
+from transferz.baselines.leaderboard.board import RANGE_TITLES, Board, Row
+from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
-    EQUAL,
-    RANGE_TITLES,
-    UNKNOWN,
-    Board,
-    Row,
+    MARK_WORDS,
+    margins_text,
     secure_link,
     set_title,
     training_title,
@@ -41,8 +37,6 @@ SORT = "scatter"
 
 GROUPS = ("", "Left galaxies out: not ranked", "Made on other data: not ranked")
 """Titles of the rows' groups, as `Board.group` numbers them."""
-
-MARK_WORDS = {BEST: "best", EQUAL: "not distinguishable from the best", UNKNOWN: "not compared"}
 
 
 def page(board: Board) -> str:
@@ -72,6 +66,7 @@ def page(board: Board) -> str:
         set_title=set_title,
         ranges=RANGE_TITLES,
         marks=MARK_WORDS,
+        margins=margins_text(DEFAULT_METRICS),
         targets=TARGETS,
         unranked=UNRANKED,
         significance=SIGNIFICANCE,
@@ -145,14 +140,12 @@ def _verdicts(scored: EntryRange | None) -> tuple[tuple[str, str, str], ...]:
 
 def _pairs(board: Board) -> dict[str, Any]:
     """All compared pairs of current entries, for the page's script."""
-    rows = [row for row in board.rows if row.current and row.compared]
     ranked = [metric for metric in DEFAULT_METRICS if metric not in UNRANKED]
 
     def differing(config: str, part: str, metric: str) -> list[list[Any]]:
         return [
-            [first.key, second.key, pair.difference, pair.half, float(f"{pair.p:.3g}")]
-            for first, second in combinations(rows, 2)
-            if (pair := board.pair(first, second, config, part, metric))
+            [first.key, second.key, pair.difference, pair.half, float(f"{pair.p:.3g}"), kind]
+            for first, second, pair, kind in board.pairs(config, part, metric)
         ]
 
     sets = {
@@ -162,5 +155,5 @@ def _pairs(board: Board) -> dict[str, Any]:
         }
         for config in board.configs
     }
-    names = {row.key: row.entry.method.name for row in rows}
-    return {"names": names, "sets": sets, "significance": SIGNIFICANCE}
+    names = {row.key: row.entry.method.name for row in board.rows if row.current and row.compared}
+    return {"names": names, "sets": sets}

@@ -143,10 +143,10 @@ class SplitConformalByMagnitude(SplitConformal):
 def points(method: Any, table: pd.DataFrame) -> Floats:
     """Return a method's points, shape (N,), in the table's order; it is shown no label."""
     prediction = method.predict(photometry(table, band_columns(table)))
-    if prediction.object_id is None:
+    ids = prediction.galaxies(table["object_id"].to_numpy(np.int64))
+    if ids is None:
         return np.asarray(prediction.point, np.float64)
-    by_id = pd.Series(prediction.point, index=prediction.object_id)
-    return by_id.reindex(table["object_id"]).to_numpy(np.float64)
+    return pd.Series(prediction.point, index=ids).reindex(table["object_id"]).to_numpy(np.float64)
 
 
 def conformal_quantile(scores: Floats, share: float) -> float:

@@ -22,14 +22,21 @@ import numpy.typing as npt
 from transferz.baselines.scores.bootstrap import Replicates
 from transferz.baselines.scores.metrics import METRICS, Array
 from transferz.baselines.scores.probability import PROBABILITY_METRICS
+from transferz.schemas.benchmark.scores import PERCENT
 
 TARGETS: MappingProxyType[str, float] = MappingProxyType(
     {"bias": 0.0, "bias_biweight": 0.0, "coverage_68": 0.68, "coverage_90": 0.90}
 )
 """What a metric should be, where that is not as small as can be."""
 
-UNRANKED = frozenset({"width_68", "width_90"})
-"""Metrics that rank nothing by themselves: a narrow interval is good only if it covers."""
+UNRANKED = frozenset(
+    {
+        *("width_68", "width_90"),
+        *("outlier_rate_biweight", "outlier_rate_3sigma", "outlier_rate_3sigma_width"),
+    }
+)
+"""Metrics that rank nothing by themselves: a narrow interval is good only if it covers, and few
+galaxies lie beyond 3σ where σ, a method's own, is large."""
 
 COMPARED = tuple(name for name in (*METRICS, *PROBABILITY_METRICS) if name not in UNRANKED)
 """Metrics that methods are compared by, in the order of tables."""
@@ -80,12 +87,25 @@ class LossDifference:
         return float(2.0 * stdtr(self.degrees, -abs(self.difference) / self.error))
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """Ends of the interval of the difference, of `CONFIDENCE`."""
+    def half(self) -> float:
+        """Half the width of the interval of the difference, of `CONFIDENCE`."""
         from scipy.special import stdtrit
 
-        half = float(stdtrit(self.degrees, (1.0 + CONFIDENCE) / 2.0)) * self.error
-        return self.difference - half, self.difference + half
+        return float(stdtrit(self.degrees, (1.0 + CONFIDENCE) / 2.0)) * self.error
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Ends of the interval of the difference, of `CONFIDENCE`."""
+        return self.difference - self.half, self.difference + self.half
+
+
+def unseen(metric: str, n: int) -> float:
+    """Return how large a share of galaxies can be of which n galaxies show none; else 0.
+
+    Resamples of what is not there have no spread. Of a Poisson law with a mean of 3.7, 2.5 % of the
+    draws are 0, which is the upper end of the 95 % interval (the "rule of three").
+    """
+    return 3.7 / n if metric in PERCENT and n else 0.0
 
 
 def distance(metric: str, value: float) -> float:

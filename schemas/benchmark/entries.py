@@ -8,21 +8,30 @@ fetched.
 import datetime
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from transferz.schemas.benchmark.records import (
     Record,
     json_of_yaml,
     parse_record,
     read_text,
+    without_credentials,
     yaml_text,
 )
-from transferz.schemas.benchmark.scores import Config, Count, EntryBin, EntryScores, Share, Summary
-from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.benchmark.scores import (
+    LARGEST,
+    Config,
+    Count,
+    EntryBin,
+    EntryScores,
+    Real,
+    Share,
+    Summary,
+)
+from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.files import MOCK, Version
 
 ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
@@ -47,14 +56,19 @@ TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml"
 """``file``: a table in a release's columns; ``table``: part of the table that is tested on."""
 
 Split = Literal["train", "validation", "calibration", "test"]
-Text = Annotated[str, StringConstraints(min_length=1)]
+Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(without_credentials)]
+Line = Annotated[Text, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$")]
+Paragraph = Annotated[Text, StringConstraints(max_length=4_000)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-Amount = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, le=LARGEST)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_ADDRESS = r"://[^\s<>\"'/?#@:]+(:\d+)?([/?#][^\s<>\"']*)?$"  # without a name and password
-Link = Annotated[str, StringConstraints(pattern=rf"^https?{_ADDRESS}")]
-SecureLink = Annotated[str, StringConstraints(pattern=rf"^https{_ADDRESS}")]
+_ADDRESS = r"://[^\s<>\"'/?#@:]+(:\d+)?([/?#][^\s<>\"']*)?$"
+LINK = rf"^https?{_ADDRESS}"
+Link = Annotated[Text, StringConstraints(pattern=LINK)]
+SecureLink = Annotated[Text, StringConstraints(pattern=rf"^https{_ADDRESS}")]
+Setting = Annotated[int, Field(ge=-(2**53), le=2**53)] | float
+"""Of a schedule: whole, as far as every reader of JSON knows whole numbers, or real."""
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^\.*[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")
@@ -65,16 +79,18 @@ class EntryMethod(Record):
     """What was run, and what its author says of it.
 
     `key`, of lower case letters, digits and underscores, is what files are called by, `name` what
-    tables call it; `class_` is ``package.module:Class``, or the name of an entry point.
+    tables call it; `class_` is ``package.module:Class``, or the name of an entry point. One that is
+    `deterministic` was trained once, as no seed changes it.
     """
 
     key: MethodName
-    name: Text
+    name: Line
     class_: Text = Field(alias="class")
-    version: Text | None = None
-    description: Text | None = None
-    citation: Text | None = None
+    version: Line | None = None
+    description: Paragraph | None = None
+    citation: Paragraph | None = None
     code: Link | None = None
+    deterministic: bool = False
 
 
 class FileFacts(Record):
@@ -168,9 +184,9 @@ class TableData(Record):
 class Span(Record):
     """A number of every seed, summed up."""
 
-    mean: float
-    min: float
-    max: float
+    mean: Real
+    min: Real
+    max: Real
 
 
 class EntryStart(Record):
@@ -180,7 +196,7 @@ class EntryStart(Record):
     """
 
     method: MethodName
-    schedule: dict[Text, int | float | tuple[int, ...]]
+    schedule: dict[Text, Setting | tuple[Setting, ...]]
     learned: dict[Text, Text] | None = None
 
 
@@ -191,7 +207,7 @@ class EntryNetworks(Record):
     best of them, and its loss are over seeds.
     """
 
-    schedule: dict[Text, int | float | tuple[int, ...]] = Field(min_length=1)
+    schedule: dict[Text, Setting | tuple[Setting, ...]] = Field(min_length=1)
     start: EntryStart | None = None
     tf32: bool = False
     epochs: Span
@@ -275,7 +291,7 @@ class Entry(Record):
     method: EntryMethod
     training: EntryTraining
     bands: tuple[Text, ...] = Field(min_length=1)
-    seeds: int = Field(ge=1)
+    seeds: int = Field(ge=1, le=1_000_000)
     data: Annotated[
         Annotated[Data, Tag("release")] | Annotated[TableData, Tag("own")],
         Discriminator(_kind_of_data),
@@ -286,7 +302,7 @@ class Entry(Record):
     networks: EntryNetworks | None = None
     hardware: dict[Text, Text] = Field(min_length=1)
     device: Text
-    threads: int = Field(ge=1)
+    threads: int = Field(ge=1, le=1_000_000)
     time: EntryTime
     memory: EntryMemory
     command: Text
@@ -354,10 +370,7 @@ def read_entry(path: Path) -> Entry:
     An InputError says in one sentence where the file is missing, too large, no YAML, or no such
     record.
     """
-    with suppress(OSError):
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise InputError(f"{path} has {size:,} bytes, an entry at most {MAX_BYTES:,}; {REMEDY}")
-    return parse_entry(read_text(path, REMEDY), str(path))
+    return parse_entry(read_text(path, REMEDY, MAX_BYTES), str(path))
 
 
 def parse_entry(text: str, source: str = "the entry") -> Entry:

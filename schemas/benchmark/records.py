@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
-from transferz.schemas.documents import parse_yaml
+from transferz.schemas.documents import MAX_JSON, parse_yaml, read_bytes
 from transferz.schemas.errors import InputError
 
 SHOWN_PROBLEMS = 3
@@ -19,6 +20,9 @@ SHOWN_PROBLEMS = 3
 
 LINE = 100  # characters of a line of YAML, at most
 TEXT = "tag:yaml.org,2002:str"
+
+CREDENTIALS = "credentials"  # type of an error whose input is not repeated
+_SECRET = re.compile(r"://[^\s/?#@]*@")
 
 
 class Record(BaseModel):
@@ -30,16 +34,31 @@ class Record(BaseModel):
 Model = TypeVar("Model", bound=Record)
 
 
+def without_credentials(text: str) -> str:
+    """Refuse a text that would publish a password: an address such as ``https://user:pass@…``.
+
+    The error does not repeat it.
+    """
+    if _SECRET.search(text):
+        raise PydanticCustomError(
+            CREDENTIALS, "no address with a user or password in it, since all of this is published"
+        )
+    return text
+
+
 def read_record(path: Path, model: type[Model], remedy: str) -> Model:
     """Read and validate a JSON file; raises what `read_text` and `parse_record` do."""
     return parse_record(read_text(path, remedy), model, str(path), remedy)
 
 
-def read_text(path: Path, remedy: str) -> str:
-    """Read the text of a file; an InputError where that fails says why, and ends in `remedy`."""
+def read_text(path: Path, remedy: str, most: int = MAX_JSON) -> str:
+    """Read the text of a file of at most so many bytes.
+
+    An InputError where that fails says why, and ends in `remedy`.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_bytes(path, most).decode("utf-8")
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path} can't be read: {reason}; {remedy}") from None
 
@@ -67,7 +86,7 @@ def _problem(detail: Any) -> str:
     if detail["type"] == "missing":
         return f"entry '{where}' is missing"
     message = detail["msg"].removeprefix("Value error, ")
-    if not where or isinstance(detail["input"], dict | list):
+    if not where or isinstance(detail["input"], dict | list) or detail["type"] == CREDENTIALS:
         return f"entry '{where}': {message}" if where else message
     return f"entry '{where}': {message}, found {reprlib.repr(detail['input'])}"
 

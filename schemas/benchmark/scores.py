@@ -46,7 +46,11 @@ COSMOLOGICAL: Range = "cosmological"
 TESTED: tuple[Config, ...] = ("galaxiesml", "transferz")
 """The configs whose test splits every baseline is scored on, in the order of tables."""
 
-Count = Annotated[int, Field(ge=0)]
+LARGEST = 1e250
+"""Of the numbers of an entry: beyond all scores, and still drawn without overflow (our choice)."""
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Real = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -56,26 +60,26 @@ class Summary(Record):
     `error` is the bootstrap error of the mean, over galaxies.
     """
 
-    mean: float | None
-    spread: float | None
-    error: float | None = None
+    mean: Real | None
+    spread: Real | None
+    error: Real | None = None
 
 
 class Verdict(Record):
     """Whether a requirement of LSST's is met; `sure` where its error does not decide."""
 
-    value: float | None
-    limit: float
+    value: Real | None
+    limit: Real
     met: bool
-    error: float | None
+    error: Real | None
     sure: bool
 
 
 class Difference(Record):
     """Score against the label less that against the truth, with its paired bootstrap error."""
 
-    mean: float | None
-    error: float | None
+    mean: Real | None
+    error: Real | None
 
 
 class TruthScores(Record):
@@ -97,9 +101,9 @@ class EntryRange(Record):
 class EntryBin(Record):
     """Scores of the galaxies in a bin; None where they are too few."""
 
-    low: float | None = Field(alias="from")
-    high: float | None = Field(alias="to")
-    middle: float | None = None
+    low: Real | None = Field(alias="from")
+    high: Real | None = Field(alias="to")
+    middle: Real | None = None
     n: Count
     metrics: dict[EntryMetric, Summary | None] | None
 
@@ -125,7 +129,7 @@ class EntryScores(Record):
     n: Count
     completeness: Share
     ranges: dict[Range, EntryRange] = Field(min_length=1)
-    pit: dict[Range, tuple[float | None, ...]] | None = None
+    pit: dict[Range, tuple[Real | None, ...]] | None = None
     bins: dict[Binning, tuple[EntryBin, ...]] | None = None
     truth: dict[Range, TruthScores] | None = None
 
@@ -157,6 +161,25 @@ PERCENT: frozenset[EntryMetric] = frozenset(
 
 SIGNED: frozenset[EntryMetric] = frozenset({"bias", "bias_biweight"})
 """Metrics that are written with their sign."""
+
+MARGINS: MappingProxyType[EntryMetric, float] = MappingProxyType(
+    {
+        **dict.fromkeys(("bias", "bias_biweight"), 0.001),  # a third of LSST's requirement
+        **dict.fromkeys(("scatter", "scatter_biweight"), 0.002),  # a tenth of LSST's
+        **dict.fromkeys(("outlier_rate", "coverage_68", "coverage_90"), 0.01),
+        "catastrophic_rate": 0.005,
+        **dict.fromkeys(("rmse", "mse"), 0.005),
+        "loss": 0.01,
+        "crps": 0.002,
+        "cde_loss": 0.1,
+        "log_score": 0.05,
+        "pit_ks": 0.01,
+        "pit_cvm": 0.0005,
+        "pit_ad": 0.0025,
+    }
+)
+"""Of metrics that methods are compared by: what is worse by no more than this is as good (all are
+our choice)."""
 
 TITLES: MappingProxyType[Metric, str] = MappingProxyType(
     {
@@ -231,11 +254,12 @@ def value_parts(
     if value is None:
         return NONE, "", ""
     scale, digits = unit(metric), 2 if metric in PERCENT else 4
-    sign = "+" if metric in SIGNED else ""
     around, among = (
         "" if each is None else f"{scale * each:.{digits}f}" for each in (error, spread)
     )
-    return minus(f"{scale * value:{sign}.{digits}f}"), around, among
+    written = round(scale * value, digits) or 0.0  # a zero has no sign
+    sign = "+" if metric in SIGNED and written else ""
+    return minus(f"{written:{sign}.{digits}f}"), around, among
 
 
 def unit(metric: str) -> float:

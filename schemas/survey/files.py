@@ -29,8 +29,9 @@ what begins with ``_``, nor one of ``*.parquet`` at any depth."""
 FIRST_INDEX_FILE = "{config}/index.parquet"
 """Where it was before 2.0.0: readers of the folder took it for rows."""
 
-HIDDEN_CARD = ".huggingface.yaml"
-"""What `datasets` reads over the card, where it is there; no release has one."""
+READ_FIRST = (".huggingface.yaml", "dataset_infos.json", f"{RELEASE_NAME}.py")
+"""What `datasets`, of one version or another, reads over the card where it is there; no release has
+any of them."""
 
 SPLIT_FILE = "{split}-00000-of-00001.parquet"
 
@@ -258,17 +259,17 @@ def require_units(manifest: Mapping[str, Any], source: str) -> None:
 def added_files(names: Iterable[str], files: Iterable[str]) -> list[str]:
     """Return those files that `datasets` could read as a release's and that it does not name.
 
-    They are those in a folder of the release, and the hidden card; what else lies beside a
-    release, such as a licence at the top or hidden files, does no harm. `names` are the paths of
-    the files that are there, inside the release, `files` those that the manifest names.
+    They are those in a folder of data, and those of `READ_FIRST`; what else lies beside a release,
+    such as a licence at the top, other figures or hidden files, does no harm. `names` are the paths
+    of the files that are there, inside the release, `files` those that the manifest names.
     """
     listed = set(files)
-    folders = {name.split("/")[0] for name in listed if "/" in name}
+    folders = {name.split("/")[0] for name in listed if name.endswith(".parquet")}
 
     def disturbs(name: str) -> bool:
         first, *below = name.split("/")
         is_hidden = any(part.startswith(".") for part in below)
-        return name == HIDDEN_CARD or (first in folders and bool(below) and not is_hidden)
+        return name in READ_FIRST or (first in folders and bool(below) and not is_hidden)
 
     return [name for name in sorted(set(names) - listed) if disturbs(name)]
 
@@ -292,7 +293,7 @@ def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> N
     """
     if (files := manifest.get("files")) is None:
         return
-    paths = [*(release / config).rglob("*"), release / HIDDEN_CARD]
+    paths = [*(release / config).rglob("*"), *(release / name for name in READ_FIRST)]
     names = [path.relative_to(release).as_posix() for path in paths if path.is_file()]
     require_no_others(names, files, str(release))
     for name in files:
@@ -323,14 +324,43 @@ def file_fault(path: Path, stated: Mapping[str, Any], *, digest: bool = True) ->
     The file may be missing. Where its size is right it is read for its sha256, unless `digest`
     is false.
     """
-    size = path.stat().st_size if path.is_file() else 0
+    if not path.is_file():
+        return "is missing"
+    size = path.stat().st_size
     if size == stated["bytes"] and not (digest and file_digest(path) != stated):
         return ""
+    if cause := damage(path, stated):
+        return f"is {cause}"
     return (
         f"is damaged or was edited: expected {stated['bytes']} bytes with sha256 "
         f"{stated['sha256'][:16]}…, as {MANIFEST_FILE} says, found "
         f"{f'{size} bytes' if size != stated['bytes'] else 'others'}"
     )
+
+
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_LONGEST_TEXT = 1 << 26  # bytes in which other line ends are looked for
+
+
+def damage(path: Path, stated: Mapping[str, Any]) -> str:
+    """Name what commonly makes a file another, and the remedy, where it is that; else empty.
+
+    `stated` is what the manifest says of the file, which is there.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(len(_POINTER))
+        rest = file.read() if stated["bytes"] < size <= _LONGEST_TEXT else b""
+    if start == _POINTER:
+        return (
+            "a pointer of git-lfs in place of the file: `git lfs pull` in the clone brings the file"
+        )
+    if hashlib.sha256((start + rest).replace(b"\r\n", b"\n")).hexdigest() == stated["sha256"]:
+        return (
+            "the file with Windows' line ends (CRLF), as git makes them by core.autocrlf: clone "
+            "it anew with `git clone -c core.autocrlf=false`"
+        )
+    return ""
 
 
 def is_whole(release: Path) -> bool:

@@ -25,6 +25,7 @@ from transferz.schemas.benchmark.entries import (
 )
 from transferz.schemas.benchmark.records import LINE
 from transferz.schemas.benchmark.scores import (
+    LARGEST,
     METRIC_TITLES,
     PERCENT,
     TITLES,
@@ -196,7 +197,7 @@ def test_the_file_is_compact():
         st.text(st.characters(codec="utf-8"), min_size=1),
         st.sampled_from(["1e5", "-2E-7", "1.5", "0x1f", "12:30:45", "no", "~", "null", "<<", "="]),
     ),
-    number=st.floats(allow_nan=False, allow_infinity=False),
+    number=st.floats(-LARGEST, LARGEST),
     rows=st.integers(0, 10**15),
 )
 def test_every_text_and_number_comes_back_exactly(text, number, rows):
@@ -285,6 +286,9 @@ BAD = {
     "no seed": (put("seeds", 0), "'seeds'"),
     "not a number": (put("time.fit_s", float("nan")), "'time.fit_s'"),
     "infinite": (put("memory.peak_mb", float("inf")), "'memory.peak_mb'"),
+    "beyond drawing": (put("transfer.0.coverage_68.mean", 1e300), "coverage_68.mean"),
+    "a count beyond counting": (put("scores.galaxiesml.n", 10**4000), "'scores.galaxiesml.n'"),
+    "too many seeds": (put("seeds", 10**4000), "'seeds'"),
     "negative time": (put("time.fit_s", -1.0), "'time.fit_s'"),
     "unknown metric": (put("scores.galaxiesml.ranges.all.metrics.beauty", {}), "beauty"),
     "unknown range": (put("scores.galaxiesml.ranges.some", {}), "some"),
@@ -362,6 +366,33 @@ def require_refused(path, said):
     assert text.endswith("write it again with `transferz benchmark`")
 
 
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("method.code", "https://me:hunter2@example.org/x"),
+        ("method.code", "http://hunter2@example.org/x"),
+        ("forecasts.url", "https://me:hunter2@example.org/f"),
+        ("command", "transferz benchmark x:Y --release https://me:hunter2@example.org/r"),
+        ("method.citation", "see https://me:hunter2@example.org"),
+    ],
+)
+def test_a_password_is_refused_and_not_repeated(place, text, tmp_path):
+    record = copy.deepcopy(good_record())
+    put(place, text)(record)
+    path = tmp_path / "entry.yaml"
+    path.write_text(dumped(record), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"'{place}': no address with a user or") as error:
+        read_entry(path)
+    assert "hunter2" not in str(error.value)
+
+
+def test_an_at_sign_elsewhere_is_no_password():
+    record = copy.deepcopy(good_record())
+    record["method"]["code"] = "https://example.org/@me/x@2.0?by=a@b.c"
+    record["method"]["citation"] = "Somebody (me@example.org)"
+    assert parsed(record).method.code == record["method"]["code"]
+
+
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -412,7 +443,7 @@ def test_nothing_in_an_entry_is_run(code, tmp_path):
 def test_what_can_not_be_an_entry_is_not_read(tmp_path):
     huge = tmp_path / "huge.yaml"
     huge.write_text("# " + "x" * MAX_BYTES)
-    require_refused(huge, f"an entry at most {MAX_BYTES:,}")
+    require_refused(huge, f"it has more than {MAX_BYTES:,} bytes")
     require_refused(tmp_path / "none.yaml", "No such file")
     require_refused(tmp_path, "Is a directory")
     latin = tmp_path / "latin.yaml"
@@ -441,6 +472,8 @@ def test_the_words_are_those_of_the_other_rooms():
 def test_numbers_are_written_as_the_field_writes_them():
     assert number_text("bias", -0.00123, 0.00045) == "−0.0012 ± 0.0004"
     assert number_text("bias", 0.0012, None) == "+0.0012"
+    assert number_text("bias", -0.00004, None) == number_text("bias", 0.0, None) == "0.0000"
+    assert number_text("scatter", -0.00004, None) == "0.0000"
     assert number_text("scatter", 0.0236, 0.001) == "0.0236 ± 0.0010"
     assert number_text("outlier_rate", 0.0524, 0.0012) == "5.24 ± 0.12"
     assert number_text("rmse", None, None) == "–"

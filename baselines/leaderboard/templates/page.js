@@ -75,9 +75,10 @@
     section.hidden = !found.length;
     if (section.hidden) return;
     const pairs = new Map();
-    for (const [one, two, difference, half, p] of found) {
-      pairs.set(`${one} ${two}`, [difference, half, p]);
-      pairs.set(`${two} ${one}`, [-difference, half, p]);
+    const turned = { better: "worse", worse: "better" };
+    for (const [one, two, difference, half, p, kind] of found) {
+      pairs.set(`${one} ${two}`, [difference, half, p, kind]);
+      pairs.set(`${two} ${one}`, [-difference, half, p, turned[kind] ?? kind]);
     }
     const panel = panels.find((p) => !p.hidden && p.dataset.range);
     const there = new Set(found.flatMap(([one, two]) => [one, two]));
@@ -119,11 +120,10 @@
 
   function pairCell(key, other, found) {
     if (key === other) return element("td", "self");
-    if (!found) return element("td", "same", "?");
-    const [difference, half, p] = found;
-    const kind = p >= data.significance ? "same" : difference < 0 ? "better" : "worse";
-    const cell = element("td", kind, { same: "=", better: "◂", worse: "▸" }[kind]);
-    const words = { same: "not distinguishable from", better: "better than", worse: "worse than" }[kind];
+    if (!found) return element("td", "open", "?");
+    const [difference, half, p, kind] = found;
+    const cell = element("td", kind, { same: "=", open: "~", better: "◂", worse: "▸" }[kind]);
+    const words = { same: "as good, within the margin, as", open: "not told apart from", better: "better than", worse: "worse than" }[kind];
     const number = (value) => value.toPrecision(2).replace("-", "−");
     const said = `${data.names[key]} is ${words} ${data.names[other]}: difference ${number(difference)} ± ${number(half)}, p = ${number(p)} (corrected)`;
     cell.title = said;

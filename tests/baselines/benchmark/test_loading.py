@@ -53,7 +53,7 @@ def test_a_class_in_the_working_directory_is_found(module):
     name = module(GOOD + "    name = 'My k-NN'\n    train = 'transferz'\n    version = '2'")
     found = load_method(f"{name}:Mine")
     assert (found.name, found.key, found.train) == ("My k-NN", "my_k_nn", "transferz")
-    assert found.said("version") == "2" and found.said("code") is None
+    assert found.stated.version == "2" and found.describe().code is None
     assert not found.calibrates and not found.all_seeds
     assert load_method(found.kind).kind is found.kind
 

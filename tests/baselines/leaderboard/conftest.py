@@ -11,7 +11,7 @@ from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
 from transferz.baselines.benchmark.task import read_tests
 from transferz.baselines.leaderboard.board import read_board
-from transferz.baselines.leaderboard.comparisons import write_comparisons
+from transferz.baselines.leaderboard.comparing import write_comparisons
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.probability import PER_GALAXY, GaussianMixture, per_galaxy
 from transferz.releases import find_release
@@ -29,10 +29,13 @@ from transferz.schemas.survey.files import (
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """Forecasts of the label with this scatter and bias; `width` over that of its distributions."""
+    """Forecasts of the label with this scatter and bias; `width` over that of its distributions.
+
+    Without a scatter the forecast of all galaxies is 0.5.
+    """
 
     key: str
-    scatter: float
+    scatter: float | None
     bias: float = 0.0
     width: float | None = None
     seeds: int = 3
@@ -57,6 +60,9 @@ def _forecast(test, config, method):
     label = test.redshift
     rng = np.random.default_rng([*method.key.encode(), len(config)])
     shape = (method.seeds, label.size)
+    if method.scatter is None:
+        point = np.full(shape, 0.5, np.float32)
+        return SetForecasts(test.object_id, label, test.i_mag, point, {}, test.g_mag, test.truth)
     noise = rng.normal(0, 1, label.size) + 0.3 * rng.normal(0, 1, shape)
     sigma = method.scatter * (1 + label)
     point = (label + sigma * noise + method.bias * (1 + label)).astype(np.float32)
@@ -157,7 +163,7 @@ def runs(tmp_path_factory, hashed_release):
     folder = tmp_path_factory.mktemp("runs")
     for method in METHODS:
         make_run(folder / method.key, hashed_release, method)
-    write_comparisons(folder, folder, Draws(60))
+    write_comparisons(folder, out=folder, draws=Draws(60))
     return folder
 
 

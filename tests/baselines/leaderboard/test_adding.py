@@ -77,8 +77,10 @@ def test_an_older_entry_is_replaced_only_where_that_is_asked(run, release, tmp_p
     assert leaderboard([*asked, "--replace", "--url", "https://example.org/f.parquet"]) == 0
     assert "mock/sharp.yaml: added" in capsys.readouterr().out
     assert "https://example.org/f.parquet" in (tmp_path / "mock" / "sharp.yaml").read_text()
-    with pytest.raises(InputError, match="url"):
-        leaderboard([*asked, "--replace", "--url", "http://example.org/f.parquet"])
+    for address in ("http://example.org/f", "https://me:hunter2@example.org/f"):
+        with pytest.raises(InputError, match=r"--url: .*; give an address that all may") as error:
+            leaderboard([*asked, "--replace", "--url", address])
+        assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize("metric", ["scatter", "catastrophic_rate", "crps", "coverage_90"])

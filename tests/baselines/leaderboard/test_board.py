@@ -1,26 +1,21 @@
 """Entries read, ordered, marked; in a terminal, as JSON, by the command."""
 
 import json
+import os
 import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.leaderboard.board import (
-    BEST,
-    EQUAL,
-    UNKNOWN,
-    board_json,
-    board_text,
-    read_board,
-    value_text,
-)
-from transferz.baselines.leaderboard.comparisons import write_comparisons
+from transferz.baselines.leaderboard.board import read_board
+from transferz.baselines.leaderboard.comparing import write_comparisons
 from transferz.baselines.leaderboard.entries import add_run, find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
+from transferz.baselines.leaderboard.words import board_json, board_text, value_text
 from transferz.baselines.scores.bootstrap import Draws
+from transferz.baselines.scores.standing import Mark
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
@@ -65,19 +60,33 @@ def test_rows_come_best_first(board):
     assert board.ordered(*CELL, "crps")[-1].key == "point_only"  # it has none
 
 
-def test_the_best_and_its_equals_are_marked(board):
+def test_the_best_and_what_may_be_are_marked(board):
     found = marks(board, "rmse")
-    assert sorted(found[key] for key in ("sharp", "sharp_too")) == [BEST, EQUAL]
-    assert found["point_only"] == found["blunt"] == ""
-    assert marks(board, "coverage_68")["sharp"] == BEST  # the nearest to 68 %, not the highest
+    assert sorted(found[key] for key in ("sharp", "sharp_too")) == [Mark.BEST, Mark.OPEN]
+    assert found["point_only"] == found["blunt"] == Mark.WORSE
+    assert marks(board, "coverage_68")["sharp"] == Mark.BEST  # nearest to 68 %, not the highest
     assert marks(board, "crps")["point_only"] == ""
     assert set(marks(board, "width_90").values()) == {""}
+    assert set(marks(board, "outlier_rate_3sigma").values()) == {""}  # σ is a method's own
 
 
-def test_without_comparisons_nothing_is_equal(own, release):
+def test_two_of_the_same_forecasts_are_as_good_only_by_enough_galaxies(own, release):
+    shutil.copytree(own / "sharp", own / "twin")
+    path = own / "twin" / "entry.yaml"
+    path.write_text(path.read_text().replace("key: sharp", "key: twin"))
+    write_comparisons(own, out=own, draws=Draws(60))
+    board = read_board(own, release)
+    assert Mark.EQUAL not in marks(board, "outlier_rate").values()
+    pair = board.pair(row(board, "sharp"), row(board, "twin"), *CELL, "outlier_rate")
+    assert pair.difference == 0.0
+    assert pair.half == pytest.approx(3.7 / 70, rel=1e-3)  # 70 galaxies show no rarer difference
+
+
+def test_without_comparisons_nothing_has_a_mark_but_unknown(own, release):
     (own / "comparisons.json").unlink()
-    found = marks(read_board(own, release), "rmse")
-    assert sorted(found.values()) == sorted([BEST, *3 * [UNKNOWN]])
+    board = read_board(own, release)
+    assert set(marks(board, "rmse").values()) == {Mark.UNKNOWN}
+    assert "?: not compared; run" in board_text(board, *CELL, "scatter")
 
 
 def test_an_entry_of_other_forecasts_is_not_compared(own, release):
@@ -86,8 +95,46 @@ def test_an_entry_of_other_forecasts_is_not_compared(own, release):
     facts = entry.forecasts.model_copy(update={"sha256": 64 * "1"})
     write_entry(path, entry.model_copy(update={"forecasts": facts}))
     board = read_board(own, release)
-    assert marks(board, "rmse")["blunt"] == UNKNOWN
+    assert marks(board, "rmse")["blunt"] == Mark.UNKNOWN
     assert board.status(row(board, "blunt")) == "not compared"
+
+
+def test_the_best_value_of_an_entry_that_nobody_compared_takes_no_mark_from_the_others(
+    own, release, hashed_release, run_maker
+):
+    """Nor does it where it was compared with one of them alone."""
+    before = marks(read_board(own, release), "scatter")
+    make_run, method = run_maker
+    make_run(own / "new", hashed_release, method("new", 0.001, width=1.0))
+    board = read_board(own, release)
+    assert board.ordered(*CELL, "scatter")[0].key == "new"
+    assert marks(board, "scatter") == before | {"new": Mark.UNKNOWN}
+    assert "2 of them are" not in page(board) and "4 of them are compared" in page(board)
+    write_comparisons(own / "new", own / "blunt", out=own, draws=Draws(60))
+    assert marks(read_board(own, release), "scatter") == before | {"new": Mark.UNKNOWN}
+    write_comparisons(own, out=own, draws=Draws(60))
+    assert marks(read_board(own, release), "scatter")["new"] == Mark.BEST
+
+
+def test_a_method_that_forecasts_the_same_for_all_holds_no_mark(
+    own, release, hashed_release, run_maker
+):
+    make_run, method = run_maker
+    make_run(own / "flat", hashed_release, method("flat", None))
+    write_comparisons(own, out=own, draws=Draws(60))
+    board = read_board(own, release)
+    assert row(board, "flat").trivial and not row(board, "blunt").trivial
+    assert board.status(row(board, "flat")) == "the same for every galaxy: no mark"
+    for metric in board.metrics(*CELL):
+        assert marks(board, metric)["flat"] == ""
+    assert board_json(board)["marks"]["="].startswith("shown to be worse than the best by no more")
+
+
+def test_the_reference_median_is_trivial_by_its_class(own, release):
+    path = own / "sharp" / "entry.yaml"
+    named = "transferz.baselines.methods.median:TrainingMedian"
+    path.write_text(path.read_text().replace("mock:sharp", named))
+    assert row(read_board(own, release), "sharp").trivial
 
 
 def test_an_entry_of_other_data_is_shown_as_such(own, release):
@@ -115,16 +162,16 @@ def test_a_release_of_other_content_makes_all_entries_old(runs, tmp_path, releas
 def test_one_that_left_galaxies_out_is_not_ranked(own, release, hashed_release, run_maker):
     make_run, method = run_maker
     make_run(own / "choosy", hashed_release, method("choosy", 0.001, missing=20))
-    write_comparisons(own, own, Draws(20))
+    write_comparisons(own, out=own, draws=Draws(60))
     board = read_board(own, release)
     assert board.ordered(*CELL, "scatter")[-1].key == "choosy"
     assert marks(board, "scatter")["choosy"] == ""
-    assert BEST in marks(board, "scatter").values()
+    assert Mark.BEST in marks(board, "scatter").values()
     assert "71.4 %" in board_text(board, *CELL, "scatter")
 
 
 def test_entries_of_different_parts_of_a_release_are_of_the_same_data(runs):
-    entries = read_entries(runs)
+    entries, _ = read_entries(runs)
     assert len({tuple(fingerprint(one)) for one in entries}) > 1
     current = find_current(entries, None)
     assert all(current.holds(one) for one in entries)
@@ -137,16 +184,61 @@ def test_a_folder_of_files_is_read(runs, tmp_path, release):
         path.name for path in runs.iterdir() if path.is_dir()
     )
     (tmp_path / "sharp.yaml").rename(tmp_path / "other.yaml")
-    with pytest.raises(InputError, match=r"other.yaml is the entry of 'sharp'"):
-        read_entries(tmp_path)
+    entries, unusable = read_entries(tmp_path)
+    assert "sharp" not in [one.method.key for one in entries]
+    assert unusable == [f"{tmp_path / 'other.yaml'} is the entry of 'sharp'; call it sharp.yaml"]
 
 
-def test_an_empty_folder_and_a_repeated_key_are_errors(own, tmp_path):
+def test_an_empty_folder_is_an_error_and_a_repeated_key_is_named(own, tmp_path):
     with pytest.raises(InputError, match=r"has no entries; run `transferz benchmark`"):
         read_entries(tmp_path / "nothing")
     shutil.copy(own / "sharp" / "entry.yaml", own / "sharp.yaml")
-    with pytest.raises(InputError, match=r"more than one entry of 'sharp'"):
-        read_entries(own)
+    entries, (said,) = read_entries(own)
+    assert len(entries) == 4
+    assert "one more entry of 'sharp'; remove all but one" in said
+
+
+BAD = {
+    "sexagesimal": lambda text: text.replace("seeds: 3", f"seeds: 1{':59' * 300}"),
+    "sexagesimal_float": lambda text: text.replace("seeds: 3", f"seeds: 1{':59' * 300}.5"),
+    "huge": lambda text: text.replace("seeds: 3", f"seeds: {'9' * 4000}"),
+    "huge_count": lambda text: text.replace("n: 70", f"n: {'9' * 4000}"),
+    "huge_mean": lambda text: text.replace("scatter: {mean: 0", "scatter: {mean: 1e308"),
+    "binary": lambda text: text.replace("seeds: 3", "seeds: 0b11"),
+    "deep": lambda text: f"a: {'[' * 50_000}",
+    "aliases": lambda text: f"a: &a [1]\nb: [{'*a, ' * 9}]\n{text}",
+    "hash": lambda text: text.replace("sha256:", "sha512:"),
+    "large": lambda text: text + "#" * 200_000,
+    "nothing": lambda text: "",
+    "latin": lambda text: text.encode() + b"\xe9",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_one_bad_entry_is_named_and_the_others_are_shown(
+    own, hashed_release, capsys, kind, tmp_path
+):
+    path = own / "blunt" / "entry.yaml"
+    spoilt = BAD[kind](path.read_text())
+    path.write_bytes(spoilt if isinstance(spoilt, bytes) else spoilt.encode())
+    where = ["--entries", str(own), "--release", str(hashed_release)]
+    assert leaderboard(where) == 0
+    shown = capsys.readouterr().out
+    (said,) = [line for line in shown.splitlines() if line.startswith("left out: ")]
+    assert str(path) in said and len(said) < 700
+    assert "sharp_too" in shown
+    assert leaderboard([*where, "--html", str(tmp_path / "page.html")]) == 0
+    assert str(path) in capsys.readouterr().err
+    with pytest.raises(InputError, match="blunt"):
+        leaderboard(["add", str(own / "blunt"), "--release", str(hashed_release)])
+
+
+def test_what_is_no_file_is_no_entry(own, release):
+    path = own / "blunt" / "entry.yaml"
+    path.unlink()
+    os.mkfifo(path)
+    (said,) = read_board(own, release).unusable
+    assert said.startswith(f"{path} can't be read: it is no regular file")
 
 
 def test_the_table_says_all(board):
@@ -156,7 +248,8 @@ def test_the_table_says_all(board):
     assert head.split()[:3] == ["method", "trained", "on"]
     assert " ± " in lines[0]
     assert text.count("\x1b") == 0
-    assert "Holm over 6 pairs" in text
+    assert "margins (our choice) – bias: 0.001; scatter: 0.002; outliers: 1 %" in text
+    assert "\n~: not enough galaxies, or seeds, to tell it from the best\n" in text
     assert "note" not in head
     assert "scored" not in head  # all have scored everything
 
@@ -168,6 +261,7 @@ def test_a_value_is_written_with_its_errors():
     assert value_text("scatter", Summary(mean=0.02, spread=None)) == "0.0200"
     assert value_text("scatter", Summary(mean=0.02, spread=0.001)) == "0.0200 (0.0010)"
     assert value_text("scatter", None) == "–"
+    assert value_text("bias", Summary(mean=-0.00001, spread=None)) == "0.0000"  # a 0 has no sign
 
 
 def test_the_command_prints_table_and_json(runs, hashed_release, capsys):
@@ -179,7 +273,7 @@ def test_the_command_prints_table_and_json(runs, hashed_release, capsys):
     assert found["mock"] is True
     assert found["pairs"] == 6
     ranking = found["ranking"]["galaxiesml"]["all"]["scatter"]
-    assert ranking[0]["mark"] == BEST
+    assert ranking[0]["mark"] == Mark.BEST
     assert ranking[-1]["method"] == "blunt"
     assert ranking[-1]["against_best"]["difference"] > 0.03
 
@@ -234,7 +328,7 @@ def test_runs_on_a_table_of_ones_own_have_a_board_too(on_a_table, release):
     assert board.configs == ["table"]
     assert not board.mock
     assert all(one.current for one in board.rows)
-    assert board.mark(row(board, "sharp"), "table", "all", "scatter") == BEST
+    assert board.mark(row(board, "sharp"), "table", "all", "scatter") == Mark.BEST
     assert board_text(board, "table", "all", "scatter").startswith("egs.csv: test split of the tab")
     assert "egs.csv" in page(board)
 

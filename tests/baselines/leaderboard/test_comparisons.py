@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
@@ -9,13 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from transferz.baselines.benchmark.forecasts import read_forecasts
-from transferz.baselines.leaderboard.comparisons import (
-    compare_runs,
-    comparisons_text,
-    read_comparisons,
-    read_runs,
-    write_comparisons,
-)
+from transferz.baselines.leaderboard.comparing import compare_runs, read_runs, write_comparisons
+from transferz.baselines.leaderboard.comparisons import comparisons_text, read_comparisons
 from transferz.baselines.leaderboard.entries import read_run
 from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.paired import COMPARED
@@ -80,10 +76,54 @@ def test_only_galaxies_that_both_have_scored_are_compared(
 def test_the_file_repeats(runs, own):
     shutil.rmtree(own / "point_only")
     (own / "comparisons.json").unlink()
-    path, found = write_comparisons(own, own, Draws(20))
+    path, found = write_comparisons(own, out=own, draws=Draws(20))
     again = comparisons_text(compare_runs(read_runs(own), Draws(20)))
     assert path.read_text() == again == comparisons_text(found)
     assert json.loads(again)["schema"] == "transferz comparisons 1"
+
+
+def test_pairs_that_are_there_already_stay(own):
+    before = (own / "comparisons.json").read_bytes()
+    path, found = write_comparisons(own / "sharp", own / "blunt", out=own, draws=Draws(60))
+    assert len(found.pairs) == 6
+    assert path.read_bytes() == before
+
+
+def test_pair_by_pair_or_all_at_once_is_the_same(own):
+    before = (own / "comparisons.json").read_bytes()
+    (own / "comparisons.json").unlink()
+    for first, second in combinations(("sharp_too", "sharp", "point_only", "blunt"), 2):
+        write_comparisons(own / first, own / second, out=own, draws=Draws(60))
+    assert (own / "comparisons.json").read_bytes() == before
+
+
+def test_pairs_of_older_forecasts_are_dropped_only_where_that_is_asked(own, run_maker, request):
+    make_run, method = run_maker
+    before = (own / "comparisons.json").read_bytes()
+    shutil.rmtree(own / "blunt")
+    make_run(own / "blunt", request.getfixturevalue("hashed_release"), method("blunt", 0.2))
+    asked = [own / "sharp", own / "blunt"]
+    with pytest.raises(InputError, match="2 pairs of older forecasts, of 'blunt' for one"):
+        write_comparisons(*asked, out=own, draws=Draws(60))
+    assert (own / "comparisons.json").read_bytes() == before
+    _, found = write_comparisons(*asked, out=own, draws=Draws(60), replace=True)
+    assert len(found.pairs) == 4
+    assert found.pair(*CELL, "scatter", "blunt", "sharp").difference > 0.1
+    _, whole = write_comparisons(own, out=own, draws=Draws(60))
+    assert len(whole.pairs) == 6
+
+
+def test_pairs_of_other_resamples_are_not_mixed(own):
+    with pytest.raises(InputError, match=r"is of 60 resamples .* new pairs are of 20"):
+        write_comparisons(own, out=own, draws=Draws(20))
+
+
+def test_a_run_whose_entry_is_of_other_forecasts_is_refused(own, tmp_path):
+    text = (own / "sharp" / "entry.yaml").read_text()
+    sha = read_entry(own / "sharp" / "entry.yaml").forecasts.sha256
+    (tmp_path / "sharp.yaml").write_text(text.replace(sha, 64 * "0"))
+    with pytest.raises(InputError, match=r"sharp.yaml is of other forecasts than the run"):
+        write_comparisons(own, out=tmp_path, draws=Draws(20))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +172,7 @@ def test_runs_on_other_galaxies_are_refused(own):
 def test_one_run_is_too_few_and_two_of_a_method_too_many(own, tmp_path):
     (tmp_path / "one").mkdir()
     shutil.copytree(own / "sharp", tmp_path / "one" / "sharp")
-    with pytest.raises(InputError, match=r"has 1 folders with entry.yaml"):
+    with pytest.raises(InputError, match=r"found 1 run .*made by `transferz benchmark NAME"):
         read_runs(tmp_path / "one")
     shutil.copytree(own / "sharp", own / "sharp_again")
     with pytest.raises(InputError, match=r"more than one run of 'sharp'"):

@@ -18,19 +18,23 @@ def test_the_four_steps(hashed_release, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRANSFERZ_RELEASE", str(hashed_release))
     commands = re.findall(r"^transferz (\w+) ([^#\n]*)", TEXT, re.MULTILINE)
-    (made,) = [rest.split() for name, rest in commands if name == "benchmark"]
+    made, reference = [rest.split() for name, rest in commands if name == "benchmark"]
     assert benchmark([*made, "--quiet"]) == 0
     steps = [rest.split() for name, rest in commands if name == "leaderboard"]
-    assert [step[:1] for step in steps] == [["add"], ["compare"], []]
+    assert [step[:1] for step in steps] == [["add"], [], ["compare"], ["--entries"]]
     added = [URL if word.startswith("https:") else word for word in steps[0]]
     assert leaderboard([*added, "--entries", "entries"]) == 0
     assert Path("entries/mock/extra_trees.yaml").is_file()
-    assert benchmark(["median", "--seeds", "1", "--out", "runs/median", "--quiet"]) == 0
-    assert leaderboard([*steps[1], "--out", "entries/mock"]) == 0
-    assert leaderboard([*steps[2], "--entries", "entries/mock"]) == 0
+    assert leaderboard([*steps[1], "--entries", "entries/mock"]) == 0
     said = capsys.readouterr().out
-    assert "2 methods, 1 pair\n" in said
     assert said.count("\nExtra trees  ") == 1
+    assert "  not compared\n" in said
+    assert benchmark([*reference, "--seeds", "1", "--quiet"]) == 0
+    assert leaderboard(steps[2]) == 0
+    assert leaderboard(steps[3]) == 0
+    said = capsys.readouterr().out
+    assert "runs/comparisons.json: 2 methods, 1 pair\n" in said
+    assert "not compared\n" not in said
 
 
 def test_it_is_one_page():

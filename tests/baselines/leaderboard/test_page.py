@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from browsing import CHROMIUM, Browser
 
-from transferz.baselines.leaderboard.board import read_board, secure_link
+from transferz.baselines.leaderboard.board import read_board
 from transferz.baselines.leaderboard.page import page
+from transferz.baselines.leaderboard.words import secure_link
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import Entry, entry_text, read_entry

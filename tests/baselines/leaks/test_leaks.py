@@ -313,6 +313,7 @@ def test_the_command_finds_and_writes_the_rest(leaky, ending, tiny_release, tmp_
     assert (found["rows"], found["leaking_rows"], found["leaking_objects"]) == (904, 4, 4)
     assert found["unchecked"] == ["by group: no group_id"]
     assert found["clean"] == {"file": str(clean), "rows": 900}
+    assert all(isinstance(number, str) for number in found["first_objects"])  # exact anywhere
     kept = pd.read_csv(clean)
     expected = leaky.drop(index=range(450, 454)).reset_index(drop=True)[kept.columns]
     pd.testing.assert_frame_equal(kept, expected, check_exact=True)
