@@ -204,7 +204,7 @@ def _differs(argv: list[str], outcome: Outcome, release: Path, shop: Workshop) -
 
 
 VARYING = re.compile(
-    rb"(seconds|memory_mb|hours|command|date|created|environment|cpu|Training|time: |memory: )[^\n]*"
+    rb"(seconds|memory_mb|hours|command|date|created|environment|cpu|Training|time:|memory:)[^\n]*"
 )
 
 
