@@ -126,7 +126,10 @@ class EntryTraining(Record):
 
 
 class TableFacts(FileFacts):
-    """A table of one's own: what was read of it, and how it was split."""
+    """A table of one's own: what was read of it, and how it was split.
+
+    With `missing_magnitudes`, galaxies that lack some magnitudes are among its rows.
+    """
 
     bands: tuple[Text, ...] = Field(min_length=1)
     errors: tuple[Text, ...] | None = None
@@ -135,6 +138,7 @@ class TableFacts(FileFacts):
     rows: Count
     dropped: Count = 0
     tested: Count
+    missing_magnitudes: bool = False
     fractions: dict[Split, Share] | None = None
     salt: Text | None = None
 
