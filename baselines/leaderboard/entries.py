@@ -253,12 +253,12 @@ def add_run(
         _require_galaxies(config, forecasts, tests[config], release, folder)
         _require_scores(config, forecasts, run.entry, folder)
     target = entries / release.survey / f"{run.key}.yaml"
-    if target.exists() and not replace:
-        raise InputError(
-            f"{target} is there already; give --replace to put {folder} in its place, or the "
-            "method another key"
-        )
     with made_folder(target.parent), replace_file(target) as beside:
+        if target.exists() and not replace:  # looked at here, where nobody else can write it
+            raise InputError(
+                f"{target} is there already; give --replace to put {folder} in its place, or the "
+                "method another key"
+            )
         beside.write_text(text, encoding="utf-8", newline="\n")
     return target
 
