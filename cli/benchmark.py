@@ -53,7 +53,8 @@ def benchmark(argv: Sequence[str]) -> int:
     _check(args)
     if args.list:
         return _list_methods()
-    if args.out:
+    out = args.out.absolute() if args.out else None  # whatever folder a method goes to
+    if out:
         check_folder(args.out, replace=args.replace)
     method = load_method(args.method)
     task = _task(args, method)
@@ -66,10 +67,11 @@ def benchmark(argv: Sequence[str]) -> int:
         key=args.key,
         command=shlex.join(["transferz", "benchmark", *argv]),
         report=_silent if args.quiet else _report,
+        out=out,
     )
     sys.stdout.write(outcome_text(outcome.entry))
-    if args.out:
-        outcome.write(args.out)
+    if out:
+        outcome.write(out)
         sys.stdout.write(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
     return 0
 
@@ -95,7 +97,8 @@ def _task(args: argparse.Namespace, method: Method) -> Task:
         training = args.train or method.train
         return from_release(release, training, args.bands, calibrates=method.calibrates)
     errors, further = args.errors or (), None
-    table = OwnTable(args.table, args.bands, args.redshift, errors, args.id, args.columns)
+    partial = method.stated.missing_magnitudes
+    table = OwnTable(args.table, args.bands, args.redshift, errors, args.id, args.columns, partial)
     if args.test_table:
         further = OwnTable(
             args.test_table,
@@ -103,6 +106,7 @@ def _task(args: argparse.Namespace, method: Method) -> Task:
             args.test_redshift or args.redshift,
             args.test_errors or errors,
             args.test_id or args.id,
+            missing_magnitudes=partial,
         )
     shares = args.fractions or FRACTIONS
     return from_own_tables(table, further, shares, drop_missing=args.drop_missing)

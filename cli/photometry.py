@@ -28,8 +28,9 @@ from transferz.tables.writing import check_place, open_writer
 MAGNITUDES = """\
 AB magnitudes and errors of a table's fluxes, and what the table holds, band by band. Fluxes are
 found by the names of their columns, with their errors': f_X and ferr_X, X_FLUX and X_FLUXERR (also
-X_FLUX_AUTO and the like), or X and X_err. A flux that is missing (NaN, empty, -99 ...), zero or
-negative has no magnitude, nor has an upper limit (negative error); the fluxes stay as they are.
+X_FLUX_AUTO and the like), or X and X_err where X is a filter's name or the file says its unit; no
+other column is taken for one. A flux that is missing (NaN, empty, -99 ...), zero or negative has
+no magnitude, nor has an upper limit (negative error); the fluxes stay as they are.
 """
 
 FIT_TEMPLATES = """\
@@ -120,11 +121,12 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCo
 def _require_fluxes(file: TableFile) -> dict[str, str]:
     """Return each flux column with its error column; refuse names that leave doubt."""
     require_columns(file.path, file.names, file.names)
-    pairs = flux_columns(file.names)
+    pairs = flux_columns(file.names, file.units)
     if not pairs:
         raise InputError(
             f"{file.path} holds no fluxes with errors: expected columns such as f_X and ferr_X, "
-            f"X_FLUX and X_FLUXERR, or X and X_err; found {', '.join(file.names[:10])}"
+            "X_FLUX and X_FLUXERR, or X and X_err where X is a filter's name, such as HSC_g; found "
+            f"{', '.join(file.names[:10])}"
         )
     for name in (f"{flux}_{what}" for flux in pairs for what in ("mag", "magerr")):
         if name in file.names:

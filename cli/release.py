@@ -108,6 +108,7 @@ def publish(argv: Sequence[str]) -> int:
     add = parser.add_argument
     add("--endpoint", metavar="URL", help="the Hub (default: HF_ENDPOINT, or huggingface.co)")
     add("--private", action="store_true", help="make a repository that is created private")
+    add("--overwrite", action="store_true", help="replace files that were edited on the Hub")
     add("--dry-run", action="store_true", help="say what would be done, change nothing there")
     arguments = parser.parse_args(argv)
     _set_up_client(arguments.endpoint)
@@ -115,9 +116,10 @@ def publish(argv: Sequence[str]) -> int:
     from transferz.dataset.publish.publishing import publish as publish_release
 
     publish_release(
-        find_release(arguments.path).path,
+        _directory(arguments.path),
         arguments.repo,
         private=arguments.private,
+        overwrite=arguments.overwrite,
         dry_run=arguments.dry_run,
         say=_say,
     )
@@ -135,12 +137,19 @@ def deposit(argv: Sequence[str]) -> int:
 
     from transferz.dataset.publish.deposit import deposit as write_deposit
 
-    write_deposit(find_release(arguments.path).path, arguments.out)
+    others = write_deposit(_directory(arguments.path), arguments.out)
+    if others:
+        _say(f"left out, being of no release: {', '.join(others)}")
     files = sorted(arguments.out.iterdir())
     _say(f"{arguments.out}: {len(files)} files, ready to be uploaded to Zenodo")
     for file in files:
         _say(f"{file.stat().st_size:>14,} bytes  {file.name}")
     return 0
+
+
+def _directory(path: Path | None) -> Path:
+    """The directory of the release in use; a named one may have any name, such as a commit's."""
+    return path if path is not None and path.is_dir() else find_release(path).path
 
 
 def _set_up_client(endpoint: str | None) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set, scores_text
-from transferz.baselines.forecasts.files import (
-    DistributionColumns,
-    FileForecasts,
-    NamedColumns,
-    read_predictions,
+from transferz.baselines.forecasts.columns import DistributionColumns, NamedColumns
+from transferz.baselines.forecasts.files import FileForecasts, read_predictions, read_truth
+from transferz.baselines.forecasts.scoring import (
+    find_config,
+    join_labels,
+    join_truth,
+    use_own_labels,
 )
-from transferz.baselines.forecasts.scoring import find_config, join_labels, use_own_labels
 from transferz.cli.options import column_names
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import rounded
@@ -36,6 +38,7 @@ Truth in the file:          transferz score forecasts.csv --true z_spec --pred z
 With widths:                transferz score f.parquet --quantiles q05=0.05,q50=0.5,q95=0.95
                             transferz score f.parquet --samples 's_*'
                             transferz score f.parquet --pdf 'p_*' --grid 0:6:601
+Truth in another file:      transferz score rail.hdf5 --truth test.hdf5 --in-order
 """
 
 
@@ -46,7 +49,8 @@ def score(argv: Sequence[str]) -> int:
     name, facts, forecasts = _label(args, given)
     if not forecasts.scored.any():
         raise InputError(f"{args.predictions}: all forecasts are missing ({FORECAST})")
-    facts["left_out"] = _left_out(given, forecasts)
+    facts["left_out"] |= {"forecast": int(np.count_nonzero(~forecasts.scored))}
+    facts["remarks"] = given.distribution.remarks() if given.distribution else []
     if args.plot:
         _require_place(args.plot)
     scores = score_set(forecasts)
@@ -85,7 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--quantiles", metavar="COLUMN=LEVEL,...", help="quantiles")
     form.add_argument("--pdf", metavar="PATTERN", help="values of a PDF on --grid")
     group.add_argument("--grid", metavar="FROM:TO:COUNT", help="redshifts of --pdf")
-    group = parser.add_argument_group("the truth, by id")
+    group = parser.add_argument_group("the truth, of a release or in another file, by id")
+    group.add_argument(
+        "--truth", type=Path, metavar="FILE", help="a table with --true, --magnitude and --id"
+    )
+    group.add_argument(
+        "--in-order",
+        action="store_true",
+        help="no ids: its rows, or those of the test split of --config, are in the same order",
+    )
     group.add_argument("--release", type=Path, metavar="DIR", help="(default: the one found)")
     group.add_argument("--config", choices=TESTED, help="(default: the one with those galaxies)")
     parser.add_argument("--allow-missing", action="store_true", help="score those that are there")
@@ -97,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 def _named_columns(args: argparse.Namespace) -> NamedColumns:
     if bool(args.pdf) != bool(args.grid):
         raise ParameterError("--pdf and --grid go together")
-    if args.true and args.id:
+    if args.true and args.id and not args.truth:
         raise ParameterError("--true and --id: the truth is in the file or in a release, not both")
     distribution = DistributionColumns(
         args.samples,
@@ -105,22 +117,36 @@ def _named_columns(args: argparse.Namespace) -> NamedColumns:
         args.pdf,
         parse_grid(args.grid) if args.grid else None,
     )
-    return NamedColumns(args.true, args.pred, args.id, args.magnitude, distribution, args.columns)
+    if args.in_order and (args.id or not (args.truth or args.config)):
+        raise ParameterError("--in-order: give --truth or --config with it, and no --id")
+    if args.truth and (args.release or args.config):
+        raise ParameterError("--truth: the truth is in that file or in a release, not both")
+    own = not (args.truth or args.in_order)  # whether the file itself tells the truth
+    return NamedColumns(
+        true=args.true if own else None,
+        points=args.pred,
+        identifier=args.id,
+        magnitude=args.magnitude if own else None,
+        distribution=distribution,
+        names=args.columns,
+        labelled=own,
+    )
 
 
 def parse_quantiles(text: str) -> dict[str, float]:
-    """Read columns with their levels, which ascend from 0 to 1: ``q05=0.05,q50=0.5``."""
-    pairs = [part.split("=") for part in text.split(",")]
+    """Read columns with their levels, between 0 and 1, in order of these: ``q05=0.05,q50=0.5``."""
+    pairs = [part.rsplit("=", 1) for part in text.split(",")]
     try:
-        columns = {name.strip(): float(level) for name, level in pairs}
+        levels = {float(level): name.strip() for name, level in pairs}
     except ValueError:
         raise ParameterError(
             f"--quantiles: expected COLUMN=LEVEL parted by commas, found '{text}'"
         ) from None
-    levels = list(columns.values())
-    if sorted(set(levels)) != levels or not all(0.0 < level < 1.0 for level in levels):
-        raise ParameterError(f"--quantiles: expected levels that ascend in (0, 1), found {levels}")
-    return columns
+    if not len(set(levels.values())) == len(levels) == len(pairs):
+        raise ParameterError(f"--quantiles: a column or a level is named twice in '{text}'")
+    if not all(0.0 < level < 1.0 for level in levels):
+        raise ParameterError(f"--quantiles: expected levels in (0, 1), found {[*levels]}")
+    return {levels[level]: level for level in sorted(levels)}
 
 
 def parse_grid(text: str) -> npt.NDArray[np.float64]:
@@ -139,29 +165,39 @@ def _label(
     args: argparse.Namespace, given: FileForecasts
 ) -> tuple[Any, dict[str, Any], SetForecasts]:
     """Name of the test set, what there is to say of it, and the forecasts for it."""
-    facts = {"file": str(args.predictions), "seeds": len(given.point)}
-    if given.object_id is None:
-        own = use_own_labels(given, allow_missing=args.allow_missing)
-        return "table", facts | {"truth": "the file"}, own
+    facts = {
+        "file": str(args.predictions),
+        "seeds": len(given.point),
+        "columns": {"forecast": "the median"} | given.columns,
+        "left_out": {},
+    }
+    missing = args.allow_missing
+    if args.truth:
+        named = NamedColumns(args.true, identifier=args.id, magnitude=args.magnitude)
+        truth = read_truth(args.truth, named, in_order=args.in_order)
+        facts |= {"truth": str(args.truth), "truth_columns": truth.columns}
+        facts["left_out"] = _left_out(truth.redshift, truth.i_mag)
+        if args.in_order:
+            given = replace(given, object_id=None)
+        return "table", facts, join_truth(given, truth, allow_missing=missing)
+    if given.true is not None:
+        facts |= {"truth": "the file", "left_out": _left_out(given.true, given.i_mag)}
+        return "table", facts, use_own_labels(given, allow_missing=missing)
     if args.magnitude:
         raise ParameterError("--magnitude: the release has it; give it where the truth is --true")
     release = find_release(args.release)
     config = args.config or find_config(given, release)
+    if args.in_order:
+        given = replace(given, object_id=None)
     facts |= {"truth": str(release), "config": config, "mock": release.mock}
-    return config, facts, join_labels(given, release, config, allow_missing=args.allow_missing)
+    return config, facts, join_labels(given, release, config, allow_missing=missing)
 
 
-def _left_out(given: FileForecasts, forecasts: SetForecasts) -> dict[str, int]:
-    """Count the galaxies that have no value of each kind.
-
-    Those without a forecast or a truth are not scored, those without a magnitude are not in LSST's
-    range.
-    """
-    counts = {"forecast": int(np.count_nonzero(~forecasts.scored))}
-    if given.object_id is None and given.true is not None:
-        counts["true redshift"] = int(np.count_nonzero(LABEL.is_missing(given.true)))
-    if given.i_mag is not None:
-        counts["magnitude"] = int(np.count_nonzero(MAGNITUDE.is_missing(given.i_mag)))
+def _left_out(true: npt.NDArray[Any], i_mag: npt.NDArray[Any] | None) -> dict[str, int]:
+    """Count galaxies that are not scored, or not in LSST's range, as a value of theirs is none."""
+    counts = {"true redshift": int(np.count_nonzero(LABEL.is_missing(true)))}
+    if i_mag is not None:
+        counts["magnitude"] = int(np.count_nonzero(MAGNITUDE.is_missing(i_mag)))
     return counts
 
 
@@ -178,13 +214,17 @@ def _require_place(folder: Path) -> None:
 
 
 def _headline(facts: dict[str, Any]) -> str:
-    """Say what was scored, against what, and how many galaxies lack something."""
+    """Say what was scored, against what, by which columns, and how many galaxies lack something."""
     mock = ", MOCK galaxies, not real ones" if facts.get("mock") else ""
     where = f"{facts['config']}'s test split of " if "config" in facts else ""
-    said = f"{facts['file']}: {facts['seeds']} seed(s); truth: {where}{facts['truth']}".replace(
-        " (MOCK galaxies, not real ones)", mock
-    )
+    seeds = "1 seed" if facts["seeds"] == 1 else f"{facts['seeds']} seeds"
+    said = f"{facts['file']}: {seeds}; truth: {where}{facts['truth']}"
+    chosen = "; ".join(f"{what}: {name}" for what, name in facts["columns"].items())
+    lines = [said.replace(" (MOCK galaxies, not real ones)", mock), f"columns: {chosen}"]
+    if "truth_columns" in facts:
+        chosen = "; ".join(f"{what}: {name}" for what, name in facts["truth_columns"].items())
+        lines.append(f"columns of {facts['truth']}: {chosen}")
     lacking = (
         f"{count:,} galaxies have no {what}" for what, count in facts["left_out"].items() if count
     )
-    return "\n".join([said, *lacking])
+    return "\n".join([*lines, *lacking, *facts["remarks"]])

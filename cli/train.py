@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transferz.baselines.benchmark.benchmarking import check_folder, make_outcome
-from transferz.baselines.benchmark.loading import Method, MethodError
+from transferz.baselines.benchmark.calling import MethodError
+from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
     OwnTable,

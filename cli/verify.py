@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 VERIFY = """\
 Check that a release is whole and keeps its promises: its files against the manifest, then rows,
 splits, units, index, card and Croissant against each other. A line per broken promise; the exit
-status is 0 if all is well, 1 if a promise is broken, 2 if there is no release to check.
+status is 0 if all is well, 1 if a promise is broken, 2 if something could not be checked here.
 """
 
 DIFF = """\
@@ -57,7 +57,7 @@ def verify(argv: Sequence[str]) -> int:
     path = locate(arguments.release) if arguments.release else find_release().path
     report = inspect(path)
     sys.stdout.write(report.json() if arguments.json else report.text())
-    return int(bool(report.broken))
+    return 1 if report.broken else 2 if report.unable else 0
 
 
 def diff(argv: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from transferz.dataset.page.card_text import card_text, template_digest
+from transferz.dataset.page.card_text import card_text, words_digest
 from transferz.dataset.page.citation import (
     citation_text,
     pretty_name,
@@ -49,7 +49,7 @@ def complete(
     project's CITATION.cff; `entries` and `figures`, the baselines' own, need not exist.
     """
     tables = {config: _read_config(release, config) for config in manifest["content"]}
-    whole = manifest | {"template": template_digest(), "quality": quality(tables)}
+    whole = manifest | {"template": words_digest(), "quality": quality(tables)}
     if baselines := read_baselines(entries, figures, manifest["survey"]):
         whole["baselines"] = baselines
     _draw_figures(release, tables, whole, figures)

@@ -32,12 +32,22 @@ SPEED_OF_LIGHT = 2.99792458e18
 
 MAGNITUDE_PER_RELATIVE_ERROR = 2.5 / np.log(10.0)
 
+BARE = re.compile(r"(?P<band>.+)")
 LAYOUTS = (
-    (re.compile(r"f_(?P<band>.+)"), r"ferr_\g<band>"),  # LePhare's input
-    (re.compile(r"(?P<band>.+)_FLUX(?P<aperture>_.+)?"), r"\g<band>_FLUXERR\g<aperture>"),
-    (re.compile(r"(?P<band>.+)"), r"\g<band>_err"),  # CIGALE's input
+    (re.compile(r"f_(?P<band>.+)", re.I), r"ferr_\g<band>"),  # LePhare's input
+    (re.compile(r"(?P<band>.+)_FLUX(?P<aperture>_.+)?", re.I), r"\g<band>_FLUXERR\g<aperture>"),
+    (BARE, r"\g<band>_err"),  # CIGALE's input
 )
 """Pattern of a flux column's name, and its error column's; the second is COSMOS2020's own."""
+
+BAND = re.compile(
+    r".+\..+|(.*[_/ -])?([ugrizy]|[bvjhk]|k_?s|[ugriz]p+|u_?s(tar)?|[fn]uv|ch_?\d|w\d|"
+    r"f\d{3,4}[a-z]{1,3}|i[ab]_?\d{3}|nb_?\d+|vis|(irac|mips|pacs|spire|scuba)\w*|[a-z0-9]*flux)(_\d+)?",
+    re.I,
+)
+"""Names of filters: CIGALE's, which have dots (``hst.F814W``); a band's, or ending in one."""
+
+FLUX_UNIT = re.compile(r"(10\S*)?\s*[a-zµμ]*(jy|jansky|maggy|maggies).*|.*erg.*", re.I)
 
 NO_FLUXES = re.compile(
     r".*redshift.*|z|z_?(spec|phot|best|true|err).*|.*(spec|phot)_?z|(.*_)?(ra|dec|alpha|delta)"
@@ -101,17 +111,30 @@ class FluxCounts:
         return FluxCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-def flux_columns(names: Sequence[str]) -> dict[str, str]:
+def flux_columns(
+    names: Sequence[str], units: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Find the fluxes of a table by the names of its columns: flux column to its error column.
 
-    They come in the table's order and are those of the first of `LAYOUTS` that the table has, none
-    where it has none. `NO_FLUXES` are none.
+    They come in the table's order and are those of the first of `LAYOUTS` that the table has,
+    whatever the case, none where it has none. `NO_FLUXES` are none, nor is what has another unit
+    than a flux's; what says in its name only that it has an error is one where it has such a unit
+    or is a `BAND`.
     """
-    present = set(names)
+    by_case = {name.casefold(): name for name in names} | {name: name for name in names}
     for pattern, error in LAYOUTS:
-        matches = (pattern.fullmatch(name) for name in names if not NO_FLUXES.fullmatch(name))
-        pairs = {match.string: match.expand(error) for match in matches if match}
-        if found := {flux: error for flux, error in pairs.items() if error in present}:
+        found = {}
+        for name in names:
+            unit, match = units.get(name, ""), pattern.fullmatch(name)
+            said = (
+                FLUX_UNIT.fullmatch(unit) if unit else pattern is not BARE or BAND.fullmatch(name)
+            )
+            if not match or not said or NO_FLUXES.fullmatch(name):
+                continue
+            theirs = match.expand(error)
+            if errors := by_case.get(theirs, by_case.get(theirs.casefold())):
+                found[name] = errors
+        if found:
             return found
     return {}
 

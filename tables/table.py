@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import stat
 import zlib
 from abc import ABC, abstractmethod
@@ -41,6 +42,9 @@ Choose = Callable[[Sequence[str]], float]
 """Of the columns' names: how well they are what is looked for, from 0 (not at all) to 1 (all)."""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
 @dataclass(frozen=True)
 class TableFile(ABC):
     """A table in a file, of the columns `names`.
@@ -57,6 +61,15 @@ class TableFile(ABC):
     units: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     text: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Refuse names that a terminal obeys: commands print names, and write them into files."""
+        for number, name in enumerate(self.names, 1):
+            if _CONTROL.search(name):
+                raise InputError(
+                    f"{self.path}: the name of column {number}, {name!r}, holds control "
+                    "characters; rename it"
+                )
 
     def flat_names(self) -> tuple[str, ...]:
         """Return the columns that hold one value in each row, as text and numbers are."""

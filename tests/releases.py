@@ -24,8 +24,14 @@ from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.release import release, write_config
 from transferz.dataset.sky.neighbours import group_ids
 from transferz.dataset.split import split
-from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, TRUTH
-from transferz.schemas.survey.files import CITATION_FILE, INDEX_FOLDER, MANIFEST_FILE, data_files
+from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
+from transferz.schemas.survey.files import (
+    CITATION_FILE,
+    INDEX_FOLDER,
+    MANIFEST_FILE,
+    Version,
+    data_files,
+)
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import write_json
 
@@ -142,17 +148,43 @@ def _manifest(
     parameters["release"] = parameters["release"] | {"version": version}
     made = {"mock": old["parameters"]["mock"]} if mock else {}
     entry = {"version": version, "date": old["date"], "changes": {"Changed": ["A test's rows."]}}
-    history = old.get("history", [])
+    former = [
+        one for one in old["history"] if Version.parse(one["version"]) < Version.parse(version)
+    ]
     return manifest | {
-        "history": history if version in [one["version"] for one in history] else [entry, *history],
+        "history": [entry, *former],
         "version": version + ("+mock" if mock else ""),
         "survey": "mock" if mock else "cosmos2020",
         "mock": mock,
         "columns": columns(),
         "content": content(release),
-        "counts": old["counts"] | {"release": {"rows_out": dict(counts)}},
+        "counts": _counts_of(old, release) | {"release": {"rows_out": dict(counts)}},
         "parameters": made | parameters,
     }
+
+
+def _counts_of(old: Mapping[str, Any], release: Path) -> dict[str, Any]:
+    """What stages would have counted that made the rows of a release and removed the rest."""
+    rows = {name: read_rows(release, name) for name in ("transferz", "galaxiesml")}
+    both = int(rows["transferz"]["object_id"].isin(rows["galaxiesml"]["object_id"]).sum())
+    shared = old["counts"]["match"]["shared"] | {"by_id": both}
+    objects = pd.concat(rows.values()).drop_duplicates("object_id")["split"]
+    splits = {name: int((objects == name).sum()) for name in SPLITS}
+    split = _counts(len(objects), {"split_conflict": 0}) | {"objects": splits}
+    counts = {
+        "split": split,
+        "match": _none_removed(old["counts"]["match"], len(rows["transferz"])),
+    }
+    counts["match"] |= {"shared": shared}
+    for name in old["sources"]:
+        here = len(rows["galaxiesml" if name == "galaxiesml" else "transferz"])
+        for stage in ("ingest", "select"):
+            counts[f"{stage}@{name}"] = _none_removed(old["counts"][f"{stage}@{name}"], here)
+    return old["counts"] | counts
+
+
+def _none_removed(counted: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    return _counts(rows, dict.fromkeys(counted["removed"], 0))
 
 
 def build(

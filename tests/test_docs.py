@@ -147,7 +147,7 @@ def given(small_release, tmp_path_factory):
     folder = tmp_path_factory.mktemp("given")
     shutil.copytree(small_release, folder / "data/mock/release/transferz")
     shutil.copytree(small_release, folder / "OLD")
-    remake(small_release, folder / "NEW", version="1.0.1", mock=True)
+    remake(small_release, folder / "NEW", version="2.0.1", mock=True)
     for survey in ("authors", "cosmos2020"):
         remake(small_release, folder / f"data/{survey}/release/transferz")
     for name, split in (("TABLE", "test"), ("TRAINING", "train")):

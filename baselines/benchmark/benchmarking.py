@@ -7,18 +7,21 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import transferz
+from transferz.baselines.benchmark.calling import MethodError, Surroundings
 from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
 from transferz.baselines.benchmark.loading import Kept, Method, load_method
+from transferz.baselines.benchmark.resuming import FinishedSeeds
 from transferz.baselines.benchmark.running import Cost, Ran, Report, run_method
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set, score_transfer
-from transferz.baselines.benchmark.task import Task, calibrated, from_release
+from transferz.baselines.benchmark.task import FEW, Task, calibrated, from_release
 from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.environment import default_threads, describe_hardware
 from transferz.releases import Release, find_release
@@ -30,11 +33,14 @@ from transferz.schemas.benchmark.entries import (
     rounded,
     write_entry,
 )
-from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.errors import InputError, ParameterError, TransferZError
 from transferz.tables.files import replace_directory
 
 SEEDS = 5
 """Trainings of a method (our choice: enough for a spread, few enough for slow methods)."""
+
+MOST_SEEDS = 10_000
+"""Of a run (our choice): the files of forecasts number seeds in 16 bits."""
 
 COMMAND = "transferz.baselines.benchmark.benchmarking.benchmark(...)"
 
@@ -55,7 +61,9 @@ class Outcome:
     forecasts: dict[str, SetForecasts]  # test set -> what was forecast
     table: bytes  # the forecasts as a parquet file, whose hash is in the entry
     kept: Kept | None = None  # what was trained, of a method that can be kept
-    fitted: list[Any] = field(default_factory=list)  # the trained methods, one per seed
+    # the trained methods, one per seed that was trained in this run
+    fitted: list[Any] = field(default_factory=list)
+    finished: FinishedSeeds | None = None  # where seeds are kept until it is written
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -73,6 +81,8 @@ class Outcome:
                 self.kept.write(beside)
             (beside / FORECASTS_FILE).write_bytes(self.table)
             write_entry(beside / ENTRY_FILE, self.entry)
+        if self.finished:
+            self.finished.remove()
 
 
 def benchmark(
@@ -86,15 +96,20 @@ def benchmark(
     key: str | None = None,
     command: str = COMMAND,
     report: Report = lambda text: None,
+    out: Path | None = None,
 ) -> Outcome:
     """Train a method on a release, once per seed, and score it on both test splits.
+
+    What can be known beforehand is checked first, and the method is tried out on a few hundred
+    galaxies, so that a mistake does not cost a training.
 
     Parameters
     ----------
     method : str or type
         A class, ``package.module:Class``, or the name of an installed method. A method has
         ``fit(train, validation, *, seed)`` and ``predict(table) -> Prediction``; it may have
-        ``calibrate(calibration)`` and ``fit_seeds(train, validation, *, seeds)``.
+        ``calibrate(calibration)`` and ``fit_seeds(train, validation, *, seeds)``, and state what
+        `transferz.baselines.benchmark.loading.Stated` has.
     data : Release or Task, optional
         What to run on; the release found by default.
     train : str, optional
@@ -112,6 +127,9 @@ def benchmark(
         What the record says that was run.
     report : callable
         Takes a line on what is being done.
+    out : Path, optional
+        Where the outcome is to be written, by `Outcome.write`: seeds that are finished are kept
+        beside it until then, in ``<out>.seeds``, and a run that failed goes on from there.
 
     Returns
     -------
@@ -123,8 +141,8 @@ def benchmark(
     TransferZError
         Where method, training set, bands or forecasts are not what they should be.
     """
-    if seeds < 1:
-        raise ParameterError(f"seeds: expected at least 1, found {seeds}")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise ParameterError(f"seeds: expected 1 to {MOST_SEEDS:,}, found {seeds}")
     if isinstance(data, Task) and (train or bands):
         raise ParameterError("train and bands choose from a release; a Task has chosen already")
     plugin = method if isinstance(method, Method) else load_method(method)
@@ -133,9 +151,56 @@ def benchmark(
     else:
         release, learned = data or find_release(), train or plugin.train
         task = from_release(release, learned, bands, calibrates=plugin.calibrates)
-    ran = run_method(plugin, task, range(seeds), allow_missing=allow_missing, report=report)
-    report(f"{plugin.name}: scoring")
-    return make_outcome(plugin, task, ran, command, key)
+    plugin.describe(key)
+    if plugin.stated.deterministic and seeds > 1:
+        report(f"{plugin.name} is deterministic: it is trained once")
+        seeds = 1
+    _try_out(plugin, task, report)
+    finished = FinishedSeeds.of(out, plugin, task) if out else None
+    try:
+        ran = run_method(
+            plugin,
+            task,
+            range(seeds),
+            allow_missing=allow_missing,
+            report=report,
+            finished=finished,
+        )
+        report(f"{plugin.name}: scoring")
+        return replace(make_outcome(plugin, task, ran, command, key), finished=finished)
+    except (TransferZError, KeyboardInterrupt) as error:
+        if not finished or not (kept := finished.seeds):
+            raise
+        note = (
+            f"seeds that are kept in {finished.folder}: {', '.join(map(str, kept))}; the same "
+            "command goes on from there"
+        )
+        if isinstance(error, KeyboardInterrupt):
+            report(note)
+            raise
+        raise type(error)(f"{error}\n{note}") from error.__cause__
+
+
+def _try_out(method: Method, task: Task, report: Report) -> None:
+    """Train, forecast and score a few galaxies, so that a mistake is found before it costs much.
+
+    The run is not changed by it: the method is another instance, in surroundings of its own.
+    """
+    if not method.stated.trial or len(task.training) <= FEW:
+        return
+    report(f"{method.name}: a trial on {FEW} galaxies")
+    tried = replace(method, surroundings=Surroundings(method.surroundings.theirs))
+    try:
+        ran = run_method(tried, task.few(), [0], allow_missing=True)
+        forecasts_file(ran.forecasts)
+        for one in ran.forecasts.values():
+            score_set(one)
+        tried.keep(ran.fitted, task.columns, task.source)
+    except MethodError as error:
+        raise MethodError(
+            f"{error}\n(This was a trial on {FEW} galaxies, before training. A class that can't "
+            "learn from so few says so: trial = False.)"
+        ) from error.__cause__
 
 
 def make_outcome(
@@ -148,16 +213,16 @@ def make_outcome(
     learned = calibrated(task) if method.calibrates else task.learned
     content = {
         "schema": SCHEMA,
-        "method": _describe(method, key),
+        "method": method.describe(key).model_dump(by_alias=True, exclude_unset=True),
         "training": learned.model_dump(mode="json"),
         "bands": task.bands,
-        "seeds": len(ran.fitted),
+        "seeds": max(len(one.point) for one in ran.forecasts.values()),
         "data": task.data.model_dump(mode="json", by_alias=True, exclude_none=True),
         "scores": {name: score_set(one) for name, one in ran.forecasts.items()},
         "transfer": [one for one in transfer if one] or None,
         "by_magnitude": {name: bins for name, bins in by_magnitude.items() if bins} or None,
         **({"networks": kept.networks} if kept else {}),
-        **_machine(ran.cost, calibrates=method.calibrates),
+        **_machine(method, ran.cost),
         "command": command,
         "packages": _packages(method),
         "transferz": transferz.__version__,
@@ -174,19 +239,15 @@ def _file_facts(name: str, content: bytes) -> dict[str, Any]:
     return {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _describe(method: Method, key: str | None) -> dict[str, Any]:
-    said = {name: method.said(name) for name in ("version", "description", "citation", "code")}
-    place = f"{method.kind.__module__}:{method.kind.__qualname__}"
-    return {"key": key or method.key, "name": method.name, "class": place, **said}
-
-
-def _machine(cost: Cost, *, calibrates: bool) -> dict[str, Any]:
+def _machine(method: Method, cost: Cost) -> dict[str, Any]:
     device, torch = "cpu" if cost.gpu_peak_mb is None else "cuda", sys.modules.get("torch")
-    calibrate_s = cost.calibrate_s if calibrates else None
+    calibrate_s = cost.calibrate_s if method.calibrates else None
+    with method.surroundings.entered():
+        threads = torch.get_num_threads() if torch else default_threads()
     return {
         "hardware": describe_hardware(device),
         "device": device,
-        "threads": torch.get_num_threads() if torch else default_threads(),
+        "threads": threads,
         "time": {"fit_s": cost.fit_s, "calibrate_s": calibrate_s, "predict_s": cost.predict_s},
         "memory": {"peak_mb": cost.peak_mb, "gpu_peak_mb": cost.gpu_peak_mb},
     }
@@ -198,7 +259,8 @@ def _packages(method: Method) -> dict[str, str]:
     wanted = [name for name in PACKAGES if IMPORTED.get(name, name) in sys.modules]
     owners = metadata.packages_distributions().get(own, [])
     names = dict.fromkeys([*wanted, *owners])
-    return {name: metadata.version(name) for name in names}
+    versions = {name: metadata.version(name) for name in names}
+    return {name: version for name, version in versions.items() if version}
 
 
 def check_folder(directory: Path, *, replace: bool) -> None:
@@ -215,5 +277,7 @@ def check_folder(directory: Path, *, replace: bool) -> None:
                     f"--out {directory} exists already; remove it or name another{remedy}"
                 )
         directory.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".transferz-", dir=directory.parent):
+            pass  # it can be written there
     except OSError as error:
         raise InputError(f"can't write to --out {directory}: {error}") from None

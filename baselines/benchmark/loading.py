@@ -2,16 +2,19 @@
 
 import importlib
 import inspect
+import json
+import re
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from transferz.schemas.benchmark.entries import method_key
-from transferz.schemas.errors import ParameterError, TransferZError
+from transferz.baselines.benchmark.calling import MethodError, Surroundings
+from transferz.schemas.benchmark.entries import LINK, EntryMethod, method_key
+from transferz.schemas.benchmark.records import parse_record
+from transferz.schemas.errors import ParameterError
 
 GROUP = "transferz.methods"
 """Entry points of installed methods."""
@@ -27,26 +30,6 @@ CALLS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "keep": ("keep(fitted, *, bands, source)", ("fitted",), ("bands", "source")),
 }
 """A method's calls: how they are written, their arguments by position and by name."""
-
-
-class MethodError(TransferZError):
-    """A method that can't be run: its code failed, or what it returned is no forecast.
-
-    Its cause is what the method's code raised, where it raised something.
-    """
-
-
-def failure(what: str, error: BaseException) -> MethodError:
-    """Say which call failed, such as ``k-NN: fit, seed 3``, with the traceback of the method.
-
-    An error of ours has a text for the user, and needs no traceback.
-    """
-    if isinstance(error, TransferZError):
-        return MethodError(f"{what}: {error}")
-    inner = error.__traceback__.tb_next if error.__traceback__ else None
-    lines = "".join(traceback.format_exception(type(error), error, inner)).rstrip()
-    reason = " ".join(str(error).split()) or "no reason given"
-    return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +52,81 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """What a method says of itself, in attributes that its class has or its constructor sets.
+
+    Attributes
+    ----------
+    name, version, description, citation, code : str
+        For the record; `code` is a link.
+    train : str
+        The training set that it asks for.
+    deterministic : bool
+        That no seed changes it: one training then stands for all.
+    missing_magnitudes : bool
+        That it takes galaxies of which some magnitudes are missing (NaN).
+    trial : bool
+        Whether it can learn from a few hundred galaxies, to be tried out on.
+    """
+
+    name: str = ""
+    version: str = ""
+    description: str = ""
+    citation: str = ""
+    code: str = ""
+    train: str = DEFAULT_TRAIN
+    deterministic: bool = False
+    missing_magnitudes: bool = False
+    trial: bool = True
+
+    @classmethod
+    def of(cls, made: Any, spec: str) -> "Stated":
+        """Read an instance's attributes; a MethodError says which are of another kind.
+
+        An empty text, None, or a method of such a name says nothing.
+        """
+        said: dict[str, Any] = {}
+        wrong = []
+        for one in fields(cls):
+            value = getattr(made, one.name, None)
+            if value is None or value == "" or callable(value):
+                continue
+            if isinstance(value, type(one.default)):
+                said[one.name] = value
+            else:
+                kind = "text" if isinstance(one.default, str) else "True or False"
+                wrong.append(f"{one.name}: expected {kind}, found {type(value).__name__} {value!r}")
+        if wrong:
+            raise MethodError(
+                f"{spec}: {'; '.join(wrong)}; write a version as '2.0', two training sets as "
+                "'transferz+galaxiesml'"
+            )
+        return cls(**said)
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """A method that can be run: its class, and what its constructor is called with.
 
-    `spec` is what it was called by: ``package.module:Class`` or the name of an entry point.
+    `spec` is what it was called by: ``package.module:Class`` or the name of an entry point. What it
+    states of itself is read once, from an instance; its code runs in its own `surroundings`.
     """
 
     kind: type[Any]
     spec: str
     options: dict[str, Any] = field(default_factory=dict)
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    stated: Stated = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = self.make()
+        with self.surroundings.calling(f"{self.spec}: reading its attributes"):
+            object.__setattr__(self, "stated", Stated.of(made, self.spec))
 
     @property
     def name(self) -> str:
         """What tables call it: its `name`, or else its class's."""
-        return self.said("name") or self.kind.__name__
+        return self.stated.name or self.kind.__name__
 
     @property
     def key(self) -> str:
@@ -92,7 +136,7 @@ class Method:
     @property
     def train(self) -> str:
         """The training set that it asks for."""
-        return self.said("train") or DEFAULT_TRAIN
+        return self.stated.train
 
     @property
     def calibrates(self) -> bool:
@@ -104,17 +148,31 @@ class Method:
         """Whether it trains all seeds at once."""
         return callable(getattr(self.kind, "fit_seeds", None))
 
-    def said(self, attribute: str) -> str | None:
-        """A text that the class states about itself; None for none."""
-        value = getattr(self.kind, attribute, None)
-        return value if isinstance(value, str) and value else None
+    def describe(self, key: str | None = None) -> EntryMethod:
+        """Describe it for the record; a MethodError or InputError says what can't stand there."""
+        stated = self.stated
+        if stated.code and not re.match(LINK, stated.code):
+            found = "" if "@" in stated.code else f", found '{stated.code}'"
+            raise MethodError(
+                f"{self.spec}: code: expected a link that begins with https://, without a name and "
+                f"password{found}"
+            )
+        said = {name: getattr(stated, name) for name in ("version", "description", "citation")}
+        facts = {
+            "key": key or self.key,
+            "name": self.name,
+            "class": f"{self.kind.__module__}:{self.kind.__qualname__}",
+            **{name: text or None for name, text in said.items()},
+            "code": stated.code or None,
+            **({"deterministic": True} if stated.deterministic else {}),
+        }
+        text = json.dumps(facts)
+        return parse_record(text, EntryMethod, self.spec, "mend its class's attributes")
 
     def make(self) -> Any:
         """Make an instance; a MethodError where its constructor fails."""
-        try:
+        with self.surroundings.calling(f"{self.spec}: {self.kind.__name__}()"):
             return self.kind(**self.options)
-        except (Exception, SystemExit) as error:
-            raise failure(f"{self.name}: {self.kind.__name__}()", error) from error
 
     def keep(
         self, fitted: Sequence[Any], bands: Sequence[str], source: Mapping[str, Any]
@@ -126,10 +184,8 @@ class Method:
         """
         if not callable(getattr(self.kind, "keep", None)):
             return None
-        try:
+        with self.surroundings.calling(f"{self.name}: keep"):
             kept = self.kind.keep(fitted, bands=bands, source=source)
-        except (Exception, SystemExit) as error:
-            raise failure(f"{self.name}: keep", error) from error
         if not isinstance(kept, Kept | None):
             raise MethodError(f"{self.name}: keep returned {type(kept).__name__}, expected a Kept")
         return kept
@@ -140,14 +196,16 @@ def load_method(method: str | type[Any]) -> Method:
 
     `method` is a class, the name of an installed method, or ``package.module:Class``, where the
     module may be in the working directory. A ParameterError says that there is no such module,
-    class or name, a MethodError that importing it fails, or that it lacks a call or takes other
-    arguments.
+    class or name, a MethodError that importing it fails, or that it lacks a call, takes other
+    arguments, or says of itself what can't stand in a record.
     """
+    surroundings = Surroundings()
     if isinstance(method, type):
-        loaded = Method(method, f"{method.__module__}:{method.__qualname__}")
+        kind, spec = method, f"{method.__module__}:{method.__qualname__}"
     else:
-        find = _class_of if ":" in method else _installed
-        loaded = Method(find(*method.split(":", 1)), method)
+        module, _, name = (method if ":" in method else _installed(method)).partition(":")
+        kind, spec = _class_of(module, name, surroundings), method
+    loaded = Method(kind, spec, surroundings=surroundings)
     _check(loaded)
     return loaded
 
@@ -157,7 +215,7 @@ def installed_methods() -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=GROUP))}
 
 
-def _class_of(module: str, name: str) -> type[Any]:
+def _class_of(module: str, name: str, surroundings: Surroundings) -> type[Any]:
     if module.startswith(".") or "/" in module or module.endswith(".py") or not module:
         better = f"{Path(module).stem or 'module'}:{name}"
         raise ParameterError(
@@ -166,16 +224,16 @@ def _class_of(module: str, name: str) -> type[Any]:
     if str(Path.cwd()) not in sys.path:  # stays: the method may import more when it is called
         sys.path.insert(0, str(Path.cwd()))
     try:
-        imported: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if module != error.name and not module.startswith(f"{error.name}."):
-            raise failure(f"importing {module}", error) from error
-        raise ParameterError(
-            f"no module '{module}' to find the method {name} in; run this in the folder that "
-            "holds it, or install the package"
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise failure(f"importing {module}", error) from error
+        with surroundings.calling(f"importing {module}"):
+            imported: Any = importlib.import_module(module)
+    except MethodError as error:
+        absent = getattr(error.__cause__, "name", None)  # as a ModuleNotFoundError has it
+        if absent and f"{module}.".startswith(f"{absent}."):
+            raise ParameterError(
+                f"no module '{module}' to find the method {name} in; run this in the folder that "
+                "holds it, or install the package"
+            ) from None
+        raise
     member = imported
     for part in name.split("."):
         member = getattr(member, part, None)
@@ -189,14 +247,14 @@ def _class_of(module: str, name: str) -> type[Any]:
     )
 
 
-def _installed(name: str) -> type[Any]:
+def _installed(name: str) -> str:
     points = installed_methods()
     if name not in points:
         raise ParameterError(
             f"no installed method is called '{name}'; there are: {', '.join(points) or 'none'}; "
             "a class of your own is named as package.module:Class"
         )
-    return _class_of(points[name].module, points[name].attr)
+    return f"{points[name].module}:{points[name].attr}"
 
 
 def _check(method: Method) -> None:
@@ -216,6 +274,7 @@ def _check(method: Method) -> None:
             raise MethodError(
                 f"{method.spec}: expected {written}, found {call}{shown}: it can't be called so"
             )
+    method.describe()
 
 
 def _takes(call: Any, positional: tuple[str, ...], named: tuple[str, ...]) -> bool:

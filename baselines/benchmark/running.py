@@ -12,30 +12,28 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.benchmark.calling import MethodError
+from transferz.baselines.benchmark.checking import check_prediction, require_all
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.benchmark.loading import Method, MethodError, failure
-from transferz.baselines.benchmark.task import Task, TestSet
-from transferz.baselines.scores.probability import (
-    PER_GALAXY,
-    Prediction,
-    missing_forecasts,
-    per_galaxy,
-)
-from transferz.schemas.survey.quantities import FORECAST
-from transferz.tables.printing import first_few
+from transferz.baselines.benchmark.loading import Method
+from transferz.baselines.benchmark.task import Task
+from transferz.baselines.scores.probability import PER_GALAXY
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
 MEGA = 1e6
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Column = npt.NDArray[np.float32]
 Report = Callable[[str], None]
+
+Pair = tuple[str, str]
+"""The test set whose like a method was calibrated on, empty where it was not, and the one that it
+forecast."""
 
 
 @dataclass(slots=True)
@@ -52,17 +50,47 @@ class Cost:
     gpu_peak_mb: float | None = None
 
     @contextmanager
-    def call(self, what: str, clock: str) -> Iterator[None]:
+    def call(self, method: Method, what: str, clock: str) -> Iterator[None]:
         """Time a call of the method's code, and say which it was where it fails."""
         started = time.perf_counter()
         try:
-            yield
-            if torch := _cuda():
-                torch.cuda.synchronize()  # so that what the GPU was told is timed too
-        except (Exception, SystemExit) as error:
-            raise failure(what, error) from error
+            with method.surroundings.calling(what):
+                yield
+                if torch := _cuda():
+                    torch.cuda.synchronize()  # so that what the GPU was told is timed too
         finally:
             setattr(self, clock, getattr(self, clock) + time.perf_counter() - started)
+
+    def add(self, other: "Cost") -> None:
+        """Add what something else took."""
+        self.fit_s += other.fit_s
+        self.calibrate_s += other.calibrate_s
+        self.predict_s += other.predict_s
+        self.peak_mb = max(self.peak_mb, other.peak_mb)
+        peaks = [peak for peak in (self.gpu_peak_mb, other.gpu_peak_mb) if peak is not None]
+        self.gpu_peak_mb = max(peaks, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedForecasts:
+    """What one seed forecast, and what that took.
+
+    Each pair has the points of N galaxies, NaN where there is none, and each of `PER_GALAXY` (or
+    nothing, of points alone), all of shape (N,).
+    """
+
+    pairs: dict[Pair, tuple[Column, dict[str, Column]]]
+    cost: Cost
+
+
+class Finished(Protocol):
+    """Where seeds that are finished are kept, to go on from after a failure."""
+
+    def read(self, seed: int, task: Task) -> SeedForecasts | None:
+        """Return what a seed forecast, if it is kept."""
+
+    def write(self, seed: int, task: Task, made: SeedForecasts) -> None:
+        """Keep what a seed forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +100,9 @@ class Ran:
     # test set -> forecasts; calibrated, where the method does that, on galaxies like those
     forecasts: dict[str, SetForecasts]
     # calibrated on, tested on -> forecasts, where the two differ
-    transfer: dict[tuple[str, str], SetForecasts] = field(default_factory=dict)
+    transfer: dict[Pair, SetForecasts] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)  # what it took
-    # the trained methods, one per seed, not calibrated
+    # the trained methods, one per seed that was trained in this run
     fitted: list[Any] = field(default_factory=list)
 
 
@@ -85,27 +113,47 @@ def run_method(
     *,
     allow_missing: bool = False,
     report: Report = lambda text: None,
+    finished: Finished | None = None,
 ) -> Ran:
     """Train a method once per seed and forecast every test set with each.
 
     The method gets copies: of the training tables for each seed, and of ids and photometry of the
     galaxies to forecast, in which there is no label. A MethodError says which call, seed and test
-    set it was where the method's code fails or what it returns can't be used.
+    set it was where the method's code fails or what it returns can't be used. A seed that is
+    `finished` is not trained again, unless all are trained at once.
     """
+    absent = [tested for tested in task.tests if tested not in task.calibration]
+    if method.calibrates and absent:
+        raise MethodError(
+            f"{method.name} wants to be calibrated, and the data have no calibration split for "
+            f"'{absent[0]}'"
+        )
     _reset_peak()
-    run = _Run(method, seeds, allow_missing, report, Cost())
-    fitted = run.fit(task)
-    if method.calibrates:
-        pairs = run.calibrated(fitted, task)
-        own = {tested: pairs[tested, tested] for tested in task.tests}
-        others = {pair: one for pair, one in pairs.items() if pair[0] != pair[1]}
-        sets = {id(table) for table in task.calibration.values()}
-        if len(sets) < len(task.calibration):  # two tests of a table share one
-            others = {}
-    else:
-        own, others = run.forecasts(fitted, task.tests, run.cost), {}
-    run.cost.peak_mb, run.cost.gpu_peak_mb = _peak_mb(), _gpu_peak_mb()
-    return Ran(own, others, run.cost, fitted)
+    run, cost = _Run(method, task, report), Cost()
+    together = run.fit_seeds(seeds, cost) if method.all_seeds else None
+    fitted, made = [], []
+    for place, seed in enumerate(seeds):
+        found = finished.read(seed, task) if finished else None
+        if found:
+            report(f"{method.name}: seed {seed} is there already")
+        else:
+            spent = Cost()
+            fitted.append(together[place] if together else run.fit(seed, spent))
+            found = run.forecast(fitted[-1], seed, spent)
+            if finished:
+                finished.write(seed, task, found)
+        for (_, tested), (point, _) in found.pairs.items():
+            if not allow_missing:
+                require_all(point, task.tests[tested].object_id, run.what(seed, tested))
+        cost.add(found.cost)
+        made.append(found)
+    own, others = {}, {}
+    for (known, tested), one in run.join(made).items():
+        if known in ("", tested):
+            own[tested] = one
+        else:
+            others[known, tested] = one
+    return Ran(own, others, cost, fitted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,165 +161,114 @@ class _Run:
     """The calls of a method's code."""
 
     method: Method
-    seeds: Sequence[int]
-    allow_missing: bool
+    task: Task
     report: Report
-    cost: Cost
 
-    def fit(self, task: Task) -> list[Any]:
-        """Train every seed; one method for each, which may be the same for several."""
-        name, seeds = self.method.name, self.seeds
-        if self.method.all_seeds:
-            self.report(f"{name}: training {len(seeds)} seeds at once")
-            with self.cost.call(f"{name}: fit_seeds, seeds {list(seeds)}", "fit_s"):
-                tables = task.training.copy(), task.validation.copy()
-                fitted = [*self.method.make().fit_seeds(*tables, seeds=seeds)]
-            self._require_as_many(fitted)
-            return fitted
-        fitted = []
-        for seed in seeds:
-            self.report(f"{name}: training seed {seed}")
-            fitted.append(self.method.make())
-            with self.cost.call(f"{name}: fit, seed {seed}", "fit_s"):
-                fitted[-1].fit(task.training.copy(), task.validation.copy(), seed=seed)
-        return fitted
+    def fit(self, seed: int, cost: Cost) -> Any:
+        """Train a seed."""
+        method, task = self.method, self.task
+        self.report(f"{method.name}: training seed {seed}")
+        made = method.make()
+        with cost.call(method, f"{method.name}: fit, seed {seed}", "fit_s"):
+            made.fit(task.training.copy(), task.validation.copy(), seed=seed)
+        return made
 
-    def _require_as_many(self, fitted: Sequence[Any]) -> None:
-        name, seeds = self.method.name, len(self.seeds)
-        if len(fitted) != seeds:
+    def fit_seeds(self, seeds: Sequence[int], cost: Cost) -> list[Any]:
+        """Train all seeds at once; one method for each, which may be the same for several."""
+        method, tables = self.method, (self.task.training.copy(), self.task.validation.copy())
+        self.report(f"{method.name}: training {len(seeds)} seeds at once")
+        made = method.make()
+        with cost.call(method, f"{method.name}: fit_seeds, seeds {list(seeds)}", "fit_s"):
+            fitted = [*made.fit_seeds(*tables, seeds=seeds)]
+        if len(fitted) != len(seeds):
             raise MethodError(
-                f"{name}: fit_seeds returned {len(fitted)} methods for {seeds} seeds; "
+                f"{method.name}: fit_seeds returned {len(fitted)} methods for {len(seeds)} seeds; "
                 "return one for each, in their order"
             )
         if wrong := [one for one in fitted if not callable(getattr(one, "predict", None))]:
             raise MethodError(
-                f"{name}: fit_seeds returned a {type(wrong[0]).__name__}, which has no predict"
+                f"{method.name}: fit_seeds returned a {type(wrong[0]).__name__}, which has no "
+                "predict"
             )
+        return fitted
 
-    def calibrated(self, fitted: Sequence[Any], task: Task) -> dict[tuple[str, str], SetForecasts]:
-        """Forecast every test set, calibrated for every test set."""
-        name = self.method.name
-        if absent := [tested for tested in task.tests if tested not in task.calibration]:
-            raise MethodError(
-                f"{name} wants to be calibrated, and the data have no calibration split for "
-                f"'{absent[0]}'"
-            )
-        pairs = {}
-        for config, table in task.calibration.items():
-            self.report(f"{name}: calibrating for {config}")
-            copies = {id(one): deepcopy(one) for _, one in self._distinct(fitted)}
-            ready = [copies[id(one)] for one in fitted]  # so no calibration builds on another
-            for seed, one in self._distinct(ready):
-                with self.cost.call(f"{name}: calibrate on '{config}', seed {seed}", "calibrate_s"):
-                    one.calibrate(table.copy())
-            for tested, test in task.tests.items():
+    def forecast(self, one: Any, seed: int, cost: Cost) -> SeedForecasts:
+        """Forecast every test set with a trained method, calibrated for each where it can be."""
+        method, pairs, name = self.method, {}, self.method.name
+        if not method.calibrates:
+            for tested in self.task.tests:
+                pairs["", tested] = self._predict(one, seed, tested, cost)
+        tables = self.task.calibration if method.calibrates else {}
+        shared = len({id(table) for table in tables.values()}) < len(tables)
+        for place, (known, table) in enumerate(tables.items()):
+            self.report(f"{name}: calibrating seed {seed} for {known}")
+            ready = self._copy(one, seed, last=place == len(tables) - 1)
+            with cost.call(method, f"{name}: calibrate on '{known}', seed {seed}", "calibrate_s"):
+                ready.calibrate(table.copy())
+            for tested in [known] if shared else self.task.tests:
                 # Other methods forecast each set once: only that is timed.
-                cost = self.cost if tested == config else Cost()
-                pairs[config, tested] = self.forecasts(ready, {tested: test}, cost)[tested]
-        return pairs
+                clock = cost if tested == known else Cost()
+                pairs[known, tested] = self._predict(ready, seed, tested, clock)
+        cost.peak_mb, cost.gpu_peak_mb = _peak_mb(), _gpu_peak_mb()
+        return SeedForecasts(pairs, cost)
 
-    def _distinct(self, fitted: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        """Each method once, with its first seed: one without randomness serves several seeds."""
-        seen: set[int] = set()
-        for seed, one in zip(self.seeds, fitted, strict=True):
-            if id(one) not in seen:
-                seen.add(id(one))
-                yield seed, one
+    def _copy(self, one: Any, seed: int, *, last: bool) -> Any:
+        """Copy a trained method, so that no calibration builds on another.
 
-    def forecasts(
-        self, fitted: Sequence[Any], tests: dict[str, TestSet], cost: Cost
-    ) -> dict[str, SetForecasts]:
-        """Forecast test sets with all seeds."""
-        made = {}
-        for name, test in tests.items():
-            by_method = {
-                id(one): self._forecast(one, test, f"seed {seed}, test set '{name}'", cost)
-                for seed, one in self._distinct(fitted)
-            }
-            rows = [by_method[id(one)] for one in fitted]
+        One that can't be copied, as it holds a lock say, is trained again, but for the `last` use.
+        """
+        try:
+            with self.method.surroundings.entered():
+                return deepcopy(one)
+        except Exception as error:
+            if last:
+                return one
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            self.report(
+                f"{self.method.name} can't be copied ({reason}): it is trained again, to be "
+                "calibrated for each test set alone"
+            )
+        if self.method.all_seeds:
+            return self.fit_seeds([seed], Cost())[0]
+        return self.fit(seed, Cost())
+
+    def _predict(
+        self, one: Any, seed: int, tested: str, cost: Cost
+    ) -> tuple[Column, dict[str, Column]]:
+        test = self.task.tests[tested]
+        what, seen = self.what(seed, tested), test.table.copy()
+        with cost.call(self.method, what, "predict_s"):
+            prediction = one.predict(seen)
+        # Distributions of another package's may run its code.
+        with self.method.surroundings.entered():
+            point, columns = check_prediction(
+                prediction, test.object_id, test.redshift.astype(np.float64), what
+            )
+        single = {name: values.astype(np.float32) for name, values in columns.items()}
+        return point.astype(np.float32), single
+
+    def what(self, seed: int, tested: str) -> str:
+        """Name a call of `predict`."""
+        return f"{self.method.name}: predict, seed {seed}, test set '{tested}'"
+
+    def join(self, made: Sequence[SeedForecasts]) -> dict[Pair, SetForecasts]:
+        """Put the forecasts of all seeds together."""
+        joined = {}
+        for pair in made[0].pairs:
+            test, rows = self.task.tests[pair[1]], [one.pairs[pair] for one in made]
             widths = [columns for _, columns in rows if columns]
             if widths and len(widths) < len(rows):
                 raise MethodError(
-                    f"{self.method.name}: only some seeds forecast distributions, on '{name}'"
+                    f"{self.method.name}: only some seeds forecast distributions, on '{pair[1]}'"
                 )
-            point = np.stack([point for point, _ in rows]).astype(np.float32)
             columns = {
-                column: np.stack([columns[column] for columns in widths]).astype(np.float32)
-                for column in (PER_GALAXY if widths else ())
+                name: np.stack([columns[name] for columns in widths])
+                for name in (PER_GALAXY if widths else ())
             }
+            point = np.stack([point for point, _ in rows])
             own = test.object_id, test.redshift, test.i_mag
-            made[name] = SetForecasts(*own, point, columns, test.g_mag, test.truth)
-        return made
-
-    def _forecast(
-        self, one: Any, test: TestSet, which: str, cost: Cost
-    ) -> tuple[Floats, dict[str, Floats]]:
-        what, seen = f"{self.method.name}: predict, {which}", test.table.copy()
-        with cost.call(what, "predict_s"):
-            prediction = one.predict(seen)
-        true = test.redshift.astype(np.float64)
-        missing = self.allow_missing
-        return check_prediction(prediction, test.object_id, true, what, allow_missing=missing)
-
-
-def check_prediction(
-    prediction: Any, identifiers: Ints, redshift: Floats, what: str, *, allow_missing: bool = False
-) -> tuple[Floats, dict[str, Floats]]:
-    """Check what `predict` returned, put it in order and score its distributions.
-
-    The N galaxies that were asked for have ids and labels of shape (N,). Returned are points, NaN
-    where the forecast is missing, and each of `PER_GALAXY` (nothing for point forecasts), all of
-    shape (N,). Some forecasts may be missing with `allow_missing`, never all. A MethodError that
-    begins with `what` says what is wrong: no `Prediction`, another length, a galaxy that comes
-    twice or was not asked for, a missing forecast.
-    """
-    if not isinstance(prediction, Prediction):
-        raise MethodError(
-            f"{what} returned {type(prediction).__name__}; expected a Prediction: "
-            "from transferz.baselines.benchmark import Prediction"
-        )
-    size, point, distribution = len(identifiers), prediction.point, prediction.distribution
-    stated = np.ones(size, dtype=bool)  # which galaxies the method has a row for
-    if (ids := prediction.object_id) is not None:
-        different, counts = np.unique(ids, return_counts=True)
-        _refuse(different[counts > 1], what, "forecast more than once", "forecast each once")
-        unknown = ids[~np.isin(ids, identifiers)]
-        _refuse(unknown, what, "that were not asked for", "forecast those of the table alone")
-        stated, order = np.isin(identifiers, ids), np.argsort(ids)
-        row = order[np.searchsorted(ids, identifiers[stated], sorter=order)]
-        point = np.full(size, np.nan)
-        point[stated] = prediction.point[row]
-        distribution = None if distribution is None else distribution.take(row)
-    elif len(prediction) != size:
-        raise MethodError(
-            f"{what} returned {len(prediction):,} forecasts for {size:,} galaxies; "
-            "return one per row, NaN where there is none, or name the galaxies by object_id"
-        )
-
-    columns: dict[str, Floats] = {}
-    missing = FORECAST.is_missing(point)
-    if distribution is not None:
-        columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
-        scores = per_galaxy(distribution, redshift[stated])
-        for name, values in scores.items():
-            columns[name][stated] = values
-        missing[stated] |= missing_forecasts(distribution, scores)
-    if missing.all() and size:
-        raise MethodError(f"{what} returned no forecast: all {size:,} are missing or NaN")
-    if not allow_missing:
-        _refuse(
-            identifiers[missing],
-            what,
-            f"of {size:,} without a forecast (none is given, or NaN, or a sentinel: {FORECAST})",
-            "forecast all, or score the others with --allow-missing",
-        )
-    return np.where(missing, np.nan, point), columns
-
-
-def _refuse(identifiers: Ints, what: str, fault: str, remedy: str) -> None:
-    if count := len(identifiers):
-        first = first_few(identifiers)
-        raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}); {remedy}")
+            joined[pair] = SetForecasts(*own, point, columns, test.g_mag, test.truth)
+        return joined
 
 
 def _reset_peak() -> None:

@@ -5,7 +5,7 @@ does it.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from transferz.baselines.benchmark.tables import (
     ordered,
     photometry,
     read_training_file,
-    refuse_shared,
 )
 from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
+from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas import RELEASE
@@ -38,6 +38,9 @@ from transferz.schemas.survey.files import file_digest, read_manifest
 
 FILE_VALIDATION = "combo"
 """Whose validation split goes with a training set from a file (our choice)."""
+
+FEW = 500
+"""Galaxies to learn from in a trial; half as many of each other table (our choice)."""
 
 TEST, CALIBRATION = "test", "calibration"
 LEARNED = ("train", "validation")
@@ -74,6 +77,14 @@ class TestSet:
         own = single(["redshift"]), single(I_BANDS), single(G_BANDS)
         return cls(photometry(known, bands), *own, truth)
 
+    def take(self, rows: npt.NDArray[np.int64]) -> "TestSet":
+        """Pick galaxies by their rows."""
+        table = self.table.iloc[rows].reset_index(drop=True)
+        own = self.redshift[rows], self.i_mag[rows]
+        return TestSet(
+            table, *own, *(None if one is None else one[rows] for one in (self.g_mag, self.truth))
+        )
+
     @property
     def object_id(self) -> npt.NDArray[np.int64]:
         """Ids, shape (N,)."""
@@ -94,6 +105,24 @@ class Task:
     learned: EntryTraining  # what it is that methods learn from, for the record
     data: Data | TableData  # the release, or the tables, for the record
     columns: tuple[str, ...] = ()  # what the data themselves call the bands
+
+    def few(self) -> "Task":
+        """Take a few hundred galaxies of each table, spread over it, for a trial."""
+
+        def rows(table: Any, most: int) -> npt.NDArray[np.int64]:
+            count = len(table.redshift)
+            return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
+
+        def frame(table: pd.DataFrame, most: int) -> pd.DataFrame:
+            return table.iloc[rows(table, most)].reset_index(drop=True)
+
+        return replace(
+            self,
+            training=frame(self.training, FEW),
+            validation=frame(self.validation, FEW // 2),
+            calibration={name: frame(one, FEW // 2) for name, one in self.calibration.items()},
+            tests={name: one.take(rows(one, FEW // 2)) for name, one in self.tests.items()},
+        )
 
     @property
     def source(self) -> dict[str, Any]:

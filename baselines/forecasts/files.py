@@ -1,9 +1,8 @@
-"""Forecasts in files: tables of any kind, and qp's ensembles."""
+"""Forecasts in files: tables of any kind, and qp's ensembles; true redshifts in further ones."""
 
 import fnmatch
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,113 +10,61 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transferz.baselines.forecasts.qp import TRUE_REDSHIFTS, first_known, is_qp, read_qp
-from transferz.baselines.networks.forecasting import PREDICTED, SEED
-from transferz.baselines.scores.probability import Distribution, GridPDF, Quantiles, Samples
+from transferz.baselines.forecasts.columns import (
+    IDS,
+    POINTS,
+    POINTS_ONLY,
+    QP_IDS,
+    SHOWN,
+    TRUE_REDSHIFTS,
+    Floats,
+    NamedColumns,
+    only_known,
+)
+from transferz.baselines.forecasts.qp import is_qp, read_qp
+from transferz.baselines.networks.forecasting import SEED
+from transferz.baselines.scores.probability import Distribution
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.printing import first_few
 from transferz.tables.reading import open_table, read_whole
-from transferz.tables.table import require_columns
-
-POINTS = frozenset(
-    f"{PREDICTED} z_pred zpred z_phot zphot photoz photo_z z_photo zmode z_mode zmedian zmean "
-    "z_best predicted prediction point".split()
-)
-"""Names that a column of forecasts is known by, whatever their case."""
-
-IDS = ["object_id", "objectid"]
-"""Names that a release's ids are known by; an id of another name is named with --id."""
+from transferz.tables.table import naming, require_columns
 
 RUN_COLUMNS = {"config", "seed", "point"}
 """Columns of the forecasts of a run of the benchmark."""
 
 MEDIAN = [0.5]
-SHOWN = 30  # columns that a message names
 
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class DistributionColumns:
-    """In which columns of a table the distributions are, and how; in none by default.
-
-    `samples` is a pattern of the columns of samples, such as ``s_*``; `quantiles` has the level of
-    each column; `pdf` is a pattern of the columns of a PDF at the redshifts `grid`, in that order.
-    """
-
-    samples: str | None = None
-    quantiles: dict[str, float] | None = None
-    pdf: str | None = None
-    grid: Floats | None = None
-
-    def find(self, names: Sequence[str], path: Path) -> list[str]:
-        """Find the columns among those of a table, ``p_2`` before ``p_10``."""
-        if self.quantiles:
-            return list(self.quantiles)
-        pattern = self.samples or self.pdf
-        if pattern is None:
-            return []
-        if matching := fnmatch.filter(names, pattern):
-            return sorted(matching, key=_numbered)
-        raise InputError(
-            f"{path} has no column like '{pattern}'; it has: {first_few(names, SHOWN)}"
-        )
-
-    def read(self, values: Floats, first: str, path: Path) -> Distribution:
-        """Make the distributions of N galaxies from the columns' values, shape (N, M).
-
-        Where they are no distributions, the error names the file and the `first` of the columns.
-        """
-        try:
-            if self.quantiles:
-                return Quantiles(np.array(list(self.quantiles.values())), values)
-            if self.samples:
-                return Samples(values)
-            if self.grid is not None and self.grid.size == values.shape[1]:
-                return GridPDF(self.grid, values)
-        except ValueError as error:
-            raise InputError(f"{path}, columns {first} ...: {error}") from None
-        count = "none" if self.grid is None else str(self.grid.size)
-        raise InputError(
-            f"{path}: --grid has {count} redshifts for {values.shape[1]} values of the PDF; give "
-            "FROM:TO:COUNT with as many"
-        )
-
-
-POINTS_ONLY = DistributionColumns()
-
-
-@dataclass(frozen=True, slots=True)
-class NamedColumns:
-    """What a user says of a file's columns; what is None is looked for.
-
-    `true`, `identifier` and `magnitude` (i) are a column each, `points` a column per seed; `names`
-    are those of all columns, for a text table without them.
-    """
-
-    true: str | None = None
-    points: tuple[str, ...] | None = None
-    identifier: str | None = None
-    magnitude: str | None = None
-    distribution: DistributionColumns = POINTS_ONLY
-    names: tuple[str, ...] | None = None
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class FileForecasts:
     """Forecasts of N galaxies, as a file has them.
 
-    `point` has the redshifts, shape (S, N) for S seeds, NaN where there is none. `object_id` are
-    ids of a release, shape (N,), and None where the true redshifts are in the file.
+    `point` has the redshifts, shape (S, N) for S seeds. `object_id` are ids, shape (N,), and `true`
+    redshifts, perhaps with `i_mag`; each is None where it is not in the file or not to be used.
+    `columns` says which columns were taken for what.
     """
 
     path: Path
     point: Floats
     distribution: Distribution | None
-    object_id: npt.NDArray[np.int64] | None
+    object_id: Ints | None
     true: Floats | None
     i_mag: Floats | None
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """True redshifts of N galaxies in a file of their own, with ids and i magnitudes, if any."""
+
+    path: Path
+    redshift: Floats
+    object_id: Ints | None
+    i_mag: Floats | None
+    columns: dict[str, str]
 
 
 def read_predictions(path: Path, named: NamedColumns) -> FileForecasts:
@@ -129,6 +76,35 @@ def read_predictions(path: Path, named: NamedColumns) -> FileForecasts:
     return (_read_qp if path.is_file() and is_qp(path) else _read_table)(path, named)
 
 
+def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
+    """Read true redshifts from any table, with ids but where they are `in_order`.
+
+    Raises an InputError where it can't be read, or it is not clear what its columns are.
+    """
+    file = open_table(path, named.names, choose=naming(_looked_for(named)))
+    true = named.true or only_known(TRUE_REDSHIFTS, file.names, "true redshifts", "--true", path)
+    identifier = None if in_order else named.identifier
+    if not (in_order or identifier):
+        identifier = only_known(IDS, file.names, "ids", "--id", path)
+    lacking = ("true redshifts", "--true") if not true else ("ids", "--id")
+    if not true or not (identifier or in_order):
+        more = "" if not true else ", or give --in-order where its rows are those of the forecasts"
+        raise InputError(
+            f"{path}: which column holds the {lacking[0]}? Name it with {lacking[1]}{more}; there "
+            f"are: {first_few(file.names, SHOWN)}"
+        )
+    wanted = [name for name in (true, identifier, named.magnitude) if name]
+    require_columns(path, file.names, wanted)
+    table = read_whole(file, list(dict.fromkeys(wanted)))
+    return Truth(
+        path,
+        as_floats(table, true, path),
+        _ids(table, identifier, path),
+        _floats(table, named.magnitude, path),
+        _said(true=true, identifier=identifier, magnitude=named.magnitude),
+    )
+
+
 def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
     """Columns are those of its ancillary table; the point, else, is the median."""
     if named.distribution != POINTS_ONLY or named.names:
@@ -136,59 +112,58 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
             f"{path} is a qp file, which says itself what its distributions are; give no "
             "--samples, --quantiles, --pdf or --columns"
         )
-    file = read_qp(path)
-    points = list(named.points or ())
-    single = [name for name in (named.true, named.identifier, named.magnitude) if name]
-    require_columns(path, list(file.ancil), [*points, *single])
-    table = pa.table({name: file.ancil[name] for name in [*points, *single]})
-    ids = _ids(table, named.identifier, path)
-    if ids is None and not named.true:
-        ids = file.object_id  # the file's own ids do not hide a truth that is named
-    true = _floats(table, named.true, path) if named.true else file.redshift
-    if ids is None and true is None:
-        raise InputError(
-            f"{path}: neither ids nor true redshifts are known in its ancillary table; name a "
-            f"column with --id or --true; there are: {', '.join(file.ancil) or 'nothing'}"
-        )
-    if not points and file.point is not None:
-        point = np.atleast_2d(file.point)
-    else:
-        point = _points(table, points, file.distribution, path)
-    i_mag = _floats(table, named.magnitude, path)
-    return FileForecasts(path, point, file.distribution, ids, true, i_mag)
+    file, columns = read_qp(path), {}
+    for name, values in file.ancil.items():
+        text = values.dtype.kind == "S"
+        columns[name] = np.char.decode(values, "utf-8", "replace") if text else values
+    # Text may be somebody's name for a galaxy: no release's id, unless it is named.
+    names = [
+        name
+        for name, values in columns.items()
+        if not (name.casefold() in QP_IDS and values.dtype.kind == "U")
+        or np.char.isdigit(values).all()
+    ]
+    points, identifier, true = _choose(path, names, named, QP_IDS, median=True)
+    wanted = [*points, *(name for name in (true, identifier, named.magnitude) if name)]
+    require_columns(path, list(columns), wanted)
+    table = pa.table({name: columns[name] for name in dict.fromkeys(wanted)})
+    return FileForecasts(
+        path,
+        _points(table, points, file.distribution, path),
+        file.distribution,
+        _ids(table, identifier, path),
+        _floats(table, true, path),
+        _floats(table, named.magnitude, path),
+        _said(points, identifier, true, named.magnitude) | {"distribution": f"qp {file.form}"},
+    )
+
+
+def _looked_for(named: NamedColumns) -> list[str]:
+    """Names that tell the table among several in a file: those given, or else the known ones."""
+    given = [named.true, named.identifier, named.magnitude, *(named.points or ())]
+    return [name for name in given if name] or [*POINTS, *TRUE_REDSHIFTS, *IDS]
 
 
 def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
-    file = open_table(path, named.names)
+    file = open_table(path, named.names, choose=naming(_looked_for(named)))
     if set(file.names) >= RUN_COLUMNS:
         raise InputError(
             f"{path} is what `transferz benchmark` wrote: its scores are in entry.yaml beside it, "
             "and `transferz leaderboard --entries` shows them"
         )
     wide = named.distribution.find(file.names, path)
-    points = list(named.points or fnmatch.filter(file.names, SEED.format("*")))
-    if not points:
-        points = [name for name in file.names if name.lower() in POINTS]
-        if len(points) != 1 and not wide:
-            raise InputError(
-                f"{path}: which column holds the forecasts? Name it with --pred; there are: "
-                f"{first_few(points or file.names, SHOWN)}"
-            )
-        points = points if len(points) == 1 else []  # the median of the distribution will do
-    identifier = named.identifier or (None if named.true else first_known(IDS, file.names))
-    true = named.true or (None if identifier else first_known(TRUE_REDSHIFTS, file.names))
-    if not (identifier or true):
-        raise InputError(
-            f"{path}: which column holds the true redshifts? Name it with --true, or the ids of a "
-            f"release's galaxies with --id; there are: {first_few(file.names, SHOWN)}"
-        )
+    points, identifier, true = _choose(path, file.names, named, IDS, median=bool(wide))
     single = [name for name in (true, identifier, named.magnitude) if name]
     wanted = list(dict.fromkeys([*points, *single, *wide]))
     require_columns(path, file.names, wanted)
     table = read_whole(file, wanted)
-    distribution = None
+    columns, distribution = _said(points, identifier, true, named.magnitude), None
     if wide:
         distribution = named.distribution.read(_matrix(table, wide, path), wide[0], path)
+        ends = wide[0] if len(wide) == 1 else f"{wide[0]} to {wide[-1]}, {len(wide)} columns"
+        if levels := named.distribution.quantiles:
+            ends = ", ".join(f"{name} ({level:g})" for name, level in levels.items())
+        columns["distribution"] = ends
     return FileForecasts(
         path,
         _points(table, points, distribution, path),
@@ -196,7 +171,55 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
         _ids(table, identifier, path),
         _floats(table, true, path),
         _floats(table, named.magnitude, path),
+        columns,
     )
+
+
+def _choose(
+    path: Path, names: Sequence[str], named: NamedColumns, ids: Sequence[str], *, median: bool
+) -> tuple[list[str], str | None, str | None]:
+    """Choose the columns of forecasts, of ids and of true redshifts: one of the latter two.
+
+    Without forecasts the `median` of distributions will do, if there are any.
+    """
+    points = list(named.points or fnmatch.filter(names, SEED.format("*")))
+    if not points:
+        point = only_known(POINTS, names, "forecasts", "--pred", path)
+        points = [point] if point else []
+    if not (points or median):
+        raise InputError(
+            f"{path}: which column holds the forecasts? Name it with --pred; there are: "
+            f"{first_few(names, SHOWN)}"
+        )
+    if named.true:
+        return points, None, named.true
+    identifier = named.identifier or only_known(ids, names, "ids", "--id, or --true", path)
+    if identifier or not named.labelled:
+        return points, identifier, None
+    true = only_known(TRUE_REDSHIFTS, names, "true redshifts", "--true", path)
+    if not true:
+        raise InputError(
+            f"{path}: which column holds the true redshifts? Name it with --true, or the ids of a "
+            "release's galaxies with --id; or give their file with --truth, and --in-order where "
+            f"neither has ids; there are: {first_few(names, SHOWN) or 'none'}"
+        )
+    return points, None, true
+
+
+def _said(
+    points: Sequence[str] = (),
+    identifier: str | None = None,
+    true: str | None = None,
+    magnitude: str | None = None,
+) -> dict[str, str]:
+    """Say which columns are taken for what."""
+    said = {
+        "forecast": first_few(points, SHOWN),
+        "id": identifier,
+        "true redshift": true,
+        "i magnitude": magnitude,
+    }
+    return {what: name for what, name in said.items() if name}
 
 
 def _points(
@@ -225,7 +248,7 @@ def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:
     return np.array([missing if row is None else row for row in rows], np.float64)
 
 
-def _ids(table: pa.Table, name: str | None, path: Path) -> npt.NDArray[np.int64] | None:
+def _ids(table: pa.Table, name: str | None, path: Path) -> Ints | None:
     if not name:
         return None
     column = as_ids(table, name, path)
@@ -240,8 +263,3 @@ def _ids(table: pa.Table, name: str | None, path: Path) -> npt.NDArray[np.int64]
             "leave them out"
         )
     return np.asarray(column.to_numpy(), np.int64)
-
-
-def _numbered(name: str) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

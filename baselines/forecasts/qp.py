@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from transferz.baselines.forecasts.columns import POINTS, QP_IDS, TRUE_REDSHIFTS
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import (
     Distribution,
@@ -41,22 +42,16 @@ from transferz.baselines.scores.probability import (
     Quantiles,
     Samples,
 )
+from transferz.baselines.scores.probability.prediction import QP
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_file
+from transferz.tables.hdf5 import open_hdf5
 from transferz.tables.reading import HDF5
-from transferz.tables.table import one_clear_error, require_package
+from transferz.tables.table import require_package
 from transferz.tables.writing import hdf5_file
 
 if TYPE_CHECKING:
     import h5py
-
-IDS = ("object_id", "objectid", "galaxy_id", "id", "ids")
-TRUE_REDSHIFTS = (
-    *("redshift", "z_true", "true_redshift", "redshift_true", "ztrue", "true_z", "true"),
-    *("z_spec", "zspec", "specz", "spec_z", "zs", "truth"),
-)
-POINTS = ("point", "zmode", "z_mode", "zmedian", "z_median", "zmean", "z_mean", "z_phot", "zphot")
-"""Names of columns that are looked for, the first that is there; letters' case is ignored."""
 
 EXACT = 2**53
 LARGEST = 2**63
@@ -76,14 +71,18 @@ PERCENTILES = np.arange(1, 100) / 100.0
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+_ODD = (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError)
+"""What odd arrays raise, in qp's code too."""
+
 
 @dataclass(frozen=True, eq=False)
 class QpFile:
     """The forecasts of N galaxies, and what the file says of these.
 
-    `object_id`, true redshifts and point estimates, shape (N,), are from the first column of one of
-    the names `IDS`, `TRUE_REDSHIFTS` and `POINTS`; None where there is none, or ids are no whole
-    numbers. `ancil` has all columns of the file by name, `form` is qp's name of the form.
+    `object_id`, true redshifts and point estimates, shape (N,), are from the only column of a name
+    in `transferz.baselines.forecasts.columns`; None where there is none or there are several, or
+    ids are no whole numbers. `ancil` has all columns of the file by name, `form` is qp's name of
+    the form.
     """
 
     distribution: Distribution
@@ -123,19 +122,44 @@ def read_qp(path: Path | str) -> QpFile:
         distribution = _from_qp(arrays)
     except KeyError as error:
         raise InputError(f"{path}: form '{arrays.form}' lacks the array {error}") from None
-    except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError) as error:
+    except _ODD as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
     ancil = arrays.ancil
     _require_rows(path, ancil, len(distribution))
-    ids = first_known(IDS, ancil)
+    ids = _only_known(QP_IDS, ancil)
     return QpFile(
         distribution=distribution,
         object_id=None if ids is None else _whole(path, ids, ancil[ids]),
-        redshift=_numbers(path, first_known(TRUE_REDSHIFTS, ancil), ancil),
-        point=_numbers(path, first_known(POINTS, ancil), ancil),
+        redshift=_numbers(path, _only_known(TRUE_REDSHIFTS, ancil), ancil),
+        point=_numbers(path, _only_known(POINTS, ancil), ancil),
         ancil=ancil,
         form=arrays.form,
     )
+
+
+def as_distribution(forecasts: Any) -> Distribution:
+    """Return a distribution as it is, and of an ensemble of qp's in memory what `read_qp` makes.
+
+    An InputError says where an ensemble holds what is no distribution.
+
+    >>> import qp
+    >>> ensemble = qp.Ensemble(qp.stats.norm, data={"loc": [[0.5]], "scale": [[0.1]]})
+    >>> as_distribution(ensemble).cdf([0.5])
+    array([0.5])
+    """
+    if forecasts is None or not hasattr(forecasts, QP):
+        return forecasts
+    try:
+        tables = forecasts.build_tables()
+        meta, data = (
+            {name: np.asarray(values) for name, values in tables[group].items()}
+            for group in ("meta", "data")
+        )
+        meta = {name: one[0] if one.shape[:1] == (1,) else one for name, one in meta.items()}
+        form, version = meta.pop("pdf_name").item(), meta.pop("pdf_version").item()
+        return _from_qp(QpArrays(form.decode("utf-8", "replace"), meta, data, version=int(version)))
+    except _ODD as error:
+        raise InputError(f"qp ensemble: {' '.join(str(error).split())}") from None
 
 
 def write_qp(
@@ -222,10 +246,10 @@ def is_qp(path: Path | str) -> bool:
         return _has_form(file)
 
 
-def first_known(known: Sequence[str], names: Iterable[str]) -> str | None:
-    """Return the name of the first known column that a table has, whatever its case."""
-    cased = {name.casefold(): name for name in reversed(list(names))}
-    return next((cased[name] for name in known if name in cased), None)
+def _only_known(known: Sequence[str], names: Iterable[str]) -> str | None:
+    """Return the name of the only known column that a table has, whatever its case."""
+    found = [name for name in names if name.casefold() in known]
+    return found[0] if len(found) == 1 else None
 
 
 def _require_rows(path: Path, ancil: Arrays, size: int) -> None:
@@ -284,6 +308,8 @@ def _read_arrays(path: Path) -> QpArrays:
     if not _is_hdf5(path):
         raise InputError(f"{path}: expected a qp ensemble in HDF5; found a file that is not HDF5")
     with _opened(path) as file:
+        for _ in _items(path, file):
+            pass  # no group is in another file
         if not _has_form(file) or "data" not in file:
             groups = ", ".join(file) or "nothing"
             raise InputError(
@@ -291,7 +317,10 @@ def _read_arrays(path: Path) -> QpArrays:
                 f"ensemble; found {groups}; qp writes these where the name ends in .hdf5"
             )
         meta, data = (
-            {str(name): _plain(path, f"{group}/{name}", item) for name, item in file[group].items()}
+            {
+                name: _plain(path, f"{group}/{name}", item)
+                for name, item in _items(path, file[group])
+            }
             for group in ("meta", "data")
         )
         ancil = _read_columns(path, file)
@@ -313,15 +342,15 @@ def _is_hdf5(path: Path) -> bool:
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open for reading; what goes wrong becomes one clear error."""
     require_package(path, "h5py", "HDF5")
-    import h5py
-
-    with one_clear_error(path, "HDF5"), h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         yield file
 
 
 def _has_form(file: h5py.File) -> bool:
     import h5py
 
+    if isinstance(file.get("meta", getlink=True), h5py.ExternalLink):
+        return False
     return isinstance(file.get("meta"), h5py.Group) and "pdf_name" in file["meta"]
 
 
@@ -332,13 +361,30 @@ def _read_columns(path: Path, file: h5py.File) -> Arrays:
     group = file.get("ancil")
     if not isinstance(group, h5py.Group):
         return {}
-    items = {str(name): item for name, item in group.items() if _is_plain(item)}
+    items = {name: item for name, item in _items(path, group) if _is_plain(item)}
     arrays = {name: _plain(path, f"ancil/{name}", item) for name, item in items.items()}
     return {
         name: array.reshape(len(array))
         for name, array in arrays.items()
         if array.ndim and array.size == len(array)
     }
+
+
+def _items(path: Path, group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | h5py.Group]]:
+    """Go through what a group holds; what lies in another file is refused."""
+    import h5py
+
+    for name in group:
+        linked = isinstance(group.get(name, getlink=True), h5py.ExternalLink)
+        item = None if linked else group[name]
+        if isinstance(item, h5py.Dataset):
+            linked = item.is_virtual or bool(item.external)
+        if linked:
+            raise InputError(
+                f"{path}: {group.name}/{name} lies in another file; write one that holds all its "
+                "arrays"
+            )
+        yield str(name), item
 
 
 def _is_plain(item: h5py.Dataset | h5py.Group) -> bool:

@@ -3,6 +3,8 @@
 Those come with the forecasts, in arrays or in the same file, or are a release's labels, by id.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,10 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.forecasts.files import FileForecasts
+from transferz.baselines.forecasts.files import FileForecasts, Truth
+from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy
+from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.benchmark.scores import TESTED
@@ -79,35 +83,45 @@ def as_forecasts(
 
     `object_id` has ids, shape (N,); row numbers by default.
     """
+    parts: dict[str, Any] = {"predicted": predicted, "true": true}
+    parts |= {"i_mag": i_mag, "object_id": object_id}
+    _require_one_order({name: one for name, one in parts.items() if np.ndim(one) == 1})
     redshift = _real(true, "true")
     point = np.atleast_2d(_real(predicted, "predicted"))
     size = redshift.size
     _require(redshift.ndim == 1 and point.shape[1:] == (size,), "predicted", point.shape, size)
     _require_truth(redshift, "true")
+    ids = np.asarray(np.arange(size) if object_id is None else object_id, np.int64)
     point = FORECAST.without_missing(point)
     columns: dict[str, npt.NDArray[np.float32]] = {}
-    if distribution is not None:
+    if (distribution := as_distribution(distribution)) is not None:
         _require(len(distribution) == size, "distribution", len(distribution), size)
         if len(point) > 1:
             raise InputError(f"{len(point)} seeds with one distribution; give those of one seed")
-        scores = per_galaxy(distribution, redshift.astype(np.float64))
+        scores = per_galaxy(distribution, redshift.astype(np.float64), ids)
         columns = {name: values[None].astype(np.float32) for name, values in scores.items()}
         point = np.where(missing_forecasts(distribution, scores), np.float32(np.nan), point)
     magnitude = _real(np.full(size, np.nan) if i_mag is None else i_mag, "i_mag")
     magnitude = MAGNITUDE.without_missing(magnitude)
-    ids = np.asarray(np.arange(size) if object_id is None else object_id, np.int64)
     for name, values in (("i_mag", magnitude), ("object_id", ids)):
         _require(values.shape == (size,), name, values.shape, size)
     return SetForecasts(ids, redshift, magnitude, point, columns)
 
 
+def _require_one_order(columns: Mapping[str, Any]) -> None:
+    """Refuse columns of pandas whose rows are in different orders."""
+    try:
+        row_labels(columns)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
 def _real(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:
-    """Return numbers as float32, masked ones as NaN; complex ones are refused."""
-    if np.iscomplexobj(values):
-        raise InputError(f"{what}: expected real numbers, found {np.asarray(values).dtype}")
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float64).filled(np.nan)
-    return np.asarray(values, np.float32)
+    """Return numbers as float32, of whatever kind of array, NaN where one is masked or null."""
+    try:
+        return as_numbers(values, what).astype(np.float32)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def _require_truth(true: npt.NDArray[Any], what: str, remedy: str = "leave them out") -> None:
@@ -139,11 +153,10 @@ def use_own_labels(given: FileForecasts, *, allow_missing: bool = False) -> SetF
     known = ~LABEL.is_missing(given.true)
     if not allow_missing or not known.any():
         _require_truth(given.true, str(given.path), "leave them out, or give --allow-missing")
+    given = _take(given, known)
+    assert given.true is not None  # noqa: S101 (for mypy)
     forecasts = as_forecasts(
-        given.point[:, known],
-        given.true[known],
-        distribution=None if given.distribution is None else given.distribution.take(known),
-        i_mag=None if given.i_mag is None else given.i_mag[known],
+        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
     )
     if (missing := np.count_nonzero(~forecasts.scored)) and not allow_missing:
         raise InputError(
@@ -158,17 +171,93 @@ def join_labels(
 ) -> SetForecasts:
     """Put forecasts to all galaxies of a config's test split, by id; NaN where one has none.
 
-    The ids are in any order. Raises an InputError where one comes twice, is of another split or of
-    no galaxy of the release, or a forecast is missing and may not be.
+    The ids are in any order; where there are none, the forecasts are in that of the split. Raises
+    an InputError where an id comes twice, is of another split or of no galaxy of the release, or a
+    forecast is missing and may not be.
     """
-    assert given.object_id is not None  # noqa: S101 (for mypy: who calls has seen to it)
     names = ["object_id", "redshift", magnitude_name("i")]
     split = read_rows(release, config, TEST, names)
     ids = split["object_id"].to_numpy()
     label, i_mag = (split[name].to_numpy().astype(np.float32) for name in names[1:])
+    whose = f"the {ids.size:,} galaxies of {config}'s test split"
+    if given.object_id is None:
+        _require_as_many(given, ids.size, whose)
+        given = replace(given, object_id=ids)
+    else:
+        _refuse_others(given, np.setdiff1d(given.object_id, ids), release)
+    return _join(given, ids, label, i_mag, whose, allow_missing=allow_missing)
+
+
+def join_truth(given: FileForecasts, truth: Truth, *, allow_missing: bool = False) -> SetForecasts:
+    """Put forecasts to the true redshifts in a further file, by id, or in order without ids.
+
+    Galaxies without a true redshift are left out. Raises an InputError where one is, or a forecast
+    is missing, and may not be; an id is not in both files, or comes twice; or there are no ids.
+    """
+    if truth.object_id is None:
+        _require_as_many(given, truth.redshift.size, f"the rows of {truth.path}")
+        own = replace(given, path=truth.path, true=truth.redshift, i_mag=truth.i_mag)
+        return use_own_labels(own, allow_missing=allow_missing)
+    if given.object_id is None:
+        raise InputError(
+            f"{given.path}: which column holds the ids? Name it with --id, or give --in-order "
+            f"where its rows are those of {truth.path}"
+        )
+    values, counts = np.unique(truth.object_id, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(
+            f"{truth.path}: {np.count_nonzero(counts > 1):,} ids are there more than once "
+            f"({first_few(values[counts > 1])}); keep one row of each"
+        )
+    others = np.setdiff1d(given.object_id, truth.object_id)
+    _refuse(given, others, f"are not in {truth.path}", "give a file with all their redshifts")
+    known = ~LABEL.is_missing(truth.redshift)
+    if not allow_missing or not known.any():
+        _require_truth(truth.redshift, str(truth.path), "leave them out, or give --allow-missing")
+    i_mag = np.full(known.size, np.nan) if truth.i_mag is None else truth.i_mag
+    kept = np.isin(given.object_id, truth.object_id[known])
+    return _join(
+        _take(given, kept),
+        truth.object_id[known],
+        truth.redshift[known].astype(np.float32),
+        MAGNITUDE.without_missing(i_mag[known].astype(np.float32)),
+        f"the {np.count_nonzero(known):,} galaxies of {truth.path}",
+        allow_missing=allow_missing,
+    )
+
+
+def _take(given: FileForecasts, rows: npt.NDArray[np.bool_]) -> FileForecasts:
+    return replace(
+        given,
+        point=given.point[:, rows],
+        distribution=None if given.distribution is None else given.distribution.take(rows),
+        object_id=None if given.object_id is None else given.object_id[rows],
+        true=None if given.true is None else given.true[rows],
+        i_mag=None if given.i_mag is None else given.i_mag[rows],
+    )
+
+
+def _require_as_many(given: FileForecasts, size: int, whose: str) -> None:
+    if (found := given.point.shape[1]) != size:
+        raise InputError(
+            f"{given.path} has {found:,} rows, {whose} are {size:,}: they can't be in the same "
+            "order; join them by ids, with --id"
+        )
+
+
+def _join(
+    given: FileForecasts,
+    ids: npt.NDArray[np.int64],
+    label: npt.NDArray[np.float32],
+    i_mag: npt.NDArray[np.float32],
+    whose: str,
+    *,
+    allow_missing: bool,
+) -> SetForecasts:
+    """Put forecasts to galaxies with these different ids; NaN where one has none."""
+    assert given.object_id is not None  # noqa: S101 (for mypy: who calls has seen to it)
     values, counts = np.unique(given.object_id, return_counts=True)
     _refuse(given, values[counts > 1], "are there more than once", "keep one row of each")
-    _refuse_others(given, np.setdiff1d(given.object_id, ids), release)
 
     # The row of the file for each galaxy of the split that has one.
     order = np.argsort(given.object_id)
@@ -193,7 +282,7 @@ def join_labels(
     columns = {name: spread(values) for name, values in forecasts.columns.items()}
     whole = SetForecasts(ids, label, i_mag, spread(forecasts.point), columns)
     if not allow_missing:
-        fault = f"of the {ids.size:,} galaxies of {config}'s test split have no forecast"
+        fault = f"of {whose} have no forecast"
         _refuse(given, ids[~whole.scored], fault, "forecast all, or give --allow-missing")
     return whole
 

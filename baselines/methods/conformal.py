@@ -59,10 +59,13 @@ class SplitConformal:
     citation = CITATION
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Learn from what the method learns from, unless the subclass says otherwise."""
+        """Learn from what the method learns from, and as it does, unless the subclass differs."""
         super().__init_subclass__(**options)
-        if "around" in cls.__dict__ and "train" not in cls.__dict__:
-            cls.train = getattr(cls.around, "train", cls.train)
+        if "around" not in cls.__dict__:
+            return
+        for name in ("train", "deterministic", "missing_magnitudes", "trial"):
+            if name not in cls.__dict__ and hasattr(cls.around, name):
+                setattr(cls, name, getattr(cls.around, name))
 
     def __init__(self, method: Any = None) -> None:
         self.method = self.around() if method is None else method
@@ -143,10 +146,10 @@ class SplitConformalByMagnitude(SplitConformal):
 def points(method: Any, table: pd.DataFrame) -> Floats:
     """Return a method's points, shape (N,), in the table's order; it is shown no label."""
     prediction = method.predict(photometry(table, band_columns(table)))
-    if prediction.object_id is None:
+    ids = prediction.galaxies(table["object_id"].to_numpy(np.int64))
+    if ids is None:
         return np.asarray(prediction.point, np.float64)
-    by_id = pd.Series(prediction.point, index=prediction.object_id)
-    return by_id.reindex(table["object_id"]).to_numpy(np.float64)
+    return pd.Series(prediction.point, index=ids).reindex(table["object_id"]).to_numpy(np.float64)
 
 
 def conformal_quantile(scores: Floats, share: float) -> float:

@@ -7,6 +7,7 @@ file and the registry of sources; `transferz verify` calls it again and compares
 import functools
 import hashlib
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import yaml
 from huggingface_hub import DatasetCardData
 
 from transferz.dataset.page.citation import (
+    ABSTRACT,
+    MOCK_ABSTRACT,
     OTHER_LICENCE,
     bibtex,
     licence,
@@ -27,7 +30,7 @@ from transferz.dataset.page.facts import baselines
 from transferz.dataset.page.figures import CATALOGUE_NAMES, FIGURES
 from transferz.dataset.sources.registry import load_registry
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
-from transferz.schemas import CONFIGS, RELEASE, SPLITS, Table
+from transferz.schemas import CONFIGS, INDEX, RELEASE, SPLITS, Table
 from transferz.schemas.survey.derived import column_table, feature_list
 from transferz.schemas.survey.files import Version
 
@@ -117,9 +120,16 @@ def card_text(
     return _template().render(context)
 
 
-def template_digest() -> str:
-    """Return the sha256 (hexadecimal) of the card's template: other words, another digest."""
-    return hashlib.sha256(TEMPLATE.read_bytes()).hexdigest()
+def words_digest() -> str:
+    """Return the sha256 (hexadecimal) of the words that pages are written in.
+
+    They are the card's template and the descriptions of configs and columns: other words, another
+    digest.
+    """
+    columns = {column.name: column.description for table in (RELEASE, INDEX) for column in table}
+    tables = [table.description for table in (RELEASE, INDEX)]
+    words = json.dumps([CONFIG_NOTES, columns, tables, ABSTRACT, MOCK_ABSTRACT])
+    return hashlib.sha256(TEMPLATE.read_bytes() + words.encode()).hexdigest()
 
 
 @functools.cache

@@ -8,7 +8,7 @@ what made it is said in the W3C's words, PROV-O.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def croissant(manifest: Facts, release: Path, table: Table = RELEASE) -> dict[st
     The directory `release` has its configs and its CITATION.cff; a citation file that is missing or
     can't be read raises `InputError`. The same release gives the same dictionary.
     """
-    citation = read_citation(release / CITATION_FILE)
+    citation, files = read_citation(release / CITATION_FILE), data_files(release)
+    files = {config: files[config] for config in manifest["content"]}
     developers = [
         {"@type": "sc:Organization", "name": author["name"]} for author in citation["authors"]
     ]
@@ -101,17 +102,19 @@ def croissant(manifest: Facts, release: Path, table: Table = RELEASE) -> dict[st
         "keywords": citation["keywords"],
         "inLanguage": "en",
         "isLiveDataset": False,
-        "distribution": _distribution(release),
-        "recordSet": [_splits(), *(_record_set(config, table) for config in data_files(release))],
+        "distribution": _distribution(release, files),
+        "recordSet": [_splits(), *(_record_set(config, table) for config in files)],
         "prov:wasDerivedFrom": _derived_from(manifest),
         "prov:wasGeneratedBy": _generated_by(manifest),
     }
 
 
-def _distribution(release: Path) -> list[dict[str, Any]]:
+def _distribution(
+    release: Path, files: Mapping[str, Mapping[str, Sequence[Path]]]
+) -> list[dict[str, Any]]:
     """Every parquet file, and of every config the set of files that hold its rows."""
     entries = []
-    for config, splits in data_files(release).items():
+    for config, splits in files.items():
         shards = [_file_object(path, release, RELEASE) for of in splits.values() for path in of]
         names = [shard["@id"] for shard in shards]
         file_set = {

@@ -34,15 +34,16 @@ _FILE_MODE = 0o100644 << 16  # a plain file that all may read, as zip has it
 _UNIX = 3
 
 
-def deposit(release: Path, out: Path) -> None:
+def deposit(release: Path, out: Path) -> tuple[str, ...]:
     """Write a release as a folder ready to be uploaded to Zenodo.
 
-    The same release gives the same bytes on every machine. An older deposit in `out` is replaced
-    as a whole. A ReleaseError says that the release breaks a promise, an InputError that `out` is
-    something else than a deposit, was edited since, or can't be written.
+    Returns the names of what lies beside the release's files, and was left out. The same release
+    gives the same bytes on every machine. An older deposit in `out` is replaced as a whole. A
+    ReleaseError says that the release breaks a promise, an InputError that `out` is something else
+    than a deposit, was edited since, or can't be written.
     """
     _require_own(out, release)
-    require_sound(release)
+    others = require_sound(release).others
     manifest = read_json(release / MANIFEST_FILE)
     name = archive_name(manifest["version"])
     with replace_directory(out) as folder:
@@ -56,6 +57,7 @@ def deposit(release: Path, out: Path) -> None:
         for sums, algorithm in CHECKSUM_FILES.items():
             lines = [f"{_digest(file, algorithm)}  {file.name}\n" for file in files]
             (folder / sums).write_text("".join(lines), encoding="utf-8")
+    return others
 
 
 def archive_name(version: str) -> str:

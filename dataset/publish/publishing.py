@@ -41,13 +41,14 @@ class Local:
     """A sound release on this machine.
 
     `digest` is the manifest's own sha256. `files` maps the path in the release of every file, the
-    manifest too, to the ``sha256`` and ``bytes`` that were verified.
+    manifest too, to the ``sha256`` and ``bytes`` that were verified. ``others`` lie beside them.
     """
 
     path: Path
     version: Version
     digest: str
     files: Mapping[str, Mapping[str, Any]]
+    others: tuple[str, ...] = ()
 
     def differing(self, published: Mapping[str, RepoFile]) -> list[str]:
         """List the files that a repository lacks or holds with other content, and added ones."""
@@ -94,22 +95,32 @@ class Plan:
 
 
 def publish(
-    release: Path, repo: str, *, private: bool = False, dry_run: bool = False, say: Say
+    release: Path,
+    repo: str,
+    *,
+    private: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    say: Say,
 ) -> None:
     """Publish a release as the next version in a dataset repository, ``org/name``.
 
     It is created if it is not there, `private` or not; a mock goes to one whose name says mock.
-    A `dry_run` changes nothing there. `say` takes each line that the user is told.
+    Files of the newest version that were edited on the Hub since are replaced where `overwrite`
+    says so. A `dry_run` changes nothing there. `say` takes each line that the user is told.
 
     A ReleaseError says that the release breaks a promise, its version contradicts what is
-    published, the repository is not one for it, or the Hub refuses, can't be reached, or holds
-    other bytes than were sent. The version is then not tagged, and the call may be repeated.
+    published, the repository is not one for it or was edited, or the Hub refuses, can't be reached,
+    or holds other bytes than were sent. The version is then not tagged, and the call may be
+    repeated.
 
     Examples
     --------
     >>> publish(Path("data/mock/release/transferz"), "org/mock", say=print)  # doctest: +SKIP
     """
     local, repository = read_local(release, repo), Repository(repo)
+    if local.others:
+        say(f"left out, being of no release: {some(local.others)}")
     size = sum(stated["bytes"] for stated in local.files.values())
     say(f"transferz {local.version} in {release} is sound: {_amount(len(local.files), size)}")
     look = _state_so_far if dry_run else _state_to_write
@@ -123,6 +134,10 @@ def publish(
         say(f"{repository.url} has {local.version.tag} already, with this content: nothing to do")
         return
     plan = make_plan(local, repository, state)
+    if edited := edited_files(plan, repository, state):
+        _require_consent(edited, repository, state, overwrite=overwrite)
+        kept = f"commit {state.head[:7]} keeps it"
+        say(f"replacing what was written on the Hub ({kept}): {some(edited)}")
     if dry_run:
         _rehearse(plan, local, say)
     else:
@@ -165,12 +180,14 @@ def read_local(release: Path, repo: str) -> Local:
             "org/name, of letters, digits, '-', '_' and '.', each of which begins and ends with a "
             "letter, a digit or '_', with no '--' or '..' in it and no .git at its end"
         )
-    require_sound(release)
+    report = require_sound(release)
     manifest = read_json(release / MANIFEST_FILE)
     version = Version.parse(manifest["version"])
     require_fitting_name(repo, version)
     files = {**manifest["files"], MANIFEST_FILE: file_digest(release / MANIFEST_FILE)}
-    return Local(release, version, manifest["sha256"], dict(sorted(files.items())))
+    return Local(
+        release, version, manifest["sha256"], dict(sorted(files.items())), others=report.others
+    )
 
 
 def require_fitting_name(repo: str, version: Version) -> None:
@@ -231,6 +248,34 @@ def make_plan(local: Local, repository: Repository, state: State) -> Plan:
         size=sum(local.files[name]["bytes"] for name in changed),
         changes=_changes(local, repository.name, state.versions[-1]) if state.versions else "",
     )
+
+
+def edited_files(plan: Plan, repository: Repository, state: State) -> list[str]:
+    """List the files to be replaced or deleted that are not as the newest version there has them.
+
+    Somebody has edited them on the Hub since it was tagged. Before a first version that is the
+    card, where there is one.
+    """
+    there = repository.files_of(state.versions[-1].tag) if state.versions else {}
+    return [
+        name
+        for name in (*plan.uploads, *plan.deletions)
+        if name in state.files
+        and (name not in there or there[name].blob_id != state.files[name].blob_id)
+    ]
+
+
+def _require_consent(
+    edited: list[str], repository: Repository, state: State, *, overwrite: bool
+) -> None:
+    """Check that what somebody wrote on the Hub may be replaced; before a first version it may."""
+    if state.versions and not overwrite:
+        raise ReleaseError(
+            f"{some(edited)} of {repository.name} was edited on the Hub since "
+            f"{state.versions[-1].tag} ({repository.url}/commits/main says by whom) and would be "
+            "replaced: keep a copy of what is wanted, then publish with --overwrite; the "
+            "repository's history keeps the edit too"
+        )
 
 
 def _changes(local: Local, repo: str, newest: Version) -> str:

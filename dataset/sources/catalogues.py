@@ -17,6 +17,7 @@ splits.
 TransferZ as its authors released it: Zenodo record 16541823, one CSV file per split.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -137,7 +138,10 @@ def says_mock(path: Path) -> bool:
     by its metadata.
     """
     file = open_table(path, choose=partial(share_found, table=COSMOS2020))
-    return any("MOCK" in note for note in file.notes)
+    return any(_MOCK.search(note) for note in file.notes)
+
+
+_MOCK = re.compile(r"(?<![A-Za-z])MOCK")  # no HAMMOCK
 
 
 def read_any(

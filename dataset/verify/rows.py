@@ -24,15 +24,12 @@ from transferz.dataset.sky.positions import Positions
 from transferz.dataset.splits.hashing import hash_ids, hash_rows, split_by_hash, split_by_sky_block
 from transferz.dataset.verify.findings import Broken, some
 from transferz.schemas import INDEX, RELEASE, Column, SchemaError, Table
-from transferz.schemas.survey.derived import CONTENT_KEY, votable_footer
+from transferz.schemas.survey.derived import CONTENT_KEY, longest_strings, votable_footer
 from transferz.schemas.survey.files import MANIFEST_FILE, index_file
 from transferz.schemas.survey.frames import arrow_schema, check, to_frame
 
 LABELS = ("redshift", "redshift_lo", "redshift_hi", "redshift_kind")
 """What the same object has otherwise in another config."""
-
-KEPT = ("object_id", "ra", "dec", *LABELS, "cosmos_id", "specz_name", "group_id")
-"""The columns that promises across files need."""
 
 FACTS = ("dtype", "unit", "ucd")
 """What another declaration may not differ in; a better description is no other column."""
@@ -49,8 +46,11 @@ KINDS = {"transferz": "photometric", "galaxiesml": "spectroscopic", "truth": "tr
 Declared = Mapping[str, Mapping[str, str]]
 
 
-def check_declaration(stated: Declared) -> Iterator[Broken]:
-    """Check the manifest's ``columns`` against those this package declares."""
+def check_declaration(stated: Declared, *, to_the_letter: bool) -> Iterator[Broken]:
+    """Check the manifest's ``columns`` against those this package declares.
+
+    Descriptions may be others, unless all is to be the same `to_the_letter`.
+    """
     ours = columns()
     if list(stated) != list(ours):
         lacking = some(name for name in ours if name not in stated) or "none"
@@ -59,7 +59,8 @@ def check_declaration(stated: Declared) -> Iterator[Broken]:
         advice = "those of this package; a release of another version is checked by that version"
         yield Broken(MANIFEST_FILE, "declaration", found, advice)
     for name in (name for name in ours if name in stated):
-        for fact in (fact for fact in FACTS if fact in stated[name]):
+        facts = (*FACTS, "description") if to_the_letter else FACTS
+        for fact in (fact for fact in facts if fact in stated[name]):
             if stated[name][fact] != ours[name][fact]:
                 found = f"{fact} '{stated[name][fact]}' of column '{name}'"
                 yield Broken(MANIFEST_FILE, "declaration", found, f"'{ours[name][fact]}'")
@@ -94,10 +95,16 @@ def check_columns(path: Path, name: str, table: Table) -> Iterator[Broken]:
         yield Broken(name, "columns", "the columns in another order, or one twice", some(wanted))
 
 
-def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
-    """Check what a parquet file's VOParquet footer says of its columns, against a declaration."""
-    text = (pq.read_metadata(path).metadata or {}).get(CONTENT_KEY.encode(), b"").decode("utf-8")
-    if not text:
+def check_footer(
+    path: Path, name: str, table: Table, *, to_the_letter: bool = False
+) -> Iterator[Broken]:
+    """Check what a parquet file's VOParquet footer says of its columns, against a declaration.
+
+    Where all is to be the same `to_the_letter`, as this package writes it.
+    """
+    metadata = pq.read_metadata(path).metadata or {}
+    entries = {key.decode("utf-8"): value.decode("utf-8") for key, value in metadata.items()}
+    if not (text := entries.get(CONTENT_KEY, "")):
         yield Broken(name, "footer", "none", "VOTable metadata of the columns")
         return
     fields, wanted = map(footer_fields, (text, votable_footer(table)[CONTENT_KEY]))
@@ -108,6 +115,14 @@ def check_footer(path: Path, name: str, table: Table) -> Iterator[Broken]:
             if (stated := fields[column][fact]) != value:
                 found = f"{fact} '{stated}' of column '{column}'"
                 yield Broken(name, "footer", found, f"'{value}'")
+    if to_the_letter and fields == wanted:
+        texts = [column.name for column in table if column.dtype == "string"]
+        own = votable_footer(table, longest_strings(pq.read_table(path, columns=texts)))
+        if differing := sorted(
+            key for key in {**own, **entries} if own.get(key) != entries.get(key)
+        ):
+            found = f"other entries, or other ones: {some(differing)}"
+            yield Broken(name, "footer", found, "those that this package writes")
 
 
 def footer_fields(text: str) -> dict[str, dict[str, str]]:
@@ -148,18 +163,6 @@ def check_content(
             yield Broken(name, "content", f"{fact} {value}", f"{stated[fact]}, by {MANIFEST_FILE}")
 
 
-def check_counts(
-    stated: Mapping[str, Any], sizes: Mapping[str, Mapping[str, Mapping[str, Any]]]
-) -> Iterator[Broken]:
-    """Check the rows that the build counted, in the manifest's ``counts``, by config and split."""
-    counted = stated["release"]["rows_out"]
-    rows = {name: {s: size["rows"] for s, size in of.items()} for name, of in sizes.items()}
-    for config in {**rows, **counted}:
-        if counted.get(config) != rows.get(config):
-            found = f"counts.release.rows_out of '{config}': {counted.get(config)}"
-            yield Broken(MANIFEST_FILE, "content", found, str(rows.get(config)))
-
-
 def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Broken]:
     """Check a config's index against its rows, as `read_rows` gives them."""
     path = index_file(release, config)
@@ -178,7 +181,7 @@ def check_index(release: Path, config: str, rows: pd.DataFrame) -> Iterator[Brok
 
 
 def read_rows(tables: Mapping[str, pa.Table], splits: Iterable[str]) -> pd.DataFrame:
-    """Return what promises across files need of a config, with the columns `KEPT`.
+    """Return the rows of a config, and what promises across files need beside them.
 
     `tables` has the rows of each of `splits`, by what reports call their files. Added are
     ``row_hash`` of all columns and ``rest_hash`` of all but the labels, int64, and ``split`` and
@@ -187,8 +190,7 @@ def read_rows(tables: Mapping[str, pa.Table], splits: Iterable[str]) -> pd.DataF
     rows = _together(tables.values())
     rest = [column for column in rows.column_names if column not in LABELS]
     counts = [table.num_rows for table in tables.values()]
-    kept = replace(RELEASE, columns=tuple(RELEASE[name] for name in KEPT))
-    return to_frame(rows, kept).assign(
+    return to_frame(rows, RELEASE).assign(
         row_hash=hash_rows(rows).view(np.int64),
         rest_hash=hash_rows(rows, rest).view(np.int64),
         split=pd.Categorical(np.repeat(list(splits), counts)),
@@ -197,8 +199,12 @@ def read_rows(tables: Mapping[str, pa.Table], splits: Iterable[str]) -> pd.DataF
 
 
 def check_unique(rows: Rows, _: Parameters) -> Iterator[Broken]:
-    """Check that an object occurs once in a config."""
+    """Check that an object occurs once in a config, and that a file's rows ascend."""
     for config, table in rows.items():
+        for file, part in table.groupby("file", observed=True):
+            if not part["object_id"].is_monotonic_increasing:
+                found = "rows in another order than their ids'"
+                yield Broken(str(file), "unique_ids", found, "ascending ids")
         repeated = table["object_id"].duplicated(keep=False)
         for file, part in table.loc[repeated].groupby("file", observed=True):
             ids = part["object_id"].unique()

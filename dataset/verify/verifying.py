@@ -4,7 +4,7 @@ First its files against its manifest. If these agree, everything that the data p
 the hashes say: a manifest that was sealed anew after an edit proves nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ import pandas as pd
 import pyarrow as pa
 
 from transferz.dataset.pipeline.manifest import read_split, table_content
-from transferz.dataset.verify import files, rows
+from transferz.dataset.verify import claims, files, numbers, pages, rows
 from transferz.dataset.verify.findings import (
     PROMISES,
     SHOWN,
     Arguments,
     Broken,
+    Finding,
     Report,
+    Unable,
     safely,
     unreadable,
 )
@@ -49,28 +51,38 @@ def verify(release: Path) -> list[Broken]:
     return list(inspect(release).broken)
 
 
-def require_sound(release: Path) -> None:
-    """Refuse a release that breaks a promise: `ReleaseError` names the first few."""
-    broken = verify(release)
-    if broken:
-        more = len(broken) - SHOWN
+def require_sound(release: Path) -> Report:
+    """Return what was checked of a release, and refuse it if it breaks a promise.
+
+    `ReleaseError` names the first few that it breaks, or those that could not be checked.
+    """
+    report = inspect(release)
+    if not report.sound:
+        said = report.broken or report.unable
+        more = len(said) - SHOWN
         rest = f"; and {more} more: `transferz verify {release}` lists them" if more > 0 else ""
-        shown = "; ".join(map(str, broken[:SHOWN]))
-        raise ReleaseError(f"the release in {release} breaks its promises: {shown}{rest}")
+        shown = "; ".join(map(str, said[:SHOWN]))
+        what = "breaks its promises" if report.broken else "could not be checked"
+        raise ReleaseError(f"the release in {release} {what}: {shown}{rest}")
+    return report
 
 
 def inspect(release: Path) -> Report:
     """Check every promise of a release and say what was checked.
 
-    A directory that is not there raises `ReleaseError`.
+    A directory that is not there raises `ReleaseError`, a package that is missing
+    ModuleNotFoundError.
     """
     if not release.is_dir():
         raise ReleaseError(f"{release} is no directory; expected a transferz release")
-    manifest, broken = files.read_manifest(release)
+    manifest, findings = files.read_manifest(release)
+    inspection = Inspection(release, manifest)
+    inspection.note(findings)
     if not manifest:
-        return Report(str(release), "", tuple(broken), FILES[:1], tuple(PROMISES)[1:])
-    inspection = Inspection(release, manifest, list(files.check_files(release, manifest)))
-    if not inspection.broken:
+        broken, unable = tuple(inspection.broken), tuple(inspection.unable)
+        return Report(str(release), "", broken, FILES[:1], tuple(PROMISES)[1:], unable=unable)
+    inspection.note(files.check_files(release, manifest))
+    if not (inspection.broken or inspection.unable):
         inspection.run()
     promised = [one for one in PROMISES if one != "truth" or manifest["mock"]]
     return Report(
@@ -80,7 +92,9 @@ def inspect(release: Path) -> Report:
         tuple(inspection.checked),
         tuple(one for one in promised if one not in inspection.checked),
         files=len(manifest["files"]) + 1,
-        rows=sum(size["rows"] for splits in inspection.sizes.values() for size in splits.values()),
+        rows=inspection.rows,
+        unable=tuple(inspection.unable),
+        others=tuple(files.other_files(release, manifest["files"])),
     )
 
 
@@ -88,21 +102,30 @@ def inspect(release: Path) -> Report:
 class Inspection:
     """Checks what a release's data and pages promise, its files being those of its manifest.
 
-    What is ``broken`` and the promises ``checked`` are in the order in which they were looked at;
-    ``sizes`` has ``rows``, ``bytes`` and ``content`` of what was read, by config and split.
+    What is ``broken``, what this machine is ``unable`` to check and the promises ``checked`` are in
+    the order in which they were looked at; ``sizes`` has ``rows``, ``bytes`` and ``content`` by
+    config and split, of what can't be read those that the manifest states; ``rows`` counts what was
+    read.
     """
 
     release: Path
     manifest: dict[str, Any]
     broken: list[Broken] = field(default_factory=list)
+    unable: list[Unable] = field(default_factory=list)
     checked: list[str] = field(default_factory=lambda: list(FILES))
     sizes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    rows: int = 0
 
     def run(self) -> None:
         """Check everything: files one by one, then what goes across them, then the pages."""
-        manifest, release, present = self.manifest, self.release, data_files(self.release)
-        stated = manifest["columns"]
-        ours = self._check(MANIFEST_FILE, "declaration", rows.check_declaration, stated)
+        manifest, release, stated = self.manifest, self.release, self.manifest["columns"]
+        there, listed = data_files(release), {name.split("/")[0] for name in manifest["files"]}
+        present = {config: splits for config, splits in there.items() if config in listed}
+        if pages.same_words(manifest):
+            self.checked.append("words")
+        self._derive("manifest", numbers.check_entries, manifest)
+        letter = {"to_the_letter": "words" in self.checked}
+        ours = self._check(MANIFEST_FILE, "declaration", rows.check_declaration, stated, **letter)
         table = rows.declared_table(stated)
         expected = CONFIGS if manifest["mock"] else CONFIGS[:-1]
         self._check(MANIFEST_FILE, "configs", files.check_configs, present, manifest, expected)
@@ -111,17 +134,17 @@ class Inspection:
             for config, splits in present.items()
             if (part := self._config(config, splits, table, ours)) is not None
         }
-        self._check(MANIFEST_FILE, "content", rows.check_counts, manifest["counts"], self.sizes)
         if set(data) == set(expected):
+            self._derive("counts", numbers.check_counts, manifest, self.sizes, data)
+            self._derive("quality", numbers.check_quality, manifest, data)
             for promise, check in rows.ROW_CHECKS.items():
                 if self._provable(promise):
                     self._check(MANIFEST_FILE, promise, check, data, manifest["parameters"])
-        self._check(CARD_FILE, "card", files.check_card, release, manifest, self.sizes, table)
+        self._check(CARD_FILE, "card", pages.check_card, release, manifest, self.sizes, table)
         self._check(
-            CROISSANT_FILE, "croissant", files.check_croissant, release, manifest, table, ours=ours
+            CROISSANT_FILE, "croissant", pages.check_croissant, release, manifest, table, ours=ours
         )
-        version, date = manifest["version"], manifest["date"]
-        self._check(CITATION_FILE, "citation", files.check_citation, release, version, date)
+        self._check(CITATION_FILE, "citation", pages.check_citation, release, manifest)
 
     def _provable(self, promise: str) -> bool:
         """Whether a promise is made and can be checked: published splits follow from nothing."""
@@ -133,18 +156,44 @@ class Inspection:
         self,
         file: str,
         promise: str,
-        check: Callable[Arguments, Iterable[Broken]],
+        check: Callable[Arguments, Iterable[Finding]],
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> bool:
         """Run a check; whether all is well."""
         findings = list(safely(file, promise, check, *args, **kwargs))
-        self.broken += findings[:MOST]
+        self.note(findings[:MOST])
         if len(findings) > MOST:
             rest = f"{len(findings) - MOST:,} more of the kind"
             self.broken.append(Broken(file, promise, rest))
-        self._note(promise)
+        if not any(isinstance(finding, Unable) for finding in findings):
+            self._looked_at(promise)
         return not findings
+
+    def _derive(
+        self,
+        promise: str,
+        check: Callable[Arguments, Iterable[Finding]],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> None:
+        """Check entries of the manifest, which one of another version may lack."""
+
+        def derived() -> Iterator[Finding]:
+            try:
+                yield from check(*args, **kwargs)
+            except pages.FOREIGN as error:
+                yield pages.of_another_version(MANIFEST_FILE, promise, error)
+
+        self._check(MANIFEST_FILE, promise, derived)
+
+    def note(self, findings: Iterable[Finding]) -> None:
+        """Keep what is broken apart from what can't be checked here."""
+        for finding in findings:
+            if isinstance(finding, Unable):
+                self.unable.append(finding)
+            else:
+                self.broken.append(finding)
 
     def _config(
         self, config: str, splits: dict[str, list[Path]], table: Table, ours: bool
@@ -153,7 +202,15 @@ class Inspection:
         parts = {split: self._split(config, split, of, table) for split, of in splits.items()}
         index = index_file(self.release, config)
         index_name = self._label([index])
-        whole = self._file(index, INDEX) and self._read([index]) is not None
+        stated = self.manifest["content"].get(config, {}).values()
+        claimed = sum(facts["rows"] for facts in stated)
+        whole = (
+            self._check(
+                index_name, "index", claims.check_claims, [index], index_name, claimed, "index"
+            )
+            and self._file(index, INDEX)
+            and self._read([index]) is not None
+        )
         tables = {
             self._label(splits[split]): part for split, part in parts.items() if part is not None
         }
@@ -163,45 +220,51 @@ class Inspection:
         broken = list(safely("", "bounds", rows.check_values, tables.values(), ""))
         for name, part in tables.items() if broken else ():
             self._check(name, "bounds", rows.check_values, [part], name)
-        self._note("bounds")
+        self._looked_at("bounds")
         try:
             data = rows.read_rows(tables, splits)
         except Exception as error:  # readers of damaged files raise anything
-            self.broken.append(unreadable(index_name, "index", error))
+            self.note([unreadable(index_name, "index", error)])
             return None
         if whole:
             self._check(index_name, "index", rows.check_index, self.release, config, data)
         return data
 
     def _split(self, config: str, split: str, paths: list[Path], table: Table) -> pa.Table | None:
-        """Check a split's files but for the values; the rows, if they can be looked at."""
+        """Check a split's files but for the values; the rows, if they can be read."""
+        name, stated = self._label(paths), self.manifest["content"].get(config, {}).get(split)
+        size = self.sizes.setdefault(config, {}).setdefault(split, stated or {"rows": 0})
+        claimed = self._check(name, "content", claims.check_claims, paths, name, size["rows"])
+        if not claimed:  # what is more than was claimed is not read, there is no end to it
+            return None
         sound = [self._file(path, table) for path in paths]
-        data = self._read(paths)
+        data = self._read(paths) if all(sound) else None
         if data is None:
             return None
-        name, size = self._label(paths), table_content(data)
-        stated = self.manifest["content"].get(config, {}).get(split, {})
-        self._check(name, "content", rows.check_content, size, name, stated)
-        self.sizes.setdefault(config, {})[split] = size
-        return data if all(sound) else None
+        self.sizes[config][split] = table_content(data)
+        self.rows += len(data)
+        self._check(name, "content", rows.check_content, self.sizes[config][split], name, size)
+        return data
 
     def _file(self, path: Path, table: Table) -> bool:
         """Check what a parquet file says of its columns; whether they are those of the table."""
-        name = self._label([path])
-        columns = self._check(name, "columns", rows.check_columns, path, name, table)
-        self._check(name, "footer", rows.check_footer, path, name, table)
-        return columns
+        name, letter = self._label([path]), {"to_the_letter": "words" in self.checked}
+        sound = self._check(name, "columns", rows.check_columns, path, name, table)
+        sound = sound and self._check(name, "content", claims.check_texts, path, name)
+        letter["to_the_letter"] &= sound
+        self._check(name, "footer", rows.check_footer, path, name, table, **letter)
+        return sound
 
     def _read(self, paths: list[Path]) -> pa.Table | None:
         """Read files whose pages agree with their checksums; None, and a finding, if they don't."""
-        self._note("page_checksums")
+        self._looked_at("page_checksums")
         try:
             return read_split(paths)
         except Exception as error:  # readers of damaged files raise anything
-            self.broken.append(unreadable(self._label(paths), "page_checksums", error))
+            self.note([unreadable(self._label(paths), "page_checksums", error)])
             return None
 
-    def _note(self, promise: str) -> None:
+    def _looked_at(self, promise: str) -> None:
         """Remember that a promise was looked at."""
         if promise not in self.checked:
             self.checked.append(promise)

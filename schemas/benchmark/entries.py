@@ -57,12 +57,15 @@ TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml"
 
 Split = Literal["train", "validation", "calibration", "test"]
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(refuse_credentials)]
+Line = Annotated[Text, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$")]
+Paragraph = Annotated[Text, StringConstraints(max_length=4_000)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Amount = Annotated[float, Field(ge=0, le=LARGEST)]
 Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _ADDRESS = r"://[^\s<>\"'/?#@:]+(:\d+)?([/?#][^\s<>\"']*)?$"
-Link = Annotated[Text, StringConstraints(pattern=rf"^https?{_ADDRESS}")]
+LINK = rf"^https?{_ADDRESS}"
+Link = Annotated[Text, StringConstraints(pattern=LINK)]
 SecureLink = Annotated[Text, StringConstraints(pattern=rf"^https{_ADDRESS}")]
 Setting = Annotated[int, Field(ge=-(2**53), le=2**53)] | float
 """Of a schedule: whole, as far as every reader of JSON knows whole numbers, or real."""
@@ -76,16 +79,18 @@ class EntryMethod(Record):
     """What was run, and what its author says of it.
 
     `key`, of lower case letters, digits and underscores, is what files are called by, `name` what
-    tables call it; `class_` is ``package.module:Class``, or the name of an entry point.
+    tables call it; `class_` is ``package.module:Class``, or the name of an entry point. One that is
+    `deterministic` was trained once, as no seed changes it.
     """
 
     key: MethodName
-    name: Text
+    name: Line
     class_: Text = Field(alias="class")
-    version: Text | None = None
-    description: Text | None = None
-    citation: Text | None = None
+    version: Line | None = None
+    description: Paragraph | None = None
+    citation: Paragraph | None = None
     code: Link | None = None
+    deterministic: bool = False
 
 
 class FileFacts(Record):
@@ -121,7 +126,10 @@ class EntryTraining(Record):
 
 
 class TableFacts(FileFacts):
-    """A table of one's own: what was read of it, and how it was split."""
+    """A table of one's own: what was read of it, and how it was split.
+
+    With `missing_magnitudes`, galaxies that lack some magnitudes are among its rows.
+    """
 
     bands: tuple[Text, ...] = Field(min_length=1)
     errors: tuple[Text, ...] | None = None
@@ -130,6 +138,7 @@ class TableFacts(FileFacts):
     rows: Count
     dropped: Count = 0
     tested: Count
+    missing_magnitudes: bool = False
     fractions: dict[Split, Share] | None = None
     salt: Text | None = None
 

@@ -1,6 +1,8 @@
 """`transferz verify` and `transferz diff`: what they print, and their exit status."""
 
+import errno
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from tampering import copy, edit_json
 
 from transferz import cli
 from transferz.cli.verify import _as_json
+from transferz.dataset.verify import files
 from transferz.dataset.versions.diff import diff, diff_report, diff_text, read_snapshot
 from transferz.schemas import CONFIGS
 
@@ -22,7 +25,7 @@ def run(capsys, *arguments):
 def test_a_sound_release_is_one_line_and_status_0(small_release, capsys):
     status, out, err = run(capsys, "verify", small_release)
     assert (status, err, out.count("\n")) == (0, "", 1)
-    assert "transferz 2.0.0+mock: sound; " in out and "21 promises checked" in out
+    assert "transferz 2.0.0+mock: sound; " in out and "24 promises checked" in out
 
 
 def test_the_release_in_use_is_the_default(small_release, capsys, monkeypatch):
@@ -43,14 +46,51 @@ def test_a_damaged_release_is_a_line_per_finding_and_status_1(small_release, tmp
     assert "BROKEN: 2 findings in 2 files" in last and "; not checked: declaration, " in last
 
 
+@pytest.mark.parametrize("command", ["verify", "deposit"])
+def test_a_check_that_cannot_run_is_no_broken_promise(
+    small_release, tmp_path, capsys, monkeypatch, command
+):
+    """As with the extra ``bench`` alone."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "pandera"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setenv("TRANSFERZ_RELEASE", str(small_release))
+    status, out, err = run(
+        capsys, command, small_release if command == "verify" else tmp_path / "x"
+    )
+    needs = f"transferz {command} needs the package 'pandera': pip install 'transferz[build]'"
+    assert (status, out, err) == (2, "", f"transferz: {needs}\n")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), "Permission denied; mend that"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error; mend that"),
+        (MemoryError(), "too little memory"),
+    ],
+)
+def test_what_this_machine_cannot_read_is_not_called_broken(
+    small_release, capsys, monkeypatch, error, says
+):
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(files, "file_digest", fail)
+    status, out, err = run(capsys, "verify", small_release)
+    assert (status, err) == (2, "")
+    assert "README.md: files: can't be checked: " in out and says in out
+    assert "NOT CHECKED" in out and "BROKEN" not in out
+
+
 def test_json_says_the_same(small_release, tmp_path, capsys):
     release = copy(small_release, tmp_path)
-    (release / "extra\udcff.txt").write_text("", encoding="utf-8")
+    (release / "combo/extra\udcff.txt").write_text("", encoding="utf-8")
     status, out, _ = run(capsys, "verify", release, "--json")
     report = json.loads(out)
     assert (status, report["sound"], report["version"]) == (1, False, "2.0.0+mock")
     (finding,) = report["broken"]
-    assert (finding["file"], finding["promise"]) == ("extra\udcff.txt", "files")
+    assert (finding["file"], finding["promise"]) == ("combo/extra\udcff.txt", "files")
 
 
 @pytest.mark.parametrize("name", ["nowhere", "org/name@one", "no such/name"])

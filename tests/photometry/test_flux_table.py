@@ -34,7 +34,48 @@ def test_cigales_pairs_are_found_and_a_redshift_is_no_flux():
     names = ["id", "redshift", "redshift_err", "hst.F814W", "hst.F814W_err"]
     assert flux_columns(names) == {"hst.F814W": "hst.F814W_err"}
     others = ["specz_redshift", "ra", "dec", "zspec", "z_phot", "i_mag", "ALPHA_J2000", "z"]
+    others += ["RA", "Dec", "mass", "sfr", "pmra", "parallax", "radius", "ebv", "specz", "zs"]
     assert flux_columns([*others, *(f"{name}_err" for name in others)]) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "g",
+        "HSC_i",
+        "hsc.y",
+        "subaru.suprime.z++",
+        "UVISTA_Ks",
+        "GALEX_FUV",
+        "SC_IB427",
+        "IRAC_CH1",
+        "irac1",
+        "W1",
+        "F160W",
+        "SC_ip",
+        "sc_zpp",
+        "UVISTA_NB118",
+        "aper_flux",
+        "u_1",
+    ],
+)
+def test_a_bare_name_is_a_flux_where_it_is_a_bands(name):
+    assert flux_columns([name, f"{name}_err", "mass", "mass_err"]) == {name: f"{name}_err"}
+
+
+def test_the_case_of_names_does_not_matter_and_units_decide():
+    names = ["hsc_g_flux", "hsc_g_fluxerr", "F_r", "FERR_r"]
+    assert flux_columns(names[:2]) == {"hsc_g_flux": "hsc_g_fluxerr"}
+    assert flux_columns(names) == {"F_r": "FERR_r"}
+    both = ["i", "I", "I_err", "i_err"]
+    assert flux_columns(both) == {"i": "i_err", "I": "I_err"}
+    assert flux_columns(["g", "g_err", "odd", "odd_err"], {"g": "mag", "odd": "uJy"}) == {
+        "odd": "odd_err"
+    }
+    for unit in ("Jy", "mJy", "uJy", "µJy", "nJy", "microJy", "erg/s/cm2/Hz", "10-29erg/s/cm2/Hz"):
+        assert flux_columns(["a", "a_err"], {"a": unit}), unit
+    for unit in ("deg", "mag", "Msun", "count", "d"):
+        assert not flux_columns(["g", "g_err"], {"g": unit}), unit
 
 
 def test_every_kind_of_value_is_counted_once():

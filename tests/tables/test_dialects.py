@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 
 import h5py
 import numpy as np
@@ -357,3 +358,28 @@ def test_ids_that_have_been_decimal_numbers_are_refused(values, tmp_path):
 def test_text_that_only_looks_like_numbers_stays_as_it_is(cells, tmp_path):
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{cell},1\n" for cell in cells))
     assert read_whole(open_table(tmp_path / "t.csv"), ["x"])["x"].to_pylist() == cells
+
+
+def test_a_name_that_a_terminal_obeys_is_refused_and_not_printed(tmp_path):
+    name = "g\x1b[31m"
+    (tmp_path / "t.csv").write_text(f"id,{name}\n1,2\n")
+    pq.write_table(pa.table({"id": [1], name: [2]}), tmp_path / "t.parquet")
+    with h5py.File(tmp_path / "t.hdf5", "w") as file:
+        file["id"], file[name] = [1], [2]
+    for path in tmp_path.iterdir():
+        with pytest.raises(InputError, match=r"'g\\x1b\[31m', holds control characters") as error:
+            open_table(path)
+        assert str(error.value).isprintable()
+
+
+def test_a_path_that_is_no_utf_8_is_one_to_every_format(tmp_path):
+    astropy_table().write(tmp_path / "t.fits")
+    astropy_table().write(tmp_path / "t.vot", format="votable")
+    astropy_table().write(tmp_path / "t.ecsv")
+    write_hdf5(tmp_path / "t.hdf5")
+    (tmp_path / "t.csv").write_text(TEXTS["commas"])
+    pq.write_table(pa.table({"object_id": IDS, "g": G, "label": LABELS}), tmp_path / "t.parquet")
+    for path in list(tmp_path.iterdir()):
+        renamed = path.rename(tmp_path / os.fsdecode(b"caf\xe9" + path.suffix.encode()))
+        file = open_table(renamed)
+        assert read_whole(file, ["object_id"])["object_id"].to_pylist() == IDS

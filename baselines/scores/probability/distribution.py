@@ -12,10 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
+from transferz.baselines.scores.probability.arrays import IN_ORDER, as_numbers, row_labels
 from transferz.schemas.survey.quantities import Quantity
 
 BLOCK = 2**16
 """Values worked on at a time, but at least a whole row (our choice: a processor's cache)."""
+
+LEAST_WIDTH = 0.01
+"""No density is above ``1 / LEAST_WIDTH``, where quantiles or samples coincide or nearly do: nobody
+knows a photometric redshift more finely, and numbers of few digits tie (our choice)."""
 
 Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 F = TypeVar("F")
@@ -35,6 +40,10 @@ class Distribution(ABC):
     @abstractmethod
     def take(self, rows: Rows) -> Self:
         """Return some of the galaxies; `rows` is a slice, a mask or indices."""
+
+    def remarks(self) -> list[str]:
+        """Say what can't be scored of such forecasts, or only so, a line each."""
+        return []
 
     @property
     @abstractmethod
@@ -114,7 +123,7 @@ def per_row(redshift: npt.ArrayLike, size: int) -> Array:
 
 def as_levels(levels: npt.ArrayLike) -> Array:
     """Return probabilities, shape (L,), within [0, 1]."""
-    values = np.atleast_1d(np.asarray(levels, np.float64))
+    values = np.atleast_1d(as_numbers(levels, "levels").astype(np.float64))
     if values.ndim != 1 or not np.all((values >= 0.0) & (values <= 1.0)):
         raise ValueError(f"levels are probabilities in [0, 1], shape (L,); found {values}")
     return values
@@ -122,9 +131,9 @@ def as_levels(levels: npt.ArrayLike) -> Array:
 
 def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> npt.NDArray[Any]:
     """Return floats, one row a galaxy, not copied where they are floats already."""
-    table = np.asarray(values)
-    if table.dtype.kind not in "fiu":
-        raise ValueError(f"{what}: expected numbers, found dtype {table.dtype}")
+    if row_labels({what: values}) is not None:
+        raise ValueError(f"{what}: its rows have an index other than 0, 1, 2 ...; {IN_ORDER}")
+    table = as_numbers(values, what)
     if table.dtype.kind != "f" or table.dtype.itemsize < 4:  # half precision is for storage
         table = table.astype(np.float64)
     wanted = "G" if columns is None else str(columns)
@@ -137,7 +146,7 @@ def as_table(values: npt.ArrayLike, what: str, columns: int | None = None) -> np
 
 def blank_missing(table: npt.NDArray[Any], kind: Quantity) -> npt.NDArray[Any]:
     """Return a table with NaN throughout each row of which any value is missing."""
-    return blank(table, which_rows(table, lambda block: kind.is_missing(block).any(axis=1)))
+    return blank(table, which_rows(table, lambda v: np.asarray(kind.is_missing(v).any(axis=1))))
 
 
 def blank(table: npt.NDArray[Any], rows: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:

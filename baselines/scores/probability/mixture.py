@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import (
+    LEAST_WIDTH,
     Distribution,
     Rows,
     as_table,
     blank_missing,
+    blocks,
+    per_row,
     refuse,
     unchecked,
 )
@@ -30,6 +33,14 @@ GAUSSIAN_IQR = 1.349
 SILVERMAN = 0.9
 
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))
+
+LEAST_BANDWIDTH = LEAST_WIDTH / ROOT_2PI
+"""Of a Gaussian that is as high as a density may be."""
+
+FEWEST_SAMPLES = 19
+"""For the quantiles at 5 and 95 %."""
+
+PIT_SALT = "transferz pit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +180,8 @@ class Samples(Distribution):
     The CDF is the empirical one; a sample that is equal to the redshift counts half (mid-rank). The
     CRPS is ``E abs(X - z) - E abs(X - X') / 2``, exact for that CDF. The density, which samples
     alone do not have, is a sum of Gaussians on them of Silverman's (1986, eq. 3.31) width (our
-    choice): it is smooth, and too wide for a distribution of several narrow peaks; it is NaN where
-    all samples are equal. Sample k of M in order is the quantile of k / (M + 1), linear between
+    choice), nowhere above ``1 / LEAST_WIDTH``: it is smooth, and too wide for a distribution of
+    several narrow peaks. Sample k of M in order is the quantile of k / (M + 1), linear between
     (Weibull's): the truth lies below it with that probability if it is drawn as the samples are.
     Beyond the outermost samples there is nothing to tell: fewer than 19 are too few for 90 %
     intervals.
@@ -204,14 +215,42 @@ class Samples(Distribution):
         """Return some of the galaxies."""
         return unchecked(type(self), values=self.values[rows])
 
-    def pit(self, redshift: npt.ArrayLike) -> Array:
-        """Return ``(M F + 1/2) / (M + 1)``: of M + 1 equally likely ranks, the middle of its own.
+    def pit(self, redshift: npt.ArrayLike, keys: npt.ArrayLike | None = None) -> Array:
+        """Return ``(rank + u) / (M + 1)``, u in [0, 1) by the hash of each galaxy's key.
 
-        A calibrated forecast's ranks are uniform (Hamill 2001), its shares of samples below are
-        not: too many of them are 0 and 1.
+        A calibrated forecast's ranks, from 0 to M, are uniform (Hamill 2001); u spreads each over
+        its share, so that the PIT of few samples is uniform too, and has no comb. Where samples are
+        equal to the redshift, u spreads over all ranks that it may have. `keys` are whole numbers,
+        shape (N,), such as ids; row numbers by default.
         """
-        size = self._width()
-        return (size * self.cdf(redshift) + 0.5) / (size + 1)
+        from transferz.dataset.splits.hashing import hash_ids  # takes pyarrow
+
+        true = per_row(redshift, len(self))
+        keys = np.arange(len(self)) if keys is None else keys
+        u = (hash_ids(keys, PIT_SALT) >> np.uint64(11)) * 2.0**-53
+        below, at = np.empty(len(self)), np.empty(len(self))
+        for rows, part in blocks(self, self._width()):
+            values, place = part.values, true[rows, None]
+            below[rows] = np.count_nonzero(values < place, axis=1)
+            at[rows] = np.count_nonzero(values == place, axis=1)
+        pit = (below + u * (at + 1.0)) / (self._width() + 1.0)
+        return np.where(self.missing | np.isnan(true), np.nan, pit)
+
+    def remarks(self) -> list[str]:
+        """Say what can't be scored of such forecasts, or only so, a line each."""
+        size, said = self._width(), []
+        if size < FEWEST_SAMPLES:
+            said.append(
+                f"{size} samples are too few for a 90 % interval ({FEWEST_SAMPLES} are needed): it "
+                "ends at the outermost ones"
+            )
+        narrow = np.count_nonzero(self._bandwidth == LEAST_BANDWIDTH)
+        if narrow:
+            said.append(
+                f"{narrow:,} of {len(self):,} forecasts have samples that coincide or nearly do: "
+                f"their densities are held to {1.0 / LEAST_WIDTH:g} at most"
+            )
+        return said
 
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
@@ -230,13 +269,14 @@ class Samples(Distribution):
 
     @cached_property
     def _bandwidth(self) -> Array:
-        """Silverman's width, shape (N,); NaN where samples do not differ."""
+        """Silverman's width, shape (N,), or the least; NaN for a missing forecast."""
         size = self._width()
         spread = self._ordered.std(axis=1, ddof=1) if size > 1 else np.zeros(len(self))
         low, high = self._quantiles(np.array([0.25, 0.75])).T
         robust = (high - low) / GAUSSIAN_IQR
         least = np.where(robust > 0.0, np.minimum(spread, robust), spread)
-        return np.where(least > 0.0, SILVERMAN * least * size**-0.2, np.nan)
+        width = np.maximum(SILVERMAN * least * size**-0.2, LEAST_BANDWIDTH)
+        return np.where(self.missing, np.nan, width)
 
     def _cdf(self, true: Array) -> Array:
         low = np.count_nonzero(self.values < true[:, None], axis=1)

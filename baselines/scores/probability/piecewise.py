@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
+from transferz.baselines.scores.probability.arrays import as_numbers
 from transferz.baselines.scores.probability.distribution import (
     BLOCK,
+    LEAST_WIDTH,
     Distribution,
     Rows,
     as_levels,
@@ -46,9 +48,10 @@ class Quantiles(Distribution):
     """Redshifts below which given probabilities lie; the CDF is linear between them.
 
     Beyond the outermost levels, the density goes on as in the outermost interval until the
-    probability is used up (our choice). Where quantiles coincide, the CDF jumps (it counts as the
-    middle of the jump there) and the density is NaN. With fewer than 5 levels everything is NaN,
-    but the quantiles at those levels.
+    probability is used up (our choice). Where quantiles coincide, the CDF jumps: it counts as the
+    middle of the jump there. The density then takes the interval to be wider, by `LEAST_WIDTH`
+    times its probability, half of it to either side, and the others to be moved by as much. With
+    fewer than 5 levels everything is NaN, but the quantiles at those levels.
 
     Parameters
     ----------
@@ -140,19 +143,51 @@ class Quantiles(Distribution):
         return np.diff(self._edges, axis=1)
 
     @cached_property
-    def _heights(self) -> Array:
-        """Densities of the intervals, shape (N, L + 1); NaN throughout where one has no width."""
-        masses = np.diff(self._nodes)
-        filled = masses > 0.0
-        flat = (self._widths[:, filled] == 0.0).any(axis=1)
-        heights = np.zeros(self._widths.shape)
-        np.divide(masses, self._widths, out=heights, where=filled & ~flat[:, None])
-        heights[flat] = np.nan
-        return heights
+    def _lacking(self) -> Array:
+        """How much too narrow the intervals are for a density, shape (N, L + 1)."""
+        return np.maximum(LEAST_WIDTH * np.diff(self._nodes) - self._widths, 0.0)
 
-    def _locate(self, true: Array, side: str = "right") -> Ints:
+    @cached_property
+    def _widened(self) -> Array:
+        """Redshifts of the nodes with no interval too narrow for a density, shape (N, L + 2)."""
+        if not self._lacking.any():
+            return self._edges
+        moved = np.zeros(self._edges.shape)
+        np.cumsum(self._lacking, axis=1, out=moved[:, 1:])
+        return self._edges + (moved - moved[:, -1:] / 2.0)  # as much to the left as to the right
+
+    @cached_property
+    def _heights(self) -> Array:
+        """Densities of the intervals, shape (N, L + 1)."""
+        masses, widths = np.diff(self._nodes), np.diff(self._widened, axis=1)
+        return np.divide(masses, widths, out=np.zeros(widths.shape), where=masses > 0.0)
+
+    def remarks(self) -> list[str]:
+        """Say what can't be scored of such forecasts, or only so, a line each."""
+        given, said = self.levels, []
+        shown = ", ".join(f"{level:g}" for level in given)
+        if self._few:
+            said.append(
+                f"{given.size} quantiles (levels {shown}): of fewer than {FEWEST_LEVELS}, only "
+                "the intervals between those very levels are scored, at 0.16 and 0.84 (68 %) or "
+                "0.05 and 0.95 (90 %); CRPS, CDE loss, log score and PIT are left out"
+            )
+        elif given[0] > 0.05 + SAME_LEVEL or given[-1] < 0.95 - SAME_LEVEL:
+            said.append(
+                f"quantiles from level {given[0]:g} to {given[-1]:g}: beyond these, what the 90 % "
+                "interval and the other scores need is extrapolated"
+            )
+        tied = 0 if self._few else np.count_nonzero((self._lacking > 0.0).any(axis=1))
+        if tied:
+            said.append(
+                f"{tied:,} of {len(self):,} forecasts have quantiles that coincide or nearly do: "
+                f"their densities are held to {1.0 / LEAST_WIDTH:g} at most"
+            )
+        return said
+
+    def _locate(self, true: Array, side: str = "right", edges: Array | None = None) -> Ints:
         """Return the interval of each redshift, -1 below all of them and L + 1 above."""
-        edges = self._edges
+        edges = self._edges if edges is None else edges
         passed = edges <= true[:, None] if side == "right" else edges < true[:, None]
         return np.count_nonzero(passed, axis=1) - 1
 
@@ -172,9 +207,9 @@ class Quantiles(Distribution):
         return (left + right) / 2.0
 
     def _density(self, true: Array) -> Array:
-        interval = self._locate(true)
-        last = self._widths.shape[1] - 1
-        inside = (true >= self._edges[:, 0]) & (true <= self._edges[:, -1])
+        edges = self._widened
+        interval, last = self._locate(true, edges=edges), self._widths.shape[1] - 1
+        inside = (true >= edges[:, 0]) & (true <= edges[:, -1])
         height = self._heights[np.arange(len(self)), np.clip(interval, 0, last)]
         nothing = 0.0 * self._heights[:, 0]  # NaN where a height is
         return self._where_defined(np.where(inside, height, nothing), true)
@@ -400,7 +435,7 @@ def _two_from(first: Ints, length: int) -> Array:
 
 def as_grid(grid: npt.ArrayLike) -> Array:
     """Return redshifts as float64, at least 2 and increasing; raise where they are not."""
-    values = np.asarray(grid, np.float64)
+    values = as_numbers(grid, "grid").astype(np.float64)
     if values.ndim != 1 or values.size < 2 or not np.all(np.isfinite(values)):
         raise ValueError(
             f"grid: expected at least 2 finite redshifts, shape (G,); found {values.shape}"

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability.distribution import Distribution, blocks, per_row
+from transferz.baselines.scores.probability.mixture import Samples
 
 DENSITY_FLOOR = 1e-10
 """Least density in the log score, which is then at most 23.03 (our choice)."""
@@ -109,7 +110,9 @@ PROBABILITY_METRICS = (
 """What `score_probability` finds, in order."""
 
 
-def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str, Array]:
+def per_galaxy(
+    distribution: Distribution, redshift: npt.ArrayLike, keys: npt.ArrayLike | None = None
+) -> dict[str, Array]:
     """Score each galaxy's forecast.
 
     Parameters
@@ -118,6 +121,8 @@ def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str,
         Of N galaxies.
     redshift : array_like, shape (N,)
         True redshifts; a `ValueError` where there is not one per galaxy.
+    keys : array_like of int, shape (N,), optional
+        What tells galaxies, such as ids: it seeds the PIT of samples; row numbers by default.
 
     Returns
     -------
@@ -140,12 +145,14 @@ def per_galaxy(distribution: Distribution, redshift: npt.ArrayLike) -> dict[str,
     array([0.375])
     """
     true = per_row(redshift, len(distribution))
+    keys = np.arange(len(distribution)) if keys is None else np.asarray(keys)
     levels = [level for ends in INTERVALS.values() for level in ends]
     scores = {name: np.empty(len(distribution)) for name in PER_GALAXY}
     for rows, part in blocks(distribution, ROW_WIDTH):
         density = part.density(true[rows])
-        pit = getattr(part, "pit", part.cdf)  # samples have a rank rather than a place on a CDF
-        scores["pit"][rows] = pit(true[rows])
+        ranked = isinstance(part, Samples)  # they have a rank rather than a place on a CDF
+        pit = part.pit(true[rows], keys[rows]) if ranked else part.cdf(true[rows])
+        scores["pit"][rows] = pit
         scores["crps"][rows] = part.crps(true[rows])
         scores["cde_loss"][rows] = part.square_integral() - 2.0 * density
         scores["log_score"][rows] = -np.log(np.maximum(density, DENSITY_FLOOR))

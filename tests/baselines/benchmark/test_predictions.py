@@ -1,13 +1,21 @@
 """What `predict` returns: put in order, or refused with counts and ids."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transferz.baselines.benchmark.checking import check_prediction, require_all
 from transferz.baselines.benchmark.loading import MethodError
-from transferz.baselines.benchmark.running import check_prediction
-from transferz.baselines.scores.probability import PER_GALAXY, Prediction, Samples, per_galaxy
+from transferz.baselines.scores.probability import (
+    PER_GALAXY,
+    GaussianMixture,
+    Prediction,
+    Samples,
+    per_galaxy,
+)
+from transferz.schemas.errors import InputError
 
 IDS = np.arange(100, 112)
 LABELS = IDS / 100.0
@@ -15,7 +23,10 @@ WHAT = "k-NN: predict, seed 3"
 
 
 def check(prediction, *, allow_missing=False):
-    return check_prediction(prediction, IDS, LABELS, WHAT, allow_missing=allow_missing)
+    point, columns = check_prediction(prediction, IDS, LABELS, WHAT)
+    if not allow_missing:
+        require_all(point, IDS, WHAT)
+    return point, columns
 
 
 def test_points_in_the_order_of_the_table_stay_as_they_are():
@@ -32,7 +43,7 @@ def test_ids_put_points_and_distributions_in_order(order, kept):
     point, columns = check(made, allow_missing=True)
     there = np.isin(np.arange(12), rows)
     assert np.array_equal(point, np.where(there, LABELS, np.nan), equal_nan=True)
-    expected = per_galaxy(Samples(samples), LABELS)
+    expected = per_galaxy(Samples(samples), LABELS, IDS)
     for name in PER_GALAXY:
         wanted = np.where(there, expected[name], np.nan)
         np.testing.assert_allclose(columns[name], wanted, rtol=1e-12)
@@ -81,3 +92,44 @@ def test_a_galaxy_whose_distribution_says_nothing_is_missing():
 def test_no_forecast_at_all_is_never_allowed():
     with pytest.raises(MethodError, match="all 12 are missing or NaN"):
         check(Prediction(np.empty(0), object_id=np.empty(0, int)), allow_missing=True)
+
+
+POINTS = np.linspace(0.1, 1.2, 12)
+SHUFFLED = np.random.default_rng(1).permutation(12)
+
+
+def test_a_series_of_the_tables_index_is_put_in_the_order_of_the_table():
+    series = pd.Series(POINTS[SHUFFLED], index=SHUFFLED)
+    assert np.array_equal(check(Prediction(series))[0], POINTS)
+    samples = np.random.default_rng(0).normal(1.0, 0.2, (12, 8))
+    frame = pd.DataFrame(samples[SHUFFLED], index=SHUFFLED)
+    _, columns = check(Prediction(series, samples=frame))
+    assert np.array_equal(columns["crps"], per_galaxy(Samples(samples), LABELS)["crps"])
+    some = check(Prediction(series[:5]), allow_missing=True)[0]
+    assert np.array_equal(some[SHUFFLED[:5]], POINTS[SHUFFLED[:5]]) and np.isnan(some).sum() == 7
+
+
+def test_a_series_of_another_index_is_refused_unless_ids_name_the_galaxies():
+    series = pd.Series(POINTS, index=IDS)
+    with pytest.raises(MethodError, match="an index that is not the table's, 0 to 11"):
+        check(Prediction(series))
+    assert np.array_equal(check(Prediction(series, object_id=IDS))[0], POINTS)
+    with pytest.raises(MethodError, match="names other galaxies than object_id"):
+        check(Prediction(pd.Series(POINTS[SHUFFLED], index=SHUFFLED), object_id=IDS))
+
+
+def test_parts_in_different_orders_are_refused():
+    series = pd.Series(POINTS[SHUFFLED], index=SHUFFLED)
+    with pytest.raises(InputError, match="samples has no index, and others"):
+        Prediction(series, samples=np.ones((12, 8)))
+    with pytest.raises(InputError, match="point and samples have rows of different indexes"):
+        Prediction(series, samples=pd.DataFrame(np.ones((12, 8))))
+    with pytest.raises(InputError, match="its rows have an index other than 0, 1, 2"):
+        Prediction(POINTS, mixture=mixture(series.to_frame()))
+
+
+def mixture(means):
+    try:
+        return GaussianMixture(np.ones((12, 1)), means, np.ones((12, 1)))
+    except ValueError as error:
+        raise InputError(str(error)) from error

@@ -286,6 +286,30 @@ def test_odd_contents_are_refused_by_name(tmp_path, change, said):
     assert str(path) in str(caught.value)
 
 
+def linked(name, other):
+    def change(file):
+        del file[name]
+        file[name] = h5py.ExternalLink(other, name)
+
+    return change
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((N, GRID.size), float)
+    layout[...] = h5py.VirtualSource(file.filename + ".other", "x", (N, GRID.size))
+    del file["data/yvals"]
+    file.create_virtual_dataset("data/yvals", layout)
+
+
+@pytest.mark.parametrize("name", ["data", "data/yvals", "ancil/redshift", "virtual"])
+def test_arrays_in_another_file_are_refused(tmp_path, name):
+    changed(tmp_path / "other.hdf5", lambda file: None)
+    change = virtual if name == "virtual" else linked(name, str(tmp_path / "other.hdf5"))
+    changed(tmp_path / "here.hdf5", change)
+    with pytest.raises(InputError, match="lies in another file"):
+        read_qp(tmp_path / "here.hdf5")
+
+
 def test_ids_as_text_are_numbers_where_they_are_digits(tmp_path):
     changed(tmp_path / "digits.hdf5", put("ancil/object_id", IDS.astype("S")))
     assert np.array_equal(read_qp(tmp_path / "digits.hdf5").object_id, IDS)
@@ -324,3 +348,14 @@ def test_importing_needs_neither_qp_nor_h5py():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_file_that_points_to_another_one_is_refused(tmp_path):
+    path = tmp_path / "forecasts.hdf5"
+    write_qp(path, OURS["interp"], object_id=IDS, redshift=TRUE)
+    path.rename(tmp_path / "whole.hdf5")
+    with h5py.File(tmp_path / "whole.hdf5") as whole, h5py.File(path, "w") as file:
+        for name in whole:
+            file[name] = h5py.ExternalLink("whole.hdf5", name)
+    with pytest.raises(InputError, match="is kept in another file, which is not read"):
+        read_qp(path)

@@ -141,7 +141,7 @@ def test_distributions_are_scored(frame, tmp_path, capsys, kind, shape):
     path = write(table, tmp_path / "f.parquet")
     found = run(capsys, path, *options)
     true = frame["redshift"].to_numpy(np.float64)
-    columns = per_galaxy(expected, true)
+    columns = per_galaxy(expected, true, frame["object_id"].to_numpy())
     scores = score_probability(columns, true, frame["z_pred"].to_numpy())
     metrics = found["scores"]["ranges"]["all"]["metrics"]
     for metric in ("crps", "cde_loss", "coverage_90", "width_68", "pit_ks"):
@@ -373,7 +373,7 @@ def test_what_is_not_clear_is_asked(frame, tmp_path, capsys):
     assert "which column holds the forecasts" in said
     assert "object_id, mine" in said
     two = write(frame.assign(z_phot=0.5), tmp_path / "two.csv")
-    assert "Name it with --pred; there are: z_pred, z_phot" in fails(capsys, two)
+    assert "There are z_pred, z_phot; name one with --pred" in fails(capsys, two)
     odd = write(frame[["z_pred"]], tmp_path / "b.csv")
     assert "which column holds the true redshifts" in fails(capsys, odd)
     path = write(frame, tmp_path / "c.csv")
@@ -381,7 +381,7 @@ def test_what_is_not_clear_is_asked(frame, tmp_path, capsys):
     assert "--pdf and --grid go together" in fails(capsys, path, "--pdf", "p_*")
     assert "no column like 's_*'" in fails(capsys, path, "--samples", "s_*")
     assert "expected COLUMN=LEVEL" in fails(capsys, path, "--quantiles", "q05")
-    assert "levels that ascend" in fails(capsys, path, "--quantiles", "a=0.5,b=0.4")
+    assert "has no column 'b'" in fails(capsys, path, "--quantiles", "a=0.5,b=0.4")
     assert "not both" in fails(capsys, path, "--true", "redshift", "--id", "object_id")
     floats = frame.assign(object_id=frame["object_id"] + 0.5)
     assert "expected whole numbers" in fails(capsys, write(floats, tmp_path / "d.parquet"))
@@ -441,3 +441,127 @@ def test_parameter_errors_are_parameter_errors():
 
     with pytest.raises(ParameterError, match="FROM:TO:COUNT"):
         parse_grid("3:0:20")
+
+
+def test_series_in_different_orders_are_refused():
+    true = pd.Series(np.linspace(0.1, 2.0, 50))
+    with pytest.raises(InputError, match="predicted and true have rows of different indexes"):
+        score_forecasts(true.sort_values(ascending=False), true)
+    scores = score_forecasts(true[::-1], true[::-1], i_mag=np.full(50, 20.0))
+    assert scores["ranges"]["all"]["metrics"]["rmse"]["mean"] == 0.0
+
+
+def test_an_ensemble_in_memory_is_scored():
+    qp = pytest.importorskip("qp")
+    true = np.linspace(0.1, 2.0, 50)
+    norm = {"loc": true[:, None], "scale": np.full((50, 1), 0.1)}
+    ensemble = qp.Ensemble(qp.stats.norm, data=norm)
+    metrics = score_forecasts(true, true, distribution=ensemble)["ranges"]["all"]["metrics"]
+    assert metrics["coverage_68"]["mean"] == 1.0
+
+
+def test_a_pdfs_columns_are_in_order_of_their_numbers(frame, tmp_path, capsys):
+    """Decimals are numbers, whatever the file's order; names that tell none are refused."""
+    values, _, options, _ = distribution("pdf", frame)
+    values, grid = values[:, ::5], np.linspace(-0.5, 3.0, 176)[::5]
+    options = ["--pdf", "p_*", f"--grid={grid[0]}:{grid[-1]}:{grid.size}"]
+    table, found = frame[["object_id", "z_pred"]], {}
+    for kind, form in (("place", "p_{:d}"), ("redshift", "p_{:g}"), ("mixed", "p_{:.3f}")):
+        numbers = range(grid.size) if kind == "place" else grid.round(3)
+        wide = pd.DataFrame(values, columns=map(form.format, numbers), index=frame.index)
+        wide = wide.sample(frac=1.0, axis=1, random_state=2)
+        path = write(pd.concat([table, wide], axis=1), tmp_path / f"{kind}.csv")
+        report = run(capsys, path, *options)
+        found[kind] = report["scores"]["ranges"]["all"]["metrics"]
+        assert report["columns"]["distribution"].endswith(f"{grid.size} columns")
+    assert found["place"] == found["redshift"] == found["mixed"]
+    assert found["place"]["cde_loss"]["mean"] < 0
+    shifted = wide.rename(columns=lambda name: f"p_{float(name[2:]) + 0.1:.3f}")
+    path = write(pd.concat([table, shifted], axis=1), tmp_path / "shifted.csv")
+    assert "by --grid; give the grid that the columns' names tell" in fails(capsys, path, *options)
+    odd = wide.rename(columns=lambda name: name.replace(".", "d"))
+    path = write(pd.concat([table, odd], axis=1), tmp_path / "odd.csv")
+    assert "can't be told from their names" in fails(capsys, path, *options)
+
+
+def test_quantiles_are_put_in_order_of_their_levels(frame, tmp_path, capsys):
+    values, _, options, _ = distribution("quantiles", frame)
+    wide = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
+    path = write(pd.concat([frame[["object_id", "z_pred"]], wide], axis=1), tmp_path / "a.csv")
+    turned = ",".join(reversed(options[1].split(",")))
+    assert run(capsys, path, "--quantiles", turned) == run(capsys, path, *options)
+    assert "named twice" in fails(capsys, path, "--quantiles", "q05=0.05,q05=0.95")
+
+
+def test_three_quantiles_are_forecasts_and_what_they_can_not_tell_is_said(frame, tmp_path, capsys):
+    values, _, _, _ = distribution("quantiles", frame)
+    wide = pd.DataFrame(values[:, [0, 3, 6]], columns=["lo", "mid", "hi"], index=frame.index)
+    path = write(pd.concat([frame[["redshift", "z_pred"]], wide], axis=1), tmp_path / "a.csv")
+    points = run(capsys, path)["scores"]["ranges"]["all"]["metrics"]
+    found = run(capsys, path, "--quantiles", "lo=0.1,mid=0.5,hi=0.9")
+    metrics = found["scores"]["ranges"]["all"]["metrics"]
+    assert {name: metrics[name] for name in points} == points
+    assert metrics["crps"]["mean"] is None and metrics["coverage_90"]["mean"] is None
+    assert "CRPS, CDE loss, log score and PIT are left out" in found["remarks"][0]
+    half = run(capsys, path, "--quantiles", "lo=0.05,hi=0.95")["scores"]["ranges"]["all"]
+    assert half["metrics"]["coverage_90"]["mean"] > 0.8
+
+
+def test_two_candidates_are_an_error_that_names_them(frame, tmp_path, capsys):
+    both = frame[["redshift", "z_pred"]].assign(z_spec=frame["redshift"] + 0.2)
+    path = write(both, tmp_path / "a.csv")
+    said = fails(capsys, path)
+    assert "which column holds the true redshifts? There are redshift, z_spec" in said
+    assert "--true" in said
+    found = run(capsys, path, "--true", "z_spec")
+    assert found["columns"] == {"forecast": "z_pred", "true redshift": "z_spec"}
+    assert main(["score", str(path), "--true", "z_spec"]) == 0
+    assert "columns: forecast: z_pred; true redshift: z_spec" in capsys.readouterr().out
+
+
+def test_an_ensemble_without_ids_or_truth_is_scored_against_a_file(
+    frame, mixture, tmp_path, capsys
+):
+    write_qp(path := tmp_path / "a.hdf5", mixture)
+    assert "--truth, and --in-order" in fails(capsys, path)
+    truth = write(frame[["redshift", "i_cmodel_mag", "object_id"]], tmp_path / "t.csv")
+    found = run(capsys, path, "--truth", truth, "--in-order", "--magnitude", "i_cmodel_mag")
+    assert found["truth_columns"] == {"true redshift": "redshift", "i magnitude": "i_cmodel_mag"}
+    assert found["scores"]["n"] == 70 and "lsst" in found["scores"]["ranges"]
+    assert "which column holds the ids? Name it with --id" in fails(capsys, path, "--truth", truth)
+    short = write(frame[["redshift"]].iloc[1:], tmp_path / "s.csv")
+    said = fails(capsys, path, "--truth", short, "--in-order")
+    assert "has 70 rows" in said and "are 69" in said
+
+    write_qp(tmp_path / "b.hdf5", mixture, object_id=frame["object_id"])
+    by_id = write(frame[["redshift", "object_id"]].sample(frac=1.0), tmp_path / "i.csv")
+    joined = run(capsys, tmp_path / "b.hdf5", "--truth", by_id)["scores"]["ranges"]["all"]
+    wanted = found["scores"]["ranges"]["all"]["metrics"]["mse"]["mean"]
+    assert joined["metrics"]["mse"]["mean"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_forecasts_in_the_order_of_a_test_split(frame, release, tmp_path, capsys):
+    files = release.files()["galaxiesml"]["test"]
+    order = pd.concat([pd.read_parquet(file) for file in files])["object_id"]
+    table = frame.set_index("object_id").loc[order].reset_index()
+    path = write(table[["z_pred"]], tmp_path / "a.csv")
+    found = run(capsys, path, "--in-order", "--config", "galaxiesml")
+    by_id = run(capsys, write(table[["object_id", "z_pred"]], tmp_path / "b.csv"))
+    assert found["scores"] == by_id["scores"]
+    assert "give --truth or --config with it" in fails(capsys, path, "--in-order")
+
+
+def test_a_density_of_0_in_one_row_is_a_missing_forecast(frame, tmp_path, capsys):
+    values, name, options, _ = distribution("pdf", frame)
+    values[0], values[1, 0] = 0.0, -1e-18
+    names = [name.format(k) for k in range(values.shape[1])]
+    wide = pd.DataFrame(values, columns=names, index=frame.index)
+    path = write(pd.concat([frame[["object_id", "z_pred"]], wide], axis=1), tmp_path / "a.parquet")
+    assert "1 ids of the 70 galaxies" in fails(capsys, path, *options)
+    assert run(capsys, path, *options, "--allow-missing")["scores"]["n"] == 69
+
+
+def test_exact_ids_as_text_are_ids(frame, tmp_path, capsys):
+    text = frame[["object_id", "z_pred"]].astype({"object_id": str})
+    found = run(capsys, write(text, tmp_path / "a.parquet"))
+    assert found["scores"]["completeness"] == 1.0

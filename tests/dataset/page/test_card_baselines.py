@@ -13,11 +13,11 @@ from transferz.baselines.paper.report import report
 from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import read_citation
 from transferz.dataset.page.facts import FIGURES, read_baselines
-from transferz.dataset.verify.files import check_card
 from transferz.dataset.verify.findings import safely
-from transferz.dataset.verify.verifying import verify
+from transferz.dataset.verify.pages import check_card
+from transferz.dataset.verify.verifying import inspect, require_sound, verify
 from transferz.releases import find_release
-from transferz.schemas import RELEASE, InputError
+from transferz.schemas import RELEASE, InputError, ReleaseError
 from transferz.schemas.benchmark.entries import read_entry
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE
 
@@ -239,6 +239,19 @@ def test_a_missing_mark_or_figure_is_found(release):
     assert any("figures of baselines: figures/forecasts.png;" in one for one in found)
 
 
-def test_nonsense_in_the_manifest_is_a_finding_and_no_crash(release):
-    edit_json(release, "MANIFEST.json", lambda manifest: manifest.update(baselines=[{"a": 1}]))
-    assert any("README.md: card: found it can't be checked" in one for one in findings(release))
+def test_baselines_of_another_version_of_the_package_are_called_that(release):
+    """Neither sound nor broken: the card can't be made again."""
+
+    def forget(manifest):
+        for one in manifest["baselines"]:
+            del one["training"]
+
+    edit_json(release, "MANIFEST.json", forget)
+    report = inspect(reseal(release))
+    (lacking,) = report.unable
+    assert not report.broken and not report.sound and "card" in report.unchecked
+    assert str(lacking).startswith("README.md: card: can't be checked: MANIFEST.json lacks what ")
+    assert "(KeyError: 'training'); verify the release with the version" in str(lacking)
+    assert ": NOT CHECKED; " in report.text()
+    with pytest.raises(ReleaseError, match=r"could not be checked: README\.md: card: "):
+        require_sound(release)

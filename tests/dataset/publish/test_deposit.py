@@ -224,6 +224,20 @@ def test_a_deposit_inside_the_release_is_refused(real, tmp_path):
     assert {p.name for p in release.iterdir()} == {p.name for p in real.iterdir()}
 
 
+def test_what_is_not_the_releases_is_named_and_left_out(folder, real, tmp_path, capsys):
+    """Of a clone that a Finder has looked at, as the Hub's client keeps it: links, by a commit."""
+    clone = tmp_path / "0123abc"
+    shutil.copytree(real, clone)
+    (clone / "README.md").rename(tmp_path / "blob")
+    (clone / "README.md").symlink_to(tmp_path / "blob")
+    (clone / ".git").mkdir()
+    for name in (".git/HEAD", "combo/.DS_Store"):
+        (clone / name).write_text("x")
+    assert main(["deposit", str(tmp_path / "out"), "--path", str(clone)]) == 0
+    assert "left out, being of no release: .git/, combo/.DS_Store\n" in capsys.readouterr().out
+    assert contents(tmp_path / "out") == contents(folder)
+
+
 def test_a_broken_release_is_not_deposited_and_nothing_is_left(real, tmp_path, capsys):
     release = shutil.copytree(real, tmp_path / RELEASE_NAME)
     card = release / "README.md"

@@ -201,16 +201,17 @@ def test_killed_at_any_moment_a_repeat_completes_it_and_uploads_nothing_twice(
 
 
 def test_what_is_published_already_is_said_and_nothing_is_written(hub, publish, first, tmp_path):
-    """Also from a copy that the Hub's client fetched, with its own notes in it, and beside a file
-    of somebody else."""
+    """Also from a copy that the Hub's client fetched, with its own notes in it, in a folder named
+    by a commit, and beside a file of somebody else."""
     hub.add("org/again", files_of(first) | {"LICENSE": b"mine\n"}, tag="v1.0.0")
-    fetched = shutil.copytree(first, tmp_path / "transferz")
+    fetched = shutil.copytree(first, tmp_path / "0123abc")
     notes = fetched / ".cache" / "huggingface" / "note"
     notes.parent.mkdir(parents=True)
     notes.write_text("of the client\n")
     done = publish(fetched, "org/again")
     assert done.returncode == 0
     assert "already" in done.stdout
+    assert "left out, being of no release: .cache/\n" in done.stdout
     assert hub.writes == []
 
 
@@ -270,6 +271,32 @@ def test_files_that_no_version_had_are_left_where_they_are(hub, publish, first, 
     assert "deleting from the former version: combo/calibration" in done.stdout
     assert "left as they are, being of no release: CONTRIBUTORS.md, LICENSE\n" in done.stdout
     assert files_at(hub, "org/kept", "v2.0.0") == files_of(second) | mine
+
+
+def test_a_card_that_was_edited_on_the_hub_is_replaced_only_when_asked(hub, publish, first, second):
+    hub.add_release("org/edited", first, "v1.0.0")
+    hub.add("org/edited", {"README.md": b"# Edited\n"})
+    edit = hub.repos["org/edited"].head.oid
+    for option in ((), ("--dry-run",)):
+        done = publish(second, "org/edited", *option)
+        refused(hub, done, "README.md of org/edited was edited", "v1.0.0", "--overwrite")
+    done = publish(second, "org/edited", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"replacing what was written on the Hub (commit {edit[:7]} keeps it): README.md"
+        in done.stdout
+    )
+    assert files_at(hub, "org/edited", "v2.0.0") == files_of(second)
+    assert edit in hub.repos["org/edited"].commits
+
+
+def test_a_card_that_the_release_has_as_well_is_no_edit(hub, publish, first, remake):
+    """As after a run that broke off before the tag."""
+    hub.add_release("org/begun", first, "v1.0.0")
+    hub.add("org/begun", files_of(remake("1.0.1")))
+    done = publish(remake("1.0.1"), "org/begun")
+    assert done.returncode == 0, done.stderr
+    assert "tagged v1.0.1" in done.stdout and "replacing" not in done.stdout
 
 
 def test_an_older_version_is_refused(hub, publish, first, second):

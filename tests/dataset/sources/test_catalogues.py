@@ -123,6 +123,10 @@ def test_a_mock_of_any_name_is_told(tmp_path):
     table.meta["MOCK"] = True
     table.write(tmp_path / "my_export.fits", format="fits")
     assert is_mock(tmp_path)
+    del table.meta["MOCK"]
+    table.meta["OBSERVER"] = "J. HAMMOCK"
+    table.write(tmp_path / "my_export.fits", format="fits", overwrite=True)
+    assert not is_mock(tmp_path)
 
 
 @pytest.mark.parametrize("ending", [".fits", ".csv", ".parquet"])

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 
 import flips
@@ -25,6 +26,7 @@ from tampering import (
 
 from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.tables import write_parquet
+from transferz.dataset.verify import pages
 from transferz.dataset.verify.findings import PROMISES
 from transferz.dataset.verify.rows import check_footer
 from transferz.dataset.verify.verifying import inspect, require_sound, verify
@@ -60,7 +62,7 @@ def test_a_built_release_is_sound_and_every_promise_is_checked(small_release):
     total = sum(len(read_rows(small_release, config)) for config in CONFIGS)
     assert (report.rows, report.files) == (total, sum(1 for p in small_release.rglob("*.*")))
     assert report.text().count("\n") == 1 and ": sound; " in report.text()
-    assert require_sound(small_release) is None
+    assert require_sound(small_release) == report
 
 
 def test_sealing_anew_without_a_change_breaks_nothing(release):
@@ -90,13 +92,15 @@ def test_published_splits_are_the_authors_own_tables_alone(release):
 def test_published_splits_cannot_be_checked_which_is_said(release):
     shutil.rmtree(release / "truth")
     edit_json(release, "MANIFEST.json", publish)
-    authors = {"version": "1.0.0", "survey": "authors", "mock": False}
+    sources = {"transferz": "transferz", "galaxiesml": "galaxiesml"}
+    authors = {"version": "1.0.0", "survey": "authors", "mock": False, "sources": sources}
     edit_json(release, "MANIFEST.json", lambda manifest: manifest.update(authors))
     report = inspect(reseal(release))
-    assert {one.file for one in report.broken} == set(PAGES[:3])  # they are a mock's
-    assert report.unchecked == ("own_split",) and "truth" not in report.checked
-    assert report.text().endswith("; not checked: own_split\n")
-    sound = replace(report, broken=())
+    assert {one.file for one in report.broken} == set(PAGES)  # they are a mock's
+    (lacking,) = report.unable  # and so are the counts
+    assert (lacking.file, lacking.promise) == ("MANIFEST.json", "counts")
+    assert report.unchecked == ("counts", "own_split") and "truth" not in report.checked
+    sound = replace(report, broken=(), unable=(), unchecked=("own_split",))
     assert ": sound; " in sound.text() and sound.text().endswith("; not checked: own_split\n")
 
 
@@ -155,9 +159,14 @@ def directory(path):
     path.mkdir()
 
 
-def link(path):
-    path.rename(path.with_suffix(".elsewhere"))
-    path.symlink_to(path.with_suffix(".elsewhere"))
+def link_to_a_directory(path):
+    path.unlink()
+    path.symlink_to(path.parent)
+
+
+def endless_link(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
 
 
 def dangling_link(path):
@@ -170,7 +179,17 @@ def pipe(path):
     os.mkfifo(path)
 
 
-DAMAGES = (nothing, empty, truncated, other_bytes, directory, link, dangling_link, pipe)
+DAMAGES = (
+    nothing,
+    empty,
+    truncated,
+    other_bytes,
+    directory,
+    link_to_a_directory,
+    dangling_link,
+    endless_link,
+    pipe,
+)
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -249,10 +268,41 @@ def test_a_name_that_leads_out_is_refused_and_not_read(release, name):
     assert broken(release) == {(name, "files")}
 
 
-@pytest.mark.parametrize("name", ["extra.txt", "transferz/extra.parquet", "figures/.hidden"])
-def test_an_extra_file_is_found(release, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("transferz/extra.parquet", "combo/notes.txt", "truth/deep/notes.txt"),
+        *(".huggingface.yaml", "dataset_infos.json", "transferz.py"),
+    ],
+)
+def test_a_file_that_could_be_read_as_the_releases_is_found(release, name):
+    (release / name).parent.mkdir(exist_ok=True)
     (release / name).write_text("more", encoding="utf-8")
-    assert broken(release) == {(name, "files")}
+    named = "truth/deep/" if "deep" in name else name
+    assert broken(release) == {(named, "files")}
+
+
+def test_what_lies_beside_a_release_is_named_and_breaks_nothing(release):
+    """A clone's folder and what else machines and people leave."""
+    beside = [
+        *(".git/objects/ab/cd", ".git/HEAD", ".gitattributes", ".cache/huggingface/lock"),
+        *(".DS_Store", "combo/.DS_Store", "figures/._flow.png", "figures/more.png"),
+        *("LICENSE", "notes/a/b.txt", "backup/train-00000-of-00001.parquet"),
+    ]
+    for name in beside:
+        (release / name).parent.mkdir(parents=True, exist_ok=True)
+        (release / name).write_text("more", encoding="utf-8")
+    (release / "more").symlink_to(release.parent)
+    report = inspect(release)
+    assert report.sound
+    assert report.others == (
+        *(".DS_Store", ".cache/", ".git/", ".gitattributes", "LICENSE", "backup/"),
+        *("combo/.DS_Store", "figures/._flow.png", "figures/more.png", "more", "notes/"),
+    )
+    assert report.text().endswith(
+        "; beside it, of no release: .DS_Store, .cache/, .git/ and 8 more\n"
+    )
+    assert report.text().count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -281,11 +331,60 @@ def test_a_folder_that_is_a_link_is_found(release):
     assert ("combo", "files") in broken(release)
 
 
-def test_what_the_hub_adds_is_tolerated(release):
-    (release / ".gitattributes").write_text("*.parquet filter=lfs", encoding="utf-8")
-    (release / ".cache/huggingface").mkdir(parents=True)
-    (release / ".cache/huggingface/lock").touch()
-    assert broken(release) == set()
+def test_files_that_are_links_are_read(release):
+    """As DVC keeps them (``cache.type``), and the Hub's client in its cache."""
+    blobs = release.parent / "blobs"
+    blobs.mkdir()
+    for number, path in enumerate(sorted(release.rglob("*.*"))):
+        path.rename(blobs / str(number))
+        path.symlink_to(blobs / str(number))
+    assert inspect(release).sound and not inspect(release).others
+    (blobs / "0").write_bytes(b"other")
+    before = (blobs / "1").rename(blobs / "moved")
+    first, second = sorted(release.rglob("*.*"))[:2]
+    assert second.name == "MANIFEST.json"
+    assert verify(release)[0].found.startswith("a link to what is not there")
+    second.unlink()
+    shutil.copy(before, second)
+    assert broken(release) == {(first.name, "files")}
+
+
+def test_a_pointer_of_git_lfs_is_called_one(release):
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n"
+    (release / TRAIN).write_text(text, encoding="utf-8")
+    (finding,) = verify(release)
+    assert (finding.file, finding.promise) == (TRAIN, "files") and "`git lfs pull`" in finding.found
+    (release / "MANIFEST.json").write_text(text, encoding="utf-8")
+    assert "`git lfs pull`" in str(verify(release)[0])
+
+
+@pytest.mark.parametrize("name", ["README.md", "MANIFEST.json", "CITATION.cff"])
+def test_line_ends_of_windows_are_called_so(release, name):
+    path = release / name
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    (finding,) = verify(release)
+    assert finding.file == name and "CRLF" in finding.found
+    assert "`git clone -c core.autocrlf=false`" in finding.found
+
+
+def test_the_remedy_for_line_ends_works(release, tmp_path):
+    """A repository of a release, cloned as git for Windows does it, and as the finding says."""
+    git = shutil.which("git")
+    if not git:
+        pytest.skip("git is not installed")
+
+    def run(*words):
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run([git, *who, *map(str, words)], check=True, capture_output=True)
+
+    run("-C", release, "init")
+    run("-C", release, "add", ".")
+    run("-C", release, "commit", "-m", "x")
+    run("clone", "-c", "core.autocrlf=true", release, tmp_path / "windows")
+    assert "CRLF" in str(verify(tmp_path / "windows")[0])
+    run("clone", "-c", "core.autocrlf=false", release, tmp_path / "plain")
+    report = inspect(tmp_path / "plain")
+    assert report.sound and report.others == (".git/",)
 
 
 def test_what_is_no_release_is_reported(tmp_path):
@@ -361,7 +460,7 @@ def test_an_object_repeated_in_another_split(release):
 
 def test_a_dropped_row(release):
     take(release, "combo", "train", 5)
-    assert {promise for _, promise in resealed(release)} == {"combo", "card"}
+    assert {promise for _, promise in resealed(release)} == {"combo", "card", "quality"}
 
 
 def test_two_labels_swapped_with_the_index_as_it_was(release):
@@ -374,7 +473,7 @@ def test_two_labels_swapped_and_the_index_made_anew(release):
     swap_labels(release)
     found = resealed(release)
     assert ("_index/transferz.index", "index") not in found
-    assert {promise for _, promise in found} == {"combo", "card"}  # which names the content
+    assert {promise for _, promise in found} == {"combo", "card", "quality"}  # it names the content
 
 
 def swap_labels(release):
@@ -508,7 +607,9 @@ def test_a_better_description_is_no_broken_promise(release, monkeypatch):
     monkeypatch.setattr(row_checks, "columns", lambda: ours)
     better = tuple(replace(one, description="Better.") for one in RELEASE)
     monkeypatch.setattr(row_checks, "RELEASE", replace(RELEASE, columns=better))
-    assert broken(release) == set()
+    monkeypatch.setattr(pages, "words_digest", lambda: "of other words")
+    report = inspect(release)
+    assert report.sound and report.unchecked == ("words",)
 
 
 def test_a_release_of_other_declarations_says_so_once(release, monkeypatch):
@@ -617,11 +718,11 @@ def test_the_counts_of_the_build_are_compared_too(release):
     edit_json(release, "MANIFEST.json", change)
     manifest = read_manifest(release)
     write_json(release / "MANIFEST.json", manifest | {"sha256": seal_of(manifest)})
-    assert broken(release) == {("MANIFEST.json", "content")}
+    assert broken(release) == {("MANIFEST.json", "counts")}
 
 
 def test_findings_are_one_printable_line_each(release):
-    name = "odd\nname\x1b[2J"
+    name = "combo/odd\nname\x1b[2J"
     (release / name).write_text("", encoding="utf-8")
     text = inspect(release).text()
     assert text.count("\n") == 2 and "\x1b" not in text

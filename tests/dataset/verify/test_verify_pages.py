@@ -6,8 +6,8 @@ import pytest
 from releases import read_manifest
 from tampering import copy, split_file
 
-from transferz.dataset.verify import files as verify_files
-from transferz.dataset.verify.files import check_card, check_croissant
+from transferz.dataset.verify import pages as verify_pages
+from transferz.dataset.verify.pages import check_card, check_croissant
 from transferz.schemas import RELEASE
 from transferz.tables.files import write_json
 
@@ -27,7 +27,7 @@ CARD_EDITS = {
     "other rows": ("transferz/test-*", "combo/test-*", "configs[transferz].data_files[test].path"),
     "no default": ("  default: true\n", "", "configs[transferz].default: nothing"),
     "one more config": (CONFIG, CONFIG.replace("z\n", "y\n") + CONFIG[9:], "configs: entries too"),
-    "cache": ("; content ", "; content 0", "configs[transferz].description: content 0"),
+    "cache": ("; content ", "; content 0", "configs[transferz].description: HSC"),
     "type": ("dtype: float64", "dtype: float32", "dataset_info[transferz].features[ra].dtype"),
     "unit": ("id: deg", "id: rad", "dataset_info[transferz].features[ra].id: rad"),
     "rows": ("num_examples: ", "num_examples: 1", "dataset_info[transferz].splits[train].num_ex"),
@@ -71,10 +71,30 @@ def test_an_edit_of_the_card_is_found(small_release, pages, edit):
     assert said_of_the_card(pages, text.replace(old, new, 1))[0].startswith(begins)
 
 
-def test_the_front_matter_may_put_descriptions_otherwise(small_release, pages):
+def test_in_other_words_the_front_matter_may_put_descriptions_otherwise(
+    small_release, pages, monkeypatch
+):
     text = (small_release / "README.md").read_text(encoding="utf-8")
-    changed = text.replace("description: HSC", "description: Subaru HSC")
-    assert changed != text and said_of_the_card(pages, changed) == []
+    changed = text.replace("description: HSC", "description: SSP", 1)
+    (found,) = said_of_the_card(pages, changed)
+    assert found.startswith("configs[transferz].description: SSP")
+    monkeypatch.setattr(verify_pages, "words_digest", lambda: "of other words")
+    assert said_of_the_card(pages, changed) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("language:\n- en\n", "language: [en]\n"),
+        ("language:\n", "# more\nlanguage:\n"),
+        ("\n# TransferZ", "\n\n# TransferZ"),
+    ],
+)
+def test_a_card_that_is_spelt_otherwise_is_found(small_release, pages, old, new):
+    text = (small_release / "README.md").read_text(encoding="utf-8")
+    assert old in text
+    (found,) = said_of_the_card(pages, text.replace(old, new, 1))
+    assert "other white space, order or spelling" in found
 
 
 def test_a_finding_gives_the_line_that_is_there_and_the_one_that_should_be(small_release, pages):
@@ -96,7 +116,7 @@ def test_the_card_of_another_template_may_use_other_words_but_no_other_numbers(
     text = (small_release / "README.md").read_text(encoding="utf-8")
     changed = text.replace("never for science", "not for science")
     assert len(said_of_the_card(pages, changed)) == 1
-    monkeypatch.setattr(verify_files, "template_digest", lambda: "of other words")
+    monkeypatch.setattr(verify_pages, "words_digest", lambda: "of other words")
     assert said_of_the_card(pages, changed) == []
     (found,) = said_of_the_card(pages, changed.replace("| deg |", "| rad |", 1))
     assert "| rad |" in found
@@ -187,8 +207,10 @@ def test_an_edit_of_croissant_is_found(small_release, pages, edit):
     assert said[0].startswith(begins) and (len(said) == 1 or edit == "everything")
 
 
-def test_croissant_may_put_descriptions_otherwise(small_release, pages):
+def test_in_other_words_croissant_may_put_descriptions_otherwise(small_release, pages, monkeypatch):
     content = json.loads((small_release / "croissant.json").read_bytes())
     for one in (content, content["distribution"][0], first_set(content), ra(content)):
         one["description"] = "Other words."
+    assert len(said_of_croissant(pages, content)) == 4
+    monkeypatch.setattr(verify_pages, "words_digest", lambda: "of other words")
     assert said_of_croissant(pages, content) == []

@@ -158,3 +158,16 @@ def test_scores_are_least_at_the_truth():
     for name in ("crps", "log_score", "cde_loss"):
         means = [per_galaxy(one, true)[name].mean() for one in tried]
         assert widths[int(np.argmin(means))] == 1.0, name
+
+
+@pytest.mark.parametrize("members", [1, 3, 10, 19, 25])
+def test_the_pit_of_few_samples_is_flat(members):
+    """It has no comb, whether or not the bins divide the ranks; the ids alone seed it."""
+    rng = np.random.default_rng(3)
+    true, values = rng.normal(1.0, 0.2, 20_000), rng.normal(1.0, 0.2, (20_000, members))
+    keys = rng.permutation(20_000)
+    pit = per_galaxy(Samples(values), true, keys)["pit"]
+    counts = len(pit) * pit_histogram(pit, BINS)
+    assert stats.chisquare(counts).pvalue > FLAT
+    again = per_galaxy(Samples(values[::-1]), true[::-1], keys[::-1])["pit"][::-1]
+    np.testing.assert_array_equal(pit, again)

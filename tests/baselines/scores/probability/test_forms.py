@@ -91,7 +91,8 @@ def test_samples_worked_by_hand():
     samples = Samples([[3.0, 1.0, 2.0, 2.0]])
     assert samples.cdf([2.0]) == pytest.approx(0.5)  # one below, two equal
     assert samples.cdf([2.5]) == pytest.approx(0.75)
-    assert samples.pit([0.0]) == pytest.approx(0.1)
+    ranks = Samples([[3.0, 1.0, 2.0, 2.0]] * 3).pit([0.0, 2.0, 4.0]) * 5.0
+    assert [int(rank) for rank in ranks] == [0, int(ranks[1]), 4] and 1 <= ranks[1] < 4
     # E abs(X - 2.5) = 0.75; E abs(X - X') = (2·2 + 2·2·2·1) / 16 = 0.75
     assert samples.crps([2.5]) == pytest.approx(0.75 - 0.375)
     np.testing.assert_allclose(samples.quantiles([0.2, 0.5, 0.99]), [[1.0, 2.0, 3.0]])
@@ -112,8 +113,24 @@ def test_quantiles_worked_by_hand():
 def test_quantiles_that_coincide_are_a_jump():
     jump = Quantiles(LEVELS, [[0.0, 1.0, 1.0, 1.0, 2.0, 3.0, 4.0]])
     assert jump.cdf([1.0]) == pytest.approx((0.16 + 0.5) / 2)
-    assert np.isnan(jump.density([0.5])) and np.isnan(jump.square_integral())
+    assert jump.density([1.0]) == pytest.approx(100.0)  # the jump is 0.0034 wide
+    ends = [1.0 - 0.0017, 1.0 + 0.0017]
+    whole, _ = quad(lambda z: jump.density([z])[0], -1.0, 9.0, limit=500, points=ends)
+    assert whole == pytest.approx(1.0, abs=1e-3)
+    assert 33.0 < jump.square_integral()[0] < 35.0
+    assert "1 of 1 forecasts have quantiles that coincide" in jump.remarks()[0]
     assert jump.crps([1.0]) == pytest.approx(by_quadrature(jump, 1.0), abs=1e-6)
+
+
+def test_quantiles_of_few_digits_change_the_density_loss_little():
+    """Ties neither make the loss vanish nor dominate it."""
+    rng = np.random.default_rng(5)
+    true, sigma = rng.uniform(0.3, 2.0, 2000), 0.02
+    values = (true + rng.normal(0.0, sigma, 2000))[:, None] + sigma * norm.ppf(LEVELS)
+    exact, rounded = (per_galaxy(Quantiles(LEVELS, one), true) for one in (values, values.round(2)))
+    for name in ("cde_loss", "log_score"):
+        found, wanted = rounded[name].mean(), exact[name].mean()
+        assert abs(found - wanted) < 0.3 * abs(wanted), name
 
 
 def test_few_levels_give_those_quantiles_alone():
@@ -175,8 +192,9 @@ def test_location_and_scale_move_all_alike(form, data, scale, shift):
     other, place = moved(forecast, scale, shift), scale * redshift + shift
     tight = {"rtol": 1e-6, "atol": 1e-8}
     np.testing.assert_allclose(other.crps(place), scale * forecast.crps(redshift), **tight)
-    square = scale * other.square_integral()
-    np.testing.assert_allclose(square, forecast.square_integral(), **tight)
+    if form != "samples" or forecast._bandwidth.min() > 0.02:  # else a density may be held back
+        square = scale * other.square_integral()
+        np.testing.assert_allclose(square, forecast.square_integral(), **tight)
     levels = forecast.quantiles(LEVELS)
     np.testing.assert_allclose(other.quantiles(LEVELS), scale * levels + shift, **tight)
 
@@ -250,7 +268,9 @@ def test_the_density_of_samples_is_a_sum_of_gaussians():
     wanted = GaussianMixture(np.ones((1, 4)), values[:1], np.full((1, 4), width))
     assert samples.density(0.6)[0] == pytest.approx(wanted.density(0.6)[0])
     assert samples.square_integral()[0] == pytest.approx(wanted.square_integral()[0])
-    assert np.isnan(samples.density(1.0)[1]) and np.isnan(samples.square_integral()[1])
+    assert samples.density(1.0)[1] == pytest.approx(100.0)
+    assert samples.square_integral()[1] == pytest.approx(100.0 / 2**0.5)
+    assert "1 of 2 forecasts have samples that coincide" in samples.remarks()[1]
 
 
 def test_many_samples_are_thinned_for_the_square_integral_alone():
@@ -317,7 +337,7 @@ def test_a_grid_keeps_the_array_it_was_given():
         (lambda: GridPDF([0], [[1]]), "at least 2"),
         (lambda: GridPDF([0, 1], [[1, 1, 1]]), r"shape \(N, 2\); found \(1, 3\)"),
         (lambda: GridPDF([0, 1], [1, 1]), r"shape \(N, 2\); found \(2,\)"),
-        (lambda: GridPDF([0, 1], [["a", "b"]]), "expected numbers"),
+        (lambda: GridPDF([0, 1], [["a", "b"]]), "expected real numbers"),
         (lambda: Samples([1.0, 2.0]), "one row per galaxy"),
         (lambda: Samples(np.empty((3, 0))), "one row per galaxy"),
         (lambda: Quantiles([0.5, 0.1], [[1, 2]]), "increasing probabilities"),

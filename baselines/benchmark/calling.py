@@ -1,0 +1,156 @@
+"""Call a method's code, say which call it was where it fails, and keep what it changes from us.
+
+A method may work in a folder of its own, tell NumPy to raise, PyTorch to compute in float64, or end
+the process. Its own code finds all that again when it is called next; nobody else's does.
+"""
+
+import os
+import random
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from transferz.schemas.errors import TransferZError
+
+HERE = Path(__file__).parent
+
+Setting = tuple[Callable[[], Any], Callable[[Any], object]]
+"""How something of the process is asked for, and how it is set."""
+
+
+class MethodError(TransferZError):
+    """A method that can't be run: its code failed, or what it returned is no forecast.
+
+    Its cause is what the method's code raised, where it raised something.
+    """
+
+
+def failure(what: str, error: BaseException) -> MethodError:
+    """Say which call failed, such as ``k-NN: fit, seed 3``, with the traceback of the method.
+
+    An error of ours has a text for the user, and needs no traceback.
+    """
+    if isinstance(error, TransferZError):
+        return MethodError(f"{what}: {error}")
+    inner = error.__traceback__
+    while inner and inner.tb_next and Path(inner.tb_frame.f_code.co_filename).parent == HERE:
+        inner = inner.tb_next
+    lines = "".join(traceback.format_exception(type(error), error, inner)).rstrip()
+    reason = " ".join(str(error).split()) or "no reason given"
+    return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")
+
+
+class Surroundings:
+    """What a method has made of the process: its folder, its settings, its random numbers.
+
+    `theirs` is that, by name; nothing before the method's code has run.
+    """
+
+    def __init__(self, theirs: Mapping[str, Any] | None = None) -> None:
+        self.theirs = dict(theirs or {})
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Let the method's code find what it left, and put back what we had when it is done."""
+        ours = _current()
+        _put_back(self.theirs)
+        with warnings.catch_warnings(), _going_on():
+            try:
+                yield
+            finally:
+                self.theirs = _current()
+                _put_back(_BEFORE | ours)
+
+    @contextmanager
+    def calling(self, what: str) -> Iterator[None]:
+        """Enter for a call, and raise a MethodError that says `what` it was where it fails.
+
+        That a method ends the process, by ``sys.exit`` or ``os._exit``, is a failure too.
+        """
+        with self.entered():
+            try:
+                yield
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                raise failure(what, error) from error
+
+
+_BEFORE = {"dtype": "float32", "gradients": True}
+"""Of PyTorch, where the method's code was the first to import it."""
+
+
+def _settings() -> dict[str, Setting]:
+    found: dict[str, Setting] = {
+        "folder": (_folder, _go),
+        "errors": (np.geterr, lambda kinds: np.seterr(**kinds)),
+        "handler": (np.geterrcall, np.seterrcall),
+        "numpy": (np.random.get_state, np.random.set_state),
+        "random": (random.getstate, random.setstate),
+        "stdout": (lambda: sys.stdout, lambda stream: setattr(sys, "stdout", stream)),
+        "stderr": (lambda: sys.stderr, lambda stream: setattr(sys, "stderr", stream)),
+    }
+    if torch := sys.modules.get("torch"):  # it is not imported for this
+        found |= {
+            "dtype": (
+                lambda: str(torch.get_default_dtype()).removeprefix("torch."),
+                lambda name: torch.set_default_dtype(getattr(torch, name)),
+            ),
+            "gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+            "threads": (torch.get_num_threads, torch.set_num_threads),
+            "products": (
+                torch.get_float32_matmul_precision,
+                torch.set_float32_matmul_precision,
+            ),
+            "torch": (torch.get_rng_state, torch.set_rng_state),
+        }
+    return found
+
+
+def _folder() -> Path | None:
+    """The working directory; None where it has been removed."""
+    with suppress(OSError):
+        return Path.cwd()
+    return None
+
+
+def _go(folder: Path | None) -> None:
+    with suppress(OSError):  # it may have been a temporary one
+        if folder:
+            os.chdir(folder)
+
+
+def _current() -> dict[str, Any]:
+    return {name: ask() for name, (ask, _) in _settings().items()}
+
+
+def _put_back(values: Mapping[str, Any]) -> None:
+    for name, (_, put) in _settings().items():
+        if name in values:
+            put(values[name])
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Let ``os._exit`` raise SystemExit: a command must not end with nothing said.
+
+    A process that the method has forked ends as it always does.
+    """
+    end, ours = os._exit, os.getpid()
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != ours:
+            end(status)
+        raise SystemExit(f"os._exit({status}) would have ended the command")
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = end

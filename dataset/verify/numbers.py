@@ -1,0 +1,140 @@
+"""What a manifest states of the build and of the rows: all that follows is computed again.
+
+How many rows upstream had, and which cut removed how many of them, follows from nothing in a
+release; that these numbers add up, and lead to the rows that are here, does. A manifest that has
+not what is read here raises one of `transferz.dataset.verify.pages.FOREIGN`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from transferz.dataset.page.facts import quality
+from transferz.dataset.pipeline.manifest import IMITATED
+from transferz.dataset.pipeline.stage import CATALOGUES
+from transferz.dataset.sources.registry import load_registry
+from transferz.dataset.verify.findings import Broken
+from transferz.dataset.verify.pages import Sizes, differences
+from transferz.dataset.verify.rows import Rows
+from transferz.schemas import SPLITS
+from transferz.schemas.survey.files import MANIFEST_FILE, Version
+
+ENTRIES = (
+    *("name", "version", "survey", "mock", "date", "columns", "content", "counts", "sources"),
+    *("upstream", "parameters", "packages", "history", "template", "quality", "baselines"),
+    *("files", "sha256"),
+)
+"""All that a manifest states."""
+
+Counts = Mapping[str, Mapping[str, Any]]
+
+
+def check_entries(manifest: Mapping[str, Any]) -> Iterator[Broken]:
+    """Check what the entries of a manifest say of one another."""
+    version, date, survey = manifest["version"], manifest["date"], manifest["survey"]
+    for name in sorted(set(manifest) - set(ENTRIES)):
+        yield Broken(MANIFEST_FILE, "manifest", f"an entry '{name}'", "none that no release has")
+    number = str(Version(*_numbers(version)))
+    own = {"version": number, "date": date}
+    stated = {
+        "parameters.release": manifest["parameters"]["release"],
+        "history": {name: manifest["history"][0][name] for name in own},
+    }
+    for where, entry in stated.items():
+        if entry != own:
+            yield Broken(MANIFEST_FILE, "manifest", f"{where}: {entry}", str(own))
+    sources, registry = manifest["sources"], load_registry()
+    if survey == "mock" and sources != IMITATED:
+        yield Broken(MANIFEST_FILE, "manifest", f"sources: {sources}", str(IMITATED))
+    for name in CATALOGUES[survey]:
+        edition = registry.get(sources.get(name, ""))
+        if edition is None or edition.catalogue != name:
+            found = f"sources.{name}: {sources.get(name)}"
+            yield Broken(MANIFEST_FILE, "manifest", found, "an edition of that catalogue")
+
+
+def _numbers(version: str) -> tuple[int, int, int]:
+    parsed = Version.parse(version)
+    return parsed.major, parsed.minor, parsed.patch
+
+
+def check_quality(manifest: Mapping[str, Any], rows: Rows) -> Iterator[Broken]:
+    """Measure medians, nulls and the quality of labels again, and compare."""
+    for where, found, expected in differences(manifest["quality"], quality(dict(rows)), "quality"):
+        yield Broken(MANIFEST_FILE, "quality", f"{where}: {found}", expected)
+
+
+def check_counts(manifest: Mapping[str, Any], sizes: Sizes, rows: Rows) -> Iterator[Broken]:
+    """Check the counts of the build against one another, and against the rows."""
+    expected = _expected_counts(manifest, sizes, rows)
+    for where, found, wanted in differences(manifest["counts"], expected, "counts"):
+        yield Broken(MANIFEST_FILE, "counts", f"{where}: {found}", wanted)
+    yield from _unlikely(manifest, rows)
+
+
+def _expected_counts(manifest: Mapping[str, Any], sizes: Sizes, rows: Rows) -> dict[str, Any]:
+    """Those counts that follow from others, or from the rows; the others as they are stated."""
+    counts, catalogues = manifest["counts"], CATALOGUES[manifest["survey"]]
+    expected: dict[str, Any] = {}
+    for name in catalogues:
+        stage = expected[f"ingest@{name}"] = _summed(counts[f"ingest@{name}"], [])
+        cuts = [cut["name"] for cut in manifest["parameters"]["select"][name].get("cuts", ())]
+        select = counts[f"select@{name}"] | {"rows_in": stage["rows_out"]}
+        expected[f"select@{name}"] = _summed(select, cuts)
+    photometric, spectroscopic = catalogues[0], catalogues[-1]
+    matching = [] if manifest["survey"] == "authors" else ["no_counterpart", "counterpart_cut"]
+    match = counts["match"] | {"rows_in": expected[f"select@{photometric}"]["rows_out"]}
+    match["shared"] = {name: int(match["shared"][name]) for name in ("by_id", "by_position")}
+    expected["match"] = _summed(match, matching)
+    both = expected["match"]["rows_out"] + expected[f"select@{spectroscopic}"]["rows_out"]
+    objects = _objects(rows)
+    rows_in = both - match["shared"]["by_id"]
+    split = {
+        "rows_in": rows_in,
+        "removed": {"split_conflict": rows_in - len(objects)},
+        "rows_out": len(objects),
+        "objects": {name: int((objects == name).sum()) for name in SPLITS},
+    }
+    if manifest["parameters"]["split"]["scheme"] == "published":
+        split["moved"] = {
+            way: [one for one in ids if objects.get(one) == way.rpartition(" to ")[2]]
+            for way, ids in counts["split"]["moved"].items()
+        }
+    expected["split"] = split
+    released = {name: {s: size["rows"] for s, size in of.items()} for name, of in sizes.items()}
+    return expected | {"release": {"rows_out": released}}
+
+
+def _summed(stage: Mapping[str, Any], cuts: list[str]) -> dict[str, Any]:
+    """A stage's counts, of these cuts and no others, its rows after them computed."""
+    removed = {name: int(stage["removed"].get(name, 0)) for name in cuts}
+    return {**stage, "removed": removed, "rows_out": stage["rows_in"] - sum(removed.values())}
+
+
+def _objects(rows: Rows) -> pd.Series:
+    """The split of every released object, by its id."""
+    names = ["object_id", "split"]
+    together = pd.concat([rows[name][names] for name in ("galaxiesml", "transferz")])
+    return together.drop_duplicates("object_id").set_index("object_id")["split"].astype(object)
+
+
+def _unlikely(manifest: Mapping[str, Any], rows: Rows) -> Iterator[Broken]:
+    """Counts that can't be computed but can be seen to be wrong."""
+    counts: Counts = manifest["counts"]
+    for name, stage in counts.items():
+        numbers = [stage.get("rows_in", 0), *stage.get("removed", {}).values()]
+        if any(type(number) is not int or number < 0 for number in numbers):
+            yield Broken(
+                MANIFEST_FILE, "counts", f"counts.{name}: {numbers}", "whole numbers, >= 0"
+            )
+    shared = counts["match"]["shared"]
+    spectroscopic, photometric, combo = (
+        rows[name] for name in ("galaxiesml", "transferz", "combo")
+    )
+    by_id = int(photometric["object_id"].isin(spectroscopic["object_id"]).sum())
+    either = len(spectroscopic) + len(photometric) - len(combo)
+    if shared["by_id"] < by_id or sum(shared.values()) < either:
+        found = f"counts.match.shared: {dict(shared)}"
+        least = f"at least the {by_id} by id and {either} in all that are released"
+        yield Broken(MANIFEST_FILE, "counts", found, least)

@@ -1,0 +1,62 @@
+"""What `transferz export` writes, every command that takes a table reads again, to the same end."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from transferz.cli import main
+from transferz.exporting import RAIL_NAMES, export
+from transferz.releases import find_release
+from transferz.schemas import MAGNITUDES
+
+ENDINGS = ("vot", "fits", "ecsv", "hdf5")
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_release, tmp_path_factory):
+    """A config in every format that is exported, and as parquet."""
+    folder = tmp_path_factory.mktemp("exports")
+    for ending in ENDINGS:
+        exported = export(find_release(tiny_release), folder / f"t.{ending}", "galaxiesml")
+    pq.write_table(exported.rows, folder / "t.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results():
+    """What each command makes of the first of the files."""
+    return {}
+
+
+@pytest.mark.parametrize("ending", ["parquet", *ENDINGS])
+def test_every_command_reads_an_export(ending, folder, results, tiny_release, capsys):
+    table, model = folder / f"t.{ending}", folder / "model"
+    out, runs = folder / f"{ending}.parquet", folder / f"run_{ending}"
+
+    def run(*arguments):
+        status = main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert status == int(arguments[0] == "check-leak"), said.err
+        return said.out
+
+    bands = [RAIL_NAMES[name] if ending == "hdf5" else name for name in MAGNITUDES]
+    own = ("--table", table, "--bands", ",".join(bands), "--redshift", "redshift")
+    learning = (*own, "--id", "object_id", "--fractions", "0.5,0.3,0.1,0.1", "--quiet")
+    leaks = json.loads(run("check-leak", table, "--release", tiny_release, "--json"))
+    score = run("score", table, "--true", "redshift", "--pred", "redshift", "--json")
+    once = ("--seeds", "1", "--epochs", "1", "--out", folder / f"model_{ending}")
+    train = run("train", "nn_spec", *learning, *once)
+    run("benchmark", "median", *learning, "--out", runs)
+    if not model.exists():
+        (folder / f"model_{ending}").rename(model)
+    run("predict", "--model", model, table, "--bands", ",".join(bands), "--out", out, "--quiet")
+    found = {
+        "check-leak": (leaks["rows"], leaks["rows_by_way"]["id"], leaks["first_objects"]),
+        "score": json.loads(score)["scores"],
+        "train": train.split("Training")[0],
+        "benchmark": pq.read_table(runs / "forecasts.parquet")["redshift"].to_pylist(),
+        "predict": pq.read_table(out)["redshift_pred"].to_pylist(),
+    }
+    for command, result in found.items():
+        assert results.setdefault(command, result) == result
