@@ -18,9 +18,9 @@ from transferz.baselines.benchmark.tables import (
     file_facts,
     magnitude_column,
     ordered,
-    refuse_shared,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
+from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.dataset.splits.hashing import hash_ids, object_keys, split_by_hash
 from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError

@@ -28,9 +28,6 @@ I_BANDS, G_BANDS = ((magnitude_name(band), f"{band}_mag") for band in "ig")
 TRAINING_SETS = ("transferz", "galaxiesml", "combo", "transferz+galaxiesml")
 """Training sets of a release; any other is a file."""
 
-TELLING = 3
-"""Magnitudes that tell a galaxy by their last digit (our choice)."""
-
 FILE = "file"
 """What a training set from a file is called."""
 
@@ -159,22 +156,3 @@ def is_wanted(name: str, bands: Sequence[str]) -> bool:
     """Tell whether a column is that of a band that is wanted, or of none."""
     others = [magnitude_name(band) for band in BANDS if magnitude_name(band) not in bands]
     return name not in others and name not in map(error_name, others)
-
-
-def refuse_shared(
-    learned: pd.DataFrame, tested: pd.DataFrame, bands: Sequence[str], name: str, test_name: str
-) -> None:
-    """Refuse galaxies to learn from that have the very magnitudes of galaxies to test on.
-
-    Ids can be renumbered and positions be absent; all bands equal to the last digit is no chance,
-    and neither are `TELLING` of them where others are missing. The InputError says how many there
-    are, and calls the two tables `name` and `test_name`.
-    """
-    ours, theirs = (one[list(bands)].astype(np.float32) for one in (learned, tested))
-    theirs = theirs[theirs.notna().sum(axis=1) >= min(TELLING, len(bands))]
-    shared = theirs.merge(ours.drop_duplicates(), on=list(bands))
-    if len(shared):
-        raise InputError(
-            f"{name}: {len(shared):,} of the {len(tested):,} galaxies of {test_name} are learned "
-            "from under another id: the magnitudes are the same; leave them out of one of the two"
-        )

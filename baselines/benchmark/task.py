@@ -25,9 +25,9 @@ from transferz.baselines.benchmark.tables import (
     ordered,
     photometry,
     read_training_file,
-    refuse_shared,
 )
 from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
+from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas import RELEASE
