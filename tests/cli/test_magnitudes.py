@@ -226,7 +226,7 @@ def test_columns_of_arrays_are_passed_through_or_refused(tmp_path):
     convert(tmp_path / "t.fits", "ujy", tmp_path / "o.parquet")
     assert pq.read_table(tmp_path / "o.parquet")["pdf"].to_pylist() == columns["pdf"]
     with pytest.raises(
-        InputError, match="column 'pdf' is .*, which CSV can't hold; write .parquet"
+        InputError, match=r"column 'pdf' is .*, which CSV can't hold; write .parquet"
     ):
         convert(tmp_path / "t.fits", "ujy", tmp_path / "o.csv")
 
