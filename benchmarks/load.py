@@ -33,7 +33,13 @@ import transferz
 from transferz.dataset.pipeline.tables import write_parquet
 from transferz.schemas import BANDS, CONFIGS, ERRORS, MAGNITUDES, RELEASE
 from transferz.schemas.survey.derived import feature_list
-from transferz.schemas.survey.files import CARD_FILE, MANIFEST_FILE, SPLIT_FILE, json_text
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    SPLIT_FILE,
+    file_digest,
+    json_text,
+)
 from transferz.schemas.survey.frames import arrow_schema
 
 ROWS, BATCH = 116_000, 512
@@ -68,8 +74,9 @@ def write_release(place: Path) -> Path:
         "dataset_info": [{"config_name": CONFIGS[0], "features": feature_list(RELEASE)}],
     }
     (place / CARD_FILE).write_text(f"---\n{json_text(front)}---\n", encoding="utf-8")
-    manifest = {"name": "transferz", "version": "1.0.0+mock", "survey": "mock", "mock": True}
-    (place / MANIFEST_FILE).write_text(json_text(manifest), encoding="utf-8")
+    files = {path.relative_to(place).as_posix(): file_digest(path)}
+    manifest = {"name": "transferz", "version": "2.0.0+mock", "survey": "mock", "mock": True}
+    (place / MANIFEST_FILE).write_text(json_text(manifest | {"files": files}), encoding="utf-8")
     return place
 
 

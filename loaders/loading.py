@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from transferz.releases import Release, find_release, require_splits, seek_release
+from transferz.releases import Release, fetch_release, require_splits, seek_release
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.files import (
     RELEASE_NAME,
+    json_text,
+    named_files,
     read_manifest,
-    require_config,
     require_units,
 )
 from transferz.schemas.survey.release import CONFIGS
-from transferz.tables.hub import Reference, published_manifest
+from transferz.tables.hub import Reference, published_manifest, require_token
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -66,7 +69,8 @@ def load_dataset(
         Read rows as they are asked for: of a release on the Hub that is not in the cache, from the
         Hub. It takes whole splits, not slices of them.
     **kwargs
-        Passed on to ``datasets.load_dataset``.
+        What else ``datasets.load_dataset`` takes, but for ``data_files`` and ``data_dir``: rows
+        come from the files that the release's manifest names. A ``token`` is used to fetch, too.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def load_dataset(
         or split, its files are not those of its manifest, `datasets` can't read it, or its columns
         have other units than this package declares.
     ParameterError
-        Where `version` is none, `path` is empty, or a slice is to be streamed.
+        Where `version` is none, `path` is empty, a slice is to be streamed, or files are named.
 
     Examples
     --------
@@ -96,19 +100,31 @@ def load_dataset(
             f"transferz.load_dataset loads 'transferz', not '{dataset}'; a release directory goes "
             "in path=, and other datasets are loaded by datasets.load_dataset"
         )
-    splits = [] if kwargs.keys() & {"data_files", "data_dir"} else _split_names(split)
-    if streaming:
-        if "[" in str(split):
+    for name in ("data_dir", "data_files"):
+        if kwargs.pop(name, None) is not None:
             raise ParameterError(
-                f"split={split!r} can't be streamed: expected whole splits, such as 'train' or "
-                "'train+test'; take rows from the stream by its take and skip, or do not stream"
+                f"{name}= is not taken: rows come from the files that the release's manifest "
+                "names; name a config, as in load_dataset('transferz', 'combo'), or load files of "
+                "your own by datasets.load_dataset"
             )
-        return _stream(seek_release(path, version=version), config, split, splits, kwargs)
-    release = find_release(path, version=version)
-    _check(release, config, splits)
-    data = _load(str(release.path), release.path, config, split=split, **kwargs)
-    _make_latest(release, config, kwargs)
-    return data
+    splits, token = _split_names(split), kwargs.get("token")
+    if isinstance(token, str):
+        require_token(token, "token=")
+    if streaming:
+        _require_streamable(split, kwargs)
+    found = seek_release(path, version=version, token=token)
+    if isinstance(found, Reference) and streaming:
+        manifest, commit = published_manifest(found, token=token)
+        root = f"hf://datasets/{found.repo}@{commit}"
+        require_splits(named_files(manifest["files"]), config, splits, str(found))
+        require_units(manifest, str(found))
+        sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
+        return _load(str(found), manifest, root, config, split, kwargs, streaming=True)
+    release = found if isinstance(found, Release) else fetch_release(found, token=token)
+    release.checked(config, splits)
+    release.announce()
+    place = str(release.path)
+    return _load(place, read_manifest(release.path), place, config, split, kwargs, streaming)
 
 
 def _either(what: str, keyword: str, ours: str | None, theirs: str | None) -> str | None:
@@ -128,65 +144,113 @@ def _split_names(split: object) -> list[str]:
     return [name for name in names if name != "all"]
 
 
-def _check(release: Release, config: str, splits: list[str], *, streaming: bool = False) -> None:
-    """Check what `datasets` will read; all of it where it is read later, by the user's loop."""
-    release.require(config, splits)
-    manifest = read_manifest(release.path)
-    require_units(manifest, str(release.path))
-    require_config(release.path, manifest, config, digests=streaming)
-    release.announce()
+def _require_streamable(split: object, options: Mapping[str, Any]) -> None:
+    for one in split if isinstance(split, list | tuple) else [split]:
+        if "[" in str(one):
+            raise ParameterError(
+                f"split={one!r} can't be streamed: expected whole splits, such as 'train' or "
+                "'train+test'; take rows from the stream by its take and skip, or do not stream"
+            )
+    if options.get("num_proc") is not None:
+        raise ParameterError(
+            "num_proc= is for a release that is not streamed; give a stream to a DataLoader with "
+            "num_workers= instead"
+        )
 
 
-def _stream(
-    release: Release | Reference, config: str, split: Any, splits: list[str], kwargs: dict[str, Any]
+def _load(
+    place: str,
+    manifest: Mapping[str, Any],
+    root: str,
+    config: str,
+    split: Any,
+    options: dict[str, Any],
+    streaming: bool,
 ) -> Loaded:
-    wanted = {"split": split, "streaming": True} | kwargs
-    if isinstance(release, Release):
-        _check(release, config, splits, streaming=True)
-        return _load(str(release.path), release.path, config, **wanted)
-    manifest, commit = published_manifest(release)
-    require_splits(manifest.get("content", {}), config, splits, str(release))
-    require_units(manifest, str(release))
-    sys.stderr.write(f"transferz {release.version} streamed from {release} on the Hub\n")
-    return _load(release.repo, release, config, revision=commit, **wanted)
+    """Make datasets of the files that a manifest names, by the builder of `datasets`.
 
+    Not by ``datasets.load_dataset``, which follows a release's card wherever that points. The
+    files are under `root`, a directory or an address; `place` is the release's name in messages,
+    `options` are those of ``datasets.load_dataset``.
 
-def _load(place: str, named: Path | Reference, config: str, **kwargs: Any) -> Loaded:
+    What is prepared is kept as that function keeps it, so that it finds it by the bare name.
+    """
     import datasets  # takes about a second: only when a load is asked for
-    from datasets.exceptions import DatasetsError
+    from datasets.packaged_modules.parquet.parquet import Parquet
+    from datasets.utils.info_utils import is_small_dataset
     from huggingface_hub.errors import HfHubHTTPError
-    from yaml import YAMLError
 
+    cache = Path(options.get("cache_dir") or datasets.config.HF_DATASETS_CACHE, RELEASE_NAME)
+    options.pop("trust_remote_code", None)
+    in_memory = options.pop("keep_in_memory", None)
+    if options.pop("save_infos", False):
+        options["verification_mode"] = "all_checks"
+    preparing = {name: options.pop(name) for name in _PREPARING if name in options}
+    changing = {name: value for name, value in options.items() if name not in _PLACING}
     try:
-        return datasets.load_dataset(place, config, **kwargs)
-    except (DatasetsError, ValueError, OSError, YAMLError) as error:
+        builder = Parquet(
+            dataset_name=RELEASE_NAME,
+            config_name=config,
+            config_id=datasets.BuilderConfig(config).create_config_id(
+                changing, options.get("features")
+            ),
+            data_files=_data_files(manifest, root, config),
+            hash=_digest(manifest),
+            info=datasets.DatasetInfo(features=_features(manifest)),
+            **options,
+        )
+        if streaming:
+            if isinstance(split, list | tuple):
+                return [builder.as_streaming_dataset(one) for one in split]
+            return builder.as_streaming_dataset(split)
+        builder.download_and_prepare(**preparing, storage_options=options.get("storage_options"))
+        os.utime(builder.cache_dir)  # by the bare name datasets takes the one changed last
+        if in_memory is None:
+            in_memory = is_small_dataset(builder.info.dataset_size)
+        return builder.as_dataset(split, in_memory=in_memory)
+    except Exception as error:  # readers of a damaged cache raise anything
         cause = error.__cause__ or error
-        reason = " ".join(str(cause).split())  # YAML's has several lines
+        reason = " ".join(str(cause).split())
         if isinstance(cause, HfHubHTTPError):  # its text has addresses, which may be signed
             reason = type(cause).__name__
         raise ReleaseError(
-            f"datasets can't load config '{config}' of {named}: {reason}; check the arguments, and "
-            f"if a file is damaged 'transferz verify {named}' names it: build or fetch the release "
-            "again"
+            f"datasets can't load config '{config}' of {place}: {reason}; check the arguments, and "
+            f"the cache of datasets: if what it keeps in {cache} is damaged, delete that folder, "
+            "and if it can't be written, name another with cache_dir= or HF_DATASETS_CACHE"
         ) from error
 
 
-def _make_latest(release: Release, config: str, kwargs: dict[str, Any]) -> None:
-    """Mark what was loaded as the newest in the cache of `datasets`.
+_PREPARING = ("download_config", "download_mode", "num_proc", "verification_mode")
+_PLACING = ("cache_dir", "features", "storage_options", "token")
+"""Options of ``datasets.load_dataset`` that say how a dataset is prepared; and those that do not
+change its rows, or do so in a way that `datasets` has its own eye on."""
 
-    By the bare name and offline ``datasets`` takes the directory changed last (see its
-    ``packaged_modules/cache``): without this, the release that was *prepared* last.
-    """
-    import inspect
 
-    import datasets
+def _data_files(manifest: Mapping[str, Any], root: str, config: str) -> Any:
+    """The files of each split by their own names: a pattern could match others."""
+    from datasets.data_files import DataFilesDict, DataFilesList
 
-    of_load, of_builder = (
-        set(inspect.signature(function).parameters)
-        for function in (datasets.load_dataset, datasets.load_dataset_builder)
+    stated = manifest["files"]
+    return DataFilesDict(
+        {
+            split: DataFilesList(
+                [f"{root}/{name}" for name in names], [(stated[name]["sha256"],) for name in names]
+            )
+            for split, names in named_files(stated)[config].items()
+        }
     )
-    passed_over = {*(of_load - of_builder), "trust_remote_code"}  # the latter is named by neither
-    wanted = {name: value for name, value in kwargs.items() if name not in passed_over}
-    builder = datasets.load_dataset_builder(str(release.path), config, **wanted)
-    if Path(builder.cache_dir).is_dir():
-        os.utime(builder.cache_dir)
+
+
+def _features(manifest: Mapping[str, Any]) -> Any:
+    """The columns' types and, as ``id``, units; None where the manifest does not state them."""
+    from datasets import Features, Value
+
+    columns = manifest.get("columns", {})
+    stated = {name: Value(one["dtype"], id=one["unit"] or None) for name, one in columns.items()}
+    return Features(stated) if stated else None
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Name a release in the cache of `datasets` by all its columns and files."""
+    stated = {name: manifest.get(name) for name in ("columns", "files")}
+    return hashlib.sha256(json_text(stated).encode()).hexdigest()[:16]

@@ -12,10 +12,13 @@ from transferz.schemas.survey.files import (
     RELEASE_NAME,
     SURVEYS,
     Version,
-    data_files,
+    file_fault,
+    named_files,
     read_manifest,
+    require_listed,
+    require_units,
 )
-from transferz.tables.hub import Fetched, Reference, download, look_up
+from transferz.tables.hub import Fetched, Reference, Token, download, look_up
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""
@@ -54,8 +57,12 @@ class Release:
         return f"transferz {self.version} ({kind}) from {self.origin or self.path}"
 
     def files(self) -> dict[str, dict[str, list[Path]]]:
-        """List the parquet files: config -> split -> files in shard order, in the card's order."""
-        return data_files(self.path)
+        """List the data files that the manifest names: config -> split -> files in shard order."""
+        listed = named_files(read_manifest(self.path).get("files", {}))
+        return {
+            config: {split: [self.path / name for name in names] for split, names in splits.items()}
+            for config, splits in listed.items()
+        }
 
     def require(self, config: str, splits: Iterable[str] = ()) -> dict[str, list[Path]]:
         """Return the files of a config by split, if it and these splits are here.
@@ -65,6 +72,23 @@ class Release:
         configs = self.files()
         require_splits(configs, config, splits, str(self.path))
         return configs[config]
+
+    def checked(self, config: str, splits: Iterable[str] = ()) -> dict[str, list[Path]]:
+        """Return the files of a config by split, as `require` does, once they have been checked.
+
+        Every read of a release goes through here. A ReleaseError says that the columns are in
+        other units than this package declares, that the config's folder holds other files than the
+        manifest names, or that a file of these splits, by default of all, has other bytes.
+        """
+        files, manifest = self.require(config, splits), read_manifest(self.path)
+        require_units(manifest, str(self.path))
+        require_listed(self.path, manifest, config)
+        for split in splits or files:
+            for path in files[split]:
+                stated = manifest["files"][path.relative_to(self.path).as_posix()]
+                if fault := file_fault(path, stated):
+                    raise ReleaseError(f"{path} {fault}; build or fetch the release again")
+        return files
 
     def announce(self) -> None:
         """Say source and version in one line on stderr."""
@@ -103,7 +127,7 @@ def find_release(
     Parameters
     ----------
     path : path-like, optional
-        A release directory, named ``transferz``; empty is an error, not the working directory.
+        A release directory; empty is an error, not the working directory.
     version : str, optional
         Such as ``"1.0.0"``. With `path`, or where no repository is known, the release found must
         be that version.
@@ -121,11 +145,19 @@ def find_release(
     '1.0.0+mock'
     """
     release = seek_release(path, version=version)
-    return release if isinstance(release, Release) else _fetched(download(release))
+    return release if isinstance(release, Release) else fetch_release(release)
+
+
+def fetch_release(reference: Reference, *, token: Token = None) -> Release:
+    """Fetch a release that `seek_release` found on the Hub."""
+    return _fetched(download(reference, token=token))
 
 
 def seek_release(
-    path: str | os.PathLike[str] | None = None, *, version: str | None = None
+    path: str | os.PathLike[str] | None = None,
+    *,
+    version: str | None = None,
+    token: Token = None,
 ) -> Release | Reference:
     """Find the release to use as `find_release` does, but do not fetch it.
 
@@ -152,7 +184,7 @@ def seek_release(
             "is known; run 'make repro' in a checkout, point path= or "
             f"{RELEASE_VARIABLE} at a release directory, or set TRANSFERZ_REPO to org/name"
         )
-    published = look_up(Reference(repo, wanted))
+    published = look_up(Reference(repo, wanted), token=token)
     return _fetched(published) if isinstance(published, Fetched) else published
 
 
@@ -174,18 +206,13 @@ def release_at(place: Release | str | os.PathLike[str]) -> Release:
 def read_release(directory: Path) -> Release:
     """Read what the release in a directory says it is.
 
-    A ReleaseError says that the directory is missing, misnamed or unfinished, or that its
-    manifest can't be read.
+    A ReleaseError says that the directory is missing or unfinished, or that its manifest can't be
+    read.
     """
-    directory = Path(os.path.abspath(directory.expanduser()))  # noqa: PTH100 (links stay: their name counts)
+    directory = Path(os.path.abspath(directory.expanduser()))  # noqa: PTH100 (links stay as named)
     if not directory.is_dir():
         raise ReleaseError(f"{directory} is not a directory; expected a transferz release")
     manifest = read_manifest(directory)
-    if directory.name != RELEASE_NAME:
-        raise ReleaseError(
-            f"the release directory {directory} must be called '{RELEASE_NAME}', because datasets "
-            "caches by that name: rename it or link to it under that name"
-        )
     return Release(directory, manifest["version"], manifest["survey"], manifest["mock"])
 
 

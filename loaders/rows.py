@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.columns import Column
-from transferz.schemas.survey.files import read_manifest, require_listed, require_units
+from transferz.schemas.survey.files import read_manifest
 from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def tables(
     """
     if isinstance(data, Release | str | os.PathLike):
         release = release_at(data)
-        files = _checked_files(release, config or CONFIGS[0], [split] if split else [])
+        files = release.checked(config or CONFIGS[0], [split] if split else [])
         release.announce()
         wanted = [split] if split else files
         return {name: _read_files(files[name], columns) for name in wanted}
@@ -195,24 +195,14 @@ def read_rows(
 ) -> pa.Table:
     """Read the rows of one split of a release from its files, by default with all columns.
 
-    Every read of a release goes through the checks here: the config must hold the files that the
-    manifest names and no others, and every page must agree with its checksum; what does not is a
-    ReleaseError. A ParameterError names a column that is not there.
+    A ReleaseError says that there is no such config or split, or that its files are not those of
+    the manifest; a ParameterError names a column that is not there.
 
     Examples
     --------
     >>> read_rows(release, "combo", "test", ["object_id", "redshift"])  # doctest: +SKIP
     """
-    return _read_files(_checked_files(release, config, [split])[split], columns)
-
-
-def _checked_files(release: Release, config: str, splits: Sequence[str]) -> dict[str, list[Path]]:
-    """Find the files of a config, split by split, and check them against the manifest."""
-    manifest = read_manifest(release.path)
-    require_units(manifest, str(release.path))
-    files = release.require(config, splits)
-    require_listed(release.path, manifest, config)
-    return files
+    return _read_files(release.checked(config, [split])[split], columns)
 
 
 def _read_files(paths: Sequence[Path], columns: Sequence[str] | None) -> pa.Table:

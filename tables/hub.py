@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from transferz.schemas.documents import MAX_JSON
@@ -44,6 +44,9 @@ REPEAT = (
     "this version is not tagged, so not published; run the same command again, what has arrived "
     "is not uploaded twice"
 )
+
+Token: TypeAlias = str | bool | None
+"""As `huggingface_hub` takes it: a token, False for none, None for the one that it finds itself."""
 
 _REFERENCE = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@v?(?P<version>\S+))?", re.ASCII)
 _REFUSALS = (401, 403, 404, 412)  # statuses that a repeat does not cure
@@ -126,7 +129,9 @@ def fetch(reference: Reference, *, cache: Path | None = None) -> Fetched:
     return found if isinstance(found, Fetched) else download(found, cache=cache)
 
 
-def look_up(reference: Reference, *, cache: Path | None = None) -> Fetched | Reference:
+def look_up(
+    reference: Reference, *, cache: Path | None = None, token: Token = None
+) -> Fetched | Reference:
     """Find a release as `fetch` does, but fetch nothing.
 
     Returns what is in the cache, else the release's reference, with a version.
@@ -135,16 +140,16 @@ def look_up(reference: Reference, *, cache: Path | None = None) -> Fetched | Ref
     if reference.version and is_whole(release := _place(cache, reference)):
         return Fetched(release, reference, "from cache")
     try:
-        versions = published_versions(repo)
+        versions = published_versions(repo, token=token)
     except Unreachable as reason:
-        kept = [] if reference.version else _kept_versions(cache, repo)
-        if not kept:
+        kept = None if reference.version else _newest_kept(cache, repo)
+        if kept is None:
             wanted = f"version {reference.version}" if reference.version else "version"
             raise Unreachable(
-                f"{reason}, and no {wanted} of {repo} is in {cache}; connect and try again, or "
-                "name a release directory on this machine instead"
+                f"{reason}, and no {wanted} of {repo} is whole in {cache}; connect and try again, "
+                "or name a release directory on this machine instead"
             ) from None
-        newest = Reference(repo, kept[-1])
+        newest = Reference(repo, kept)
         return Fetched(_place(cache, newest), newest, f"the newest in the cache: {reason}")
     if not versions:
         raise ReleaseError(f"{repo} has no published version: no tag such as v1.0.0")
@@ -156,33 +161,33 @@ def look_up(reference: Reference, *, cache: Path | None = None) -> Fetched | Ref
     return Fetched(release, published, "from cache") if is_whole(release) else published
 
 
-def published_versions(repo: str) -> list[Version]:
+def published_versions(repo: str, *, token: Token = None) -> list[Version]:
     """List the versions that a repository has tags for, the oldest first."""
     from huggingface_hub import HfApi
 
     with asking(repo):
-        tags = HfApi().list_repo_refs(repo, repo_type="dataset").tags
+        tags = HfApi(token=token).list_repo_refs(repo, repo_type="dataset").tags
     return sorted(version for tag in tags if (version := Version.of_tag(tag.name)))
 
 
-def published_manifest(reference: Reference) -> tuple[dict[str, Any], str]:
+def published_manifest(reference: Reference, *, token: Token = None) -> tuple[dict[str, Any], str]:
     """Fetch the manifest alone of a release that is read where it is; return it and its commit.
 
     A ReleaseError says that it can't be had, is not sound, or does not name all that is there.
     """
     try:
         with asking(reference.repo):
-            return _manifest_and_commit(reference)
+            return _manifest_and_commit(reference, token)
     except Unreachable as reason:
         raise ReleaseError(f"can't read {reference}: {reason}") from None
 
 
-def _manifest_and_commit(reference: Reference) -> tuple[dict[str, Any], str]:
+def _manifest_and_commit(reference: Reference, token: Token) -> tuple[dict[str, Any], str]:
     """Fetch a release's manifest, and check it and the names of the files beside it."""
     from huggingface_hub import HfApi, hf_hub_download
 
     version = cast(Version, reference.version)  # `look_up` found it
-    info = HfApi().dataset_info(reference.repo, revision=version.tag)
+    info = HfApi(token=token).dataset_info(reference.repo, revision=version.tag)
     commit = str(info.sha)
     with tempfile.TemporaryDirectory() as folder:
         hf_hub_download(
@@ -191,6 +196,7 @@ def _manifest_and_commit(reference: Reference) -> tuple[dict[str, Any], str]:
             repo_type="dataset",
             revision=commit,
             local_dir=folder,
+            token=token,
             tqdm_class=_bounded(MAX_JSON, reference),
         )
         manifest = read_manifest(Path(folder))
@@ -199,7 +205,7 @@ def _manifest_and_commit(reference: Reference) -> tuple[dict[str, Any], str]:
     return manifest, commit
 
 
-def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
+def download(reference: Reference, *, cache: Path | None = None, token: Token = None) -> Fetched:
     """Download a release that `look_up` found beside its place, check it, then put it there.
 
     What a broken or killed download has brought stays beside, and the next one goes on. Raises
@@ -215,7 +221,7 @@ def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
             with WeakFileLock(release.with_name(".lock")):
                 if is_whole(release):  # another process was faster
                     return Fetched(release, reference, "from cache")
-                _bring(reference, release)
+                _bring(reference, release, token)
     except Unreachable as reason:
         raise Unreachable(
             f"fetching {reference} broke off: {reason}; run it again, it goes on where it was"
@@ -223,10 +229,10 @@ def download(reference: Reference, *, cache: Path | None = None) -> Fetched:
     return Fetched(release, reference, "fetched")
 
 
-def _bring(reference: Reference, release: Path) -> None:
+def _bring(reference: Reference, release: Path, token: Token) -> None:
     from huggingface_hub import snapshot_download
 
-    manifest, commit = _manifest_and_commit(reference)
+    manifest, commit = _manifest_and_commit(reference, token)
     staging = release.with_name(f".{commit[:12]}.partial")  # only ever files of one commit
     for left in release.parent.glob(".*.partial"):
         if left.is_symlink():  # not ours: what it points to would be written
@@ -240,6 +246,7 @@ def _bring(reference: Reference, release: Path) -> None:
         revision=commit,
         allow_patterns=list(manifest["files"]),
         local_dir=staging,
+        token=token,
         tqdm_class=_bounded(stated, reference),
     )
     for name, facts in manifest["files"].items():
@@ -291,14 +298,16 @@ def _place(cache: Path, reference: Reference) -> Path:
     return cache / reference.repo / str(reference.version) / RELEASE_NAME
 
 
-def _kept_versions(cache: Path, repo: str) -> list[Version]:
-    """List the versions of a repository that are here whole, the oldest first."""
+def _newest_kept(cache: Path, repo: str) -> Version | None:
+    """Find the newest version of a repository that is here whole."""
     versions = []
     for release in (cache / repo).glob(f"*/{RELEASE_NAME}"):
         with contextlib.suppress(ParameterError):
-            version = Version.parse(release.parent.name)
-            versions += [version] if is_whole(release) else []
-    return sorted(versions)
+            versions.append(Version.parse(release.parent.name))
+    for version in sorted(versions, reverse=True):
+        if is_whole(_place(cache, Reference(repo, version))):
+            return version
+    return None
 
 
 @contextlib.contextmanager
@@ -368,7 +377,7 @@ def _explain_answer(status: int, said: str, repo: str) -> tuple[type[ReleaseErro
             f"{repo} was changed by someone else meanwhile, and nothing was committed: run again, "
             "it is compared with what is there now"
         )
-    if status >= 500:
+    if status == 429 or status >= 500:
         return Unreachable, f"the Hub answered with status {status} ({said})"
     return ReleaseError, (
         f"the Hub refused a request for '{repo}' with status {status} ({said}): check HF_TOKEN "

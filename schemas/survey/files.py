@@ -43,7 +43,7 @@ SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
 MOCK = "mock"
 _NUMBER = "(0|[1-9][0-9]{0,8})"
 _VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:\+({MOCK}))?")
-_DATA_FILE = re.compile(rf"(?P<split>[a-z_]+){SHARD}")
+_DATA_FILE = re.compile(rf"(?P<config>\w[\w.-]*)/(?P<split>[a-z_]+){SHARD}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
@@ -90,14 +90,23 @@ class Version:
 
 
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
-    """List a release's data files by config and split, in shard order.
+    """List the data files that are in a release's folders, as `named_files` does."""
+    names = (path.relative_to(release).as_posix() for path in release.glob("*/*.parquet"))
+    return {
+        config: {split: [release / name for name in files] for split, files in splits.items()}
+        for config, splits in named_files(names).items()
+    }
+
+
+def named_files(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Pick a release's data files out of paths inside it: config -> split -> paths in shard order.
 
     Configs and splits are in the card's order, the default config first.
     """
-    by_config: dict[str, dict[str, list[Path]]] = {}
-    for path in sorted(release.glob("*/*.parquet")):
-        if match := _DATA_FILE.fullmatch(path.name):
-            by_config.setdefault(path.parent.name, {}).setdefault(match["split"], []).append(path)
+    by_config: dict[str, dict[str, list[str]]] = {}
+    for name in sorted(names):
+        if match := _DATA_FILE.fullmatch(name):
+            by_config.setdefault(match["config"], {}).setdefault(match["split"], []).append(name)
     return {
         config: {split: by_config[config][split] for split in _ordered(by_config[config], SPLITS)}
         for config in _ordered(by_config, CONFIGS)
@@ -287,12 +296,8 @@ def require_no_others(names: Iterable[str], files: Mapping[str, Any], source: st
 
 
 def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> None:
-    """Check that a config's folder holds the files that the manifest names, and no others.
-
-    A manifest without ``files`` passes.
-    """
-    if (files := manifest.get("files")) is None:
-        return
+    """Check that a config's folder holds the files that the manifest names, and no others."""
+    files = manifest.get("files", {})
     paths = [*(release / config).rglob("*"), *(release / name for name in READ_FIRST)]
     names = [path.relative_to(release).as_posix() for path in paths if path.is_file()]
     require_no_others(names, files, str(release))
@@ -304,30 +309,15 @@ def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> N
             )
 
 
-def require_config(
-    release: Path, manifest: Mapping[str, Any], config: str, *, digests: bool = False
-) -> None:
-    """Check a config's files, and the card, as `require_listed` does, and their sizes.
-
-    With `digests` their sha256 too, for which all of them are read.
-    """
-    require_listed(release, manifest, config)
-    for name, stated in manifest.get("files", {}).items():
-        concerned = name == CARD_FILE or name.startswith(f"{config}/")
-        if concerned and (fault := file_fault(release / name, stated, digest=digests)):
-            raise ReleaseError(f"{release / name} {fault}; build or fetch the release again")
-
-
-def file_fault(path: Path, stated: Mapping[str, Any], *, digest: bool = True) -> str:
+def file_fault(path: Path, stated: Mapping[str, Any]) -> str:
     """Say in what a file differs from what the manifest states of it; empty where in nothing.
 
-    The file may be missing. Where its size is right it is read for its sha256, unless `digest`
-    is false.
+    The file may be missing. Where its size is right it is read for its sha256.
     """
     if not path.is_file():
         return "is missing"
     size = path.stat().st_size
-    if size == stated["bytes"] and not (digest and file_digest(path) != stated):
+    if size == stated["bytes"] and file_digest(path) == stated:
         return ""
     if cause := damage(path, stated):
         return f"is {cause}"
@@ -364,12 +354,15 @@ def damage(path: Path, stated: Mapping[str, Any]) -> str:
 
 
 def is_whole(release: Path) -> bool:
-    """Whether every file that the manifest names is there with its size.
+    """Whether the manifest and every file that it names are here, byte for byte.
 
-    The bytes were checked when they came; this finds what was deleted or cut short since.
+    All are read: a disk or a hand may have changed them since they came.
     """
     try:
-        files = read_manifest(release)["files"]
-        return not any(file_fault(release / name, files[name], digest=False) for name in files)
+        manifest = read_manifest(release)
+        files = manifest["files"]
+        return _is_sealed(manifest) and not any(
+            file_fault(release / name, files[name]) for name in files
+        )
     except (OSError, ReleaseError, KeyError):
         return False

@@ -1,6 +1,7 @@
 """load_dataset: what comes back is what the files hold, as datasets gives it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,9 +18,15 @@ from datasets import (
     VerificationMode,
 )
 
-from transferz import load_dataset
+from transferz import load_dataset, to_pandas, to_torch
 from transferz.schemas import RELEASE, ParameterError, ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE
+from transferz.schemas.survey.files import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    file_digest,
+    json_text,
+    self_digest,
+)
 
 
 @pytest.fixture
@@ -116,8 +123,6 @@ DOUBLE = {"features": Features({name: Value("float64") for name in ("ra", "redsh
         {"columns": ["redshift", "object_id"], "split": "test"},
         {"filters": [("redshift", "<", 1.0)], "batch_size": 50, "split": "test"},
         DOUBLE | {"columns": ["ra", "redshift"], "split": "test"},
-        {"data_files": {"mine": "galaxiesml/test-*.parquet"}, "split": "mine"},
-        {"data_files": "galaxiesml/test-*.parquet", "split": "train"},
     ],
     ids=str,
 )
@@ -173,7 +178,7 @@ def flip(path):
     [
         (VALIDATION, cut, r"validation-00000.* damaged .* found 100 bytes; build or fetch"),
         (VALIDATION, Path.unlink, r"validation-00000.* is missing, which MANIFEST\.json names"),
-        ("README.md", Path.unlink, r"README\.md is damaged .* found 0 bytes"),
+        (VALIDATION, flip, r"validation-00000.* damaged .* found others"),
         ("transferz/test-00002-of-00003.parquet", Path.touch, r"holds 'transferz/test-00002-of"),
         (".huggingface.yaml", Path.touch, r"holds '\.huggingface\.yaml', which its MANIFEST"),
     ],
@@ -183,40 +188,119 @@ def test_files_that_are_not_the_manifests_are_one_clear_error(
 ):
     place = shutil.copytree(tiny_release, tmp_path / "transferz")
     harm(place / name)
-    for streaming in (False, True):
+    for load in (load_dataset, to_pandas, to_torch):
         with pytest.raises(ReleaseError, match=words):
-            load_dataset(path=place, cache_dir=str(tmp_path / "cache"), streaming=streaming)
-
-
-def test_one_changed_bit_is_found_before_it_is_streamed(tiny_release, tmp_path):
-    place = shutil.copytree(tiny_release, tmp_path / "transferz")
-    flip(place / VALIDATION)
-    with pytest.raises(ReleaseError, match=r"validation-00000.* damaged .* found others"):
+            load(path=place) if load is load_dataset else load(place)
+    with pytest.raises(ReleaseError, match=words):
         load_dataset(path=place, streaming=True)
 
 
-def test_what_stops_datasets_is_one_clear_error(load, tiny_release, tmp_path, monkeypatch):
-    words = r"datasets can't load config 'transferz' of .*transferz verify"
-    for arguments in ({"split": "train[:10%"}, {"nonsense": 1}):
+def test_a_manifest_that_names_no_file_has_no_rows(tiny_release, tmp_path):
+    place = shutil.copytree(tiny_release, tmp_path / "transferz")
+    manifest = json.loads((place / MANIFEST_FILE).read_text())
+    del manifest["files"]
+    (place / MANIFEST_FILE).write_text(json.dumps(manifest))
+    for load in (load_dataset, to_pandas):
+        with pytest.raises(ReleaseError, match="no config 'transferz'; it has: none"):
+            load(path=place) if load is load_dataset else load(place)
+
+
+def test_what_stops_datasets_is_one_clear_error(load):
+    words = "datasets can't load config 'transferz' of .*; check the arguments"
+    for arguments in ({"split": "train[:10%"}, {"nonsense": 1}, {"filters": "no filter"}):
         with pytest.raises(ReleaseError, match=words):
             load(**arguments)
-    place = shutil.copytree(tiny_release, tmp_path / "transferz")
-    for harm in ("README.md", VALIDATION):
-        (place / harm).write_text("---\n: [bad\n---\n")
-    sealed = json.loads((place / MANIFEST_FILE).read_text())
-    del sealed["files"]  # a manifest that vouches for no file: datasets meets the damage itself
-    (place / MANIFEST_FILE).write_text(json.dumps(sealed))
-    with pytest.raises(ReleaseError, match=words):
-        load_dataset(path=place, cache_dir=str(tmp_path / "own"))
-    shutil.copy(tiny_release / "README.md", place)
-    with pytest.raises(ReleaseError, match=words):
-        load_dataset(path=place, cache_dir=str(tmp_path / "own"))
 
 
-def test_a_slice_can_not_be_streamed(load):
-    with pytest.raises(ParameterError, match=r"'train\[:10%\]' can't be streamed.*take and skip"):
-        load(split="train[:10%]", streaming=True)
+@pytest.mark.parametrize("name", ["dataset_info.json", "transferz-test.arrow"])
+def test_a_damaged_cache_of_datasets_is_named_and_helped_by_deleting_it(load, tmp_path, name):
+    before = load(split="test").to_list()
+    (path,) = (tmp_path / "cache").rglob(name)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ReleaseError) as error:
+        load(split="test")
+    (folder,) = re.findall(r"keeps in (\S+) is damaged, delete that folder", str(error.value))
+    shutil.rmtree(folder)
+    assert load(split="test").to_list() == before
+
+
+def test_a_cache_that_can_not_be_written_is_said_and_another_helps(tiny_release, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ReleaseError, match=r"file/cache.*another with cache_dir= or HF_DATASETS_"):
+        load_dataset(path=tiny_release, split="test", cache_dir=str(tmp_path / "file" / "cache"))
+    loaded = load_dataset(path=tiny_release, split="test", cache_dir=str(tmp_path / "other"))
+    assert loaded.num_rows == 70
+
+
+def test_whole_splits_are_streamed(load):
+    for split in ("train[:10%]", ["test", "train[:10%]"]):
+        words = r"'train\[:10%\]' can't be streamed.*take and skip"
+        with pytest.raises(ParameterError, match=words):
+            load(split=split, streaming=True)
+    with pytest.raises(ParameterError, match=r"num_proc= .*num_workers= instead"):
+        load(streaming=True, num_proc=2)
     assert len(list(load(split="test+validation", streaming=True))) == 130
+    test, train = load(split=["test", "train"], streaming=True)
+    assert (list(test), len(list(train))) == (load(split="test").to_list(), 300)
+
+
+def test_files_are_named_by_the_manifest_alone(load):
+    for arguments in ({"data_dir": "transferz"}, {"data_files": {"train": "*.parquet"}}):
+        with pytest.raises(ParameterError, match=r"is not taken: .*name a config"):
+            load(**arguments)
+
+
+CUT = "- config_name: transferz\n  filters: [[redshift, '<', 0.5]]\n"
+
+
+@pytest.mark.parametrize("card", ["address", "absolute", "filtered", "none"])
+def test_rows_are_the_manifests_whatever_the_card_says(
+    card, tiny_release, release_builder, tmp_path
+):
+    """Sealed anew: the manifest vouches for the card, but its rows are its own files'."""
+    other = release_builder(tmp_path / "other", seed=700) / "transferz/test-00000-of-00002.parquet"
+    place = shutil.copytree(tiny_release, tmp_path / "transferz")
+    text = (place / CARD_FILE).read_text()
+    named = "path: transferz/test-*.parquet"
+    assert named in text
+    edited = {
+        "address": text.replace(named, "path: http://127.0.0.1:9/evil.parquet"),
+        "absolute": text.replace(named, f"path: {other}"),
+        "filtered": text.replace("- config_name: transferz\n", CUT, 1),
+        "none": "no front matter",
+    }[card]
+    assert edited != text
+    (place / CARD_FILE).write_text(edited)
+    manifest = json.loads((place / MANIFEST_FILE).read_text())
+    manifest["files"][CARD_FILE] = file_digest(place / CARD_FILE)
+    manifest["sha256"] = self_digest(manifest)
+    (place / MANIFEST_FILE).write_text(json_text(manifest))
+    parts = sorted((tiny_release / "transferz").glob("test-*.parquet"))
+    expected = pq.read_table(parts)["object_id"].to_pylist()
+    cache = str(tmp_path / "cache")
+    whole, stream = (
+        load_dataset(path=place, split="test", cache_dir=cache, streaming=streaming)
+        for streaming in (False, True)
+    )
+    assert whole["object_id"][:] == [row["object_id"] for row in stream] == expected
+    assert to_pandas(place, split="test")["object_id"].tolist() == expected
+    assert to_torch(place, split="test").object_id.tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a?", "a*", "**", "a{1,2}", "v1.0.0", "a b#c%20"])
+def test_a_folder_of_any_name_is_read_itself(name, tiny_release, release_builder, tmp_path):
+    place = shutil.copytree(tiny_release, tmp_path / name / name)
+    for lure in ("a1", "ab", "abc"):  # what the name would match if it were a pattern
+        release_builder(tmp_path / lure / lure, seed=700)
+    cache = str(tmp_path / "cache")
+    expected = to_pandas(tiny_release)["object_id"].tolist()
+    whole, stream = (
+        load_dataset(path=place, cache_dir=cache, streaming=streaming)
+        for streaming in (False, True)
+    )
+    assert [one for part in whole.values() for one in part["object_id"]] == expected
+    assert [row["object_id"] for part in stream.values() for row in part] == expected
+    assert to_pandas(place)["object_id"].tolist() == expected
 
 
 def test_files_that_are_not_of_the_release_may_lie_beside_it(load, tiny_release, tmp_path):

@@ -1,6 +1,7 @@
 """Loading a published release with the real clients: one line, then stock, streaming, offline."""
 
 import pytest
+from hub_fixtures import TOKEN
 
 REPO = "org/transferz"
 OURS = {"TRANSFERZ_REPO": REPO}
@@ -116,3 +117,21 @@ def test_a_private_repository_without_a_token_is_one_clear_error(published, clie
     )
     assert "no dataset repository 'org/transferz' that you may read" in whole
     assert stream == whole
+
+
+def test_a_token_that_is_given_is_the_one_that_is_used(published, client):
+    """By all that is asked for: to find, to fetch and to stream."""
+    published.repos[REPO].private = True
+    code = f"""
+{TOOLS}
+token = {TOKEN!r}
+print(first(transferz.load_dataset("transferz", streaming=True, token=token)))
+print(first(transferz.load_dataset("transferz", token=token)))
+try:
+    transferz.load_dataset("transferz", token="hf_\u00e9")
+except transferz.schemas.ParameterError as error:
+    print(error)
+"""
+    (streamed, whole, unsendable), _ = client.run(code, token="", **OURS)
+    assert streamed == whole == NEXT
+    assert unsendable.startswith("token= holds a character that is not printable ASCII")

@@ -137,14 +137,11 @@ def test_a_bad_manifest_is_refused(text, words, tmp_path):
         find_release(release)
 
 
-def test_a_missing_or_misnamed_directory_is_refused(tiny_release, tmp_path):
+def test_a_missing_directory_is_refused(tiny_release, tmp_path):
     with pytest.raises(ReleaseError, match="not a directory"):
         find_release(tmp_path / "absent")
-    misnamed = shutil.copytree(tiny_release, tmp_path / "v1")
-    with pytest.raises(ReleaseError, match="must be called 'transferz'"):
-        find_release(misnamed)
-    link = tmp_path / "transferz"
-    link.symlink_to(misnamed)
+    link = tmp_path / "by another name"
+    link.symlink_to(tiny_release)
     assert find_release(link).path == link
 
 
@@ -178,7 +175,7 @@ def asked(monkeypatch, real_release):
     """What is asked of the Hub, which has `real_release` in the cache."""
     found = []
 
-    def look_up(reference):
+    def look_up(reference, token=None):
         found.append(str(reference))
         return Fetched(real_release, Reference(reference.repo, Version(1, 0, 0)), "from cache")
 

@@ -242,10 +242,11 @@ for version in ("1.0.0", "1.1.0"):
         (newest, pinned, absent), _ = client.run(code, **offline)
         assert newest.startswith(f"{REPO}@v1.10.0 on the Hub (the newest in the cache: the Hub ")
         assert pinned.startswith(f"{REPO}@v1.0.0 on the Hub (from cache)")
-        assert "no version 1.1.0 of org/transferz is in" in absent
-    hub.fault("refs", times=10_000, status=503)
-    (line,), _ = client.run(TRY.format(REPO))
-    assert "(the newest in the cache: the Hub answered with status 503 (" in line
+        assert "no version 1.1.0 of org/transferz is whole in" in absent
+    for status in (503, 429):
+        hub.fault("refs", times=10_000, status=status)
+        (line,), _ = client.run(TRY.format(REPO))
+        assert f"(the newest in the cache: the Hub answered with status {status} (" in line
     (line,), _ = client.run(TRY.format("org/other"), HF_HUB_OFFLINE="1")
     assert "or name a release directory on this machine instead" in line
     assert line.startswith("refused: the Hub is not asked, because HF_HUB_OFFLINE is set")
@@ -283,11 +284,21 @@ def test_two_repositories_with_one_version_do_not_mix(
     assert line.startswith("refused:")  # nobody else's copy is served for it
 
 
-def test_a_copy_cut_short_in_the_cache_is_fetched_again(hub, client, real_release):
+def flip(path):
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("harm", [lambda path: os.truncate(path, 100), flip], ids=["cut", "flip"])
+@pytest.mark.parametrize("name", [SPOILED, "MANIFEST.json"])
+def test_a_copy_damaged_in_the_cache_is_fetched_again(hub, client, real_release, name, harm):
     hub.add_release(REPO, real_release, "v1.0.0")
     client.run(FETCH)
     kept = client.kept()
-    os.truncate(kept / SPOILED, 100)
+    harm(kept / name)
+    (line,), _ = client.run(TRY.format(REPO), HF_HUB_OFFLINE="1")
+    assert "no version of org/transferz is whole in" in line
     (line,), _ = client.run(TRY.format(REPO))
     assert "(fetched)" in line
     assert contents(kept) == contents(real_release)
