@@ -41,7 +41,7 @@ from transferz.releases import Release, find_release
 from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
-from transferz.tables.printing import printable_lines
+from transferz.tables.printing import counted, printable_lines
 
 if TYPE_CHECKING:
     from transferz.baselines.networks.ensemble import Model
@@ -209,7 +209,7 @@ def _headline(args: argparse.Namespace, task: Task) -> str:
     sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
     counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
     return "\n".join(
-        [f"{args.method}, {args.seeds} seed(s); galaxies: {counts}", *dropped_rows(task)]
+        [f"{args.method}, {counted(args.seeds, 'seed')}; galaxies: {counts}", *dropped_rows(task)]
     )
 
 
