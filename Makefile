@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro baselines paper leaderboard real test fuzz lint docs site env clean
+.PHONY: repro baselines paper leaderboard real test fuzz kills lint docs site env clean
 .DEFAULT_GOAL := repro
 
 # The stamp names the folder: an environment does not survive a move of the checkout.
@@ -99,6 +99,10 @@ test: $(STAMP)
 # it: the counts, and how each finding is repeated.
 fuzz: $(STAMP)
 	$(BIN)/python tests/fuzz/run.py --files 3000 --seed 1
+
+# Every command that writes, killed at random moments: old output or new, and a rerun clears the rest.
+kills: $(STAMP)
+	$(BIN)/python tests/fuzz/kills.py --kills 60 --seed 1
 
 # mypy cannot follow the package-dir mapping, so it sees the rooms through a tree of links.
 lint: $(STAMP)

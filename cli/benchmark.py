@@ -97,7 +97,8 @@ def _task(args: argparse.Namespace, method: Method) -> Task:
         training = args.train or method.train
         return from_release(release, training, args.bands, calibrates=method.calibrates)
     errors, further = args.errors or (), None
-    table = OwnTable(args.table, args.bands, args.redshift, errors, args.id, args.columns)
+    partial = method.stated.missing_magnitudes
+    table = OwnTable(args.table, args.bands, args.redshift, errors, args.id, args.columns, partial)
     if args.test_table:
         further = OwnTable(
             args.test_table,
@@ -105,6 +106,7 @@ def _task(args: argparse.Namespace, method: Method) -> Task:
             args.test_redshift or args.redshift,
             args.test_errors or errors,
             args.test_id or args.id,
+            missing_magnitudes=partial,
         )
     shares = args.fractions or FRACTIONS
     return from_own_tables(table, further, shares, drop_missing=args.drop_missing)

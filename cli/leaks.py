@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from transferz.baselines.leaks.leaks import (
-    OPTIONS,
-    Leaks,
-    check_table,
-    read_objects,
-    write_clean,
-)
+from transferz.baselines.leaks.leaks import Leaks, read_objects
+from transferz.baselines.leaks.tables import OPTIONS, check_table, write_clean
 from transferz.cli.options import add_columns_option, add_release_option, column_names
 from transferz.releases import find_release
 from transferz.tables.printing import SHOWN, first_few, printable
@@ -25,16 +20,17 @@ from transferz.tables.writing import check_place
 
 DESCRIPTION = """\
 Look through a table that a method is to learn from for a release's test galaxies: by id, by group,
-and by position within the release's match radius. The exit status is 1 where there are any.
+and by position within the release's match radius. The exit status is 1 where there are any, and 3
+where the check says nothing: ids and positions of the table are none of the release's.
 """
 
-LEAKING = 1
+LEAKING, SAYS_NOTHING = 1, 3
 
 
 def check_leak(argv: Sequence[str]) -> int:
     """Look for test galaxies in a table.
 
-    The exit status is 0, or 1 where the table holds test objects.
+    The exit status is 0, 1 where the table holds test objects, or 3 where that can't be told.
     """
     args = _parser().parse_args(argv)
     if args.write_clean:
@@ -45,11 +41,11 @@ def check_leak(argv: Sequence[str]) -> int:
     held = read_objects(find_release(args.release), splits=args.splits)
     columns, leaks = check_table(table, named, held)
     facts = _describe(args.table, columns, leaks)
-    if args.write_clean:
+    if args.write_clean and not leaks.idle:
         rows = write_clean(args.write_clean, table, leaks)
         facts["clean"] = {"file": str(args.write_clean), "rows": rows}
     sys.stdout.write(f"{json.dumps(facts, indent=2)}\n" if args.json else _report(facts, leaks))
-    return LEAKING if leaks else 0
+    return LEAKING if leaks else SAYS_NOTHING if leaks.idle else 0
 
 
 def _describe(path: Path, columns: dict[str, str], leaks: Leaks) -> dict[str, Any]:
@@ -68,6 +64,7 @@ def _describe(path: Path, columns: dict[str, str], leaks: Leaks) -> dict[str, An
         "configs": list(held.configs),
         "test_objects": len(held),
         "radius_arcsec": held.radius_arcsec,
+        "says_nothing": list(leaks.idle),
         "leaking": bool(leaks),
         "leaking_rows": int(np.count_nonzero(leaks.rows)),
         "leaking_objects": len(leaks.objects),
@@ -88,6 +85,8 @@ def _report(facts: dict[str, Any], leaks: Leaks) -> str:
         f'within {facts["radius_arcsec"]:g}"',
     }
     verdict = "no leak found"
+    if leaks.idle:
+        verdict = f"THE CHECK SAYS NOTHING: {'; '.join(leaks.idle)}"
     if leaks:
         verdict = (
             f"LEAK: {facts['leaking_rows']:,} rows hold {facts['leaking_objects']:,} of them "
@@ -111,8 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     columns = (
         ("--id", "object_id", "the release's object_id"),
-        ("--ra", "ra", "right ascension, degrees"),
-        ("--dec", "dec", "declination, degrees"),
+        ("--ra", "ra", "right ascension, in degrees or the unit that the file says"),
+        ("--dec", "dec", "declination, likewise"),
         ("--group", "group_id", "the release's group_id"),
     )
     for option, what, said in columns:

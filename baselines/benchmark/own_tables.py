@@ -15,16 +15,16 @@ from transferz.baselines.benchmark.tables import (
     ID,
     Sample,
     error_name,
+    file_facts,
     magnitude_column,
     ordered,
-    refuse_shared,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
+from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.dataset.splits.hashing import hash_ids, object_keys, split_by_hash
 from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
-from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE, MAGNITUDE_ERROR
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.reading import open_table, read_whole
@@ -51,13 +51,15 @@ class OwnTable:
     identifier: str | None = None  # ids, which decide the splits; else the magnitudes do
     # all the columns' names, where the table's own header lacks some
     names: tuple[str, ...] | None = None
+    missing_magnitudes: bool = False  # whether galaxies may lack some, for methods that take these
 
     def read(self, *, drop_missing: bool = False) -> Sample:
         """Read the galaxies, the errors behind the magnitudes.
 
         Rows where one of these or the redshift is no value, by the rules of
         `transferz.schemas.survey.quantities`, are dropped and counted; or else the table is
-        refused. What can't be used is an InputError.
+        refused. With `missing_magnitudes` one is enough, the others and their errors are NaN. What
+        can't be used is an InputError.
         """
         path, measured = self.path, (*self.bands, *self.errors)
         wanted = [*measured, self.redshift, *([self.identifier] if self.identifier else [])]
@@ -70,6 +72,10 @@ class OwnTable:
         kinds = dict.fromkeys(self.bands, MAGNITUDE) | dict.fromkeys(self.errors, MAGNITUDE_ERROR)
         kinds[self.redshift] = LABEL
         missing = {name: kinds[name].is_missing(values) for name, values in columns.items()}
+        if self.missing_magnitudes:
+            columns |= {name: kinds[name].without_missing(columns[name]) for name in measured}
+            unseen: npt.NDArray[np.bool_] = np.all([missing[name] for name in self.bands], axis=0)
+            missing = dict.fromkeys(self.bands, unseen) | {self.redshift: missing[self.redshift]}
         kept = ~np.logical_or.reduce(list(missing.values()))
         dropped = int(np.count_nonzero(~kept))
         if dropped and not drop_missing:
@@ -81,7 +87,7 @@ class OwnTable:
                 "them with --drop-missing"
             )
         if not kept.any():
-            raise InputError(f"{path}: none of its {len(kept)} rows has all of {list(columns)}")
+            raise InputError(f"{path}: none of its {len(kept)} rows has what it needs: {wanted}")
         magnitudes = np.column_stack([columns[name][kept] for name in measured])
         ids = _ids(table.filter(pa.array(kept)), self.identifier, path) if self.identifier else None
         return Sample(magnitudes, columns[self.redshift][kept], ids, dropped)
@@ -89,8 +95,7 @@ class OwnTable:
     def facts(self, sample: Sample, tested: int) -> dict[str, Any]:
         """Describe the table for a record: what was read of it, how many rows are tested on."""
         return {
-            "file": self.path.name,
-            "sha256": file_digest(self.path)["sha256"],
+            **file_facts(self.path),
             "bands": self.bands,
             "errors": self.errors or None,
             "redshift": self.redshift,
@@ -98,6 +103,7 @@ class OwnTable:
             "rows": len(sample),
             "dropped": sample.dropped,
             "tested": tested,
+            **({"missing_magnitudes": True} if self.missing_magnitudes else {}),
         }
 
 
@@ -182,8 +188,8 @@ def dropped_rows(task: Task) -> list[str]:
     """Say of each table of a task how many rows were dropped, a line each."""
     tables: list[TableFacts | None] = [getattr(task.data, "table", None), task.data.test_table]
     return [
-        f"{table.file}: {table.dropped} rows without all of {', '.join(table.bands)} and "
-        f"{table.redshift} dropped"
+        f"{table.file}: {table.dropped} rows without {'any' if table.missing_magnitudes else 'all'}"
+        f" of {', '.join(table.bands)} and {table.redshift} dropped"
         for table in tables
         if table and table.dropped
     ]

@@ -12,7 +12,9 @@ import pandas as pd
 from transferz.schemas import RELEASE
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.columns import BANDS, magnitude_name
+from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE
+from transferz.tables.printing import printable
 from transferz.tables.reading import open_table, read_whole
 
 ID = "object_id"
@@ -144,24 +146,13 @@ def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
     return ordered(frame.assign(**{CONFIG: FILE}), bands)
 
 
+def file_facts(path: Path) -> dict[str, str]:
+    """Return a file's name, as far as it can be printed, and its ``sha256``, for a record."""
+    name = printable(path.name).replace("\\", "\N{REPLACEMENT CHARACTER}")
+    return {"file": name, "sha256": file_digest(path)["sha256"]}
+
+
 def is_wanted(name: str, bands: Sequence[str]) -> bool:
     """Tell whether a column is that of a band that is wanted, or of none."""
     others = [magnitude_name(band) for band in BANDS if magnitude_name(band) not in bands]
     return name not in others and name not in map(error_name, others)
-
-
-def refuse_shared(
-    learned: pd.DataFrame, tested: pd.DataFrame, bands: Sequence[str], name: str, test_name: str
-) -> None:
-    """Refuse galaxies to learn from that have the very magnitudes of galaxies to test on.
-
-    Ids can be renumbered and positions be absent; all bands equal to the last digit is no chance.
-    The InputError says how many there are, and calls the two tables `name` and `test_name`.
-    """
-    ours, theirs = (one[list(bands)].astype(np.float32) for one in (learned, tested))
-    shared = theirs.merge(ours.drop_duplicates(), on=list(bands))
-    if len(shared):
-        raise InputError(
-            f"{name}: {len(shared):,} of the {len(tested):,} galaxies of {test_name} are learned "
-            "from under another id: the magnitudes are the same; leave them out of one of the two"
-        )

@@ -6,7 +6,6 @@ radius of a test object lies that object.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from transferz.baselines.leaks.positions import located, near, rounding
 from transferz.dataset.sky.neighbours import iterate_pairs
 from transferz.dataset.sky.positions import Positions
 from transferz.releases import Release
@@ -21,12 +21,7 @@ from transferz.rows import read_rows
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.files import read_manifest
 from transferz.schemas.survey.release import CONFIGS
-from transferz.tables.cells import as_floats, as_ids
-from transferz.tables.files import replace_file
 from transferz.tables.printing import first_few
-from transferz.tables.reading import read_whole
-from transferz.tables.table import CHUNK_ROWS, TableFile, require_columns
-from transferz.tables.writing import open_writer
 
 COLUMNS = ("object_id", "group_id", "ra", "dec")
 """What tells an object, of a release's columns."""
@@ -38,12 +33,6 @@ RADIUS_ARCSEC = 1.0
 """Within which two positions are one object, where a manifest does not say (params.yaml's)."""
 
 TRUTH = "truth"  # a mock's config that holds the objects of the others again
-
-OPTIONS = {"object_id": "--id", "group_id": "--group", "ra": "--ra", "dec": "--dec"}
-"""What tells objects, and the option that names a table's column of it."""
-
-PLACE = ("ra", "dec")
-WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype(), pa.int32(): pd.Int32Dtype()}
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -82,13 +71,16 @@ class Leaks:
 
     `found` has the rows that are a test object, shape (N,), by each of `WAYS` that could be
     checked; `unchecked` says what could not, and why. `objects` are the ids, in the release and
-    ascending, of the test objects found among those `held`.
+    ascending, of the test objects found among those `held`. Where nothing was found and nothing
+    could be, as the table's ids and positions are none of the release's, `idle` says why, else it
+    is empty.
     """
 
     found: Mapping[str, Mask]
     objects: Ints
     unchecked: tuple[str, ...]
     held: HeldObjects
+    idle: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything leaks."""
@@ -124,8 +116,8 @@ def find_leaks(
     object_id, group_id : array_like of int, shape (N,), optional
         The release's ids. A missing value (pandas' ``Int64``) is no object's.
     ra, dec : array_like, shape (N,), optional
-        Positions, degrees; NaN where there is none. Within the release's match radius of a test
-        object, inclusive, lies that object.
+        Positions, degrees; NaN, or a sentinel such as -99, where there is none. Within the
+        release's match radius of a test object, inclusive, lies that object.
     splits : sequence of str
         Whose objects are held back.
     configs : sequence of str, optional
@@ -204,6 +196,7 @@ def look_for(held: HeldObjects, columns: Mapping[str, npt.ArrayLike]) -> Leaks:
     rows: dict[str, Mask] = {}
     theirs: list[Mask] = []
     unchecked: list[str] = []
+    idle: dict[str, str] = {}  # why a way says nothing; nothing where it does
 
     # By an id that both have.
     for way, name in (("id", "object_id"), ("group", "group_id")):
@@ -220,23 +213,61 @@ def look_for(held: HeldObjects, columns: Mapping[str, npt.ArrayLike]) -> Leaks:
     if not {"ra", "dec"} <= columns.keys():
         unchecked.append("by position: no ra and dec")
     else:
-        located, positions = _located(columns["ra"], columns["dec"], "the table")
-        held_located, held_positions = _located(held.ra, held.dec, str(held))
-        unchecked += _lacking("position", ~located, "rows", "they have none")
-        unchecked += _lacking("position", ~held_located, str(held), "the release has none of them")
-        if held_located.any():
+        placed, positions = located(columns["ra"], columns["dec"], "the table")
+        held_placed, held_positions = located(held.ra, held.dec, str(held))
+        unchecked += _lacking("position", ~placed, "rows", "they have none")
+        unchecked += _lacking("position", ~held_placed, str(held), "the release has none of them")
+        if held_placed.any():
             close = np.zeros(len(positions), np.bool_)
             held_close = np.zeros(len(held_positions), np.bool_)
             for pairs in iterate_pairs(positions, held_positions, held.radius_arcsec):
                 close[pairs.i], held_close[pairs.j] = True, True
-            located[located], held_located[held_located] = close, held_close
-            rows["position"] = located
-            theirs.append(held_located)
+            if not close.any():
+                idle["position"] = _idle_positions(positions, held_positions, held.radius_arcsec)
+            placed[placed], held_placed[held_placed] = close, held_close
+            rows["position"] = placed
+            theirs.append(held_placed)
 
     if not rows:
         raise InputError(f"{held} can't be looked for: {'; '.join(unchecked)}")
     objects = np.unique(held.object_id[np.logical_or.reduce(theirs)])
-    return Leaks(rows, objects, tuple(unchecked), held)
+    says_something = objects.size or ("position" in idle and not idle["position"])
+    if not says_something:  # unless ids are, at least, of the release
+        known = _released_ids(held.release)
+        for way, name in (("id", "object_id"), ("group", "group_id")):
+            if way in rows:
+                ids, _ = _whole_numbers(columns[name], name)
+                none = "by {}: no {} is one of the release's, of any split"
+                idle[way] = "" if np.isin(ids, known[name]).any() else none.format(way, name)
+    nothing = not says_something and all(idle[way] for way in rows)
+    return Leaks(rows, objects, tuple(unchecked), held, (*idle.values(),) if nothing else ())
+
+
+def _idle_positions(positions: Positions, held: Positions, radius_arcsec: float) -> str:
+    """Say why positions of which none is a held one tell nothing; nothing where they tell."""
+    if not near(positions, held):
+        return (
+            "by position: none lies within a degree of one of the release's; is it another part of "
+            "the sky, or another unit than degrees or another frame than ICRS?"
+        )
+    if (digits := rounding(positions)) > radius_arcsec:
+        return (
+            f'by position: they are rounded to {digits:g}", and are looked for within '
+            f'{radius_arcsec:g}"'
+        )
+    return ""
+
+
+def _released_ids(release: Release) -> dict[str, Ints]:
+    """Read the ids and groups of all objects of a release."""
+    parts = [
+        read_rows(release, name, split, COLUMNS[:2])
+        for name, files in release.files().items()
+        for split in files
+        if name != TRUTH
+    ]
+    table = pa.concat_tables(parts)
+    return {name: table[name].to_numpy() for name in COLUMNS[:2]}
 
 
 def _whole_numbers(values: npt.ArrayLike, name: str) -> tuple[Ints, Mask]:
@@ -251,13 +282,6 @@ def _whole_numbers(values: npt.ArrayLike, name: str) -> tuple[Ints, Mask]:
     ids = np.zeros(len(series), np.int64)
     ids[known] = series[known].to_numpy(np.int64)
     return ids, known
-
-
-def _located(ra: npt.ArrayLike, dec: npt.ArrayLike, name: str) -> tuple[Mask, Positions]:
-    """Return where there is a position, and those."""
-    east, north = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
-    rows = np.isfinite(east) & np.isfinite(north)
-    return rows, Positions(east[rows], north[rows], np.arange(np.count_nonzero(rows)), name)
 
 
 def _lacking(way: str, lost: Mask, what: str, why: str) -> Iterator[str]:
@@ -293,85 +317,3 @@ def refuse_leaks(tables: Mapping[str, pd.DataFrame], held: HeldObjects, name: st
             f"{first_few(leaks.objects)}): scores on objects that were learned from say nothing; "
             "leave them out, as `transferz check-leak TABLE --write-clean FILE` does"
         )
-
-
-# --- a table of one's own
-
-
-def check_table(
-    table: TableFile, named: Mapping[str, str | None], held: HeldObjects
-) -> tuple[dict[str, str], Leaks]:
-    """Look through a table for some objects; return the column used of each of `OPTIONS` too.
-
-    `named` has the table's column of each of `OPTIONS`; empty for none. None where it is not said:
-    the column of that name then, whatever its case, if there is one. Raises an InputError where a
-    column is absent or holds something else, or there is none to tell objects by.
-    """
-    columns = _choose_columns(table, named)
-    require_columns(table.path, table.names, list(columns.values()))
-    cells = read_whole(table, list(dict.fromkeys(columns.values())))
-    values: dict[str, Any] = {}
-    for what, name in columns.items():
-        read = as_floats if what in PLACE else _read_ids
-        values[what] = read(cells, name, table.path)
-    try:
-        return columns, look_for(held, values)
-    except InputError as error:
-        raise InputError(f"{table.path}: {error}") from None
-
-
-def _choose_columns(table: TableFile, named: Mapping[str, str | None]) -> dict[str, str]:
-    """Find the columns that tell a table's objects, among those named and those there."""
-    by_case = {name.lower(): name for name in reversed(table.names)}
-    guessed = {what: by_case.get(what) for what in OPTIONS}
-    said = {what: name for what, name in named.items() if name is not None}
-    columns = {what: name for what, name in (guessed | said).items() if name}
-    half = [what for what in PLACE if what in columns]
-    if len(half) == 1:
-        (other,) = set(PLACE) - set(half)
-        if named.get(half[0]) or len(columns) == 1:
-            raise InputError(
-                f"{table.path} has no column '{other}' to go with '{columns[half[0]]}'; name it "
-                f"with {OPTIONS[other]}; it has: {', '.join(table.names)}"
-            )
-        del columns[half[0]]
-    if not columns:
-        raise InputError(
-            f"{table.path} has no column that tells which objects it holds (object_id, or ra and "
-            "dec in degrees); name them with --id, or --ra and --dec; it has: "
-            f"{', '.join(table.names)}"
-        )
-    return columns
-
-
-def write_clean(out: Path, table: TableFile, leaks: Leaks) -> int:
-    """Write the rows of a table that hold no test object, all columns; return how many.
-
-    Nothing is written where none is left, or something can't be read or written.
-    """
-    kept = ~leaks.rows
-    if not kept.any():
-        raise InputError(
-            f"{table.path}: all its {len(kept):,} rows hold {leaks.held}; none is left"
-        )
-    nothing, note, start = pa.schema([]), f"without the {leaks.held}", 0
-    with (
-        replace_file(out) as beside,
-        open_writer(beside, out, table, nothing, note, CHUNK_ROWS) as (names, write),
-    ):
-        for chunk in table.chunks(names, CHUNK_ROWS):
-            rows = pa.array(kept[start : start + len(chunk)])
-            write(chunk.filter(rows), nothing.empty_table())
-            start += len(chunk)
-    return int(np.count_nonzero(kept))
-
-
-def _read_ids(table: pa.Table, name: str, path: Path) -> "pd.Series[Any]":
-    """A column of ids; a missing one stays so."""
-    ids = as_ids(table, name, path)
-    if not pa.types.is_integer(ids.type):
-        raise InputError(
-            f"{path}: column '{name}' is {ids.type}, expected whole numbers, as a release's ids "
-            "are; name another column with --id or --group, or none, as --id ''"
-        )
-    return pd.Series(ids.to_pandas(types_mapper=WHOLE.get))

@@ -1,7 +1,6 @@
-"""Give the reference methods what they share: what to learn from, and one fit for all seeds."""
+"""Give the reference methods what they share: what to learn from, features, labels, a loss."""
 
 from collections.abc import Sequence
-from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,21 +13,11 @@ Floats = npt.NDArray[np.float64]
 
 
 class Deterministic:
-    """A method without randomness: one fit serves every seed, and the spread over seeds is 0."""
+    """A method without randomness: one fit is all, and no seed has an influence."""
 
     train = "combo"
     version = "1"
-
-    def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Any:
-        """Learn; the seed has no influence."""
-        raise NotImplementedError
-
-    def fit_seeds(
-        self, train: pd.DataFrame, validation: pd.DataFrame, *, seeds: Sequence[int]
-    ) -> list[Self]:
-        """Fit once; each seed gets the same object."""
-        self.fit(train, validation, seed=seeds[0])
-        return [self] * len(seeds)
+    deterministic = True
 
 
 def require_bands(table: pd.DataFrame, names: Sequence[str], why: str) -> None:

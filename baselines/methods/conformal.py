@@ -59,10 +59,13 @@ class SplitConformal:
     citation = CITATION
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Learn from what the method learns from, unless the subclass says otherwise."""
+        """Learn from what the method learns from, and as it does, unless the subclass differs."""
         super().__init_subclass__(**options)
-        if "around" in cls.__dict__ and "train" not in cls.__dict__:
-            cls.train = getattr(cls.around, "train", cls.train)
+        if "around" not in cls.__dict__:
+            return
+        for name in ("train", "deterministic", "missing_magnitudes", "trial"):
+            if name not in cls.__dict__ and hasattr(cls.around, name):
+                setattr(cls, name, getattr(cls.around, name))
 
     def __init__(self, method: Any = None) -> None:
         self.method = self.around() if method is None else method

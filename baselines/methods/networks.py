@@ -57,6 +57,7 @@ class NetworkMethod:
     name: str
     train = "combo"
     version = "1"
+    trial = False  # it would take as many epochs
     schedule = PAPER
     ensemble: Ensemble
     whole: Ensemble

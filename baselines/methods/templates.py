@@ -67,6 +67,7 @@ class TemplateFit(Deterministic):
     """
 
     name = "Template fit, grizy"
+    missing_magnitudes = True
     citation = "Arnouts et al. 1999, MNRAS 310, 540; Ilbert et al. 2006, A&A 457, 841 (the method)"
     description = "This project's template fit, flat prior in redshift, on HSC grizy alone"
 

@@ -42,6 +42,7 @@ class BoostedTrees(Deterministic):
     """
 
     name = "Gradient-boosted trees"
+    missing_magnitudes = True
     citation = CITATION
     description = "scikit-learn's HistGradientBoostingRegressor on magnitudes and colours"
 
@@ -64,10 +65,11 @@ class QuantileTrees(Deterministic):
     Each quantile's number of trees has the least pinball loss on the validation set. Trees grown
     apart give quantiles that cross or nearly coincide; those are moved away from the median until
     they are some least difference apart, the one that brings the PITs of the validation set
-    nearest to uniform (our choice).
+    nearest to uniform (our choice). A missing magnitude (NaN) is information to them.
     """
 
     name = "Gradient-boosted quantiles"
+    missing_magnitudes = True
     citation = CITATION
     description = "scikit-learn's HistGradientBoostingRegressor for each of 11 quantiles"
 

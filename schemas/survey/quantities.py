@@ -8,6 +8,7 @@ Upstream catalogues, whose sentinels are known column by column, are read by `Co
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,7 @@ class Quantity:
             none |= single == np.float32(sentinel)
         return none
 
-    def without_missing(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    def without_missing(self, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[Any]:
         """Return numbers with NaN where they are no value; the same array where all are."""
         missing = self.is_missing(values)
         if not missing.any():

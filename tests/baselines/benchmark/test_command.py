@@ -1,5 +1,7 @@
 """``transferz benchmark`` as users call it."""
 
+import os
+
 import pytest
 
 from transferz.cli import benchmark as command
@@ -9,6 +11,8 @@ from transferz.schemas import ParameterError
 from transferz.schemas.benchmark.entries import read_entry
 
 METHOD = """
+import os
+
 from transferz.baselines.benchmark import Prediction
 
 class Constant:
@@ -19,6 +23,22 @@ class Constant:
 
     def predict(self, table):
         return Prediction([self.value] * len(table))
+
+class Deep(Constant):
+    def fit(self, train, validation, *, seed):
+        super().fit(train, validation, seed=seed)
+        os.makedirs("scratch", exist_ok=True)
+        os.chdir("scratch")
+
+class Late(Constant):
+    def fit(self, train, validation, *, seed):
+        super().fit(train, validation, seed=seed)
+        if seed == 1 and not os.path.exists("mended"):
+            raise ValueError("diverged")
+
+class Quits(Constant):
+    def predict(self, table):
+        os._exit(0)
 
 class Broken(Constant):
     def predict(self, table):
@@ -38,7 +58,7 @@ def here(tmp_path, monkeypatch, tiny_release):
 def test_a_class_in_the_working_directory(here, capsys):
     assert main(["benchmark", "constant_method:Constant", "--seeds", "2", "--out", "run"]) == 0
     said = capsys.readouterr()
-    assert "Constant: learned from 300 galaxies (transferz), 2 seed(s). MOCK galaxies" in said.out
+    assert "Constant: learned from 300 galaxies (transferz), 2 seeds. MOCK galaxies" in said.out
     assert "LSST's requirements" in said.out
     assert "training seed 1" in said.err
     entry = read_entry(here / "run" / "entry.yaml")
@@ -71,6 +91,39 @@ def test_a_method_that_fails_is_told_with_its_traceback(here, capsys):
     assert not (here / "run").exists()
 
 
+def test_a_method_that_goes_to_another_folder_takes_no_output_along(here):
+    run = ["benchmark", "constant_method:Deep", "--seeds", "2", "--out", "run", "--quiet"]
+    assert main(run) == 0
+    assert (here / "run" / "entry.yaml").is_file() and (here / "scratch" / "scratch").is_dir()
+    assert [*(here / "scratch" / "scratch").iterdir()] == []
+
+
+def test_the_same_command_goes_on_after_a_failure(here, capsys):
+    run = ["benchmark", "constant_method:Late", "--seeds", "2", "--out", "run"]
+    assert main(run) == 2
+    said = capsys.readouterr().err
+    assert "seeds that are kept in" in said and "run.seeds: 0; the same command goes on" in said
+    (here / "mended").touch()
+    assert main(run) == 0
+    said = capsys.readouterr().err
+    assert "seed 0 is there already" in said and "training seed 0" not in said
+    assert read_entry(here / "run" / "entry.yaml").seeds == 2
+    assert not (here / "run.seeds").exists()
+
+
+def test_a_method_that_ends_the_process_is_an_error(here, capsys):
+    assert main(["benchmark", "constant_method:Quits", "--seeds", "1"]) == 2
+    assert "raised SystemExit: os._exit(0)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cant_be_written_is_refused_before_training(here, capsys):
+    (here / "locked").mkdir(mode=0o500)
+    assert main(["benchmark", "constant_method:Constant", "--out", "locked/run"]) == 2
+    said = capsys.readouterr().err
+    assert "can't write to --out locked/run" in said and "training" not in said
+
+
 def test_the_installed_methods_are_listed(capsys):
     assert main(["benchmark", "--list"]) == 0
     said = capsys.readouterr().out
@@ -89,7 +142,7 @@ def test_the_installed_methods_are_listed(capsys):
             "--train and --release are about a release",
         ),
         (["median", "--replace"], "--replace is about --out"),
-        (["constant_method:Nothing"], "no class 'Nothing'; its classes: Broken, Constant"),
+        (["constant_method:Nothing"], "no class 'Nothing'; its classes: Broken, Constant, Deep,"),
         (
             ["./constant_method.py:Constant"],
             "a path; a method is named as package.module:Class, such as constant_method:Constant",

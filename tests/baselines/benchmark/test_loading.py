@@ -1,11 +1,12 @@
 """Finding a method: what is good, and what is said where it is not."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from transferz.baselines.benchmark.loading import GROUP, MethodError, installed_methods, load_method
-from transferz.schemas.errors import ParameterError
+from transferz.schemas.errors import ParameterError, TransferZError
 
 GOOD = """
 class Mine:
@@ -41,12 +42,16 @@ def module(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     name = f"methods_of_{tmp_path.name.replace('-', '_')}"
 
-    def write(code):
-        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
-        return name
+    names = []
+
+    def write(code, suffix=""):
+        names.append(f"{name}{suffix}")
+        (tmp_path / f"{names[-1]}.py").write_text(code, encoding="utf-8")
+        return names[-1]
 
     yield write
-    sys.modules.pop(name, None)
+    for one in names:
+        sys.modules.pop(one, None)
 
 
 def test_a_class_in_the_working_directory_is_found(module):
@@ -61,6 +66,50 @@ def test_a_class_in_the_working_directory_is_found(module):
 def test_a_class_needs_to_say_nothing_of_itself(module):
     found = load_method(f"{module(GOOD + '    def train(self): pass')}:Mine")
     assert (found.name, found.key, found.train) == ("Mine", "mine", "combo")
+
+
+def test_what_a_constructor_sets_is_said_too(module):
+    code = GOOD + (
+        "    def __init__(self): self.name, self.train, self.version = 'Net 3', 'galaxiesml', '3'\n"
+        "    @property\n    def code(self): return 'https://example.org/net'"
+    )
+    found = load_method(f"{module(code)}:Mine")
+    assert (found.name, found.key, found.train) == ("Net 3", "net_3", "galaxiesml")
+    described = found.describe()
+    assert (described.version, described.code) == ("3", "https://example.org/net")
+
+
+STATED = {
+    "version = 2.0": "version: expected text, found float 2.0",
+    "train = ['transferz', 'galaxiesml']": "train: expected text, found list ['transferz', 'galax",
+    "deterministic = 'yes'": "deterministic: expected True or False, found str 'yes'",
+    "code = 'github.com/me/photoz'": "code: expected a link that begins with https://",
+    "name = 'Net' + chr(27) + '[2J'": "entry 'name'",
+    "description = 'x' * 5000": "entry 'description'",
+    "name = property(lambda self: 1 / 0)": "reading its attributes raised ZeroDivisionError",
+}
+
+
+@pytest.mark.parametrize("line", STATED)
+def test_what_a_method_says_of_itself_is_checked_at_once(line, module):
+    with pytest.raises(TransferZError) as error:
+        load_method(f"{module(f'{GOOD}    {line}')}:Mine")
+    assert STATED[line] in str(error.value) and ":Mine" in str(error.value)
+
+
+def test_a_password_in_a_link_is_not_repeated(module):
+    name = module(GOOD + "    code = 'https://me:secret@x.org'")
+    with pytest.raises(MethodError, match="without a name and password") as error:
+        load_method(f"{name}:Mine")
+    assert "secret" not in str(error.value)
+
+
+def test_an_import_changes_no_folder_and_does_not_end_the_process(module, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    name = module(f"import os\nos.chdir('elsewhere')\n{GOOD}")
+    assert load_method(f"{name}:Mine").name == "Mine" and Path.cwd() == tmp_path
+    with pytest.raises(MethodError, match=r"raised SystemExit: os\._exit\(0\)"):
+        load_method(f"{module('import os; os._exit(0)', 'ends')}:Mine")
 
 
 def test_fit_seeds_stands_in_for_fit(module):

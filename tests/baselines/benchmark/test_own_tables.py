@@ -6,6 +6,7 @@ import pytest
 
 from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables, split_sample
+from transferz.baselines.benchmark.tables import refuse_shared
 from transferz.schemas import InputError, ParameterError
 
 BANDS, ERRORS = ("g", "r", "i"), ("gerr", "rerr", "ierr")
@@ -81,6 +82,38 @@ def test_the_same_galaxy_under_two_ids_is_refused(path, tmp_path):
     with pytest.raises(InputError, match="learned from under another id"):
         from_own_tables(OwnTable(tmp_path / "twice.csv", BANDS, "z", identifier="number"))
     from_own_tables(OwnTable(tmp_path / "twice.csv", BANDS, "z"))  # split by magnitudes: together
+
+
+def test_a_method_that_takes_missing_magnitudes_gets_them(path, tmp_path):
+    table = pd.read_csv(path)
+    table.loc[::3, ["g", "gerr"]] = -99.0
+    table.loc[1::50, list(BANDS)] = 99.0
+    table.loc[2::50, "z"] = np.nan
+    table.to_csv(tmp_path / "holes.csv", index=False)
+    lacking = OwnTable(tmp_path / "holes.csv", BANDS, "z", ERRORS, missing_magnitudes=True)
+    with pytest.raises(InputError, match=r"24 of 600 rows lack a value in g \(12\)"):
+        lacking.read()
+    task = from_own_tables(lacking, drop_missing=True)
+    assert (task.data.table.rows, task.data.table.dropped) == (576, 24)
+    assert task.data.table.missing_magnitudes
+    learned = task.training
+    known = learned[["g_mag", "g_magsigma"]].notna()
+    assert (known["g_mag"] == known["g_magsigma"]).all() and 0.6 < known["g_mag"].mean() < 0.7
+    assert learned[["r_mag", "i_mag", "redshift"]].notna().all(axis=None)
+    assert task.tests["table"].table["g_mag"].isna().any()
+    strict = OwnTable(tmp_path / "holes.csv", BANDS, "z", ERRORS)
+    with pytest.raises(InputError, match=r"lack a value in g \(208\)"):
+        strict.read()
+
+
+def test_few_magnitudes_in_common_are_chance():
+    bands = ["g_mag", "r_mag", "i_mag", "z_mag"]
+    learned = pd.DataFrame(
+        [[np.nan, np.nan, 22.0, 21.0], [np.nan, 23.0, 22.5, 21.5]], columns=bands
+    )
+    refuse_shared(learned, learned[:1], bands, "learned", "tested")
+    with pytest.raises(InputError, match="1 of the 1 galaxies of tested are learned from"):
+        refuse_shared(learned, learned[1:], bands, "learned", "tested")
 
 
 def test_an_error_for_each_band(path):

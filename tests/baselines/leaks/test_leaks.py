@@ -235,7 +235,7 @@ def test_the_radius_is_the_manifests(release):
         ({}, InputError, "found none of them"),
         ({"ra": [1.0]}, InputError, "found ra"),
         ({"object_id": [1], "ra": [1.0, 2.0], "dec": [0.0, 0.0]}, InputError, "one length"),
-        ({"ra": [-5.0], "dec": [0.0]}, InputError, "outside 0 <= ra <= 360"),
+        ({"ra": [-400.0], "dec": [0.0]}, InputError, "outside 0 <= ra <= 360"),
         ({"object_id": ["M31"]}, InputError, "expected whole numbers"),
         ({"object_id": [1], "splits": ["tests"]}, ReleaseError, "no split 'tests'"),
         ({"object_id": [1], "splits": []}, ParameterError, "expected a split"),
@@ -383,7 +383,7 @@ def test_ids_with_gaps_keep_their_digits(training, tests, tiny_release, tmp_path
         ({"object_id": [1.5]}, (), "column 'object_id' is double, expected whole numbers"),
         ({"object_id": ["NGC 224"]}, (), "column 'object_id' is string, expected whole"),
         ({"ra": ["0h42m"], "dec": ["+41d"]}, (), "column 'ra' holds something other than numbers"),
-        ({"ra": [-3.0], "dec": [0.0]}, (), "outside 0 <= ra <= 360"),
+        ({"ra": [400.0], "dec": [0.0]}, (), "outside 0 <= ra <= 360"),
         ({"object_id": [1]}, ("--write-clean", "clean.xls"), "--write-clean clean.xls: expected"),
         ({"object_id": [1]}, ("--write-clean", "no/clean.csv"), "can't write --write-clean no"),
         ({"object_id": [1]}, ("--splits", "exam"), "no split 'exam'"),
@@ -405,3 +405,118 @@ def test_nothing_is_written_where_nothing_is_left(tests, tiny_release, tmp_path,
     status, said = run(capsys, table, "--release", tiny_release, "--write-clean", clean)
     assert status == 2 and "all its 210 rows hold test objects" in said.err
     assert not clean.exists()
+
+
+# --- units, and checks that say nothing
+
+
+@pytest.fixture
+def places(tests):
+    return tests[["ra", "dec"]].drop_duplicates(ignore_index=True)
+
+
+def converted(places, turn, height):
+    return pd.DataFrame({"ra": places["ra"] / turn, "dec": places["dec"] / height})
+
+
+RADIAN = 180 / np.pi
+UNITS = {"hourangle": (15.0, 1.0), "h": (15.0, 1.0), "rad": (RADIAN, RADIAN)}
+UNITS |= {"deg": (1.0, 1.0), "arcsec": (1 / 3600, 1 / 3600)}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("ending", ["ecsv", "vot", "fits", "parquet"])
+def test_positions_are_read_in_the_unit_that_the_file_says(
+    places, unit, ending, tiny_release, tmp_path, capsys
+):
+    from astropy.table import Table
+
+    if unit == "hourangle" and ending in ("vot", "fits"):
+        pytest.skip("their standards know no hour angle")
+    made = Table.from_pandas(converted(places, *UNITS[unit]))
+    made["ra"].unit = unit
+    made["dec"].unit = "deg" if UNITS[unit][1] == 1.0 else unit
+    path = tmp_path / f"mine.{ending}"
+    if ending == "parquet":
+        units = {name: {"unit": str(made[name].unit)} for name in made.colnames}
+        schema = pa.schema([pa.field(n, pa.float64(), metadata=m) for n, m in units.items()])
+        arrays = [pa.array(np.asarray(made[name])) for name in made.colnames]
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path)
+    else:
+        made.write(path, format={"vot": "votable", "ecsv": "ascii.ecsv"}.get(ending, ending))
+    status, said = run(capsys, path, "--release", tiny_release, "--json")
+    assert (status, json.loads(said.out)["leaking_rows"]) == (1, len(places))
+
+
+@pytest.mark.parametrize(
+    ("word", "turn", "height"), [("hours", 15, 1), ("radians", RADIAN, RADIAN)]
+)
+def test_numbers_in_another_unit_are_refused(
+    places, training, word, turn, height, tiny_release, tmp_path, capsys
+):
+    for rows in (places, training[["ra", "dec"]].drop_duplicates(ignore_index=True)):
+        converted(rows, turn, height).to_csv(path := tmp_path / "mine.csv", index=False)
+        status, said = run(capsys, path, "--release", tiny_release)
+        assert status == 2 and f"the positions look like {word}" in said.err
+
+
+def test_an_impossible_unit_is_refused(places, tiny_release, tmp_path, capsys):
+    from astropy.table import Table
+
+    for name, unit in (("ra", "Jy"), ("dec", "hourangle")):
+        made = Table.from_pandas(places)
+        made[name].unit = unit
+        made.write(path := tmp_path / f"{name}.ecsv")
+        status, said = run(capsys, path, "--release", tiny_release)
+        assert status == 2 and f"{name} is in '{unit}', expected degrees" in said.err
+
+
+def test_sentinels_are_left_out_and_counted(places, tiny_release, tmp_path, capsys):
+    none = pd.DataFrame({"ra": [-99.0, 9999.0, 10.0], "dec": [-99.0, 9999.0, 99.0]})
+    path = write(pd.concat([places, none]), tmp_path / "mine.csv")
+    status, said = run(capsys, path, "--release", tiny_release, "--json")
+    found = json.loads(said.out)
+    assert (status, found["leaking_rows"]) == (1, len(places))
+    assert f"by position, 3 of {len(places) + 3} rows: they have none" in found["unchecked"]
+
+
+def test_right_ascensions_may_be_negative(places, tiny_release, tmp_path, capsys):
+    path = write(places.assign(ra=places["ra"] - 360), tmp_path / "mine.csv")
+    status, said = run(capsys, path, "--release", tiny_release, "--json")
+    assert (status, json.loads(said.out)["leaking_rows"]) == (1, len(places))
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ({"ra": [200.0, 201.0], "dec": [-60.0, -61.0]}, "by position: none lies within a degree"),
+        ({"object_id": [1, 2]}, "by id: no object_id is one of the release's"),
+    ],
+)
+def test_a_check_that_says_nothing_is_no_clean_bill(table, why, tiny_release, tmp_path, capsys):
+    path, clean = write(pd.DataFrame(table), tmp_path / "mine.csv"), tmp_path / "clean.csv"
+    where = (path, "--release", tiny_release, "--write-clean", clean)
+    status, said = run(capsys, *where)
+    assert status == 3 and f"THE CHECK SAYS NOTHING: {why}" in said.out
+    assert "no leak found" not in said.out and not clean.exists()
+    assert why in json.loads(run(capsys, *where, "--json")[1].out)["says_nothing"][0]
+
+
+def test_ids_of_the_release_say_something_wherever_the_positions_are(
+    training, tiny_release, tmp_path, capsys
+):
+    far = training[["object_id", "ra", "dec"]].assign(ra=200.0, dec=-60.0)
+    status, said = run(capsys, write(far, tmp_path / "a.csv"), "--release", tiny_release)
+    assert status == 0 and said.out.endswith("no leak found\n")
+
+
+def test_rounded_positions_say_nothing(training, tiny_release, tmp_path, capsys):
+    rounded = training[["ra", "dec"]].iloc[:5].round(2) + 0.01
+    status, said = run(capsys, write(rounded, tmp_path / "a.csv"), "--release", tiny_release)
+    assert status == 3 and 'rounded to 36"' in said.out
+
+
+def test_two_columns_that_differ_in_case_are_an_error(places, tiny_release, tmp_path, capsys):
+    path = write(places.assign(RA=places["ra"] + 1), tmp_path / "a.csv")
+    status, said = run(capsys, path, "--release", tiny_release)
+    assert status == 2 and "There are ra, RA; name one with --ra" in said.err

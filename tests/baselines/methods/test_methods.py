@@ -8,10 +8,9 @@ from hypothesis.extra.numpy import arrays
 
 from transferz.baselines.benchmark.tables import band_columns, photometry
 from transferz.baselines.methods import common
-from transferz.baselines.methods.common import Deterministic
 from transferz.baselines.methods.median import TrainingMedian
 from transferz.baselines.scores.metrics import loss, normalised_error
-from transferz.baselines.scores.probability import per_galaxy, score_probability
+from transferz.baselines.scores.probability import Prediction, per_galaxy, score_probability
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.columns import MAGNITUDES
 
@@ -98,8 +97,8 @@ def test_a_width_that_knows_the_galaxy_beats_one_that_does_not(method, parts, fi
 def test_neither_the_seed_nor_the_test_set_changes_a_forecast(method, parts, fitted, monkeypatch):
     monkeypatch.setattr(trees, "MAX_TREES", 80)
     train, validation, test = parts
-    first, second = method().fit_seeds(train, validation, seeds=[3, 4])
-    assert first is second
+    assert method.deterministic
+    first = method().fit(train, validation, seed=3)
     whole, half = (fitted[method].predict(seen(test[:n])).point for n in (600, 300))
     np.testing.assert_array_equal(first.predict(seen(test)).point, whole)
     np.testing.assert_allclose(half, whole[:300], rtol=1e-12)
@@ -238,6 +237,12 @@ def test_quantiles_far_enough_apart_stay_as_they_are():
     np.testing.assert_allclose(trees.spread(values, 0.01), values, rtol=1e-12)
 
 
-def test_what_learns_nothing_must_say_how():
-    with pytest.raises(NotImplementedError):
-        Deterministic().fit_seeds(None, None, seeds=[0])
+@pytest.mark.parametrize("method", (BoostedTrees, QuantileTrees))
+def test_methods_that_take_missing_magnitudes_forecast_them(method, parts, monkeypatch):
+    monkeypatch.setattr(trees, "MAX_TREES", 80)
+    assert method.missing_magnitudes
+    train, validation, test = (table.copy() for table in parts)
+    for table in (train, validation, test):
+        table.loc[table.index % 3 == 0, "y_cmodel_mag"] = np.nan
+    point = method().fit(train, validation, seed=0).predict(seen(test)).point
+    assert np.isfinite(point).all() and tanaka(Prediction(point), test) < 0.1
