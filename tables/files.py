@@ -58,14 +58,12 @@ def replace_directory(target: Path, *, keep: Iterable[str] = ()) -> Iterator[Pat
     is full, a folder can't be written, or another process is writing `target`.
     """
     real = real_path(target)
-    with _clear_errors(target):
-        real.parent.mkdir(parents=True, exist_ok=True)
-        with _place_beside(real) as new:
-            new.mkdir()
-            for name in keep:
-                _link(real / name, new / name)
-            yield new
-            _swap(new, real)
+    with _clear_errors(target), made_folder(real.parent), _place_beside(real) as new:
+        new.mkdir()
+        for name in keep:
+            _link(real / name, new / name)
+        yield new
+        _swap(new, real)
 
 
 @contextlib.contextmanager
@@ -85,6 +83,20 @@ def replace_file(target: Path) -> Iterator[Path]:
         with new.open("rb") as written:
             os.fsync(written.fileno())
         new.replace(real)
+
+
+@contextlib.contextmanager
+def made_folder(path: Path) -> Iterator[None]:
+    """Make a folder that is missing, with those above it; they go again where nothing came in."""
+    made = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for place in made:
+                place.rmdir()
+        raise
 
 
 @contextlib.contextmanager

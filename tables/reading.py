@@ -23,6 +23,7 @@ from transferz.tables import table as limits
 from transferz.tables.cells import TEXT, guess_types, nested, typed
 from transferz.tables.fits import FitsTable
 from transferz.tables.hdf5 import Hdf5Table
+from transferz.tables.masks import with_masks
 from transferz.tables.table import (
     CHUNK_ROWS,
     ByteStream,
@@ -91,10 +92,10 @@ def open_table(
     if packing and head.startswith((PARQUET, HDF5)):
         raise InputError(f"can't read {path}: it is packed by {packing}; unpack it first")
     if head.startswith(PARQUET):
-        return ParquetTable.open(path)
+        return with_masks(ParquetTable.open(path))
     if head.startswith(HDF5):
         require_package(path, "h5py", "HDF5")
-        return Hdf5Table.open(path, take)
+        return with_masks(Hdf5Table.open(path, take))
     if head.startswith(b"SIMPL"):
         require_package(path, "astropy", "FITS")
         return FitsTable.open(path, take)
@@ -157,7 +158,7 @@ class ParquetTable(TableFile):
                     whole = pa.Table.from_batches([batch])
                     arrays = [
                         whole[field.name].cast(field.type)
-                        if not pa.types.is_list_view(whole[field.name].type)
+                        if not _is_view(whole[field.name].type)
                         else pa.array(whole[field.name].to_pylist(), field.type)  # no cast is right
                         for field in schema
                     ]
@@ -177,6 +178,10 @@ def _opened(path: Path) -> pq.ParquetFile:
     )
 
 
+def _is_view(kind: pa.DataType) -> bool:
+    return pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
+
+
 def _claimed_bytes(file: pq.ParquetFile, name: str) -> int:
     """Bytes of a column in memory, 8 for each value, by what the footer says."""
     paths = [file.schema.column(number).path for number in range(len(file.schema))]
@@ -191,7 +196,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
         return pa.binary()
-    if pa.types.is_large_list(kind) or pa.types.is_list_view(kind):
+    if pa.types.is_large_list(kind) or _is_view(kind):
         return pa.list_(_plain(kind.value_type))
     return kind
 
@@ -285,7 +290,7 @@ def _require_whole(path: Path, content: bytes) -> None:
     astropy would fetch the data, and make room for the rows.
     """
     for match in _TAG.finditer(content):
-        tag = html.unescape(match[0].decode("utf-8", "replace"))
+        tag = " ".join(html.unescape(match[0].decode("utf-8", "replace")).split())
         if match[1] == b"STREAM" and "href" in tag:
             raise InputError(
                 f"can't read {path}: its data lie elsewhere ({tag[:80]}); write them into the file"

@@ -3,15 +3,17 @@
 A run leaves an entry, the forecasts behind it, and perhaps a model to apply.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import transferz
@@ -33,14 +35,21 @@ from transferz.schemas.benchmark.entries import (
     rounded,
     write_entry,
 )
-from transferz.schemas.errors import InputError, ParameterError, TransferZError
-from transferz.tables.files import replace_directory
+from transferz.schemas.errors import (
+    InputError,
+    ParameterError,
+    TransferZError,
+    without_credentials,
+)
+from transferz.tables.files import only_writer, replace_directory
+from transferz.tables.printing import printable
 
 SEEDS = 5
 """Trainings of a method (our choice: enough for a spread, few enough for slow methods)."""
 
-MOST_SEEDS = 10_000
-"""Of a run (our choice): the files of forecasts number seeds in 16 bits."""
+MOST_SEEDS = TRIAL_SEED = 10_000
+"""Of a run (our choice): the files of forecasts number seeds in 16 bits. A trial has the seed that
+no run has, so that a method which keeps what it trained by its seed does not take that for more."""
 
 COMMAND = "transferz.baselines.benchmark.benchmarking.benchmark(...)"
 
@@ -191,7 +200,7 @@ def _try_out(method: Method, task: Task, report: Report) -> None:
     report(f"{method.name}: a trial on {FEW} galaxies")
     tried = replace(method, surroundings=Surroundings(method.surroundings.theirs))
     try:
-        ran = run_method(tried, task.few(), [0], allow_missing=True)
+        ran = run_method(tried, task.few(), [TRIAL_SEED], allow_missing=True)
         forecasts_file(ran.forecasts)
         for one in ran.forecasts.values():
             score_set(one)
@@ -223,7 +232,7 @@ def make_outcome(
         "by_magnitude": {name: bins for name, bins in by_magnitude.items() if bins} or None,
         **({"networks": kept.networks} if kept else {}),
         **_machine(method, ran.cost),
-        "command": command,
+        "command": printable(without_credentials(command)),
         "packages": _packages(method),
         "transferz": transferz.__version__,
         "date": date.today().isoformat(),
@@ -263,12 +272,23 @@ def _packages(method: Method) -> dict[str, str]:
     return {name: version for name, version in versions.items() if version}
 
 
-def check_folder(directory: Path, *, replace: bool) -> None:
-    """Refuse an output directory that holds something, before any work, and make its parent.
+@contextlib.contextmanager
+def held_folder(directory: Path | None, *, replace: bool) -> Iterator[None]:
+    """Hold an output directory, if there is to be one, from before any work until it is written.
 
-    With `replace` an older run may be there, and nothing else; all else is an InputError.
+    Its parent is made. With `replace` an older run may be there, and nothing else; all else, and
+    another process that is at work on it, is an InputError.
     """
+    if directory is None:
+        yield
+        return
     try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(directory.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InputError(f"can't write to --out {directory}: {error}") from None
+    with only_writer(directory):
         if directory.exists():
             ours = directory.is_dir() and {path.name for path in directory.iterdir()} <= RUN_FILES
             if not (replace and ours):
@@ -276,8 +296,4 @@ def check_folder(directory: Path, *, replace: bool) -> None:
                 raise InputError(
                     f"--out {directory} exists already; remove it or name another{remedy}"
                 )
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".transferz-", dir=directory.parent):
-            pass  # it can be written there
-    except OSError as error:
-        raise InputError(f"can't write to --out {directory}: {error}") from None
+        yield

@@ -28,7 +28,7 @@ from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.printing import first_few
 from transferz.tables.reading import open_table, read_whole
-from transferz.tables.table import require_columns
+from transferz.tables.table import naming, require_columns
 
 RUN_COLUMNS = {"config", "seed", "point"}
 """Columns of the forecasts of a run of the benchmark."""
@@ -81,7 +81,7 @@ def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
 
     Raises an InputError where it can't be read, or it is not clear what its columns are.
     """
-    file = open_table(path, named.names)
+    file = open_table(path, named.names, choose=naming(_looked_for(named)))
     true = named.true or only_known(TRUE_REDSHIFTS, file.names, "true redshifts", "--true", path)
     identifier = None if in_order else named.identifier
     if not (in_order or identifier):
@@ -138,8 +138,14 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
     )
 
 
+def _looked_for(named: NamedColumns) -> list[str]:
+    """Names that tell the table among several in a file: those given, or else the known ones."""
+    given = [named.true, named.identifier, named.magnitude, *(named.points or ())]
+    return [name for name in given if name] or [*POINTS, *TRUE_REDSHIFTS, *IDS]
+
+
 def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
-    file = open_table(path, named.names)
+    file = open_table(path, named.names, choose=naming(_looked_for(named)))
     if set(file.names) >= RUN_COLUMNS:
         raise InputError(
             f"{path} is what `transferz benchmark` wrote: its scores are in entry.yaml beside it, "

@@ -1,7 +1,6 @@
 """Figures of forecasts: against the truth, their errors, and how honest their widths are."""
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.paper.figures import GREY, STYLE, WIDTH, paper_style
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT, normalised_error
 from transferz.baselines.scores.probability import pit_histogram
-from transferz.tables.files import COLOURS, replace_file, save_png
+from transferz.tables.files import COLOURS, made_folder, replace_file, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,25 +48,11 @@ def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
         if (finite := np.isfinite(pit)).any():
             values = pit[finite].astype(np.float64)
             figures |= {"pit": _pit(values, scored.redshift.size), "qq": _qq(values)}
-        with _folder(folder), contextlib.ExitStack() as stack:
+        with made_folder(folder), contextlib.ExitStack() as stack:
             for name, figure in figures.items():
                 figure.suptitle(title, x=0.02, ha="left", fontsize=STYLE["font.size"])
                 save_png(figure, stack.enter_context(replace_file(folder / f"{name}.png")))
     return [f"{name}.png" for name in figures]
-
-
-@contextlib.contextmanager
-def _folder(path: Path) -> Iterator[None]:
-    """Make a folder that is missing; it goes again where nothing came into it."""
-    made = [place for place in (path, *path.parents) if not place.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            for place in made:
-                place.rmdir()
-        raise
 
 
 def _new(rows: int = 1, height: float = WIDTH) -> "tuple[Figure, list[Axes]]":

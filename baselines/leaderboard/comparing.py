@@ -137,9 +137,9 @@ def write_comparisons(
     for run in runs:
         _require_entry(run, to / f"{run.key}.yaml")
     comparisons, path = compare_runs(runs, draws), to / COMPARISONS_FILE
-    if older := read_comparisons(to):
-        comparisons = merge(older, comparisons, path, replace=replace)
-    with replace_file(path) as beside:
+    with replace_file(path) as beside:  # nobody else adds to it meanwhile
+        if older := read_comparisons(to):
+            comparisons = merge(older, comparisons, path, replace=replace)
         beside.write_text(comparisons_text(comparisons), encoding="utf-8", newline="\n")
     return path, comparisons
 

@@ -34,7 +34,7 @@ from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
 from transferz.schemas.survey.columns import MAGNITUDES
 from transferz.schemas.survey.files import SURVEYS, Version, file_digest, read_manifest
-from transferz.tables.files import replace_file
+from transferz.tables.files import made_folder, replace_file
 
 ENTRIES = Path(__file__).parent / "entries"
 """Those that the project keeps: a folder per survey, a file per method."""
@@ -253,13 +253,12 @@ def add_run(
         _require_galaxies(config, forecasts, tests[config], release, folder)
         _require_scores(config, forecasts, run.entry, folder)
     target = entries / release.survey / f"{run.key}.yaml"
-    if target.exists() and not replace:
-        raise InputError(
-            f"{target} is there already; give --replace to put {folder} in its place, or the "
-            "method another key"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replace_file(target) as beside:
+    with made_folder(target.parent), replace_file(target) as beside:
+        if target.exists() and not replace:  # looked at here, where nobody else can write it
+            raise InputError(
+                f"{target} is there already; give --replace to put {folder} in its place, or the "
+                "method another key"
+            )
         beside.write_text(text, encoding="utf-8", newline="\n")
     return target
 

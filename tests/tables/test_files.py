@@ -13,6 +13,7 @@ import pytest
 from transferz.schemas import InputError
 from transferz.tables import files
 from transferz.tables.files import (
+    made_folder,
     only_writer,
     read_json,
     replace_directory,
@@ -49,6 +50,18 @@ def test_an_error_leaves_the_old_output_and_nothing_beside(tmp_path):
         raise ZeroDivisionError
     assert content(target) == {"old"}
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_leaves_no_folder_that_was_made_for_it(tmp_path):
+    target = tmp_path / "new" / "folders" / "out"
+    with pytest.raises(ZeroDivisionError), replace_directory(target):
+        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), made_folder(target.parent), replace_file(target):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    with made_folder(target.parent), replace_file(target) as beside:
+        beside.touch()
+    assert target.is_file()
 
 
 def test_kept_entries_are_taken_over(tmp_path):

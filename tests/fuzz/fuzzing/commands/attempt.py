@@ -49,12 +49,13 @@ TRACEBACK, STATUS, HANG, HUGE, WRONG, OUTPUT, LEFT, HARNESS = FINDINGS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did: its exit status, what it printed, and where it may have written."""
+    """What a command did: its exit status, what it printed, and what it changed in `out`."""
 
     status: int
     stdout: str
     stderr: str
     out: Path
+    changed: list[str]
 
 
 def nothing_more(outcome: Outcome) -> str:
@@ -181,7 +182,7 @@ def run(trial: Trial, folder: Path) -> tuple[Outcome, str]:
     """Run a trial's command with its output in files; a traceback is the second result."""
     from transferz.cli import main
 
-    trace, status = "", -1
+    trace, status, before = "", -1, _state(folder / OUT)
     for number in (1, 2):
         sys.stdout.flush(), sys.stderr.flush()
         os.dup2(os.open(folder / f"fd{number}", os.O_CREAT | os.O_TRUNC | os.O_WRONLY), number)
@@ -204,7 +205,9 @@ def run(trial: Trial, folder: Path) -> tuple[Outcome, str]:
         except OSError as error:
             trace += f"flush: {error}"
     texts = ((folder / f"fd{number}").read_bytes().decode(errors="replace") for number in (1, 2))
-    return Outcome(status, *texts, folder / OUT), trace
+    after = _state(folder / OUT)
+    changed = sorted(key for key in before | after if before.get(key) != after.get(key))
+    return Outcome(status, *texts, folder / OUT, changed), trace
 
 
 def judge(trial: Trial, outcome: Outcome, trace: str, size: int) -> tuple[str, str]:
@@ -229,8 +232,8 @@ def judge(trial: Trial, outcome: Outcome, trace: str, size: int) -> tuple[str, s
     if TOKEN in printed:
         return OUTPUT, "the token"
     if outcome.status == USER_ERROR:
-        if left := sorted(str(path.relative_to(outcome.out)) for path in outcome.out.rglob("*")):
-            return LEFT, f"{left}: {outcome.stderr[-500:]}"
+        if outcome.changed:
+            return LEFT, f"{outcome.changed}: {outcome.stderr[-500:]}"
         if not outcome.stderr.strip():
             return OUTPUT, "exit status 2 without a word"
         return REFUSED, outcome.stderr
@@ -244,11 +247,12 @@ def _address_space() -> int:
 
 
 def _state(folder: Path) -> dict[str, str]:
-    """Digest of each regular file below a folder."""
+    """Digest of each file below a folder, and which folders there are."""
     return {
-        str(path): hashlib.md5(path.read_bytes()).hexdigest()
+        str(path.relative_to(folder)): hashlib.md5(path.read_bytes()).hexdigest() if is_file else ""
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and path.stat().st_size < HUGE_FILE
+        if (is_file := path.is_file() and not path.is_symlink()) or path.is_dir()
+        if not is_file or path.stat().st_size < HUGE_FILE
     }
 
 

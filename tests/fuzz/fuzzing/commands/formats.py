@@ -188,7 +188,9 @@ def _read_text(content: bytes) -> Columns:
         io.StringIO(head + "".join(lines[1:])),
         sep=mark, dtype=str, keep_default_na=False, header=None, index_col=False,
     )  # fmt: skip
-    names = [str(name).strip() for name in frame.iloc[0]]
+    stored = frame.iloc[0].tolist()
+    names = [name.strip() for name in stored]
+    names = stored if len(set(names)) < len(names) else names
     if len(set(names)) < len(names):
         raise ValueError("a name twice")
     cells = {name: frame.iloc[1:, place].tolist() for place, name in enumerate(names)}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzzing.commands import of_arguments, of_boards, of_models, of_releases, of_tables
+from fuzzing.commands import of_arguments, of_boards, of_disks, of_models, of_releases, of_tables
 from fuzzing.commands.attempt import (
     FINDINGS,
     REFUSED,
@@ -38,10 +38,11 @@ def makers() -> list[tuple[str, str, int, Maker]]:
         ("release", of_releases, of_releases.COMMANDS, 3),
         ("model", of_models, ("predict", "train"), 5),
         ("arguments", of_arguments, of_arguments.ARGUMENTS, 2),
+        ("disk", of_disks, of_disks.COMMANDS, 2),
     ):
         for command in commands:
             share = max(1, weight // 3) if command in SLOW else weight
-            made.append((command, kind, share, partial(module.make, command)))
+            made.append((command.split()[0], kind, share, partial(module.make, command)))
     return [
         *made,
         ("leaderboard", "entries", 9, of_boards.make_board),

@@ -45,7 +45,6 @@ def set_up(folder: Path) -> Workshop:
     from releases import build
 
     from transferz.baselines.benchmark import forecasts
-    from transferz.baselines.leaderboard.comparisons import write_comparisons
     from transferz.baselines.scores.bootstrap import Draws
     from transferz.cli import main
 
@@ -56,10 +55,10 @@ def set_up(folder: Path) -> Workshop:
     columns, photometry = table_columns(release), template_columns()
     shop = Workshop(folder, release, folder / "model", runs, columns, photometry)
     pq.write_table(pa.table(columns), shop.table)
-    write_comparisons(runs, folder, Draws(10))
     command = ["train", "nn_spec", "--table", str(shop.table), "--bands", ",".join(BANDS)]
     command += ["--redshift", "z_spec", "--id", "object_id", "--seeds", "2", "--epochs", "2"]
     with contextlib.redirect_stdout(io.StringIO()):
+        assert main(["leaderboard", "compare", str(runs), "--out", str(folder)]) == 0
         assert main([*command, "--quiet", "--threads", "1", "--out", str(shop.model)]) == 0
     load_modules()
     return shop
@@ -73,7 +72,7 @@ def load_modules() -> None:
     import h5py  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
 
-    import transferz.baselines.leaderboard.comparisons
+    import transferz.baselines.leaderboard.comparing
     import transferz.baselines.leaderboard.hub_files
     import transferz.baselines.leaderboard.page
     import transferz.baselines.methods.templates
