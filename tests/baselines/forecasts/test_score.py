@@ -516,7 +516,8 @@ def test_two_candidates_are_an_error_that_names_them(frame, tmp_path, capsys):
     found = run(capsys, path, "--true", "z_spec")
     assert found["columns"] == {"forecast": "z_pred", "true redshift": "z_spec"}
     assert main(["score", str(path), "--true", "z_spec"]) == 0
-    assert "columns: forecast: z_pred; true redshift: z_spec" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "columns: forecast: z_pred; true redshift: z_spec"
 
 
 def test_an_ensemble_without_ids_or_truth_is_scored_against_a_file(
