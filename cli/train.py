@@ -207,10 +207,9 @@ def _samples(task: Task, ran: Ran) -> dict[str, Any]:
 def _headline(args: argparse.Namespace, task: Task) -> str:
     sizes = {"train": len(task.training), "validation": len(task.validation)}
     sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
+    seeds = "1 seed" if args.seeds == 1 else f"{args.seeds} seeds"
     counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
-    return "\n".join(
-        [f"{args.method}, {args.seeds} seed(s); galaxies: {counts}", *dropped_rows(task)]
-    )
+    return "\n".join([f"{args.method}, {seeds}; galaxies: {counts}", *dropped_rows(task)])
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

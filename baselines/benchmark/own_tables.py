@@ -15,6 +15,7 @@ from transferz.baselines.benchmark.tables import (
     ID,
     Sample,
     error_name,
+    file_facts,
     magnitude_column,
     ordered,
 )
@@ -24,7 +25,6 @@ from transferz.dataset.splits.hashing import hash_ids, object_keys, split_by_has
 from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
-from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE, MAGNITUDE_ERROR
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.reading import open_table, read_whole
@@ -95,8 +95,7 @@ class OwnTable:
     def facts(self, sample: Sample, tested: int) -> dict[str, Any]:
         """Describe the table for a record: what was read of it, how many rows are tested on."""
         return {
-            "file": self.path.name,
-            "sha256": file_digest(self.path)["sha256"],
+            **file_facts(self.path),
             "bands": self.bands,
             "errors": self.errors or None,
             "redshift": self.redshift,

@@ -202,9 +202,12 @@ def outcome_text(entry: Entry) -> str:
     """Say what ran, how it scored, and which of LSST's requirements it meets."""
     rows, time = sum(entry.training.rows.train.values()), entry.time
     mock = " MOCK galaxies, not real ones." if entry.mock else ""
+    seeds = "1 seed" if entry.seeds == 1 else f"{entry.seeds} seeds"
+    if entry.method.deterministic:
+        seeds = "once, as it is deterministic"
     ran = (
         f"{entry.method.name}: learned from {rows:,} galaxies ({entry.training.set}), "
-        f"{entry.seeds} seed(s).{mock}\nTraining {time.fit_s:.1f} s, forecasts "
+        f"{seeds}.{mock}\nTraining {time.fit_s:.1f} s, forecasts "
         f"{time.predict_s:.1f} s, {entry.memory.peak_mb:,.0f} MB on {entry.device}."
     )
     transfer = []

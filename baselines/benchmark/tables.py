@@ -12,7 +12,9 @@ import pandas as pd
 from transferz.schemas import RELEASE
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.columns import BANDS, magnitude_name
+from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE
+from transferz.tables.printing import printable
 from transferz.tables.reading import open_table, read_whole
 
 ID = "object_id"
@@ -142,6 +144,12 @@ def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
             f"{LABEL}); drop them"
         )
     return ordered(frame.assign(**{CONFIG: FILE}), bands)
+
+
+def file_facts(path: Path) -> dict[str, str]:
+    """Return a file's name, as far as it can be printed, and its ``sha256``, for a record."""
+    name = printable(path.name).replace("\\", "\N{REPLACEMENT CHARACTER}")
+    return {"file": name, "sha256": file_digest(path)["sha256"]}
 
 
 def is_wanted(name: str, bands: Sequence[str]) -> bool:

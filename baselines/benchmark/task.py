@@ -20,6 +20,7 @@ from transferz.baselines.benchmark.tables import (
     I_BANDS,
     ID,
     TRAINING_SETS,
+    file_facts,
     is_wanted,
     ordered,
     photometry,
@@ -34,7 +35,7 @@ from transferz.schemas.benchmark.entries import Data, EntryTraining, FileFacts, 
 from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.columns import BANDS, magnitude_name
-from transferz.schemas.survey.files import file_digest, read_manifest
+from transferz.schemas.survey.files import read_manifest
 
 FILE_VALIDATION = "combo"
 """Whose validation split goes with a training set from a file (our choice)."""
@@ -166,7 +167,7 @@ def from_release(
     else:
         path, configs = Path(training), [FILE_VALIDATION]
         fit = read_training_file(path, columns)
-        table = FileFacts(file=path.name, sha256=file_digest(path)["sha256"])
+        table = FileFacts.model_validate(file_facts(path))
     validation = _splits(release, configs, "validation", columns)
     files = release.files()
     tested: list[str] = [name for name in TESTED if require_test or TEST in files.get(name, {})]

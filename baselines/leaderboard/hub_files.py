@@ -82,7 +82,7 @@ def _notes(row: Row, config: str, metric: str, error: float | None) -> str:
     parts = [
         "MOCK galaxies" if entry.mock else "",
         f"learned from {training_title(row)}",
-        f"mean of {entry.seeds} seeds",
+        "one training" if entry.seeds == 1 else f"mean of {entry.seeds} seeds",
         "" if error is None else f"error {error:.2g}",
         "absolute value" if metric in TARGETS else "",
         "" if row.complete(config) else "galaxies left out",

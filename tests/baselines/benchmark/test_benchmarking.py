@@ -9,6 +9,7 @@ from transferz.baselines.benchmark import Prediction, magnitudes
 from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.forecasts import read_forecasts
 from transferz.baselines.benchmark.loading import Kept, MethodError
+from transferz.baselines.benchmark.scoring import outcome_text
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.scores.metrics import score
 from transferz.schemas import ERRORS, MAGNITUDES, InputError, ParameterError
@@ -145,6 +146,7 @@ def test_a_method_that_is_deterministic_is_trained_once(release, Linear):
             super().fit(train, validation, seed=seed)
 
     entry = benchmark(Same, release, seeds=4).entry
+    assert "(combo), once, as it is deterministic. MOCK" in outcome_text(entry)
     assert (Same.fitted, entry.seeds, entry.method.deterministic) == (1, 1, True)
     bias = entry.scores["transferz"].ranges["all"].metrics["bias"]
     assert bias.spread is None and bias.error > 0

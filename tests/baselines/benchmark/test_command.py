@@ -58,7 +58,7 @@ def here(tmp_path, monkeypatch, tiny_release):
 def test_a_class_in_the_working_directory(here, capsys):
     assert main(["benchmark", "constant_method:Constant", "--seeds", "2", "--out", "run"]) == 0
     said = capsys.readouterr()
-    assert "Constant: learned from 300 galaxies (transferz), 2 seed(s). MOCK galaxies" in said.out
+    assert "Constant: learned from 300 galaxies (transferz), 2 seeds. MOCK galaxies" in said.out
     assert "LSST's requirements" in said.out
     assert "training seed 1" in said.err
     entry = read_entry(here / "run" / "entry.yaml")
