@@ -68,10 +68,7 @@ def set_up(folder: Path) -> Workshop:
 
 def load_modules() -> None:
     """Import what commands import when they are called: once, and not in each process."""
-    import astropy.io.fits
-    import astropy.io.votable
-    import astropy.table
-    import h5py
+    import astropy.io.votable  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
 
     import transferz
