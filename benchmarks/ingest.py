@@ -124,8 +124,7 @@ def by_fitsio(path: Path, out: Path) -> None:
     data = fitsio.read(path, columns=list(NAMES.values()), ext=1)
     native = {name: data.dtype[name].newbyteorder("=") for name in NAMES.values()}
     arrays = {name: pa.array(data[name].astype(kind)) for name, kind in native.items()}
-    floats = [name for name in arrays if data[name].dtype.kind == "f"]
-    pq.write_table(pa.table(arrays), out, use_byte_stream_split=floats, **STYLE)
+    pq.write_table(pa.table(arrays), out, **STYLE)
 
 
 def by_astropy(path: Path, out: Path) -> None:
@@ -133,8 +132,7 @@ def by_astropy(path: Path, out: Path) -> None:
     from astropy.table import Table as AstropyTable
 
     frame = AstropyTable.read(path, hdu=1)[list(NAMES.values())].to_pandas()
-    floats = [name for name in frame if frame[name].dtype.kind == "f"]
-    frame.to_parquet(out, index=False, use_byte_stream_split=floats, **STYLE)
+    frame.to_parquet(out, index=False, **STYLE)
 
 
 ROUTES: dict[str, Callable[[Path, Path], None]] = {

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transferz.baselines.benchmark.benchmarking import SEEDS, check_folder
+from transferz.baselines.benchmark.benchmarking import SEEDS, held_folder
 from transferz.baselines.benchmark.benchmarking import benchmark as run_benchmark
 from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
 from transferz.baselines.benchmark.own_tables import (
@@ -54,24 +54,24 @@ def benchmark(argv: Sequence[str]) -> int:
     if args.list:
         return _list_methods()
     out = args.out.absolute() if args.out else None  # whatever folder a method goes to
-    if out:
-        check_folder(args.out, replace=args.replace)
-    method = load_method(args.method)
-    task = _task(args, method)
-    sys.stdout.writelines(f"{line}\n" for line in dropped_rows(task))
-    outcome = run_benchmark(
-        method,
-        task,
-        seeds=args.seeds,
-        allow_missing=args.allow_missing,
-        key=args.key,
-        command=shlex.join(["transferz", "benchmark", *argv]),
-        report=_silent if args.quiet else _report,
-        out=out,
-    )
+    with held_folder(out, replace=args.replace):
+        method = load_method(args.method)
+        task = _task(args, method)
+        sys.stdout.writelines(f"{line}\n" for line in dropped_rows(task))
+        outcome = run_benchmark(
+            method,
+            task,
+            seeds=args.seeds,
+            allow_missing=args.allow_missing,
+            key=args.key,
+            command=shlex.join(["transferz", "benchmark", *argv]),
+            report=_silent if args.quiet else _report,
+            out=out,
+        )
+        if out:
+            outcome.write(out)  # before anything is printed, which may fail
     sys.stdout.write(outcome_text(outcome.entry))
     if out:
-        outcome.write(out)
         sys.stdout.write(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
     return 0
 

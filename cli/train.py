@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transferz.baselines.benchmark.benchmarking import check_folder, make_outcome
+from transferz.baselines.benchmark.benchmarking import held_folder, make_outcome
 from transferz.baselines.benchmark.calling import MethodError
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.own_tables import (
@@ -41,7 +41,7 @@ from transferz.releases import Release, find_release
 from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
-from transferz.tables.printing import printable_lines
+from transferz.tables.printing import counted, printable_lines
 
 if TYPE_CHECKING:
     from transferz.baselines.networks.ensemble import Model
@@ -63,8 +63,15 @@ OF_TEST_TABLE = ("test_bands", "test_redshift")
 def train(argv: Sequence[str]) -> int:
     """Train a network of the paper's and score it."""
     args = parse_arguments(argv)
-    if args.out:
-        check_folder(args.out, replace=args.replace)
+    command = shlex.join(["transferz", "train", *argv])
+    with held_folder(args.out, replace=args.replace):
+        said = _train(args, command)
+    sys.stdout.write(said)
+    return 0
+
+
+def _train(args: argparse.Namespace, command: str) -> str:
+    """Train, write what is to be written, and return what is to be printed."""
     release = None if args.table else find_release(args.release)
     if release:
         release.announce()
@@ -73,21 +80,17 @@ def train(argv: Sequence[str]) -> int:
     if start:
         _require_bands(args, task, start)
     ran = _run(method, task, args.seeds)
-    sys.stdout.write(
-        f"{printable_lines(_headline(args, task))}\n{samples_text(_samples(task, ran))}\n"
-    )
+    said = f"{printable_lines(_headline(args, task))}\n{samples_text(_samples(task, ran))}\n"
     if not task.tests:  # nothing that an entry could be about
         kept = method.keep(ran.fitted, task.columns, task.source)
         if args.out and kept:
             with replace_directory(args.out) as beside:
                 kept.write(beside)
-        return 0
-    command = shlex.join(["transferz", "train", *argv])
+        return said
     outcome = make_outcome(method, task, ran, command)
-    sys.stdout.write(f"\n{outcome_text(outcome.entry)}")
     if args.out:
         outcome.write(args.out)
-    return 0
+    return f"{said}\n{outcome_text(outcome.entry)}"
 
 
 def _method(args: argparse.Namespace) -> "tuple[Method, Model | None]":
@@ -207,9 +210,10 @@ def _samples(task: Task, ran: Ran) -> dict[str, Any]:
 def _headline(args: argparse.Namespace, task: Task) -> str:
     sizes = {"train": len(task.training), "validation": len(task.validation)}
     sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
-    seeds = "1 seed" if args.seeds == 1 else f"{args.seeds} seeds"
     counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
-    return "\n".join([f"{args.method}, {seeds}; galaxies: {counts}", *dropped_rows(task)])
+    return "\n".join(
+        [f"{args.method}, {counted(args.seeds, 'seed')}; galaxies: {counts}", *dropped_rows(task)]
+    )
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -82,8 +82,7 @@ def to_torch(
     """Return photometry and redshifts as tensors that hold all rows.
 
     No loop over rows is made: slicing the tensors gives batches at memory speed. A release
-    directory is read by pyarrow, many columns at a time and with the pages' checksums checked,
-    without importing `datasets`.
+    directory is read by pyarrow, many columns at a time, without importing `datasets`.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ from transferz.tables import table as limits
 from transferz.tables.cells import TEXT, guess_types, nested, typed
 from transferz.tables.fits import FitsTable
 from transferz.tables.hdf5 import Hdf5Table
+from transferz.tables.masks import with_masks
 from transferz.tables.table import (
     CHUNK_ROWS,
     ByteStream,
@@ -91,10 +92,10 @@ def open_table(
     if packing and head.startswith((PARQUET, HDF5)):
         raise InputError(f"can't read {path}: it is packed by {packing}; unpack it first")
     if head.startswith(PARQUET):
-        return ParquetTable.open(path)
+        return with_masks(ParquetTable.open(path))
     if head.startswith(HDF5):
         require_package(path, "h5py", "HDF5")
-        return Hdf5Table.open(path, take)
+        return with_masks(Hdf5Table.open(path, take))
     if head.startswith(b"SIMPL"):
         require_package(path, "astropy", "FITS")
         return FitsTable.open(path, take)

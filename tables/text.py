@@ -25,6 +25,7 @@ _RULE = re.compile(r"[\s,;|-]*-[\s,;|-]*")  # VizieR's line under names and unit
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _NUMBERED = re.compile(r"#\s*(\d+)\s+(\S+)")  # SExtractor's and BPZ's way to name columns
 _BAD_ROW = re.compile(r"Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
+_IPAC = {"int", "long", "float", "double", "real", "char", "date", *"ilfdrc"}
 _NO_UNIT = {"", "-", "--", "---", "none", "None", "[-]"}
 _UNITS = {
     "mag", "deg", "degree", "degrees", "rad", "h", "hour", "arcsec", "Jy", "mJy", "uJy", "µJy",
@@ -59,6 +60,11 @@ class TextTable(TableFile):
         file is passed over.
         """
         comments, below = _first_lines(path)
+        if len(below) > 1 and set(below[1].replace("|", " ").split()) <= _IPAC and "|" in below[1]:
+            raise InputError(
+                f"can't read {path}: it is an IPAC table, whose columns have fixed widths; get it "
+                "as FITS, VOTable or CSV, as archives offer them too"
+            )
         try:
             header, delimiter, skipped = _find_names(comments, below, choose, names)
         except csv.Error as error:

@@ -29,7 +29,7 @@ from releases import remake
 from transferz.baselines.benchmark import forecasts
 from transferz.baselines.benchmark.scoring import FEWEST
 from transferz.baselines.forecasts import write_qp
-from transferz.baselines.leaderboard import comparisons, entries
+from transferz.baselines.leaderboard import comparing, entries
 from transferz.baselines.methods import conformal
 from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS, Draws
 from transferz.baselines.scores.metrics import METRICS
@@ -40,6 +40,7 @@ from transferz.baselines.scores.probability.piecewise import FEWEST_LEVELS
 from transferz.baselines.scores.probability.scores import BINS
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.cli import main
+from transferz.schemas.benchmark.scores import MARGINS
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 LANGUAGES = {"bash", "python", "text", "yaml", "toml", ""}
@@ -215,7 +216,7 @@ def reader(given, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)  # as Python itself does it
-    for module in (entries, comparisons):  # the checkout's own are not the reader's to change
+    for module in (entries, comparing):  # the checkout's own are not the reader's to change
         monkeypatch.setattr(module, "ENTRIES", folder / "entries")
     yield folder
     for name, module in [*sys.modules.items()]:  # a method of one document is none of another's
@@ -286,8 +287,14 @@ def test_the_metrics_that_are_described_are_those_there_are():
     said = (
         f"{DRAWS.resamples} times (our choice",
         f"{DRAWS.resamples * SEED_DRAWS:,} quotients: {DRAWS.resamples} resamples",
-        f"over {comparisons.DRAWS.resamples} resamples",
-        f"corrected p ≥ {SIGNIFICANCE}",
+        f"over {comparing.DRAWS.resamples} resamples",
+        f"p · (methods − 1) < {SIGNIFICANCE}",
+        f"{MARGINS['bias']} of bias",
+        f"{MARGINS['scatter']} of scatter",
+        f"{100 * MARGINS['outlier_rate']:g} % of outliers and of coverage",
+        f"{100 * MARGINS['catastrophic_rate']:g} % of catastrophic",
+        f"{MARGINS['rmse']} of RMS, {MARGINS['crps']} of CRPS, {MARGINS['cde_loss']} of CDE loss, "
+        f"{MARGINS['log_score']} of log score",
         f"and the {CONFIDENCE:.0%} interval".replace("%", " %"),
         f"fewer than {FEWEST} galaxies",
         f"fewer than {conformal.FEWEST} calibration galaxies",

@@ -12,8 +12,9 @@ from transferz.baselines.benchmark.own_tables import OwnTable, split_sample
 from transferz.baselines.benchmark.scoring import score_set
 from transferz.baselines.forecasts.files import NamedColumns, read_predictions
 from transferz.baselines.forecasts.scoring import use_own_labels
-from transferz.baselines.leaks.leaks import OPTIONS as LEAK_OPTIONS
-from transferz.baselines.leaks.leaks import check_table, read_objects
+from transferz.baselines.leaks.leaks import read_objects
+from transferz.baselines.leaks.tables import OPTIONS as LEAK_OPTIONS
+from transferz.baselines.leaks.tables import check_table
 from transferz.baselines.networks.ensemble import Ensemble, Fit, Model, Scaler
 from transferz.baselines.networks.forecasting import Forecaster, predict_table
 from transferz.baselines.networks.network import StackedNetworks

@@ -131,6 +131,12 @@ for spelling in ("NA", "null", "N/A", "nan", "None", "NaN", '""', " "):
     add(f"comma, null as {spelling!r}", text(empty=spelling), pandas={"skipinitialspace": True})
 for way, spell in (("{:.6e}", "exponents"), ("{:+.4f}", "signs"), ("{:8.3f}", "padding")):
     add(f"comma, {spell}", text(spell=way.format), pandas={})
+quoted_names = ",".join(f'"{name}"' for name in NAMES)
+add("comma, quoted names", text(header=quoted_names, quote=True), pandas={})
+for word, mark in (("comma", ","), ("blank", " ")):
+    beneath = text(mark=mark, empty="nan", header="{names}\n# a remark, or two\n#another")
+    add(f"{word}, comments under the names", beneath)
+    add(f"{word}, comments under the names, and names given", beneath, names=NAMES)
 add("comma and blank", text(mark=", ", empty=" "), pandas={"skipinitialspace": True})
 add("byte-order mark", text(before="\ufeff"), pandas={"encoding": "utf-8-sig"})
 add("byte-order mark and #", text(before="\ufeff", header="# {names}"))
@@ -280,6 +286,7 @@ add("parquet, groups of 5 rows", parquet(row_group_size=5), pyarrow=True)
 add("parquet, page checksums", parquet(write_page_checksum=True), pyarrow=True)
 add("parquet, format 1.0", parquet(version="1.0"), pyarrow=True)
 add("parquet, no Arrow schema", parquet(store_schema=False), pyarrow=True)
+add("parquet by astropy", lambda path: astropy_table().write(path, format="parquet"))
 add("parquet by pandas", lambda path: pd.DataFrame(TRUTH).to_parquet(path), pyarrow=True)
 
 
@@ -328,7 +335,12 @@ add("HDF5, one value in a row of arrays", hdf5(shape=(ROWS, 1)))
 add("HDF5, packed", hdf5(chunks=(5,), compression="gzip", shuffle=True))
 add("HDF5 of rows with fields", hdf5_rows())
 add("HDF5, another group beside", hdf5_rows(beside=True))
-add("HDF5 by astropy", lambda path: astropy_table(False).write(path, path="t", format="hdf5"))
+add("HDF5 by astropy", lambda path: astropy_hdf5(path, masked=False))
+add("HDF5 by astropy, masked", lambda path: astropy_hdf5(path, serialize_meta=True))
+
+
+def astropy_hdf5(path, masked=True, **options):
+    astropy_table(masked).write(path, path="t", format="hdf5", **options)
 
 
 # --- astropy's, and ours

@@ -3,15 +3,17 @@
 A run leaves an entry, the forecasts behind it, and perhaps a model to apply.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import transferz
@@ -39,7 +41,7 @@ from transferz.schemas.errors import (
     TransferZError,
     without_credentials,
 )
-from transferz.tables.files import replace_directory
+from transferz.tables.files import only_writer, replace_directory
 from transferz.tables.printing import printable
 
 SEEDS = 5
@@ -270,12 +272,23 @@ def _packages(method: Method) -> dict[str, str]:
     return {name: version for name, version in versions.items() if version}
 
 
-def check_folder(directory: Path, *, replace: bool) -> None:
-    """Refuse an output directory that holds something, before any work, and make its parent.
+@contextlib.contextmanager
+def held_folder(directory: Path | None, *, replace: bool) -> Iterator[None]:
+    """Hold an output directory, if there is to be one, from before any work until it is written.
 
-    With `replace` an older run may be there, and nothing else; all else is an InputError.
+    Its parent is made. With `replace` an older run may be there, and nothing else; all else, and
+    another process that is at work on it, is an InputError.
     """
+    if directory is None:
+        yield
+        return
     try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(directory.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InputError(f"can't write to --out {directory}: {error}") from None
+    with only_writer(directory):
         if directory.exists():
             ours = directory.is_dir() and {path.name for path in directory.iterdir()} <= RUN_FILES
             if not (replace and ours):
@@ -283,8 +296,4 @@ def check_folder(directory: Path, *, replace: bool) -> None:
                 raise InputError(
                     f"--out {directory} exists already; remove it or name another{remedy}"
                 )
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".transferz-", dir=directory.parent):
-            pass  # it can be written there
-    except OSError as error:
-        raise InputError(f"can't write to --out {directory}: {error}") from None
+        yield

@@ -18,7 +18,7 @@ from transferz.schemas.benchmark.records import (
     json_of_yaml,
     parse_record,
     read_text,
-    without_credentials,
+    refuse_credentials,
     yaml_text,
 )
 from transferz.schemas.benchmark.scores import (
@@ -56,7 +56,7 @@ TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml"
 """``file``: a table in a release's columns; ``table``: part of the table that is tested on."""
 
 Split = Literal["train", "validation", "calibration", "test"]
-Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(without_credentials)]
+Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(refuse_credentials)]
 Line = Annotated[Text, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$")]
 Paragraph = Annotated[Text, StringConstraints(max_length=4_000)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]

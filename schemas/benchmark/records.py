@@ -10,19 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import PydanticCustomError
 
 from transferz.schemas.documents import MAX_JSON, parse_yaml, read_bytes
-from transferz.schemas.errors import InputError
+from transferz.schemas.errors import InputError, without_credentials
 
 SHOWN_PROBLEMS = 3
 """Of those that a record has, how many an error names."""
 
 LINE = 100  # characters of a line of YAML, at most
 TEXT = "tag:yaml.org,2002:str"
-
-CREDENTIALS = "credentials"  # type of an error whose input is not repeated
-_SECRET = re.compile(r"://[^\s/?#@]*@")
 
 
 class Record(BaseModel):
@@ -34,15 +30,10 @@ class Record(BaseModel):
 Model = TypeVar("Model", bound=Record)
 
 
-def without_credentials(text: str) -> str:
-    """Refuse a text that would publish a password: an address such as ``https://user:pass@…``.
-
-    The error does not repeat it.
-    """
-    if _SECRET.search(text):
-        raise PydanticCustomError(
-            CREDENTIALS, "no address with a user or password in it, since all of this is published"
-        )
+def refuse_credentials(text: str) -> str:
+    """Return a text as it is, unless it would publish a password: ``https://user:pass@…``."""
+    if without_credentials(text) != text:
+        raise ValueError("no address with a user or password in it, since all of it is published")
     return text
 
 
@@ -86,9 +77,11 @@ def _problem(detail: Any) -> str:
     if detail["type"] == "missing":
         return f"entry '{where}' is missing"
     message = detail["msg"].removeprefix("Value error, ")
-    if not where or isinstance(detail["input"], dict | list) or detail["type"] == CREDENTIALS:
+    found = detail["input"]
+    secret = isinstance(found, str) and "://" in found and "@" in found
+    if not where or secret or isinstance(found, dict | list):
         return f"entry '{where}': {message}" if where else message
-    return f"entry '{where}': {message}, found {reprlib.repr(detail['input'])}"
+    return f"entry '{where}': {message}, found {reprlib.repr(found)}"
 
 
 def json_of_yaml(text: str, source: str, remedy: str) -> str:

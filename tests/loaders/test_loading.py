@@ -287,7 +287,7 @@ def test_rows_are_the_manifests_whatever_the_card_says(
     assert to_torch(place, split="test").object_id.tolist() == expected
 
 
-@pytest.mark.parametrize("name", ["a[1]", "a?", "a*", "**", "a{1,2}", "v1.0.0", "a b#c%20"])
+@pytest.mark.parametrize("name", ["a[1]", "a?", "a*", "**", "a{1,2}", "a=1", "a b#c%20"])
 def test_a_folder_of_any_name_is_read_itself(name, tiny_release, release_builder, tmp_path):
     place = shutil.copytree(tiny_release, tmp_path / name / name)
     for lure in ("a1", "ab", "abc"):  # what the name would match if it were a pattern

@@ -109,6 +109,15 @@ def test_a_package_folder_of_that_name_is_in_the_way_of_stock(client):
     assert not (ROOT / "transferz").exists()
 
 
+def test_by_a_folder_stock_finds_no_calibration(client, tiny_release):
+    """Why the documents name configs; where this fails, they may say less."""
+    code = f"""
+import datasets
+print(list(datasets.load_dataset({str(tiny_release)!r}, data_dir="transferz")))
+"""
+    assert client.run(code, **OFFLINE)[0] == ["['train', 'validation', 'test']"]
+
+
 def test_stock_reads_a_directory_of_that_name(client, tiny_release):
     shutil.copytree(tiny_release, client.home / "transferz")
     client.run(f"{TOOLS}\nassert stock() == stored('transferz')", **OFFLINE)

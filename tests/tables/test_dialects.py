@@ -207,6 +207,27 @@ def test_formats_of_astropy(tmp_path):
         assert check(tmp_path / "packed").rows == 3
 
 
+@pytest.mark.parametrize("name", ["t.parquet", "t.hdf5"])
+def test_masks_in_columns_of_their_own_are_nulls(name, tmp_path):
+    """As astropy writes masked columns: what stands beneath a mask is no value."""
+    table = astropy_table()
+    table["g"].data.data[1] = -32.768
+    options = {"path": "t", "serialize_meta": True} if name == "t.hdf5" else {}
+    table.write(tmp_path / name, **options)
+    assert "g.mask" in open_table(tmp_path / name).names
+    rows = read_whole(open_table(tmp_path / name), ["label", "g", "object_id"])
+    assert rows["g"].to_pylist() == G
+    assert rows["object_id"].to_pylist() == IDS
+
+
+def test_an_ipac_table_is_called_one(tmp_path):
+    (tmp_path / "t.tbl").write_text("|id    |g     |\n|long  |double|\n| 1     20.5  \n")
+    with pytest.raises(
+        InputError, match=r"it is an IPAC table, .*; get it as FITS, VOTable or CSV"
+    ):
+        open_table(tmp_path / "t.tbl")
+
+
 def test_hdf5_of_groups_and_of_rows_with_fields(tmp_path):
     for group in ("", "photometry", "deep/down"):
         file = open_table(write_hdf5(tmp_path / "t", group))

@@ -1,14 +1,18 @@
 """``transferz benchmark`` as users call it."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from transferz.baselines.benchmark.benchmarking import held_folder
 from transferz.cli import benchmark as command
 from transferz.cli import main
 from transferz.cli.options import positive
 from transferz.schemas import ParameterError
 from transferz.schemas.benchmark.entries import read_entry
+from transferz.tables import files
 
 METHOD = """
 import os
@@ -114,6 +118,26 @@ def test_the_same_command_goes_on_after_a_failure(here, capsys):
 def test_a_method_that_ends_the_process_is_an_error(here, capsys):
     assert main(["benchmark", "constant_method:Quits", "--seeds", "1"]) == 2
     assert "raised SystemExit: os._exit(0)" in capsys.readouterr().err
+
+
+def test_two_runs_to_one_folder(here, capsys, monkeypatch):
+    """The second is refused before it starts, not when it would write over the first."""
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
+    run = ["benchmark", "constant_method:Constant", "--seeds", "1", "--out", "run"]
+    with held_folder(here / "run", replace=False), ThreadPoolExecutor(1) as other:
+        assert other.submit(main, run).result() == 2
+    said = capsys.readouterr().err
+    assert "another process is writing it" in said and "training" not in said
+    assert main(run) == 0
+
+
+def test_what_was_trained_is_there_although_it_cant_be_printed(here, monkeypatch):
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        run = ["benchmark", "constant_method:Constant", "--seeds", "1", "--out", "run"]
+        assert main(run) == 2
+    monkeypatch.undo()
+    assert read_entry(here / "run" / "entry.yaml").seeds == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

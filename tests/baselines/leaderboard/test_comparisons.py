@@ -208,3 +208,9 @@ def test_what_is_no_parquet_is_refused(tmp_path):
     (tmp_path / "forecasts.parquet").write_text("no")
     with pytest.raises(InputError, match="can't read"):
         read_forecasts(tmp_path / "forecasts.parquet")
+
+
+def test_more_rows_than_the_entry_speaks_of_are_not_read(own):
+    rewrite(own / "sharp", lambda table: pa.concat_tables([table, table]))
+    with pytest.raises(InputError, match=r"states 840 rows, expected 420, one per seed and galaxy"):
+        read_run(own / "sharp")
