@@ -12,9 +12,9 @@ from transferz.schemas.survey.files import (
     RELEASE_NAME,
     SURVEYS,
     Version,
-    file_fault,
     named_files,
     read_manifest,
+    require_intact,
     require_listed,
     require_units,
 )
@@ -84,11 +84,8 @@ class Release:
         files, manifest = self.require(config, splits), read_manifest(self.path)
         require_units(manifest, str(self.path))
         require_listed(self.path, manifest, config)
-        for split in splits or files:
-            for path in files[split]:
-                stated = manifest["files"][path.relative_to(self.path).as_posix()]
-                if fault := file_fault(path, stated):
-                    raise ReleaseError(f"{path} {fault}; build or fetch the release again")
+        chosen = (path for split in splits or files for path in files[split])
+        require_intact(self.path, chosen, manifest)
         return files
 
     def announce(self) -> None:
