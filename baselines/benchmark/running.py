@@ -218,12 +218,13 @@ class _Run:
         One that can't be copied, as it holds a lock say, is trained again, but for the `last` use.
         """
         try:
-            with self.method.surroundings.entered():
+            with self.method.surroundings.calling("a copy"):
                 return deepcopy(one)
-        except Exception as error:
+        except MethodError as error:
             if last:
                 return one
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            cause = error.__cause__
+            reason = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
             self.report(
                 f"{self.method.name} can't be copied ({reason}): it is trained again, to be "
                 "calibrated for each test set alone"

@@ -22,8 +22,8 @@ from transferz.schemas.survey.files import MANIFEST_FILE, Version
 
 ENTRIES = (
     *("name", "version", "survey", "mock", "date", "columns", "content", "counts", "sources"),
-    *("upstream", "parameters", "packages", "history", "template", "quality", "baselines"),
-    *("files", "sha256"),
+    *("upstream", "parameters", "packages", "history", "template", "drawing", "quality"),
+    *("baselines", "files", "sha256"),
 )
 """All that a manifest states."""
 

@@ -318,7 +318,6 @@ def test_fits_arrays_are_lists(tmp_path):
     assert table["words"].to_pylist() == [["a", "bcd"], ["e f", ""]]
     assert table["bits"].to_pylist() == [[True, False, True], [False, False, True]]
     assert table["flag"].to_pylist() == [[True, False], [False, False]]
-    assert file.flat_names() == ()
 
 
 def test_of_several_tables_the_one_that_is_looked_for_is_taken_and_none_in_doubt(tmp_path):
