@@ -54,9 +54,10 @@ def test_a_packed_file_that_unpacks_to_far_more(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("form", ["votable", "ascii.ecsv"])
 def test_a_packed_file_that_is_read_whole_unpacks_to_less(form, tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "WHOLE_FREE", 1 << 14)
+    monkeypatch.setattr(limits, "WHOLE_TIMES", 2)
     AstropyTable({"id": np.zeros(20_000, int)}).write(tmp_path / "t", format=form)
     (tmp_path / "packed").write_bytes(gzip.compress((tmp_path / "t").read_bytes()))
-    with pytest.raises(InputError, match=r"bytes of \w+ unpack to more than 16,384; unpack it"):
+    with pytest.raises(InputError, match=r"bytes of \w+ unpack to more than [\d,]+; unpack it"):
         read(tmp_path / "packed")
     assert len(read(tmp_path / "t")) == 20_000  # the remedy
 
