@@ -19,7 +19,8 @@ from transferz.schemas.survey.files import (
     require_units,
 )
 from transferz.schemas.survey.release import CONFIGS
-from transferz.tables.hub import Reference, published_manifest, require_token
+from transferz.tables.hub import Reference, published_manifest
+from transferz.tables.hub_client import require_token
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
