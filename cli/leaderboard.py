@@ -105,7 +105,8 @@ def _add(argv: Sequence[str]) -> int:
     parser.add_argument("--replace", action="store_true", help="replace an older entry of its key")
     arguments = parser.parse_args(argv)
 
-    from transferz.baselines.leaderboard.entries import ENTRIES, add_run
+    from transferz.baselines.leaderboard.adding import add_run
+    from transferz.baselines.leaderboard.entries import ENTRIES
     from transferz.releases import find_release
 
     release = find_release(arguments.release)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from transferz.schemas.errors import ParameterError
 
+DIGITS = 9  # of a count; more is a slip, and no library takes it
+MAX_THREADS = 1024
 PARTS = 4  # train, validation, calibration and test
 
 
@@ -18,10 +20,19 @@ def column_names(text: str) -> tuple[str, ...]:
 
 
 def positive(text: str) -> int:
-    """Read a whole number above 0."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found '{text}'")
+    """Read a whole number above 0, of nine digits at most."""
+    if not text.isdecimal() or len(text) > DIGITS or int(text) == 0:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number above 0, of {DIGITS} digits at most, found '{text[:60]}'"
+        )
     return int(text)
+
+
+def _threads(text: str) -> int:
+    """Read a number of threads, at most `MAX_THREADS`: more would take the machine down."""
+    if (count := positive(text)) > MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"expected {MAX_THREADS} at most, found {count}")
+    return count
 
 
 def fractions(text: str) -> tuple[float, ...]:
@@ -58,7 +69,7 @@ def add_machine_options(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=positive,
+        type=_threads,
         default=default_threads(),
         metavar="N",
         help="CPU threads (default: OMP_NUM_THREADS or all cores, here %(default)s)",

@@ -99,7 +99,7 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCo
             beside = stack.enter_context(replace_file(out))
             note = f"X_mag, X_magerr: AB magnitudes of the fluxes X in {unit}, transferz"
             names, write = stack.enter_context(
-                open_writer(beside, out, file, added, note, CHUNK_ROWS, file.flat_names())
+                open_writer(beside, out, file, added, note, CHUNK_ROWS)
             )
         for chunk in file.chunks(tuple(dict.fromkeys((*names, *needed))), CHUNK_ROWS):
             columns = {name: as_numbers(chunk, name, table) for name in needed}

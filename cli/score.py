@@ -28,7 +28,7 @@ from transferz.schemas.benchmark.entries import rounded
 from transferz.schemas.benchmark.scores import TESTED, EntryScores
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
-from transferz.tables.printing import printable
+from transferz.tables.printing import counted, printable, printable_lines
 
 DESCRIPTION = """\
 Score forecasts in a table (csv, text, parquet, FITS, HDF5 ...) or a qp file, with error bars.
@@ -64,7 +64,7 @@ def score(argv: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
         return 0
     entry = EntryScores.model_validate_json(json.dumps(rounded(scores)))
-    sys.stdout.write(f"{printable(_headline(facts))}\n\n{scores_text({name: entry})}")
+    sys.stdout.write(f"{printable_lines(_headline(facts))}\n\n{scores_text({name: entry})}")
     return 0
 
 
@@ -217,8 +217,7 @@ def _headline(facts: dict[str, Any]) -> str:
     """Say what was scored, against what, by which columns, and how many galaxies lack something."""
     mock = ", MOCK galaxies, not real ones" if facts.get("mock") else ""
     where = f"{facts['config']}'s test split of " if "config" in facts else ""
-    seeds = "1 seed" if facts["seeds"] == 1 else f"{facts['seeds']} seeds"
-    said = f"{facts['file']}: {seeds}; truth: {where}{facts['truth']}"
+    said = f"{facts['file']}: {counted(facts['seeds'], 'seed')}; truth: {where}{facts['truth']}"
     chosen = "; ".join(f"{what}: {name}" for what, name in facts["columns"].items())
     lines = [said.replace(" (MOCK galaxies, not real ones)", mock), f"columns: {chosen}"]
     if "truth_columns" in facts:

@@ -41,7 +41,7 @@ from transferz.releases import Release, find_release
 from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
-from transferz.tables.printing import printable_lines
+from transferz.tables.printing import counted, printable_lines
 
 if TYPE_CHECKING:
     from transferz.baselines.networks.ensemble import Model
@@ -210,9 +210,10 @@ def _samples(task: Task, ran: Ran) -> dict[str, Any]:
 def _headline(args: argparse.Namespace, task: Task) -> str:
     sizes = {"train": len(task.training), "validation": len(task.validation)}
     sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
-    seeds = "1 seed" if args.seeds == 1 else f"{args.seeds} seeds"
     counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
-    return "\n".join([f"{args.method}, {seeds}; galaxies: {counts}", *dropped_rows(task)])
+    return "\n".join(
+        [f"{args.method}, {counted(args.seeds, 'seed')}; galaxies: {counts}", *dropped_rows(task)]
+    )
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

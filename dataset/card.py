@@ -10,13 +10,12 @@ import pandas as pd
 from transferz.dataset.page.card_text import card_text, words_digest
 from transferz.dataset.page.citation import (
     citation_text,
-    pretty_name,
     read_citation,
     release_citation,
 )
 from transferz.dataset.page.croissant import croissant
 from transferz.dataset.page.facts import REMEDY, history_of, quality, read_baselines, shown_figures
-from transferz.dataset.page.figures import FIGURES, distributions, flow_chart
+from transferz.dataset.page.figures import draw, drawing_digest
 from transferz.dataset.pipeline.manifest import describe, seal
 from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import Layout, run_stage
@@ -31,7 +30,7 @@ from transferz.schemas.survey.files import (
     data_files,
     index_file,
 )
-from transferz.tables.files import replace_directory, require_file, save_png, write_json
+from transferz.tables.files import replace_directory, require_file, write_json
 
 BASELINES = Path("baselines/leaderboard/entries"), Path("baselines/results")
 """Checked entries of the baselines and their figures, a folder per survey each: small files in git,
@@ -49,7 +48,8 @@ def complete(
     project's CITATION.cff; `entries` and `figures`, the baselines' own, need not exist.
     """
     tables = {config: _read_config(release, config) for config in manifest["content"]}
-    whole = manifest | {"template": words_digest(), "quality": quality(tables)}
+    whole = manifest | {"template": words_digest(), "drawing": drawing_digest()}
+    whole |= {"quality": quality(tables)}
     if baselines := read_baselines(entries, figures, manifest["survey"]):
         whole["baselines"] = baselines
     _draw_figures(release, tables, whole, figures)
@@ -75,11 +75,7 @@ def _draw_figures(
         path: require_file(baselines / Path(path).name, REMEDY)
         for path in shown_figures(manifest).values()
     }
-    (release / FIGURES["flow"]).parent.mkdir()
-    samples = {name: tables[name] for name in ("transferz", "galaxiesml")}
-    title = f"{pretty_name(manifest)} {manifest['version']}"
-    save_png(distributions(samples, title), release / FIGURES["distributions"])
-    save_png(flow_chart(manifest), release / FIGURES["flow"])
+    draw(tables, manifest, release)
     for path, copied in copies.items():
         shutil.copyfile(copied, release / path)
 

@@ -12,13 +12,14 @@ from transferz.schemas.survey.files import (
     RELEASE_NAME,
     SURVEYS,
     Version,
-    file_fault,
     named_files,
     read_manifest,
+    require_intact,
     require_listed,
     require_units,
 )
-from transferz.tables.hub import Fetched, Reference, Token, download, look_up
+from transferz.tables.hub import Fetched, Reference, download, look_up
+from transferz.tables.hub_client import Token
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""
@@ -83,11 +84,8 @@ class Release:
         files, manifest = self.require(config, splits), read_manifest(self.path)
         require_units(manifest, str(self.path))
         require_listed(self.path, manifest, config)
-        for split in splits or files:
-            for path in files[split]:
-                stated = manifest["files"][path.relative_to(self.path).as_posix()]
-                if fault := file_fault(path, stated):
-                    raise ReleaseError(f"{path} {fault}; build or fetch the release again")
+        chosen = (path for split in splits or files for path in files[split])
+        require_intact(self.path, chosen, manifest)
         return files
 
     def announce(self) -> None:

@@ -30,12 +30,12 @@ from transferz.tables.table import (
     TableFile,
     require_columns,
     the_one_meant,
-    unsound,
 )
 
 RAW = "\N{WHITE SQUARE} row as it stands"
 """A column of `FitsTable`: the bytes of each row. No FITS column is called so: it is no ASCII."""
 
+KINDS = {"TABLE": "an ASCII table", "BINTABLE": "a compressed image or table"}
 TEXT_BYTES = 1 << 26  # of the widest column, held at a time
 OWN = ("CHECKSUM", "DATASUM", "THEAP")  # true of the file that is read only
 
@@ -58,12 +58,13 @@ class FitsTable(TableFile):
     @classmethod
     def open(cls, path: Path, choose: Choose) -> Self:
         """Read all headers; of several tables, `choose` decides."""
-        tables, primary, notes = list[Self](), None, list[str]()
+        tables, primary, notes, kinds = list[Self](), None, list[str](), list[str]()
         with open_fits(path, check=False) as hdus:
             for number, hdu in enumerate(hdus):
                 primary = primary or hdu.header
                 notes += hdu.header.keys()
                 if not is_table(hdu.header):
+                    kinds.append(KINDS.get(str(hdu.header.get("XTENSION")).strip(), "an image"))
                     continue
                 columns = tuple(table_columns(hdu.header))
                 names = tuple(column.name for column in columns)
@@ -72,7 +73,11 @@ class FitsTable(TableFile):
                 stored = (number, columns, primary, hdu.header)
                 tables.append(cls(path, names, rows, *stored, units=units, notes=tuple(notes)))
         if not tables:
-            raise unsound(path, "FITS", "it holds no binary table")
+            packed = "; what `fpack` packed, `funpack` unpacks" if "ZCMPTYPE" in notes else ""
+            raise InputError(
+                f"can't read {path}: it holds no binary table, but {', '.join(kinds)}; write the "
+                f"table as a binary one, or as CSV{packed}"
+            )
         places = {f"unit {table.number}": table.names for table in tables}
         return tables[the_one_meant(path, places, choose)]
 
@@ -111,7 +116,8 @@ class FitsTable(TableFile):
             kind = "complex numbers" if field.code in "CM" else "arrays of varying length"
             raise InputError(
                 f"{self.path}: column '{name}' holds {kind} (TFORM {field.repeat}{field.code}), "
-                "which are kept only where the output is a .fits file too"
+                "which an output in .fits keeps and nothing else: leave the column out, or give "
+                "its arrays one length"
             )
         if not field.repeat:
             raise InputError(f"{self.path}: column '{name}' holds nothing (TFORM 0{field.code})")

@@ -49,6 +49,11 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def counted(count: int, what: str) -> str:
+    """Write how many there are of something: ``1 seed``, ``5 seeds``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def first_few(values: "Sequence[Any] | npt.NDArray[Any]", most: int = SHOWN) -> str:
     """Write the first few of some names or ids, parted by commas."""
     shown = ", ".join(map(str, list(values[:most])))

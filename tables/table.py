@@ -71,15 +71,6 @@ class TableFile(ABC):
                     "characters; rename it"
                 )
 
-    def flat_names(self) -> tuple[str, ...]:
-        """Return the columns that hold one value in each row, as text and numbers are."""
-        flat = []
-        for name in self.names:
-            with contextlib.suppress(InputError):  # arrays of varying length, say
-                if not pa.types.is_nested(self.schema([name]).field(0).type):
-                    flat.append(name)
-        return tuple(flat)
-
     def wrong(self, name: str, what: str) -> InputError:
         """Return the error for a column that does not hold what it should."""
         return InputError(

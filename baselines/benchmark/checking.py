@@ -66,7 +66,7 @@ def check_prediction(
         try:
             ordered = distribution if row is None else distribution.take(row)
             scores = per_galaxy(ordered, redshift[stated], identifiers[stated])
-        except Exception as error:  # of a distribution that is not ours
+        except (Exception, SystemExit) as error:  # of a distribution that is not ours
             raise failure(f"{what}: scoring its distribution", error) from error
         for name, values in scores.items():
             columns[name][stated] = values

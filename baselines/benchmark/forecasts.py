@@ -99,13 +99,20 @@ class SetForecasts:
         return score_probability(columns, self.redshift[drawn], self.point[:, drawn])
 
 
-def read_forecasts(path: Path) -> dict[str, SetForecasts]:
+def read_forecasts(path: Path, rows: int | None = None) -> dict[str, SetForecasts]:
     """Read a ``forecasts.parquet``: config -> forecasts, in rows per config, seed and galaxy.
 
-    An InputError says that it can't be read, that a column is missing or of another type, or that
-    the rows are not the same galaxies, in the same order and with the same label, for every seed.
+    An InputError says that it can't be read, that it states another number of `rows`, where that is
+    known, that a column is missing or of another type, or that the rows are not the same galaxies,
+    in the same order and with the same label, for every seed.
     """
     try:
+        stated = pq.read_metadata(path).num_rows
+        if rows is not None and stated != rows:
+            raise InputError(
+                f"{path} states {stated:,} rows, expected {rows:,}, one per seed and galaxy of all "
+                f"test sets; {AGAIN}"
+            )
         table = pq.read_table(path, memory_map=True)
         configs = pc.unique(table["config"]).to_pylist()
         return {name: _of_config(table, name, path) for name in configs}

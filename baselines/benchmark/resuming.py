@@ -19,7 +19,7 @@ from transferz.baselines.benchmark.running import Cost, SeedForecasts
 from transferz.baselines.benchmark.task import Task
 from transferz.baselines.scores.probability import PER_GALAXY
 from transferz.schemas.survey.files import file_digest
-from transferz.tables.files import replace_file
+from transferz.tables.files import made_folder, replace_file
 
 NAME, NOTES = "seed-{}.parquet", b"transferz"
 
@@ -103,8 +103,8 @@ class FinishedSeeds:
             )
         notes = {"key": self.key, "pairs": list(made.pairs), "cost": asdict(made.cost)}
         table = pa.concat_tables(parts).replace_schema_metadata({NOTES: json.dumps(notes)})
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replace_file(self.folder / NAME.format(seed)) as beside:
+        path = self.folder / NAME.format(seed)
+        with made_folder(self.folder), replace_file(path) as beside:
             pq.write_table(table, beside, write_page_checksum=True)
 
     def remove(self) -> None:
@@ -120,7 +120,9 @@ def _sources(kind: type[Any]) -> dict[str, str]:
 
     Nothing where its own is in no file, as in a notebook.
     """
-    bases = {sys.modules.get(one.__module__) for one in kind.__mro__}
+    around = getattr(kind, "around", None)  # what split conformal intervals are put around
+    kinds = [*kind.__mro__, *(around.__mro__ if isinstance(around, type) else ())]
+    bases = {sys.modules.get(one.__module__) for one in kinds}
     own = getattr(sys.modules.get(kind.__module__), "__file__", None)
     if not own:
         return {}

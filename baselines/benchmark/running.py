@@ -22,7 +22,7 @@ from transferz.baselines.benchmark.checking import check_prediction, require_all
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.task import Task
-from transferz.baselines.scores.probability import PER_GALAXY
+from transferz.baselines.scores.probability import PER_GALAXY, Distribution
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
@@ -218,12 +218,13 @@ class _Run:
         One that can't be copied, as it holds a lock say, is trained again, but for the `last` use.
         """
         try:
-            with self.method.surroundings.entered():
+            with self.method.surroundings.calling("a copy"):
                 return deepcopy(one)
-        except Exception as error:
+        except MethodError as error:
             if last:
                 return one
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            cause = error.__cause__
+            reason = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
             self.report(
                 f"{self.method.name} can't be copied ({reason}): it is trained again, to be "
                 "calibrated for each test set alone"
@@ -244,6 +245,9 @@ class _Run:
             point, columns = check_prediction(
                 prediction, test.object_id, test.redshift.astype(np.float64), what
             )
+        if isinstance(prediction.distribution, Distribution):
+            for remark in prediction.distribution.remarks():
+                self.report(f"{what}: {remark}")
         single = {name: values.astype(np.float32) for name, values in columns.items()}
         return point.astype(np.float32), single
 

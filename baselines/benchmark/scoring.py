@@ -16,8 +16,18 @@ from transferz.baselines.scores.metrics import in_cosmological_range, score
 from transferz.baselines.scores.probability import PER_GALAXY, pit_histogram
 from transferz.baselines.scores.requirements import verdicts
 from transferz.schemas.benchmark.entries import Entry, TestedSet
-from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryScores, Range, Summary
-from transferz.tables.printing import aligned
+from transferz.schemas.benchmark.scores import (
+    COSMOLOGICAL,
+    METRIC_TITLES,
+    NONE,
+    RANGES,
+    EntryScores,
+    Range,
+    Summary,
+    unit,
+    value_parts,
+)
+from transferz.tables.printing import aligned, counted
 
 FEWEST = 20
 """Galaxies below which a bin, for any seed, is not scored (our choice)."""
@@ -34,16 +44,16 @@ PLAIN = ("bias", "scatter", "outlier_rate", "rmse", "loss")
 WIDTH = ("crps", "cde_loss", "pit_ks", "coverage_68", "coverage_90", "width_90")
 """Printed of samples as they are, and of forecasts with a width."""
 
-PRINTED = {
-    **{name: title.removesuffix(" (%)") for name, title in METRIC_TITLES.items()},  # fractions here
-    "pit_ks": "PIT KS",
-    "coverage_68": "68 % covers",
-    "coverage_90": "90 % covers",
+PRINTED = METRIC_TITLES | {
+    "coverage_68": "68 % covers (%)",
+    "coverage_90": "90 % covers (%)",
 }
 """Heads of columns."""
 
-RANGES: tuple[tuple[Range, str], ...] = (("cosmological", "0.3 < z <= 1.5"), ("all", "all z"))
-LSST = "LSST's requirements at 0.3 < z <= 1.5 (met: yes or no, '?' where the error decides):"
+REQUIRED: tuple[Range, ...] = (COSMOLOGICAL, "lsst")
+"""Ranges in which LSST's requirements are looked at: ours, and its own."""
+
+LSST = "LSST's requirements (met: yes or no, '?' where the error decides):"
 TRANSFER = "Calibrated on one set, tested on the other (not exchangeable: nothing is promised):"
 NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
 
@@ -177,32 +187,26 @@ def _ends(one: Bin) -> Plain:
 
 
 def samples_text(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
-    """Lay out plain scores of samples, of what was learned from too: mean ± spread over seeds.
+    """Lay out plain scores of samples, of what was learned from too: mean (spread over seeds).
 
     A sample has redshifts that were forecast, shape (S, N), and true ones, shape (N,).
     """
     body = []
     for name, (predicted, true) in samples.items():
-        for title, rows in (("all z", slice(None)), (RANGES[0][1], in_cosmological_range(true))):
+        ranges = {"all": slice(None), COSMOLOGICAL: in_cosmological_range(true)}
+        for part, rows in ranges.items():
             values = score(predicted[:, rows], true[rows], PLAIN)
-            cells = [_plain_cell(values[metric]) for metric in PLAIN]
-            body.append([name, title, f"{true[rows].size}", *cells])
-    head = ["sample", "range", "n", *(name.replace("_", " ") for name in PLAIN)]
+            cells = [_cell(metric, Summary(**summary(values[metric]))) for metric in PLAIN]
+            body.append([name, RANGES[part], f"{true[rows].size:,}", *cells])
+    head = ["sample", "range", "galaxies", *(PRINTED[name] for name in PLAIN)]
     return "\n".join(aligned([head, *body]))
-
-
-def _plain_cell(values: Floats) -> str:
-    if np.isnan(values.mean()):
-        return "-"
-    spread = f" ± {values.std(ddof=1):.4f}" if values.size > 1 else ""
-    return f"{values.mean():.4f}{spread}"
 
 
 def outcome_text(entry: Entry) -> str:
     """Say what ran, how it scored, and which of LSST's requirements it meets."""
     rows, time = sum(entry.training.rows.train.values()), entry.time
     mock = " MOCK galaxies, not real ones." if entry.mock else ""
-    seeds = "1 seed" if entry.seeds == 1 else f"{entry.seeds} seeds"
+    seeds = counted(entry.seeds, "seed")
     if entry.method.deterministic:
         seeds = "once, as it is deterministic"
     ran = (
@@ -246,27 +250,28 @@ def _table(scores: Scores, names: Sequence[str]) -> str:
 
 def _rows(name: str, one: EntryScores, names: Sequence[str]) -> Iterator[list[str]]:
     missing = "" if one.completeness == 1.0 else f" ({100 * one.completeness:.2f} % complete)"
-    for part, title in RANGES:
-        if count := one.ranges[part].n:
+    for part, title in RANGES.items():
+        if part in one.ranges and (count := one.ranges[part].n):
             summaries = dict[str, Summary](one.ranges[part].metrics.items())
-            cells = [_cell(summaries.get(metric)) for metric in names]
+            cells = [_cell(metric, summaries.get(metric)) for metric in names]
             yield [f"{name}{missing}", title, f"{count:,}", *cells]
 
 
-def _cell(summed: Summary | None) -> str:
-    if summed is None or summed.mean is None:
-        return "-"
-    error = "" if summed.error is None else f" ± {summed.error:.4f}"
-    spread = "" if summed.spread is None else f" ({summed.spread:.4f})"
-    return f"{summed.mean:.4f}{error}{spread}"
+def _cell(metric: str, summed: Summary | None) -> str:
+    """Write mean ± bootstrap error (spread over seeds), as the leaderboard does."""
+    if summed is None:
+        return NONE
+    value, error, spread = value_parts(metric, summed.mean, summed.error, summed.spread)
+    return value + (f" ± {error}" if error else "") + (f" ({spread})" if spread else "")
 
 
 def _verdicts(scores: Scores) -> Iterator[str]:
     for name, one in scores.items():
-        if one.cosmological.n:
-            lines = (
-                f"{metric} {'-' if v.value is None else f'{v.value:.4f}'} of {v.limit:g} "
-                f"{'yes' if v.met else 'no'}{'' if v.sure else '?'}"
-                for metric, v in one.cosmological.requirements.items()
-            )
-            yield f"  {name}: {', '.join(lines)}"
+        for part in REQUIRED:
+            if part in one.ranges and one.ranges[part].n:
+                lines = (
+                    f"{METRIC_TITLES[metric]} {value_parts(metric, v.value, None)[0]} of "
+                    f"{unit(metric) * v.limit:g} {'yes' if v.met else 'no'}{'' if v.sure else '?'}"
+                    for metric, v in one.ranges[part].requirements.items()
+                )
+                yield f"  {name}, {RANGES[part]}: {', '.join(lines)}"

@@ -1,6 +1,6 @@
 """Entries of methods, compared and shown: in a terminal, as one HTML page, as files for the Hub.
 
-`read_board` reads a folder of entries; `entries.add_run` takes a run of the benchmark in, once its
+`read_board` reads a folder of entries; `adding.add_run` takes a run of the benchmark in, once its
 scores are seen to be its forecasts'; `compare_runs` finds which methods can't be told apart. No
 code of a method's is ever imported or run here.
 """

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
-
 from transferz.baselines.leaderboard.comparisons import Comparisons, Pair, read_comparisons
 from transferz.baselines.leaderboard.entries import (
     Current,
@@ -185,7 +183,7 @@ class Board:
                 [self.pair(row, other, config, part, metric) or unknown for other in rows]
                 for row in rows
             ]
-            found = standing(losses, *np.moveaxis(pairs, -1, 0), MARGINS[metric])
+            found = standing(losses, pairs, MARGINS[metric])
             marks |= {row.key: mark for row, mark in zip(rows, found, strict=True)}
         return marks
 

@@ -1,51 +1,20 @@
-"""The entries of a leaderboard: read, held against the data as they are now, and added from runs.
+"""The entries of a leaderboard: read, and held against the data as they are now.
 
-A run is a folder that ``transferz benchmark`` wrote, an entry with its forecasts. It becomes an
-entry of the leaderboard once its scores are seen to be its forecasts'. Nothing of the method's is
-imported or run: what is looked at is a record and a table of numbers.
+A run is a folder that ``transferz benchmark`` wrote, an entry with its forecasts.
 """
 
-import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from transferz.baselines.benchmark.forecasts import OF_GALAXIES, SetForecasts, read_forecasts
-from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
-from transferz.baselines.benchmark.task import TestSet, read_tests
+from transferz.baselines.benchmark.forecasts import SetForecasts, read_forecasts
 from transferz.releases import Release, find_release, seek_release
-from transferz.schemas.benchmark.entries import (
-    ENTRY_FILE,
-    FORECASTS_FILE,
-    Data,
-    Entry,
-    ForecastsFile,
-    TestedSet,
-    entry_text,
-    read_entry,
-    rounded,
-)
-from transferz.schemas.benchmark.records import Record, parse_record
-from transferz.schemas.benchmark.scores import EntryBin, EntryScores
+from transferz.schemas.benchmark.entries import ENTRY_FILE, FORECASTS_FILE, Data, Entry, read_entry
 from transferz.schemas.errors import InputError, ParameterError, ReleaseError
-from transferz.schemas.survey.columns import MAGNITUDES
 from transferz.schemas.survey.files import SURVEYS, Version, file_digest, read_manifest
-from transferz.tables.files import made_folder, replace_file
 
 ENTRIES = Path(__file__).parent / "entries"
 """Those that the project keeps: a folder per survey, a file per method."""
-
-TOLERANCE = 2e-5
-"""Relative, between a score of the entry, of six digits, and of the forecasts (our choice)."""
-
-NOTHING = 1e-8
-"""Absolute, for scores that are 0."""
-
-AGAIN = "run `transferz benchmark` again and add what it writes, unedited"
 
 
 # --- the data that entries are of
@@ -93,7 +62,7 @@ def find_current(entries: Sequence[Entry], release: Release | None) -> Current:
     The release counts only where it is of the entries' survey.
     """
     if release is not None and release.survey in {entry.survey for entry in entries}:
-        return _current(release)
+        return current_data(release)
 
     def age(entry: Entry) -> tuple[Version, int]:
         """By version; of one version, the content that more entries are of counts as newer."""
@@ -112,7 +81,8 @@ def find_current(entries: Sequence[Entry], release: Release | None) -> Current:
     return Current(name, content)
 
 
-def _current(release: Release) -> Current:
+def current_data(release: Release) -> Current:
+    """Return the data of a release."""
     content = {
         f"{config}/{split}": facts.get("content", "")
         for config, splits in read_manifest(release.path).get("content", {}).items()
@@ -212,157 +182,11 @@ def read_run(folder: Path) -> Run:
             f"is of {entry.forecasts.bytes:,} bytes and {entry.forecasts.sha256}; it was changed "
             f"or damaged: run `transferz benchmark` again with --out {folder}"
         )
-    forecasts = read_forecasts(path)
+    tested = sum(entry.tested_rows(name) or 0 for name in entry.scores)
+    forecasts = read_forecasts(path, entry.seeds * tested)
     if forecasts.keys() != entry.scores.keys():
         raise InputError(
             f"{path} is of {', '.join(forecasts)}, but {ENTRY_FILE} has scores of "
             f"{', '.join(entry.scores)}; run `transferz benchmark` again with --out {folder}"
         )
     return Run(entry, forecasts)
-
-
-# --- a run becomes an entry
-
-
-def add_run(
-    folder: Path,
-    release: Release,
-    entries: Path,
-    *,
-    url: str | None = None,
-    replace: bool = False,
-) -> Path:
-    """Check a run of the benchmark, copy its entry below `entries`, and return where that is.
-
-    Checked are: the entry's schema; the forecasts' checksum; that the release has the content
-    that the entry is of; that the forecasts are of its test galaxies, with its labels, magnitudes
-    and (of a mock) true redshifts; and that all scores, computed anew from the forecasts, are what
-    the entry says: metrics with spreads, errors and verdicts, completeness, PIT histograms, bins.
-    Only scores on another set than a method was calibrated on (`transfer`) can't be: their
-    forecasts are not kept.
-
-    `url` is where the forecasts can be had, ``https://…``, in place of what the entry says. Raises
-    an InputError where anything of that is not so, or an entry of the key is there already and
-    `replace` is False.
-    """
-    run = read_run(folder)
-    text = entry_text(_with_url(run.entry, url))
-    _require_release(run.entry, release, folder)
-    tests = read_tests(release, list(run.forecasts), MAGNITUDES)
-    for config, forecasts in run.forecasts.items():
-        _require_galaxies(config, forecasts, tests[config], release, folder)
-        _require_scores(config, forecasts, run.entry, folder)
-    target = entries / release.survey / f"{run.key}.yaml"
-    with made_folder(target.parent), replace_file(target) as beside:
-        if target.exists() and not replace:  # looked at here, where nobody else can write it
-            raise InputError(
-                f"{target} is there already; give --replace to put {folder} in its place, or the "
-                "method another key"
-            )
-        beside.write_text(text, encoding="utf-8", newline="\n")
-    return target
-
-
-def _with_url(entry: Entry, url: str | None) -> Entry:
-    if url is None:
-        return entry
-    facts = json.dumps(entry.forecasts.model_dump() | {"url": url})
-    forecasts = parse_record(facts, ForecastsFile, "--url", "give an address that all may see")
-    return entry.model_copy(update={"forecasts": forecasts})
-
-
-def _require_release(entry: Entry, release: Release, folder: Path) -> None:
-    named, current = data_name(entry), _current(release)
-    if entry.survey is None:
-        raise InputError(
-            f"{folder} was run on a table of its own ({named}); the project's leaderboard is of "
-            "releases: name the folder of such runs with `transferz leaderboard --entries`"
-        )
-    if entry.data.test_table is not None:
-        raise InputError(
-            f"{folder} was tested on a table of its own too ({entry.data.test_table.file}), which "
-            "the release can't vouch for; run the method again without --test-table"
-        )
-    if entry.survey != release.survey or not current.holds(entry):
-        raise InputError(
-            f"{folder} was run on {named} (survey {entry.survey}), which is not what "
-            f"{release.path} holds, {current.name} (survey {release.survey}); run it again on "
-            "that, or name the release that it was run on with --release"
-        )
-
-
-def _require_galaxies(
-    config: str, forecasts: SetForecasts, test: TestSet, release: Release, folder: Path
-) -> None:
-    """Check that all that is known of the galaxies is as in the release's test split."""
-    for name in OF_GALAXIES:
-        forecast, released = getattr(forecasts, name), getattr(test, name)
-        optional = name not in ("object_id", "redshift")
-        if optional and (forecast is None or np.isnan(forecast).all()):
-            continue  # a run without such a band, or on no mock
-        if released is None or not np.array_equal(forecast, released, equal_nan=optional):
-            raise InputError(
-                f"{folder}: the forecasts of '{config}' differ in {name} from the test split of "
-                f"{release.path}; {AGAIN}"
-            )
-
-
-class _Scored(Record):
-    """The part of an entry that comes of its forecasts."""
-
-    scores: dict[TestedSet, EntryScores]
-    by_magnitude: dict[TestedSet, tuple[EntryBin, ...]] | None
-
-
-def _require_scores(config: str, forecasts: SetForecasts, entry: Entry, folder: Path) -> None:
-    """Check that the entry's scores of a test set are those of the forecasts."""
-    if len(forecasts.point) != entry.seeds:
-        raise InputError(
-            f"{folder}: forecasts of {len(forecasts.point)} seeds, the entry says {entry.seeds}; "
-            f"{AGAIN}"
-        )
-    bins = coverage_by_magnitude(forecasts)
-    computed = {
-        "scores": {config: score_set(forecasts)},
-        "by_magnitude": {config: bins} if bins else None,
-    }
-    # Through the same schema as the entry's, so that both are written alike.
-    scored = parse_record(json.dumps(rounded(computed)), _Scored, "the forecasts' scores", AGAIN)
-    stated, recomputed = (
-        {
-            "scores": plain["scores"][config],
-            "bins": (plain["by_magnitude"] or {}).get(config),
-        }
-        for plain in (record.model_dump(mode="json", by_alias=True) for record in (entry, scored))
-    )
-    for name, said, is_so in _differences(stated, recomputed, config):
-        raise InputError(
-            f"{folder}: the entry says that {name} is {said}, its forecasts say {is_so}; {AGAIN}"
-        )
-
-
-def _differences(stated: Any, recomputed: Any, name: str) -> Iterator[tuple[str, str, str]]:
-    """Yield where two pieces of plain data differ: the place's name, and what each has there.
-
-    Numbers differ where they are further apart than `TOLERANCE` and `NOTHING`.
-    """
-    kinds = type(stated), type(recomputed)
-    if kinds == (dict, dict):
-        for key in dict.fromkeys([*stated, *recomputed]):
-            yield from _differences(stated.get(key), recomputed.get(key), f"{name}.{key}")
-    elif kinds == (list, list) and len(stated) == len(recomputed):
-        for place, pair in enumerate(zip(stated, recomputed, strict=True)):
-            yield from _differences(*pair, f"{name}.{place}")
-    elif kinds == (float, float):
-        if not math.isclose(stated, recomputed, rel_tol=TOLERANCE, abs_tol=NOTHING):
-            yield name, _shown(stated), _shown(recomputed)
-    elif stated != recomputed:
-        yield name, _shown(stated), _shown(recomputed)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict | list):
-        return "something"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -39,7 +39,9 @@ def eval_task_file(board: Board) -> dict[str, Any]:
             f"{mock}Photometric redshifts from HSC photometry, scored against the labels of "
             "galaxies that no method has seen, at 0.3 < z <= 1.5. A task is a test set and a "
             "metric; less is better in all of them, and the value of a bias is its absolute "
-            "value. Values are made by `transferz benchmark`."
+            "value. Methods that forecast the same for every galaxy have no results. Values are "
+            "made by `transferz benchmark`; which differences are more than luck is on the "
+            "leaderboard's own page."
         ),
         "evaluation_framework": FRAMEWORK,
         "tasks": [
@@ -112,7 +114,7 @@ def write_hub_files(board: Board, repo: str | None, out: Path) -> list[Path]:
     texts = {EVAL_FILE: eval_task_file(board)} | {
         f"{row.key}/{RESULTS_FOLDER}/transferz.yaml": eval_results(board, row, named)
         for row in board.rows
-        if row.current
+        if row.current and not row.trivial  # the Hub would rank it
     }
     with replace_directory(out) as folder:
         for name, content in texts.items():

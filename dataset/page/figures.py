@@ -1,14 +1,19 @@
 """The figures of every card: what a release's galaxies are, and how its rows came about."""
 
+import functools
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from transferz.dataset.page.citation import pretty_name
 from transferz.schemas import magnitude_name
-from transferz.tables.files import COLOURS
+from transferz.schemas.survey.files import file_digest
+from transferz.tables.files import COLOURS, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +30,30 @@ PANELS = {
     "g − r": np.arange(-0.5, 2.55, 0.075),
 }
 """Label and bins of each panel of `distributions`."""
+
+
+def draw(tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any], release: Path) -> None:
+    """Draw a release's figures, from the released rows of its configs and its manifest."""
+    (release / FIGURES["flow"]).parent.mkdir(exist_ok=True)
+    samples = {name: tables[name] for name in SAMPLE_NAMES}
+    title = f"{pretty_name(manifest)} {manifest['version']}"
+    save_png(distributions(samples, title), release / FIGURES["distributions"])
+    save_png(flow_chart(manifest), release / FIGURES["flow"])
+
+
+@functools.cache
+def drawing_digest() -> str:
+    """Return the sha256 (hexadecimal) of a figure of made-up rows: how this machine draws.
+
+    Where another one draws it alike, its matplotlib, fonts and settings draw a release's figures
+    alike as well, and these can be compared byte for byte.
+    """
+    steps = np.linspace(0.0, 4.0, 101)
+    rows = pd.DataFrame({"redshift": steps} | {magnitude_name(b): 20 + steps for b in "gri"})
+    tables = {name: rows.iloc[::step] for step, name in enumerate(SAMPLE_NAMES, 1)}
+    with tempfile.TemporaryDirectory() as folder:
+        save_png(distributions(tables, "TransferZ 0123456789"), Path(folder) / "figure.png")
+        return file_digest(Path(folder) / "figure.png")["sha256"]
 
 
 def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":

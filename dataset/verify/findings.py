@@ -32,6 +32,7 @@ PROMISES = {
     "card": "the card is what manifest and data make of it: front matter, title, tables",
     "croissant": "croissant.json says what the manifest and the data make of it",
     "citation": "the citation file is of this release, and says what the manifest makes of it",
+    "figures": "the figures of rows and cuts are those drawn anew of data and manifest",
     "words": "descriptions and the card's text are, to the letter, those this package writes",
 }
 """The promises of a release, by the names that reports use."""

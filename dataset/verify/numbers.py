@@ -22,8 +22,8 @@ from transferz.schemas.survey.files import MANIFEST_FILE, Version
 
 ENTRIES = (
     *("name", "version", "survey", "mock", "date", "columns", "content", "counts", "sources"),
-    *("upstream", "parameters", "packages", "history", "template", "quality", "baselines"),
-    *("files", "sha256"),
+    *("upstream", "parameters", "packages", "history", "template", "drawing", "quality"),
+    *("baselines", "files", "sha256"),
 )
 """All that a manifest states."""
 
@@ -78,7 +78,8 @@ def _expected_counts(manifest: Mapping[str, Any], sizes: Sizes, rows: Rows) -> d
     counts, catalogues = manifest["counts"], CATALOGUES[manifest["survey"]]
     expected: dict[str, Any] = {}
     for name in catalogues:
-        stage = expected[f"ingest@{name}"] = _summed(counts[f"ingest@{name}"], [])
+        stage = counts[f"ingest@{name}"]
+        stage = expected[f"ingest@{name}"] = _summed(stage, list(stage["removed"]))
         cuts = [cut["name"] for cut in manifest["parameters"]["select"][name].get("cuts", ())]
         select = counts[f"select@{name}"] | {"rows_in": stage["rows_out"]}
         expected[f"select@{name}"] = _summed(select, cuts)

@@ -7,11 +7,13 @@ a finding names the place, then to the letter, if the manifest names the words o
 import difflib
 import itertools
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 import yaml
 
 from transferz.dataset.page.card_text import card_text, words_digest
@@ -23,6 +25,8 @@ from transferz.dataset.page.citation import (
 )
 from transferz.dataset.page.croissant import croissant
 from transferz.dataset.page.facts import FIGURES, shown_figures
+from transferz.dataset.page.figures import FIGURES as OWN_FIGURES
+from transferz.dataset.page.figures import draw
 from transferz.dataset.verify.findings import Broken, Finding, Unable, some
 from transferz.schemas import Table
 from transferz.schemas.documents import MAX_YAML, parse_json, parse_yaml, read_bytes
@@ -31,6 +35,7 @@ from transferz.schemas.survey.files import (
     CITATION_FILE,
     CROISSANT_FILE,
     MANIFEST_FILE,
+    file_digest,
     json_text,
 )
 
@@ -175,7 +180,7 @@ def check_croissant(
     `ours` says whether the columns, `table`, are those that this package declares: bounds are known
     of no others.
     """
-    left_out = () if same_words(manifest) else ("description",)
+    left_out: tuple[str, ...] = () if same_words(manifest) else ("description",)
     left_out += () if ours else ("minValue", "maxValue")
     try:
         wanted = json.loads(json_text(croissant(manifest, release, table)))
@@ -219,6 +224,19 @@ def check_citation(release: Path, manifest: Mapping[str, Any]) -> Iterator[Findi
         yield Broken(CITATION_FILE, "citation", f"{where}: {found}", expected)
     if not edits and citation_text(wanted).encode() != path.read_bytes():
         yield Broken(CITATION_FILE, "citation", _SPELLING, "its own")
+
+
+def check_figures(
+    release: Path, manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame]
+) -> Iterator[Finding]:
+    """Draw the figures of rows and cuts anew, on a machine that draws alike, and compare."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw(rows, manifest, Path(folder))
+        for name in OWN_FIGURES.values():
+            if name in manifest["files"] and file_digest(Path(folder, name)) != file_digest(
+                release / name
+            ):
+                yield Broken(name, "figures", "another figure", "that which data and manifest give")
 
 
 def differences(content: Any, wanted: Any, where: str = "") -> Iterator[tuple[str, str, str]]:

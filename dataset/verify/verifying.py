@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from transferz.dataset.page.figures import drawing_digest
 from transferz.dataset.pipeline.manifest import read_split, table_content
 from transferz.dataset.verify import claims, files, numbers, pages, rows
 from transferz.dataset.verify.findings import (
@@ -145,6 +146,8 @@ class Inspection:
             CROISSANT_FILE, "croissant", pages.check_croissant, release, manifest, table, ours=ours
         )
         self._check(CITATION_FILE, "citation", pages.check_citation, release, manifest)
+        if not self.broken and manifest.get("drawing") == drawing_digest():
+            self._derive("figures", pages.check_figures, release, manifest, data)
 
     def _provable(self, promise: str) -> bool:
         """Whether a promise is made and can be checked: published splits follow from nothing."""

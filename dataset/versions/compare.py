@@ -1,6 +1,7 @@
 """Two different releases compared: rows, splits, labels, magnitudes, and who lacks what and why."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,12 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transferz.dataset.verify.claims import require_modest
 from transferz.dataset.versions.trace import MEANINGS, count_steps, find_build, trace
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT, redshift_error
 from transferz.schemas import BANDS, CONFIGS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
-from transferz.schemas.survey.files import MANIFEST_FILE, data_files
+from transferz.schemas.survey.files import data_files, read_manifest, require_intact
 from transferz.schemas.survey.frames import arrow_schema
-from transferz.tables.files import read_json
 from transferz.tables.printing import aligned
 
 COLUMNS = ("object_id", "redshift", "redshift_kind", *MAGNITUDES)
@@ -45,7 +46,11 @@ def compare(a: Path, b: Path) -> Comparison:
     damaged or not of a release.
     """
     places = {"a": a, "b": b}
+    manifests = {side: read_manifest(place) for side, place in places.items()}
     files = {side: data_files(place) for side, place in places.items()}
+    for side, place in places.items():
+        splits = (paths for config in files[side].values() for paths in config.values())
+        require_intact(place, chain(*splits), manifests[side])
     builds = {side: find_build(place) for side, place in places.items()}
     common = [name for name in CONFIGS if name in files["a"] and name in files["b"]]
     if not common:
@@ -71,8 +76,7 @@ def compare(a: Path, b: Path) -> Comparison:
         listings.append(differing(joined, traced, name))
     report: dict[str, Any] = {}
     for side, place in places.items():
-        manifest = read_json(place / MANIFEST_FILE)
-        facts = {name: str(manifest[name]) for name in ("version", "survey")}
+        facts = {name: str(manifests[side][name]) for name in ("version", "survey")}
         report[side] = {"path": str(place), **facts, "untraced": builds[side][1]}
     report["configs"] = configs
     report["configs_only_in"] = {
@@ -106,7 +110,7 @@ def _read(path: Path) -> pa.Table:
     schema = arrow_schema(RELEASE)
     wanted = pa.schema([schema.field(name).remove_metadata() for name in COLUMNS])
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(require_modest(path), page_checksum_verification=True) as file:
             missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
             if missing:
                 raise ReleaseError(f"{path}: no column {', '.join(missing)}; get the release anew")

@@ -309,6 +309,17 @@ def require_listed(release: Path, manifest: Mapping[str, Any], config: str) -> N
             )
 
 
+def require_intact(release: Path, paths: Iterable[Path], manifest: Mapping[str, Any]) -> None:
+    """Raise a ReleaseError unless each of a release's files has the bytes that the manifest states.
+
+    Where a file is not in the manifest, the error says so.
+    """
+    for path in paths:
+        stated = manifest["files"].get(path.relative_to(release).as_posix())
+        if fault := file_fault(path, stated) if stated else f"is not in {MANIFEST_FILE}":
+            raise ReleaseError(f"{path} {fault}; build or fetch the release again")
+
+
 def file_fault(path: Path, stated: Mapping[str, Any]) -> str:
     """Say in what a file differs from what the manifest states of it; empty where in nothing.
 

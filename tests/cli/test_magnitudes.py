@@ -15,6 +15,8 @@ from astropy.table import Table
 
 from transferz import cli
 from transferz.cli.photometry import convert
+from transferz.schemas import InputError
+from transferz.tables.reading import open_table, read_whole
 
 CSV = """\
 id,f_g,ferr_g,name,f_r,ferr_r
@@ -216,3 +218,23 @@ def test_real_rows_are_counted_right(name, real_data, tmp_path, capsys):
     document = (Path(__file__).parents[2] / "docs/real-galaxies.md").read_text(encoding="utf-8")
     cells = " | ".join(f"{total:,}" for total in TOTALS[name])
     assert f"| {cells} |" in document
+
+
+def test_columns_of_arrays_are_passed_through_or_refused(tmp_path):
+    columns = {"f_g": [1.0, 2.0], "ferr_g": [0.1, 0.1], "pdf": [[1.0, 2.0], [3.0, 4.0]]}
+    Table(columns).write(tmp_path / "t.fits")
+    convert(tmp_path / "t.fits", "ujy", tmp_path / "o.parquet")
+    assert pq.read_table(tmp_path / "o.parquet")["pdf"].to_pylist() == columns["pdf"]
+    with pytest.raises(
+        InputError, match=r"column 'pdf' is .*, which CSV can't hold; write .parquet"
+    ):
+        convert(tmp_path / "t.fits", "ujy", tmp_path / "o.csv")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".fits"])
+def test_texts_that_look_like_numbers_are_passed_through(tmp_path, ending):
+    codes = ["000001", "2E1", "0x1001", "GN#0"]
+    rows = "".join(f"{code},1.0,0.1\n" for code in codes)
+    convert(table(tmp_path, f"code,f_g,ferr_g\n{rows}"), "ujy", tmp_path / f"o{ending}")
+    written = open_table(tmp_path / f"o{ending}")
+    assert read_whole(written, ["code"])["code"].to_pylist() == codes

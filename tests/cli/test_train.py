@@ -83,7 +83,7 @@ def test_a_release_without_a_test_split_can_be_trained_on(release_builder, tmp_p
     out = tmp_path / "out"
     main(["nn_combo", "--release", str(place), "--epochs", "1", "--seeds", "1", "--out", str(out)])
     assert [path.name for path in out.iterdir()] == ["model.safetensors"]
-    assert "validation  all z" in capsys.readouterr().out
+    assert "validation  all redshifts" in capsys.readouterr().out
     strip_splits(place, "validation")
     with pytest.raises(ReleaseError, match="no split 'validation'"):
         main(["nn_combo", "--release", str(place)])
@@ -182,7 +182,7 @@ def test_a_table_without_a_test_part_gives_a_model_and_no_entry(tmp_path, capsys
     table = ["--table", str(write_table(tmp_path / "t.parquet")), *COLUMNS, "--epochs", "1"]
     main([*table, "--fractions", "0.8,0.2,0,0", "--out", str(tmp_path / "out")])
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.safetensors"]
-    assert "validation  all z" in capsys.readouterr().out
+    assert "validation  all redshifts" in capsys.readouterr().out
 
 
 def test_a_test_table_needs_as_many_bands(tmp_path):
@@ -219,7 +219,7 @@ def test_a_run_on_a_table_prints_scores_and_writes_what_reproduces_them(tmp_path
         assert written[name].mean == pytest.approx(values.mean(), rel=1e-4, abs=1e-6)
         assert written[name].spread == pytest.approx(values.std(ddof=1), rel=1e-3, abs=1e-6)
     rmse = written["rmse"]
-    assert f"{rmse.mean:.4f} ± {rmse.spread:.4f}" in captured.out
+    assert f"{rmse.mean:.4f} ({rmse.spread:.4f})" in captured.out
     samples = [line.split()[0] for line in captured.out.splitlines()[3:9]]
     assert samples == ["train", "train", "validation", "validation", "table", "table"]
     assert entry.networks.schedule["max_epochs"] == 12 and entry.networks.epochs.max == 12
@@ -251,7 +251,7 @@ def test_one_seed_has_no_spread_and_no_galaxies_no_score(tmp_path, capsys):
     found = ranges["cosmological"].metrics.values()
     assert all(one.mean is None and one.spread is None for one in found)
     plain = capsys.readouterr().out.split("\n\n")[0]
-    assert "±" not in plain and "-----" in plain.replace(" ", "")
+    assert "±" not in plain and "–––––" in plain.replace(" ", "")
 
 
 @pytest.mark.parametrize(
@@ -508,7 +508,7 @@ def test_it_runs_on_a_bare_training_machine(tiny_release, bare_site, tmp_path):
         command + options, cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "transferz   all z           70" in done.stdout
+    assert "transferz   all redshifts  70" in done.stdout
     others = [sys.executable, "-S", "-c", "import astropy"]
     assert subprocess.run(others, env=environment, capture_output=True).returncode != 0
 

@@ -11,6 +11,7 @@ from transferz.schemas import RELEASE, SPLITS
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TRANSFERZ_RELEASE", raising=False)
 
 
 def test_one_line_in_the_checkout(built, monkeypatch, capsys):

@@ -37,7 +37,7 @@ def test_a_release_that_follows_a_copy_of_the_old_one_is_sound(workspace, tmp_pa
     assert [str(one.version) for one in versions] == ["2.0.0+mock", "2.0.1+mock"]
     assert diff(*versions).step == "patch"
     manifest = json.loads((workspace.release / "MANIFEST.json").read_text())
-    assert [one["version"] for one in manifest["history"]] == ["2.0.1", "2.0.0"]
+    assert [one["version"] for one in manifest["history"]] == ["2.0.1", "2.0.0", "1.0.0"]
     assert set(manifest["counts"]["release"]) == {"rows_out"}
     assert not [name for name, data in files(workspace.release).items() if b"kept" in data]
 

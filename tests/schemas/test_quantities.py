@@ -1,5 +1,7 @@
 """What is no value of each kind of quantity."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -27,3 +29,10 @@ def test_what_is_no_value(kind, none, values, dtype):
         assert kind.is_missing(np.array([nothing], dtype)).all(), nothing
     assert not kind.is_missing(np.array(values, dtype)).any()
     assert kind.without_missing(array := np.array(values, dtype)) is array
+
+
+def test_the_document_has_the_rules():
+    words = (Path(__file__).parents[2] / "docs/tables.md").read_text(encoding="utf-8").split()
+    document = " ".join(words).casefold()
+    kinds = (q.MAGNITUDE, q.MAGNITUDE_ERROR, q.LABEL, q.FORECAST, q.DRAW, q.WIDTH, q.FLUX, q.ANGLE)
+    assert [str(kind) for kind in kinds if str(kind).casefold() not in document] == []

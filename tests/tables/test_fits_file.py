@@ -167,7 +167,7 @@ def test_the_error_is_about_the_table_that_comes_closest(tmp_path):
     with pytest.raises(InputError, match=r"missing Z; fetch"):
         list(read_any(tmp_path / "a.fits", Table("three", columns, "X")))
     fits.HDUList(hdus[:1]).writeto(tmp_path / "b.fits")
-    with pytest.raises(InputError, match=r"b\.fits: it is no sound FITS file \(it holds no binary"):
+    with pytest.raises(InputError, match=r"b\.fits: it holds no binary table, but an image;"):
         list(read_any(tmp_path / "b.fits", one("int64")))
 
 
@@ -370,3 +370,12 @@ def test_a_mock_is_told_by_its_header(tmp_path, ending):
         path = tmp_path / f"{mock}{ending}"
         hdu.writeto(path)
         assert says_mock(path) is mock
+
+
+def test_what_is_no_binary_table_is_named_with_a_remedy(tmp_path):
+    ascii_table = fits.TableHDU.from_columns([fits.Column("X", "I5", array=[1, 2], ascii=True)])
+    packed = fits.CompImageHDU(np.zeros((10, 10), "i2"))
+    for unit, what in ((ascii_table, "an ASCII table; write"), (packed, "a compressed .*funpack")):
+        fits.HDUList([fits.PrimaryHDU(), unit]).writeto(tmp_path / "a.fits", overwrite=True)
+        with pytest.raises(InputError, match=f"holds no binary table, but an image, {what}"):
+            values_of(tmp_path / "a.fits", one("int64"))

@@ -63,8 +63,7 @@ def test_chunks_are_the_table_and_no_longer_than_asked_for(name, big):
 def test_memory_is_bounded_by_the_chunks_not_by_the_table(name, big, monkeypatch):
     """What is held while a table is read, against the table in memory.
 
-    Arrow reads text ahead in threads, 32 blocks at most, and parses them: however the threads are
-    scheduled, both together are less than a third of this table.
+    Of parquet, Arrow reads a few pages ahead; of text, a block is parsed after the other.
     """
     monkeypatch.setattr(limits, "BLOCK_BYTES", 1 << 13)
     whole = pq.read_table(big / "t.parquet").nbytes

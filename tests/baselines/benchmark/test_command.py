@@ -145,7 +145,7 @@ def test_a_folder_that_cant_be_written_is_refused_before_training(here, capsys):
     (here / "locked").mkdir(mode=0o500)
     assert main(["benchmark", "constant_method:Constant", "--out", "locked/run"]) == 2
     said = capsys.readouterr().err
-    assert "can't write to --out locked/run" in said and "training" not in said
+    assert "can't write to --out" in said and "training" not in said
 
 
 def test_the_installed_methods_are_listed(capsys):

@@ -6,7 +6,7 @@ import pytest
 
 from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables, split_sample
-from transferz.baselines.benchmark.tables import refuse_shared
+from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.schemas import InputError, ParameterError
 
 BANDS, ERRORS = ("g", "r", "i"), ("gerr", "rerr", "ierr")

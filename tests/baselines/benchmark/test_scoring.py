@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.benchmark.scoring import BINNED, FEWEST, samples_text, score_set, summary
+from transferz.baselines.benchmark.scoring import (
+    BINNED,
+    FEWEST,
+    samples_text,
+    score_set,
+    scores_text,
+    summary,
+)
+from transferz.baselines.forecasts import as_forecasts
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.bootstrap import Draws, replicate
+from transferz.schemas.benchmark.scores import RANGES, EntryScores
 
 DRAWS = Draws(resamples=20)  # as conftest has it for all
 
@@ -181,16 +190,29 @@ def test_plain_scores_of_samples_are_printed_with_their_spread():
     true = np.array([0.1, 0.3, 0.5, 1.0, 1.5, 2.5])
     predicted = true * np.array([[0.9], [1.0], [1.1]])
     head, whole, cosmological = samples_text({"test": (predicted, true)}).splitlines()
-    assert head.split()[:5] == ["sample", "range", "n", "bias", "scatter"]
+    assert head.split()[:5] == ["sample", "range", "galaxies", "bias", "scatter"]
+    assert "outliers (%)" in head and "±" not in whole  # that is the bootstrap's, elsewhere
     rmse = metrics.score(predicted, true)["rmse"]
-    assert f"{rmse.mean():.4f} ± {rmse.std(ddof=1):.4f}" in whole
+    assert f"{rmse.mean():.4f} ({rmse.std(ddof=1):.4f})" in whole
     kept = metrics.score(predicted[:, 2:5], true[2:5])["loss"]
-    assert cosmological.split()[:7] == ["test", "0.3", "<", "z", "<=", "1.5", "3"]
-    assert cosmological.endswith(f"{kept.mean():.4f} ± {kept.std(ddof=1):.4f}")
+    assert cosmological.split()[:7] == ["test", "0.3", "<", "z", "≤", "1.5", "3"]
+    assert cosmological.endswith(f"{kept.mean():.4f} ({kept.std(ddof=1):.4f})")
 
 
 def test_an_empty_range_is_printed_as_a_dash_and_one_seed_without_spread():
     true = np.array([2.0, 3.0])
     _, whole, cosmological = samples_text({"far": (true[None], true)}).splitlines()
     assert "±" not in whole
-    assert cosmological.split() == ["far", "0.3", "<", "z", "<=", "1.5", "0", *"-----"]
+    assert cosmological.split() == ["far", "0.3", "<", "z", "≤", "1.5", "0", *"–––––"]
+
+
+def test_rates_are_per_cent_a_zero_has_no_sign_and_lssts_own_range_is_printed():
+    true = np.linspace(0.35, 1.45, 400)
+    dz = np.where(np.arange(400) % 20, np.where(np.arange(400) % 2, 1e-6, -1e-6), 0.5)
+    one = as_forecasts(true + dz * (1 + true), true, i_mag=np.full(400, 22.0))
+    text = scores_text({"table": EntryScores.model_validate_json(json.dumps(score_set(one)))})
+    assert "outliers (%)" in text and "5.00 ±" in text and "-0.0000" not in text
+    rows = [line for line in text.splitlines() if line.startswith("table")]
+    assert [any(title in row for row in rows) for title in RANGES.values()] == [True] * 3
+    assert "  table, 0.3 < z < 3, i < 25: bias 0.0000 of 0.003 yes" in text
+    assert "3σ outliers (%) 5.00 of 10 yes" in text

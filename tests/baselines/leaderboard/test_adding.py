@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.leaderboard.entries import add_run
+from transferz.baselines.leaderboard.adding import add_run
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
@@ -177,7 +177,7 @@ def test_a_run_on_other_data_is_refused(run, release, tmp_path):
 
 def test_another_number_of_seeds_is_refused(run, release, tmp_path):
     edit(run, "seeds: 3", "seeds: 30")
-    with pytest.raises(InputError, match="forecasts of 3 seeds, the entry says 30"):
+    with pytest.raises(InputError, match=r"states 420 rows, expected 4,200, one per seed"):
         add_run(run, release, tmp_path)
 
 

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from transferz.baselines.leaderboard.adding import add_run
 from transferz.baselines.leaderboard.board import read_board
 from transferz.baselines.leaderboard.comparing import write_comparisons
-from transferz.baselines.leaderboard.entries import add_run, find_current, fingerprint, read_entries
+from transferz.baselines.leaderboard.entries import find_current, fingerprint, read_entries
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.baselines.leaderboard.page import page
 from transferz.baselines.leaderboard.words import board_json, board_text, value_text

@@ -147,6 +147,10 @@ def test_comparisons_are_checked_when_they_are_read(own, spoil, said):
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=said):
         read_comparisons(own)
+    with pytest.raises(InputError, match="; remove it, and compare all runs anew"):
+        write_comparisons(own, out=own, draws=Draws(20))
+    path.unlink()
+    write_comparisons(own, out=own, draws=Draws(2))
 
 
 def test_changed_forecasts_are_refused(own):
@@ -208,3 +212,9 @@ def test_what_is_no_parquet_is_refused(tmp_path):
     (tmp_path / "forecasts.parquet").write_text("no")
     with pytest.raises(InputError, match="can't read"):
         read_forecasts(tmp_path / "forecasts.parquet")
+
+
+def test_more_rows_than_the_entry_speaks_of_are_not_read(own):
+    rewrite(own / "sharp", lambda table: pa.concat_tables([table, table]))
+    with pytest.raises(InputError, match=r"states 840 rows, expected 420, one per seed and galaxy"):
+        read_run(own / "sharp")

@@ -6,8 +6,10 @@ import pytest
 import yaml
 from huggingface_hub import parse_eval_result_entries
 
+from transferz.baselines.leaderboard.board import read_board
 from transferz.baselines.leaderboard.hub_files import write_hub_files
 from transferz.cli.leaderboard import leaderboard
+from transferz.releases import find_release
 from transferz.schemas.benchmark.scores import COSMOLOGICAL
 from transferz.schemas.errors import InputError, ParameterError
 
@@ -54,6 +56,21 @@ def test_results_are_read_by_the_hubs_client(written, board):
 def test_a_point_forecast_has_no_crps(written):
     assert "galaxiesml_crps" in {one.task_id for one in results(written, "sharp")}
     assert "galaxiesml_crps" not in {one.task_id for one in results(written, "point_only")}
+
+
+def test_a_method_that_forecasts_the_same_for_all_has_no_file(runs, hashed_release, tmp_path):
+    """The Hub would rank it: nothing is so rarely far off as the middle."""
+    own = shutil.copytree(runs, tmp_path / "runs")
+    path = own / "blunt" / "entry.yaml"
+    named = "transferz.baselines.methods.median:TrainingMedian"
+    path.write_text(path.read_text().replace("mock:blunt", named, 1))
+    written = write_hub_files(read_board(own, find_release(hashed_release)), REPO, tmp_path / "hub")
+    assert sorted({one.parts[0] for one in written}) == [
+        "eval.yaml",
+        "point_only",
+        "sharp",
+        "sharp_too",
+    ]
 
 
 def test_entries_of_other_data_have_no_files(runs, hashed_release, tmp_path):

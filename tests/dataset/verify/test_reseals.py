@@ -9,6 +9,7 @@ import copy as copies
 import shutil
 
 import pytest
+from PIL import Image
 from releases import ROOT, read_manifest
 from tampering import copy
 
@@ -39,10 +40,10 @@ NOT_PROVEN = {
     *("parameters match remove_median_offset", "parameters match chance_shift_arcsec"),
     *("parameters match magnitude_edges", "parameters match histogram_step_arcsec"),
     *("parameters split sky_block_nside", "parameters split published_calibration"),
-    *("history 0 changes", "template"),
+    *("history 0 changes", "template", "drawing"),
 }
-"""Entries of which a release holds no proof. Radius and sky blocks are proven where they matter; a
-change of ``template`` is told by the last line, which then says that ``words`` is not checked."""
+"""Entries of which a release holds no proof. Radius and sky blocks are proven where they matter. By
+another ``template`` or ``drawing`` the last line says what is not checked."""
 
 
 def kind(path):
@@ -139,9 +140,24 @@ def test_an_entry_that_no_release_has_is_found(small_release, judge):
     assert [one.promise for one in report.broken] == ["manifest"]
 
 
-def test_other_words_under_another_digest_are_told(small_release, judge):
-    report = judge(read_manifest(small_release) | {"template": "0" * 64})
-    assert report.text().endswith("; not checked: words\n")
+@pytest.mark.parametrize(("entry", "promise"), [("template", "words"), ("drawing", "figures")])
+def test_what_was_made_otherwise_is_told(small_release, judge, entry, promise):
+    report = judge(read_manifest(small_release) | {entry: "0" * 64})
+    assert report.text().endswith(f"; not checked: {promise}\n")
+
+
+@pytest.mark.parametrize("name", ["distributions", "flow"])
+def test_a_changed_figure_is_found(small_release, release, judge, name):
+    path = release / "figures" / f"{name}.png"
+    kept = path.read_bytes()
+    image = Image.open(path)
+    image.putpixel((5, 5), 1)
+    image.save(path)
+    report = judge(read_manifest(small_release))
+    path.write_bytes(kept)
+    assert [(one.file, one.promise) for one in report.broken] == [
+        (f"figures/{name}.png", "figures")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_published_splits_cannot_be_checked_which_is_said(release):
     assert {one.file for one in report.broken} == set(PAGES)  # they are a mock's
     (lacking,) = report.unable  # and so are the counts
     assert (lacking.file, lacking.promise) == ("MANIFEST.json", "counts")
-    assert report.unchecked == ("counts", "own_split") and "truth" not in report.checked
+    assert report.unchecked == ("counts", "own_split", "figures") and "truth" not in report.checked
     sound = replace(report, broken=(), unable=(), unchecked=("own_split",))
     assert ": sound; " in sound.text() and sound.text().endswith("; not checked: own_split\n")
 

@@ -25,6 +25,7 @@ from transferz.dataset.versions.compare import (
 from transferz.dataset.versions.trace import UNEXPLAINED, find_build
 from transferz.schemas import BANDS, ERRORS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
 from transferz.schemas.survey.columns import magnitude_name
+from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.frames import to_arrow
 
 
@@ -52,6 +53,9 @@ def write_release(place: Path, configs, counts=None, version="1.0.0") -> Path:
             file = place / config / f"{split}-00000-of-00001.parquet"
             pq.write_table(to_arrow(part, RELEASE), file, write_page_checksum=True)
     manifest = {"version": version, "survey": "cosmos2020", "mock": False, "counts": counts or {}}
+    manifest["files"] = {
+        path.relative_to(place).as_posix(): file_digest(path) for path in place.glob("*/*.parquet")
+    }
     (place / "MANIFEST.json").write_text(json.dumps(manifest))
     return place
 
@@ -440,8 +444,16 @@ def test_a_damaged_file_is_refused_and_nothing_written(ours, tmp_path, capsys, d
     file.write_bytes(broken.get(damage, b""))
     listing = tmp_path / "rows.csv"
     said = refused(capsys, place, place, "--rows", listing)
-    assert str(file) in said and "get the release anew" in said
+    assert str(file) in said and "release again" in said
     assert not listing.exists()
+
+
+def test_rows_that_were_edited_are_refused(ours, theirs, tmp_path, capsys):
+    edited = Path(shutil.copytree(ours, tmp_path / "transferz"))
+    path = next(edited.glob("transferz/train-*.parquet"))
+    pq.write_table(pq.read_table(path).slice(1), path)
+    said = refused(capsys, theirs, edited)
+    assert f"{path} is damaged or was edited" in said and "fetch the release again" in said
 
 
 def test_a_repeated_object_and_a_missing_column_are_refused(tmp_path):

@@ -31,6 +31,7 @@ TOKEN = "hf_" + "s3cretT0ken" * 3
 USER_ERROR = 2
 STATUSES = (0, 1, USER_ERROR)
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+KEPT = re.compile(r"\.seeds/seed-\d+\.parquet")  # finished seeds, to go on from
 NO_MEMORY = "there is not enough memory"
 NO_ROOM = ("MemoryError", "ArrowMemoryError", "std::bad_alloc")
 
@@ -232,7 +233,7 @@ def judge(trial: Trial, outcome: Outcome, trace: str, size: int) -> tuple[str, s
     if TOKEN in printed:
         return OUTPUT, "the token"
     if outcome.status == USER_ERROR:
-        if outcome.changed:
+        if outcome.changed and not any(map(KEPT.search, outcome.changed)):
             return LEFT, f"{outcome.changed}: {outcome.stderr[-500:]}"
         if not outcome.stderr.strip():
             return OUTPUT, "exit status 2 without a word"

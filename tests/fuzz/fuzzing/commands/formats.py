@@ -180,8 +180,8 @@ def read_independently(path: Path, form: str) -> Columns:
 def _read_text(content: bytes) -> Columns:
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     lines = content.decode(encoding).splitlines(keepends=True)
-    while lines and lines[0].startswith("#") and not lines[0].startswith("# object_id"):
-        lines = lines[1:]
+    kept = (line for line in lines if line.strip())
+    lines = [line for line in kept if not line.startswith("#") or line.startswith("# object_id")]
     head = lines[0].removeprefix("# ")
     mark = next((mark for mark in (",", ";", "\t", "|") if mark in head), r"\s+")
     frame = pd.read_csv(

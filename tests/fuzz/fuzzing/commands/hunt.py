@@ -1,5 +1,6 @@
 """Many inputs for every command: made, run, judged, counted."""
 
+import gc
 import tempfile
 import unittest.mock
 from collections import Counter
@@ -101,6 +102,7 @@ def run_hunt(
     say: Callable[[str], object] = lambda text: None,
 ) -> Hunt:
     """Run so many inputs, or those of some `numbers` below that; of these, what is `matching`."""
+    gc.freeze()  # what is here now is never collected: processes go on sharing its pages
     hunt = Hunt()
     planned = plan(inputs)
     chosen = [

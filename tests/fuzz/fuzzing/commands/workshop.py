@@ -1,7 +1,9 @@
 """The sound things that inputs are made of: a release, a table, a model, runs. Made once."""
 
 import contextlib
+import importlib
 import io
+import pkgutil
 import shutil
 import sys
 from dataclasses import dataclass
@@ -66,33 +68,19 @@ def set_up(folder: Path) -> Workshop:
 
 def load_modules() -> None:
     """Import what commands import when they are called: once, and not in each process."""
-    import astropy.io.fits
-    import astropy.io.votable
-    import astropy.table  # noqa: F401
-    import h5py  # noqa: F401
+    import astropy.io.votable  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
 
-    import transferz.baselines.leaderboard.comparing
-    import transferz.baselines.leaderboard.hub_files
-    import transferz.baselines.leaderboard.page
-    import transferz.baselines.methods.templates
-    import transferz.cli.benchmark
-    import transferz.cli.leaderboard
-    import transferz.cli.leaks
-    import transferz.cli.photometry
-    import transferz.cli.predict
-    import transferz.cli.release
-    import transferz.cli.score
-    import transferz.cli.sources
-    import transferz.cli.train
-    import transferz.cli.verify
-    import transferz.dataset.publish.deposit
-    import transferz.dataset.publish.publishing
-    import transferz.dataset.sources.registry
-    import transferz.dataset.verify.verifying
-    import transferz.dataset.versions.compare
-    import transferz.dataset.versions.diff
-    import transferz.exporting  # noqa: F401
+    import transferz
+
+    rooms = ("schemas", "tables", "photometry", "dataset", "baselines", "cli")
+    for room in rooms:
+        package = importlib.import_module(f"transferz.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    for module in pkgutil.iter_modules(transferz.__path__, "transferz."):
+        importlib.import_module(module.name)
 
 
 def table_columns(release: Path) -> Columns:
