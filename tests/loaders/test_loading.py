@@ -195,6 +195,18 @@ def test_files_that_are_not_the_manifests_are_one_clear_error(
         load_dataset(path=place, streaming=True)
 
 
+def test_rows_of_another_split_are_not_kept_unchecked(tiny_release, tmp_path):
+    """What `datasets` keeps has all splits of a config, whichever was asked for."""
+    place, cache = shutil.copytree(tiny_release, tmp_path / "transferz"), str(tmp_path / "cache")
+    flip(place / VALIDATION)
+    with pytest.raises(ReleaseError, match=r"validation-00000.* damaged"):
+        load_dataset(path=place, split="test", cache_dir=cache)
+    stream = load_dataset(path=place, split="test", cache_dir=cache, streaming=True)
+    assert len(list(stream)) == 70
+    shutil.copy(tiny_release / VALIDATION, place / VALIDATION)
+    assert load_dataset(path=place, split="test", cache_dir=cache).num_rows == 70
+
+
 def test_a_manifest_that_names_no_file_has_no_rows(tiny_release, tmp_path):
     place = shutil.copytree(tiny_release, tmp_path / "transferz")
     manifest = json.loads((place / MANIFEST_FILE).read_text())
