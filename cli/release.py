@@ -8,7 +8,7 @@ from pathlib import Path
 from transferz.cli.options import add_release_option
 from transferz.releases import Release, find_release
 from transferz.schemas.survey.files import read_manifest, require_intact
-from transferz.tables.hub import prepare
+from transferz.tables.hub_client import prepare
 from transferz.tables.printing import aligned, printable, printable_lines
 
 EXPORT = """\

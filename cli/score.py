@@ -28,7 +28,7 @@ from transferz.schemas.benchmark.entries import rounded
 from transferz.schemas.benchmark.scores import TESTED, EntryScores
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
-from transferz.tables.printing import counted, printable
+from transferz.tables.printing import counted, printable, printable_lines
 
 DESCRIPTION = """\
 Score forecasts in a table (csv, text, parquet, FITS, HDF5 ...) or a qp file, with error bars.
@@ -64,7 +64,7 @@ def score(argv: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
         return 0
     entry = EntryScores.model_validate_json(json.dumps(rounded(scores)))
-    sys.stdout.write(f"{printable(_headline(facts))}\n\n{scores_text({name: entry})}")
+    sys.stdout.write(f"{printable_lines(_headline(facts))}\n\n{scores_text({name: entry})}")
     return 0
 
 

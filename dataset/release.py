@@ -36,7 +36,8 @@ from transferz.schemas import (
 from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE, Version
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import replace_directory, write_json
-from transferz.tables.hub import Unreachable, locate, parse_reference
+from transferz.tables.hub import locate, parse_reference
+from transferz.tables.hub_client import Unreachable
 
 
 def release(layout: Layout) -> None:

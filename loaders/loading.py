@@ -19,7 +19,8 @@ from transferz.schemas.survey.files import (
     require_units,
 )
 from transferz.schemas.survey.release import CONFIGS
-from transferz.tables.hub import Reference, published_manifest, require_token
+from transferz.tables.hub import Reference, published_manifest
+from transferz.tables.hub_client import require_token
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
@@ -121,7 +122,8 @@ def load_dataset(
         sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
         return _load(str(found), manifest, root, config, split, kwargs, streaming=True)
     release = found if isinstance(found, Release) else fetch_release(found, token=token)
-    release.checked(config, splits)
+    release.require(config, splits)
+    release.checked(config, splits if streaming else ())  # what is kept has all splits
     release.announce()
     place = str(release.path)
     return _load(place, read_manifest(release.path), place, config, split, kwargs, streaming)

@@ -18,7 +18,8 @@ from transferz.schemas.survey.files import (
     require_listed,
     require_units,
 )
-from transferz.tables.hub import Fetched, Reference, Token, download, look_up
+from transferz.tables.hub import Fetched, Reference, download, look_up
+from transferz.tables.hub_client import Token
 
 RELEASE_VARIABLE = "TRANSFERZ_RELEASE"
 """Environment variable that names a release directory."""

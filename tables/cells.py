@@ -59,7 +59,8 @@ def as_numbers(table: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
         return as_type(column, FLOAT)
     except pa.ArrowInvalid as error:
         raise InputError(
-            f"{path}: column '{name}' holds something other than numbers: {error}"
+            f"{path}: column '{name}' holds something other than numbers: {error}; "
+            "where there is none, leave the cell empty or write nan"
         ) from None
     except pa.ArrowNotImplementedError:
         raise InputError(f"{path}: column '{name}' is {column.type}, expected numbers") from None

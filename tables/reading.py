@@ -73,9 +73,9 @@ def open_table(
         Says of columns' names, from 0 to 1, how well they are those looked for: it decides between
         several tables in a file. Where it does not, or without it, such a file is an `InputError`.
     one_line : bool
-        Whether a text table is an upstream one, whose columns are known: `choose` tells the line
-        of names too then, and a row that is not one line (a quotation mark too many joins rows) is
-        refused.
+        Whether a text table is an upstream one, whose columns are known: `choose` alone tells the
+        line of names then, and a row that is not one line (a quotation mark too many joins rows)
+        is refused.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def open_table(
     if head.startswith(ZIP) or (b"\0" in head and not head.startswith(UTF16)):
         what = "a zip archive or a workbook" if head.startswith(ZIP) else f"binary ({head[:12]!r})"
         raise InputError(f"can't read {path}: expected {KINDS}, found {what}; write one of these")
-    return TextTable.open(path, choose if one_line else None, names, one_line=one_line)
+    return TextTable.open(path, choose, names, one_line=one_line)
 
 
 def read_whole(table: TableFile, columns: Sequence[str]) -> pa.Table:

@@ -15,7 +15,7 @@ import pyarrow.csv as pacsv
 
 from transferz.schemas.errors import InputError
 from transferz.tables import table as limits
-from transferz.tables.table import ByteStream, Choose, TableFile, unsound
+from transferz.tables.table import ByteStream, Choose, TableFile, naming, unsound
 from transferz.tables.text_rows import BLANKS, QUOTED, TextRows, utf8_reader
 
 DELIMITERS = ",;\t|"
@@ -23,10 +23,11 @@ LINES_BELOW = 4  # names, units, dashes and a row
 
 _RULE = re.compile(r"[\s,;|-]*-[\s,;|-]*")  # VizieR's line under names and units
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
+_VALUE = re.compile(rf"{_NUMBER.pattern}|[+-]?(nan|inf|infinity)|na|n/a|null", re.IGNORECASE)
 _NUMBERED = re.compile(r"#\s*(\d+)\s+(\S+)")  # SExtractor's and BPZ's way to name columns
 _BAD_ROW = re.compile(r"Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
 _IPAC = {"int", "long", "float", "double", "real", "char", "date", *"ilfdrc"}
-_NO_UNIT = {"", "-", "--", "---", "none", "None", "[-]"}
+_NO_UNIT = {"", "-", "--", "---", "none", "None"}
 _UNITS = {
     "mag", "deg", "degree", "degrees", "rad", "h", "hour", "arcsec", "Jy", "mJy", "uJy", "µJy",
     "nJy", "ABmag", "mag(AB)", "pix", "pixel", "km/s", "erg/s/cm2/Hz", "erg/s/cm^2/Hz",
@@ -54,8 +55,8 @@ class TextTable(TableFile):
     ) -> Self:
         """Read up to the first row; parameters are those of `reading.open_table`.
 
-        `choose` tells the line of names by the names that are looked for. Without it, the names are
-        the first line that is no comment and holds no number, else a comment line above the rows
+        Of an upstream table (`one_line`), `choose` tells the line of names. Of others, they are the
+        first line that is no comment and holds no number, else a comment line above the rows
         with as many names as these have values. Where `names` are given, a line of names in the
         file is passed over.
         """
@@ -66,13 +67,16 @@ class TextTable(TableFile):
                 "as FITS, VOTable or CSV, as archives offer them too"
             )
         try:
-            header, delimiter, skipped = _find_names(comments, below, choose, names)
+            if one_line and choose and not names:
+                header, delimiter, skipped = _find_upstream_names(comments, below, choose)
+            else:
+                header, delimiter, skipped = _find_names(comments, below, choose, names)
         except csv.Error as error:
             raise unsound(path, "CSV", error) from error
         units, more = _find_units(below[skipped:], header, delimiter)
         skipped += more
         row = _split(below[skipped], delimiter) if below[skipped:] else header
-        if len(row) != len(header) and not choose and below[skipped].count('"') % 2 == 0:
+        if len(row) != len(header) and not one_line and below[skipped].count('"') % 2 == 0:
             raise InputError(
                 f"{path}: {len(header)} column names for rows of {len(row)} values; name all the "
                 "columns with --columns"
@@ -190,6 +194,21 @@ def not_utf8(path: Path) -> InputError:
     )
 
 
+def _find_upstream_names(
+    comments: Sequence[str], below: Sequence[str], choose: Choose
+) -> tuple[list[str], str, int]:
+    """Return what `_find_names` does: of all lines, the names are those that are looked for."""
+    lines = [*map(_bare, comments), *below[:1]]
+    marks = [_delimiter(line) for line in lines]
+    headers = [_split(line, mark) for line, mark in zip(lines, marks, strict=True)]
+    best = max(range(len(lines)), key=lambda number: (choose(headers[number]), number))
+    return headers[best], marks[best], int(best == len(comments))
+
+
+def _bare(comment: str) -> str:
+    return comment.lstrip("# ")
+
+
 def _find_names(
     comments: Sequence[str],
     below: Sequence[str],
@@ -197,19 +216,13 @@ def _find_names(
     given: Sequence[str] | None,
 ) -> tuple[list[str], str, int]:
     """Return the names, what parts columns, and whether a line below the comments holds names."""
-    bare = [line.lstrip("# ") for line in comments]
-    if choose and not given:
-        lines = [*bare, *below[:1]]
-        marks = [_delimiter(line) for line in lines]
-        headers = [_split(line, mark) for line, mark in zip(lines, marks, strict=True)]
-        best = max(range(len(lines)), key=lambda number: (choose(headers[number]), number))
-        return headers[best], marks[best], int(best == len(bare))
+    bare = list(map(_bare, comments))
     if not below:
         mark = _delimiter(bare[-1])
         return list(given or _split(bare[-1], mark)), mark, 0
     mark = _delimiter(*below[:2])
     cells = _split(below[0], mark)
-    is_row = any(map(_NUMBER.fullmatch, cells))
+    is_row = any(map(_VALUE.fullmatch, cells))
     if given:
         return list(given), mark, int(not is_row)
     if not is_row or not comments:
@@ -217,8 +230,10 @@ def _find_names(
     numbered = [match for line in comments if (match := _NUMBERED.match(line))]
     if [int(match[1]) for match in numbered] == list(range(1, len(cells) + 1)):
         return [match[2] for match in numbered], mark, 0
-    above = [_split(line, _delimiter(line)) for line in bare]
-    return next((names for names in above if len(names) == len(cells)), above[-1]), mark, 0
+    # parted as the rows are, or else in its own way; and of several the best, the first of these
+    alike, own = ([_split(line, way or _delimiter(line)) for line in bare] for way in (mark, None))
+    full = [names for names in (*alike, *own) if len(names) == len(cells)]
+    return max(full, key=choose or naming(()), default=own[-1]), mark, 0
 
 
 def _delimiter(line: str, below: str = "") -> str:
@@ -226,12 +241,12 @@ def _delimiter(line: str, below: str = "") -> str:
     parted = {mark: len(_split(line, mark)) for mark in DELIMITERS if mark in line}
     if below:
         agreeing = {mark: n for mark, n in parted.items() if len(_split(below, mark)) == n}
-        if not agreeing and len(line.split()) == len(below.split()) > 1:
+        if not agreeing and len(_split(line, BLANKS)) == len(_split(below, BLANKS)) > 1:
             return BLANKS
         parted = agreeing or parted
     if parted:
         return max(parted, key=lambda mark: parted[mark])
-    return BLANKS if len(line.split()) > 1 else ","
+    return BLANKS if len(_split(line, BLANKS)) > 1 else ","
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -245,7 +260,7 @@ def _find_units(
     below: Sequence[str], names: Sequence[str], delimiter: str
 ) -> tuple[dict[str, str], int]:
     """Return the units that stand under the names, and how many lines these and dashes take."""
-    rows = [_split(line, delimiter) for line in below[:2]]
+    rows = [[cell.strip("()[] ") for cell in _split(line, delimiter)] for line in below[:2]]
     full = [len(row) == len(names) for row in rows]
     ruled = [k for k, line in enumerate(below[:2]) if full[k] and _RULE.fullmatch(line)]
     is_units = full == [True, True] and set(rows[0]) <= _UNITS | _NO_UNIT

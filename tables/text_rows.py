@@ -15,7 +15,7 @@ from transferz.tables.table import ByteStream, unsound
 
 BLANKS = ""  # a delimiter: any number of them parts columns
 
-QUOTED = re.compile(r'"(?:[^"]|"")*"|\S+')
+QUOTED = re.compile(r'"(?:[^"]|"")*"|\S+', re.ASCII)
 """A cell between blanks."""
 
 _QUOTED_BYTES = re.compile(QUOTED.pattern.encode())

@@ -22,7 +22,7 @@ from transferz.baselines.benchmark.checking import check_prediction, require_all
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.task import Task
-from transferz.baselines.scores.probability import PER_GALAXY
+from transferz.baselines.scores.probability import PER_GALAXY, Distribution
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
@@ -245,6 +245,9 @@ class _Run:
             point, columns = check_prediction(
                 prediction, test.object_id, test.redshift.astype(np.float64), what
             )
+        if isinstance(prediction.distribution, Distribution):
+            for remark in prediction.distribution.remarks():
+                self.report(f"{what}: {remark}")
         single = {name: values.astype(np.float32) for name, values in columns.items()}
         return point.astype(np.float32), single
 

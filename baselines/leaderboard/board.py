@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
-
 from transferz.baselines.leaderboard.comparisons import Comparisons, Pair, read_comparisons
 from transferz.baselines.leaderboard.entries import (
     Current,
@@ -83,13 +81,13 @@ class Row:
 class Board:
     """A leaderboard: rows by key, the data they are held against, their forecasts compared.
 
-    `unusable` says of each file that is no entry why it is none.
+    `unusable` says of each file that is no entry why it is none, by its path in their folder.
     """
 
     rows: tuple[Row, ...]
     current: Current
     comparisons: Comparisons | None
-    unusable: tuple[str, ...] = ()
+    unusable: dict[str, str]
     _marks: dict[tuple[str, str, str], dict[str, Mark]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -185,7 +183,7 @@ class Board:
                 [self.pair(row, other, config, part, metric) or unknown for other in rows]
                 for row in rows
             ]
-            found = standing(losses, *np.moveaxis(pairs, -1, 0), MARGINS[metric])
+            found = standing(losses, pairs, MARGINS[metric])
             marks |= {row.key: mark for row, mark in zip(rows, found, strict=True)}
         return marks
 
@@ -258,7 +256,7 @@ def read_board(folder: Path, release: Release | None) -> Board:
         )
         for entry in entries
     )
-    return Board(tuple(rows), current, comparisons, tuple(unusable))
+    return Board(tuple(rows), current, comparisons, unusable)
 
 
 def _mutually_compared(entries: Sequence[Entry], comparisons: Comparisons) -> set[str]:

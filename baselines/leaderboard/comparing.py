@@ -102,13 +102,13 @@ def _compare_set(
     cells: Cells = {}
     for part, rows in next(iter(sets.values())).ranges().items():
         compared = cells[config, part] = {}
-        for first, second in ((one.key, other.key) for one, other in pairs):
+        for first, second in ((run.key, another.key) for run, another in pairs):
             common = np.zeros_like(rows)
             if first in sets and second in sets:
                 common = rows & sets[first].scored & sets[second].scored
             n = int(common.sum())
-            both = [losses_of(key, common) for key in (first, second)] if n else [{}, {}]
-            compared[first, second] = Compared(n, _compare_pair(*both, n))
+            one, other = (losses_of(key, common) if n else {} for key in (first, second))
+            compared[first, second] = Compared(n, _compare_pair(one, other, n))
     return cells
 
 

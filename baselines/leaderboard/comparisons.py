@@ -21,7 +21,7 @@ from transferz.schemas.errors import InputError
 
 COMPARISONS_FILE = "comparisons.json"
 SCHEMA = "transferz comparisons 1"
-REMEDY = "write it again with `transferz leaderboard compare`"
+REMEDY = "remove it, and compare all runs anew with `transferz leaderboard compare`"
 
 DIGITS = 4
 """Significant ones of what is written (our choice)."""
@@ -75,8 +75,8 @@ class Comparisons(Record):
     model_config = ConfigDict(ignored_types=(cached_property,))
 
     form: Literal["transferz comparisons 1"] = Field(alias="schema")
-    resamples: int = Field(ge=2)
-    seed: int
+    resamples: int = Field(ge=2, le=1_000_000)
+    seed: Count
     confidence: float = Field(gt=0, lt=1)
     forecasts: dict[MethodName, Hexadecimal]
     constant: tuple[MethodName, ...] = ()

@@ -24,22 +24,16 @@ class Mark(StrEnum):
     UNKNOWN = "?"
 
 
-def standing(
-    losses: Sequence[float],
-    difference: npt.ArrayLike,
-    half: npt.ArrayLike,
-    p: npt.ArrayLike,
-    margin: float,
-) -> list[Mark]:
+def standing(losses: Sequence[float], pairs: npt.ArrayLike, margin: float) -> list[Mark]:
     """Mark K methods by their losses and by how all pairs of them differ.
 
     Parameters
     ----------
     losses : sequence of float, length K
         Less is better.
-    difference, half, p : array_like, shape (K, K)
+    pairs : array_like, shape (K, K, 3)
         Loss of the row's method less that of the column's, half the width of the difference's 95 %
-        interval, and its two-sided p-value; NaN where a pair has none. Diagonals are not read.
+        interval, and its two-sided p-value; NaN where a pair has none. The diagonal is not read.
     margin : float
         A loss that is larger by no more than this is as good.
 
@@ -54,18 +48,20 @@ def standing(
 
     Examples
     --------
-    >>> difference = [[0.0, -0.01, -0.5], [0.01, 0.0, -0.5], [0.5, 0.5, 0.0]]
-    >>> half, p = [[0.02] * 3] * 3, [[1.0, 0.3, 1e-9], [0.3, 1.0, 1e-9], [1e-9, 1e-9, 1.0]]
-    >>> [str(mark) for mark in standing([0.2, 0.21, 0.7], difference, half, p, margin=0.05)]
+    >>> near, far = (0.01, 0.02, 0.3), (0.5, 0.02, 1e-9)
+    >>> less, least, none = (-0.01, 0.02, 0.3), (-0.5, 0.02, 1e-9), (0.0, 0.0, 1.0)
+    >>> pairs = [[none, less, least], [near, none, least], [far, far, none]]
+    >>> [str(mark) for mark in standing([0.2, 0.21, 0.7], pairs, margin=0.05)]
     ['*', '=', '']
     """
     count = len(losses)
-    gap, reach, chance = (np.array(each, np.float64) for each in (difference, half, p))
-    for each, of_itself in ((gap, 0.0), (reach, 0.0), (chance, 1.0)):
-        np.fill_diagonal(each, of_itself)
+    values = np.array(pairs, np.float64).reshape(count, count, 3)
+    values[np.arange(count), np.arange(count)] = (0.0, 0.0, 1.0)
+    difference, half, p = np.moveaxis(values, -1, 0)
     # Bonferroni over those that may beat it; two-sided p, since a bias near 0 is a folded one.
-    beaten = ((gap > 0.0) & (chance * (count - 1) < SIGNIFICANCE)).any(axis=1)
-    near = (gap + reach <= margin).all(axis=1)  # of all others: no correction is needed
+    beaten = np.any((difference > 0.0) & (p * (count - 1) < SIGNIFICANCE), axis=1).tolist()
+    # Of all others, whichever is the best: no correction is needed.
+    near = np.all(difference + half <= margin, axis=1).tolist()
     marks = [Mark.WORSE if worse else Mark.OPEN for worse in beaten]
     for place, method in enumerate(np.argsort(losses, kind="stable")):
         if place and not near[method]:

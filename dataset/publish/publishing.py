@@ -31,7 +31,8 @@ from transferz.schemas.survey.files import (
     file_fault,
 )
 from transferz.tables.files import read_json
-from transferz.tables.hub import REPEAT, Reference, Unreachable, fetch
+from transferz.tables.hub import Reference, fetch
+from transferz.tables.hub_client import REPEAT, Unreachable
 
 Say = Callable[[str], None]
 

@@ -22,7 +22,8 @@ from huggingface_hub.hf_api import RepoFile
 from transferz.schemas.documents import parse_json
 from transferz.schemas.errors import ReleaseError
 from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, Version
-from transferz.tables.hub import asking, published_versions, require_endpoint, require_token
+from transferz.tables.hub import published_versions
+from transferz.tables.hub_client import asking, require_endpoint, require_token
 
 KEPT = (".gitattributes",)
 """The Hub's own files, which are no part of a release."""

@@ -162,7 +162,7 @@ PERCENT: frozenset[EntryMetric] = frozenset(
 SIGNED: frozenset[EntryMetric] = frozenset({"bias", "bias_biweight"})
 """Metrics that are written with their sign."""
 
-MARGINS: MappingProxyType[EntryMetric, float] = MappingProxyType(
+MARGINS: MappingProxyType[str, float] = MappingProxyType(
     {
         **dict.fromkeys(("bias", "bias_biweight"), 0.001),  # a third of LSST's requirement
         **dict.fromkeys(("scatter", "scatter_biweight"), 0.002),  # a tenth of LSST's

@@ -154,6 +154,40 @@ def test_text_that_leaves_doubt_is_refused(content, message, tmp_path):
         read_whole(file, file.names)
 
 
+@pytest.mark.parametrize(
+    ("content", "wanted", "names"),
+    [
+        ("# made by me\n# id,g,n\n1,20.5,a\n", (), ("id", "g", "n")),
+        ("# three galaxies, of, one field\n# id,g,n\n1,20.5,a\n", ("id",), ("id", "g", "n")),
+        ("# made by me\n# id g n\n1 20.5 a\n", ("id", "g"), ("id", "g", "n")),
+        ("# id g n\n# 1 F2 F3\n1 20.5 a\n", (), ("id", "g", "n")),
+        ("# id,g,n\n1 20.5 a\n", (), ("id", "g", "n")),
+        ("id g n\n1 20.5 a\N{NO-BREAK SPACE}b\n", (), ("id", "g", "n")),
+    ],
+)
+def test_of_several_comments_the_one_of_names_is_told(content, wanted, names, tmp_path):
+    (tmp_path / "t.txt").write_text(content, encoding="utf-8")
+    file = open_table(tmp_path / "t.txt", choose=naming(wanted))
+    assert file.names == names
+    assert read_whole(file, ["id", "g"]).to_pylist() == [{"id": 1, "g": 20.5}]
+
+
+def test_a_first_row_without_values_is_one_where_names_are_given(tmp_path):
+    for line in ("a,nan,NaN", "a,NA,-inf", "a  nan  null"):
+        mark = "," if "," in line else "  "
+        (tmp_path / "t").write_text(f"{line}\nb{mark}20.5{mark}21\n")
+        file = open_table(tmp_path / "t", ("name", "g", "r"))
+        assert read_whole(file, ["name"])["name"].to_pylist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("units", [",(mag),", "[-],[mag],[-]", "none,mag,none"])
+def test_units_may_stand_in_brackets(units, tmp_path):
+    (tmp_path / "t.csv").write_text(f"id,g,label\n{units}\n1,20.5,a\n")
+    file = open_table(tmp_path / "t.csv")
+    assert file.units == {"g": "mag"}
+    assert read_whole(file, ["id", "g"]).to_pylist() == [{"id": 1, "g": 20.5}]
+
+
 def test_a_first_row_that_looks_like_units_is_a_row(tmp_path):
     (tmp_path / "t.csv").write_text("label,g\nh,\ndeg,20.5\n")
     assert read_whole(open_table(tmp_path / "t.csv"), ["label"])["label"].to_pylist() == [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transferz.cli import main
 from transferz.dataset.publish.repository import Repository
 from transferz.schemas import ParameterError, ReleaseError
-from transferz.tables.hub import REPEAT, Unreachable, asking, clean, prepare
+from transferz.tables.hub_client import REPEAT, Unreachable, asking, clean, prepare
 
 TOKENS = st.from_regex(r"(hf|api)_[A-Za-z0-9]{10,40}", fullmatch=True)
 AROUND = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="_"), max_size=20)

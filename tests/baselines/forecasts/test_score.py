@@ -318,7 +318,7 @@ def test_a_damaged_split_is_never_scored_against(frame, release, tmp_path, capsy
     split.write_bytes(whole)
     path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
     said = fails(capsys, path, "--config", "galaxiesml", "--release", place)
-    assert "can't read" in said and "it is damaged" in said
+    assert "as MANIFEST.json says, found others" in said
 
 
 def test_a_qp_file_of_ones_own_galaxies(frame, mixture, tmp_path, capsys):
@@ -516,7 +516,8 @@ def test_two_candidates_are_an_error_that_names_them(frame, tmp_path, capsys):
     found = run(capsys, path, "--true", "z_spec")
     assert found["columns"] == {"forecast": "z_pred", "true redshift": "z_spec"}
     assert main(["score", str(path), "--true", "z_spec"]) == 0
-    assert "columns: forecast: z_pred; true redshift: z_spec" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "columns: forecast: z_pred; true redshift: z_spec"
 
 
 def test_an_ensemble_without_ids_or_truth_is_scored_against_a_file(

@@ -147,6 +147,10 @@ def test_comparisons_are_checked_when_they_are_read(own, spoil, said):
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=said):
         read_comparisons(own)
+    with pytest.raises(InputError, match="; remove it, and compare all runs anew"):
+        write_comparisons(own, out=own, draws=Draws(20))
+    path.unlink()
+    write_comparisons(own, out=own, draws=Draws(2))
 
 
 def test_changed_forecasts_are_refused(own):

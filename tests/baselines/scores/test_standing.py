@@ -14,11 +14,8 @@ MARGIN, TRIALS, RESAMPLES = 0.002, 1200, 60
 def mark(losses, margin=MARGIN):
     """Mark methods by their losses with errors."""
     pairs = [[paired_difference(a, b) for b in losses] for a in losses]
-    columns = ([[getattr(one, name) for one in row] for row in pairs] for name in NAMES)
-    return standing([one.value for one in losses], *columns, margin)
-
-
-NAMES = ("difference", "half", "p")
+    numbers = [[(pair.difference, pair.half, pair.p) for pair in row] for row in pairs]
+    return standing([one.value for one in losses], numbers, margin)
 
 
 def estimates(rng, truth, galaxies, seeds, count=5):
@@ -122,9 +119,9 @@ def test_what_is_as_good_stands_below_no_value_that_is_not():
 
 
 def test_what_was_not_compared_is_open():
-    nan = np.full((3, 3), np.nan)
-    assert standing([0.1, 0.2, 0.3], nan, nan, nan, 0.05) == [Mark.BEST, Mark.OPEN, Mark.OPEN]
-    assert standing([0.1], [[0.0]], [[0.0]], [[1.0]], 0.05) == [Mark.BEST]
+    nan = np.full((3, 3, 3), np.nan)
+    assert standing([0.1, 0.2, 0.3], nan, 0.05) == [Mark.BEST, Mark.OPEN, Mark.OPEN]
+    assert standing([0.1], nan[:1, :1], 0.05) == [Mark.BEST]
 
 
 def test_there_is_a_margin_for_all_that_is_compared():
