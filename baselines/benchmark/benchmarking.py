@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import transferz
-from transferz.baselines.benchmark.calling import MethodError, Surroundings
+from transferz.baselines.benchmark.calling import MethodError
 from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
 from transferz.baselines.benchmark.loading import Kept, Method, load_method
 from transferz.baselines.benchmark.resuming import FinishedSeeds
@@ -193,18 +193,18 @@ def benchmark(
 def _try_out(method: Method, task: Task, report: Report) -> None:
     """Train, forecast and score a few galaxies, so that a mistake is found before it costs much.
 
-    The run is not changed by it: the method is another instance, in surroundings of its own.
+    The run is not changed by it: these are other instances, and their surroundings are forgotten.
     """
     if not method.stated.trial or len(task.training) <= FEW:
         return
     report(f"{method.name}: a trial on {FEW} galaxies")
-    tried = replace(method, surroundings=Surroundings(method.surroundings.theirs))
     try:
-        ran = run_method(tried, task.few(), [TRIAL_SEED], allow_missing=True)
+        with method.surroundings.apart():
+            ran = run_method(method, task.few(), [TRIAL_SEED], allow_missing=True)
+            method.keep(ran.fitted, task.columns, task.source)
         forecasts_file(ran.forecasts)
         for one in ran.forecasts.values():
             score_set(one)
-        tried.keep(ran.fitted, task.columns, task.source)
     except MethodError as error:
         raise MethodError(
             f"{error}\n(This was a trial on {FEW} galaxies, before training. A class that can't "

@@ -47,24 +47,30 @@ def failure(what: str, error: BaseException) -> MethodError:
 
 
 class Surroundings:
-    """What a method has made of the process: its folder, its settings, its random numbers.
+    """What a method has made of the process: its folder, its settings, its random numbers."""
 
-    `theirs` is that, by name; nothing before the method's code has run.
-    """
+    def __init__(self) -> None:
+        self._theirs: dict[str, Any] = {}  # nothing before the method's code has run
 
-    def __init__(self, theirs: Mapping[str, Any] | None = None) -> None:
-        self.theirs = dict(theirs or {})
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Forget, in the end, what the method's code changes meanwhile."""
+        before = self._theirs
+        try:
+            yield
+        finally:
+            self._theirs = before
 
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Let the method's code find what it left, and put back what we had when it is done."""
         ours = _current()
-        _put_back(self.theirs)
+        _put_back(self._theirs)
         with warnings.catch_warnings(), _going_on():
             try:
                 yield
             finally:
-                self.theirs = _current()
+                self._theirs = _current()
                 _put_back(_BEFORE | ours)
 
     @contextmanager

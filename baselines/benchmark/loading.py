@@ -120,6 +120,7 @@ class Method:
 
     def __post_init__(self) -> None:
         made = self.make()
+        _check(self, made)
         with self.surroundings.calling(f"{self.spec}: reading its attributes"):
             object.__setattr__(self, "stated", Stated.of(made, self.spec))
 
@@ -206,7 +207,7 @@ def load_method(method: str | type[Any]) -> Method:
         module, _, name = (method if ":" in method else _installed(method)).partition(":")
         kind, spec = _class_of(module, name, surroundings), method
     loaded = Method(kind, spec, surroundings=surroundings)
-    _check(loaded)
+    loaded.describe()
     return loaded
 
 
@@ -227,7 +228,8 @@ def _class_of(module: str, name: str, surroundings: Surroundings) -> type[Any]:
         with surroundings.calling(f"importing {module}"):
             imported: Any = importlib.import_module(module)
     except MethodError as error:
-        absent = getattr(error.__cause__, "name", None)  # as a ModuleNotFoundError has it
+        cause = error.__cause__
+        absent = cause.name if isinstance(cause, ModuleNotFoundError) else None
         if absent and f"{module}.".startswith(f"{absent}."):
             raise ParameterError(
                 f"no module '{module}' to find the method {name} in; run this in the folder that "
@@ -257,7 +259,7 @@ def _installed(name: str) -> str:
     return f"{points[name].module}:{points[name].attr}"
 
 
-def _check(method: Method) -> None:
+def _check(method: Method, made: Any) -> None:
     """Refuse what can't be called as it will be, before any data is read."""
     required = "fit_seeds" if method.all_seeds else "fit"
     for call in (required, "predict"):
@@ -265,7 +267,6 @@ def _check(method: Method) -> None:
             raise MethodError(
                 f"{method.spec} is no method: it has no {CALLS[call][0]}; it needs fit and predict"
             )
-    made = method.make()
     for call, (written, positional, named) in CALLS.items():
         if callable(getattr(method.kind, call, None)) and not _takes(
             getattr(made, call), positional, named
@@ -274,7 +275,6 @@ def _check(method: Method) -> None:
             raise MethodError(
                 f"{method.spec}: expected {written}, found {call}{shown}: it can't be called so"
             )
-    method.describe()
 
 
 def _takes(call: Any, positional: tuple[str, ...], named: tuple[str, ...]) -> bool:

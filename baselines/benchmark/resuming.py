@@ -120,7 +120,9 @@ def _sources(kind: type[Any]) -> dict[str, str]:
 
     Nothing where its own is in no file, as in a notebook.
     """
-    bases = {sys.modules.get(one.__module__) for one in kind.__mro__}
+    around = getattr(kind, "around", None)  # what split conformal intervals are put around
+    kinds = [*kind.__mro__, *(around.__mro__ if isinstance(around, type) else ())]
+    bases = {sys.modules.get(one.__module__) for one in kinds}
     own = getattr(sys.modules.get(kind.__module__), "__file__", None)
     if not own:
         return {}

@@ -66,6 +66,8 @@ class SplitConformal:
         for name in ("train", "deterministic", "missing_magnitudes", "trial"):
             if name not in cls.__dict__ and hasattr(cls.around, name):
                 setattr(cls, name, getattr(cls.around, name))
+        if not hasattr(cls.around, "fit_seeds"):
+            cls.fit_seeds = None  # type: ignore[assignment, method-assign]
 
     def __init__(self, method: Any = None) -> None:
         self.method = self.around() if method is None else method
@@ -79,13 +81,8 @@ class SplitConformal:
     def fit_seeds(
         self, train: pd.DataFrame, validation: pd.DataFrame, *, seeds: Sequence[int]
     ) -> list[Self]:
-        """Train the method once for each seed; all at once, if it can do that."""
-        if hasattr(self.method, "fit_seeds"):
-            fitted = self.method.fit_seeds(train, validation, seeds=seeds)
-        else:
-            fitted = [type(self.method)() for _ in seeds]
-            for method, seed in zip(fitted, seeds, strict=True):
-                method.fit(train, validation, seed=seed)
+        """Train the method with all seeds at once; only there if it can do that."""
+        fitted = self.method.fit_seeds(train, validation, seeds=seeds)
         return [type(self)(method) for method in fitted]
 
     def calibrate(self, calibration: pd.DataFrame) -> None:
