@@ -3,7 +3,6 @@
 The names may stand in a comment line, units and dashes beneath; gzip and UTF-16 do not matter.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pyarrow.csv as pacsv
 from transferz.schemas.errors import InputError
 from transferz.tables import table as limits
 from transferz.tables.table import ByteStream, Choose, TableFile, naming, unsound
-from transferz.tables.text_rows import BLANKS, QUOTED, TextRows, utf8_reader
+from transferz.tables.text_rows import BLANKS, TextRows, split_line, utf8_reader
 
 DELIMITERS = ",;\t|"
 LINES_BELOW = 4  # names, units, dashes and a row
@@ -66,16 +65,13 @@ class TextTable(TableFile):
                 f"can't read {path}: it is an IPAC table, whose columns have fixed widths; get it "
                 "as FITS, VOTable or CSV, as archives offer them too"
             )
-        try:
-            if one_line and choose and not names:
-                header, delimiter, skipped = _find_upstream_names(comments, below, choose)
-            else:
-                header, delimiter, skipped = _find_names(comments, below, choose, names)
-        except csv.Error as error:
-            raise unsound(path, "CSV", error) from error
+        if one_line and choose and not names:
+            header, delimiter, skipped = _find_upstream_names(comments, below, choose)
+        else:
+            header, delimiter, skipped = _find_names(comments, below, choose, names)
         units, more = _find_units(below[skipped:], header, delimiter)
         skipped += more
-        row = _split(below[skipped], delimiter) if below[skipped:] else header
+        row = split_line(below[skipped], delimiter) if below[skipped:] else header
         if len(row) != len(header) and not one_line and below[skipped].count('"') % 2 == 0:
             raise InputError(
                 f"{path}: {len(header)} column names for rows of {len(row)} values; name all the "
@@ -200,7 +196,7 @@ def _find_upstream_names(
     """Return what `_find_names` does: of all lines, the names are those that are looked for."""
     lines = [*map(_bare, comments), *below[:1]]
     marks = [_delimiter(line) for line in lines]
-    headers = [_split(line, mark) for line, mark in zip(lines, marks, strict=True)]
+    headers = [split_line(line, mark) for line, mark in zip(lines, marks, strict=True)]
     best = max(range(len(lines)), key=lambda number: (choose(headers[number]), number))
     return headers[best], marks[best], int(best == len(comments))
 
@@ -219,9 +215,9 @@ def _find_names(
     bare = list(map(_bare, comments))
     if not below:
         mark = _delimiter(bare[-1])
-        return list(given or _split(bare[-1], mark)), mark, 0
+        return list(given or split_line(bare[-1], mark)), mark, 0
     mark = _delimiter(*below[:2])
-    cells = _split(below[0], mark)
+    cells = split_line(below[0], mark)
     is_row = any(map(_VALUE.fullmatch, cells))
     if given:
         return list(given), mark, int(not is_row)
@@ -231,36 +227,31 @@ def _find_names(
     if [int(match[1]) for match in numbered] == list(range(1, len(cells) + 1)):
         return [match[2] for match in numbered], mark, 0
     # parted as the rows are, or else in its own way; and of several the best, the first of these
-    alike, own = ([_split(line, way or _delimiter(line)) for line in bare] for way in (mark, None))
+    alike, own = (
+        [split_line(line, way or _delimiter(line)) for line in bare] for way in (mark, None)
+    )
     full = [names for names in (*alike, *own) if len(names) == len(cells)]
     return max(full, key=choose or naming(()), default=own[-1]), mark, 0
 
 
 def _delimiter(line: str, below: str = "") -> str:
     """What parts a line's columns: that which gives as many in the next one, or gives most."""
-    parted = {mark: len(_split(line, mark)) for mark in DELIMITERS if mark in line}
+    parted = {mark: len(split_line(line, mark)) for mark in DELIMITERS if mark in line}
     if below:
-        agreeing = {mark: n for mark, n in parted.items() if len(_split(below, mark)) == n}
-        if not agreeing and len(_split(line, BLANKS)) == len(_split(below, BLANKS)) > 1:
+        agreeing = {mark: n for mark, n in parted.items() if len(split_line(below, mark)) == n}
+        if not agreeing and len(split_line(line, BLANKS)) == len(split_line(below, BLANKS)) > 1:
             return BLANKS
         parted = agreeing or parted
     if parted:
         return max(parted, key=lambda mark: parted[mark])
-    return BLANKS if len(_split(line, BLANKS)) > 1 else ","
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    if delimiter == BLANKS:
-        return [cell.strip('"') for cell in QUOTED.findall(line.partition(" #")[0])]
-    cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    return [cell.strip() for cell in cells]
+    return BLANKS if len(split_line(line, BLANKS)) > 1 else ","
 
 
 def _find_units(
     below: Sequence[str], names: Sequence[str], delimiter: str
 ) -> tuple[dict[str, str], int]:
     """Return the units that stand under the names, and how many lines these and dashes take."""
-    rows = [[cell.strip("()[] ") for cell in _split(line, delimiter)] for line in below[:2]]
+    rows = [[cell.strip("()[] ") for cell in split_line(line, delimiter)] for line in below[:2]]
     full = [len(row) == len(names) for row in rows]
     ruled = [k for k, line in enumerate(below[:2]) if full[k] and _RULE.fullmatch(line)]
     is_units = full == [True, True] and set(rows[0]) <= _UNITS | _NO_UNIT

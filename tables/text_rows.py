@@ -15,12 +15,21 @@ from transferz.tables.table import ByteStream, unsound
 
 BLANKS = ""  # a delimiter: any number of them parts columns
 
-QUOTED = re.compile(r'"(?:[^"]|"")*"|\S+', re.ASCII)
-"""A cell between blanks."""
-
-_QUOTED_BYTES = re.compile(QUOTED.pattern.encode())
+_QUOTED = re.compile(r'"(?:[^"]|"")*"|\S+', re.ASCII)  # a cell between blanks
+_QUOTED_BYTES = re.compile(_QUOTED.pattern.encode())
 _COMMENT = re.compile(rb"^[ \t]*#", re.MULTILINE)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def split_line(line: str, delimiter: str) -> list[str]:
+    """Return a line's cells; whatever the csv module can't take apart is parted all the same."""
+    if delimiter == BLANKS:
+        return [cell.strip('"') for cell in _QUOTED.findall(line.partition(" #")[0])]
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:  # a carriage return within, or a cell of more than 128 kB
+        cells = line.split(delimiter)
+    return [cell.strip() for cell in cells]
 
 
 def utf8_reader(path: Path, stream: ByteStream) -> Callable[[], bytes]:
@@ -120,7 +129,7 @@ class TextRows:
         if not text.startswith("#"):
             return False
         if text.strip("#")[:1].strip():
-            self._require_no_row(text, len(next(csv.reader([text], delimiter=self._delimiter))))
+            self._require_no_row(text, len(split_line(text, self._delimiter)))
         return True
 
     def _tabbed(self, line: bytes) -> bytes:
