@@ -12,8 +12,8 @@ from transferz.baselines.benchmark.loading import Method, installed_methods, loa
 from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
     OwnTable,
-    dropped_rows,
     from_own_tables,
+    table_remarks,
 )
 from transferz.baselines.benchmark.scoring import outcome_text
 from transferz.baselines.benchmark.tables import TRAINING_SETS
@@ -57,7 +57,7 @@ def benchmark(argv: Sequence[str]) -> int:
     with held_folder(out, replace=args.replace):
         method = load_method(args.method)
         task = _task(args, method)
-        sys.stdout.writelines(f"{line}\n" for line in dropped_rows(task))
+        sys.stdout.writelines(f"{line}\n" for line in table_remarks(task))
         outcome = run_benchmark(
             method,
             task,

@@ -56,7 +56,7 @@ def _show(argv: Sequence[str]) -> int:
     if arguments.json:
         sys.stdout.write(f"{json.dumps(board_json(board), indent=2)}\n")
     elif arguments.html or arguments.hf:
-        for said in board.unusable:
+        for said in board.unusable.values():
             sys.stderr.write(f"left out: {printable(said)}\n")
     else:
         colour = sys.stdout.isatty()

@@ -115,6 +115,8 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCo
             if write:
                 arrays = [pa.array(column.round(DECIMALS), from_pandas=True) for column in made]
                 write(chunk.select(names), pa.table(arrays, schema=added))
+    chosen = ", ".join(f"{flux} ({error})" for flux, error in pairs.items())
+    sys.stderr.write(f"fluxes (and their errors): {printable(chosen)}\n")
     return counts
 
 

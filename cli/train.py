@@ -21,8 +21,8 @@ from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
     OwnTable,
     add_test_table,
-    dropped_rows,
     from_own_tables,
+    table_remarks,
 )
 from transferz.baselines.benchmark.running import Ran, run_method
 from transferz.baselines.benchmark.scoring import outcome_text, samples_text
@@ -212,7 +212,7 @@ def _headline(args: argparse.Namespace, task: Task) -> str:
     sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
     counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
     return "\n".join(
-        [f"{args.method}, {counted(args.seeds, 'seed')}; galaxies: {counts}", *dropped_rows(task)]
+        [f"{args.method}, {counted(args.seeds, 'seed')}; galaxies: {counts}", *table_remarks(task)]
     )
 
 

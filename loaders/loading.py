@@ -122,7 +122,8 @@ def load_dataset(
         sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
         return _load(str(found), manifest, root, config, split, kwargs, streaming=True)
     release = found if isinstance(found, Release) else fetch_release(found, token=token)
-    release.checked(config, splits)
+    release.require(config, splits)
+    release.checked(config, splits if streaming else ())  # what is kept has all splits
     release.announce()
     place = str(release.path)
     return _load(place, read_manifest(release.path), place, config, split, kwargs, streaming)

@@ -244,9 +244,9 @@ def _bring(reference: Reference, release: Path, token: Token) -> None:
 
 def _bounded(most: int, reference: Reference) -> Any:
     """Return a progress bar that ends a download once more than so many bytes have come."""
-    from huggingface_hub.utils import tqdm
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
 
-    class Bounded(tqdm):  # type: ignore[misc]  # the one thing of a download that can be given
+    class Bounded(tqdm):  # the one thing of a download that can be given
         came = 0
 
         def update(self, n: float | None = 1) -> bool | None:

@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from transferz.baselines.benchmark.tables import (
     CONFIG,
+    I_BANDS,
     ID,
     Sample,
     error_name,
     file_facts,
     magnitude_column,
     ordered,
+    the_one,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
 from transferz.baselines.leaks.photometry import refuse_shared
@@ -184,10 +186,13 @@ def add_test_table(
     )
 
 
-def dropped_rows(task: Task) -> list[str]:
-    """Say of each table of a task how many rows were dropped, a line each."""
+def table_remarks(task: Task) -> list[str]:
+    """Say of a task's tables which magnitude is i, and of each how many rows were dropped."""
     tables: list[TableFacts | None] = [getattr(task.data, "table", None), task.data.test_table]
-    return [
+    own, i_band = getattr(task.data, "table", None), the_one(I_BANDS, task.bands)
+    chosen = dict(zip(task.bands, task.columns, strict=True)).get(i_band or "")
+    said = [f"i magnitude, for LSST's range: {chosen}"] if own and chosen else []
+    return said + [
         f"{table.file}: {table.dropped} rows without {'any' if table.missing_magnitudes else 'all'}"
         f" of {', '.join(table.bands)} and {table.redshift} dropped"
         for table in tables

@@ -1,6 +1,6 @@
 """The tables that methods get: all of a training galaxy, only the photometry of a test galaxy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,16 @@ def errors(table: pd.DataFrame) -> Floats:
 def magnitude_column(band: str) -> str:
     """Name a column of magnitudes of a table of one's own as it is called here."""
     return band if band.endswith(MAGNITUDE_END) else f"{band}{MAGNITUDE_END}"
+
+
+def the_one(names: Sequence[str], columns: Iterable[str]) -> str | None:
+    """Return which of some names a table's column has; None for none, two are an InputError."""
+    found = [name for name in columns if name in names]
+    if len(found) > 1:
+        raise InputError(
+            f"{' and '.join(found)} may be the same magnitude: leave one of them out, or rename it"
+        )
+    return found[0] if found else None
 
 
 def error_name(magnitude: str) -> str:

@@ -25,6 +25,7 @@ from transferz.baselines.benchmark.tables import (
     ordered,
     photometry,
     read_training_file,
+    the_one,
 )
 from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
 from transferz.baselines.leaks.photometry import refuse_shared
@@ -71,7 +72,7 @@ class TestSet:
         """Part what a method may see, magnitudes in `bands`, from what is known of galaxies."""
 
         def single(names: Sequence[str]) -> Column:
-            name = next((name for name in names if name in known), None)
+            name = the_one(names, known)
             values = np.nan if name is None else known[name].to_numpy(np.float32)
             return np.broadcast_to(np.asarray(values, np.float32), (len(known),))
 

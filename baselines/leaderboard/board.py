@@ -81,13 +81,13 @@ class Row:
 class Board:
     """A leaderboard: rows by key, the data they are held against, their forecasts compared.
 
-    `unusable` says of each file that is no entry why it is none.
+    `unusable` says of each file that is no entry why it is none, by its path in their folder.
     """
 
     rows: tuple[Row, ...]
     current: Current
     comparisons: Comparisons | None
-    unusable: tuple[str, ...] = ()
+    unusable: dict[str, str]
     _marks: dict[tuple[str, str, str], dict[str, Mark]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -256,7 +256,7 @@ def read_board(folder: Path, release: Release | None) -> Board:
         )
         for entry in entries
     )
-    return Board(tuple(rows), current, comparisons, tuple(unusable))
+    return Board(tuple(rows), current, comparisons, unusable)
 
 
 def _mutually_compared(entries: Sequence[Entry], comparisons: Comparisons) -> set[str]:

@@ -108,31 +108,32 @@ def release_here(path: Path | None) -> Release | None:
 # --- entries and runs in folders
 
 
-def read_entries(folder: Path) -> tuple[list[Entry], list[str]]:
+def read_entries(folder: Path) -> tuple[list[Entry], dict[str, str]]:
     """Read all entries of a folder, by key: its ``*.yaml``, or runs of the benchmark in it.
 
-    Returns them, and a sentence on each that was left out: one that can't be used, one of a key
-    that another has already, a file that is called by another key than its own. Raises an
-    InputError where none is left.
+    Returns them, and for each file that was left out, by its path in the folder, a sentence: it
+    can't be used, is of a key that another has already, or is called by another key than its own.
+    Raises an InputError where none is left.
     """
     entries: dict[str, Entry] = {}
-    unusable = []
+    unusable: dict[str, str] = {}
     for path in (*sorted(folder.glob("*.yaml")), *sorted(folder.glob(f"*/{ENTRY_FILE}"))):
+        named = path.relative_to(folder).as_posix()
         try:
             entry = read_entry(path)
         except InputError as error:
-            unusable.append(str(error))
+            unusable[named] = str(error)
             continue
         key = entry.method.key
         if path.parent == folder and path.stem != key:
-            unusable.append(f"{path} is the entry of '{key}'; call it {key}.yaml")
+            unusable[named] = f"{path} is the entry of '{key}'; call it {key}.yaml"
         elif key in entries:
-            unusable.append(f"{path} is one more entry of '{key}'; remove all but one")
+            unusable[named] = f"{path} is one more entry of '{key}'; remove all but one"
         else:
             entries[key] = entry
     if not entries:
         raise InputError(
-            unusable[0]
+            next(iter(unusable.values()))
             if unusable
             else f"{folder} has no entries; run `transferz benchmark` with --out "
             f"{folder / 'METHOD'}, or name another folder with --entries"

@@ -113,7 +113,7 @@ def _notes(board: Board, rows: Sequence[Row], metrics: Sequence[str]) -> list[st
         notes.append(f"{Mark.UNKNOWN}: not compared; run `transferz leaderboard compare RUNS_DIR`")
     if any(not row.current for row in rows):
         notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
-    return notes + [f"left out: {printable(said)}" for said in board.unusable]
+    return notes + [f"left out: {printable(said)}" for said in board.unusable.values()]
 
 
 def margins_text(metrics: Iterable[str]) -> str:
@@ -136,7 +136,7 @@ def board_json(board: Board) -> dict[str, Any]:
         "marks": {str(mark): words for mark, words in MARK_WORDS.items()},
         "margins": dict(MARGINS),
         "pairs": len(comparisons.pairs) if comparisons else 0,
-        "unusable": list(board.unusable),
+        "unusable": board.unusable,
         "entries": [
             row.entry.model_dump(mode="json", by_alias=True)
             | {"current": row.current, "compared": row.compared, "trivial": row.trivial}

@@ -200,7 +200,7 @@ class Extract:
 
     Folds are drawn from `identifiers` (N,). Fluxes and errors (N, B) are in microjansky, NaN where
     missing. Upper limits, so many as `limits` says, have flux 0 and their 1-sigma value as error.
-    Of the table, `left_out` rows have no redshift or id.
+    Of the table, `left_out` rows have no redshift or id; `columns` says which were taken.
     """
 
     identifiers: npt.NDArray[np.int64]
@@ -210,6 +210,7 @@ class Extract:
     error: Floats
     limits: int
     left_out: int = 0
+    columns: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,8 @@ class TemplateFitQuality:
     then holds the mean over folds of the factor on each band. With ``dz = (z_phot - z_spec) /
     (1 + z_spec)``, scatter is 1.4826 median(abs(dz - median(dz))), outlier rate the share of
     abs(dz) > 0.15, bias the median. Values that are `missing`, `negative` fluxes and upper `limits`
-    are counted over all galaxies and bands; `left_out` are rows without a redshift or id.
+    are counted over all galaxies and bands; `left_out` are rows without a redshift or id,
+    and `columns` says which were taken.
     """
 
     photometry: str
@@ -234,6 +236,7 @@ class TemplateFitQuality:
     negative: int
     limits: int
     left_out: int = 0
+    columns: str = ""
     offsets: dict[str, float] = field(default_factory=dict)
 
 
@@ -289,6 +292,7 @@ def read_extract(path: Path) -> Extract:
         error=np.abs(error),
         limits=int(np.count_nonzero(limit)),
         left_out=int(np.count_nonzero(~kept)),
+        columns=f"id, {layout.redshift}; fluxes and errors: {', '.join(columns)}",
     )
 
 
@@ -325,6 +329,7 @@ def _quality(
         negative=int(np.count_nonzero(extract.flux < 0)),
         limits=extract.limits,
         left_out=extract.left_out,
+        columns=extract.columns,
         offsets=offsets,
     )
 
@@ -339,6 +344,7 @@ def format_table(rows: Sequence[TemplateFitQuality]) -> str:
             f"  {row.scatter:8.4f}  {row.outlier_rate:8.2%}  {row.bias:+.4f}"
         )
     for row in rows[:1]:
+        lines.append(f"columns: {row.columns}")
         lines.append(
             f"{row.missing} values missing, {row.negative} negative fluxes, "
             f"{row.limits} upper limits"

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transferz.dataset.verify.findings import Broken
+from transferz.schemas import ReleaseError
 from transferz.schemas.survey.files import MANIFEST_FILE
 
 PACKED = 100
@@ -21,9 +22,9 @@ LONGEST = 1000
 
 
 def check_claims(
-    paths: Sequence[Path], name: str, rows: int, promise: str = "content"
+    paths: Sequence[Path], name: str, rows: int | None, promise: str = "content"
 ) -> Iterator[Broken]:
-    """Check that files hold as many rows as the manifest says, and can hold them.
+    """Check that files hold as many rows as the manifest says, if it is known, and can hold them.
 
     Every row of a release has an id of its own, so it takes a byte or more. What repeats takes
     none, but of the texts: these are measured by the different ones among them.
@@ -42,9 +43,16 @@ def check_claims(
         if (held := sum(group.total_byte_size for group in groups)) > PACKED * size:
             found = f"a footer of {held:,} bytes of columns in a file of {size:,}"
             yield Broken(name, promise, found, f"at most {PACKED} times as many")
-    if claimed != rows:
+    if rows is not None and claimed != rows:
         found = f"a footer of {claimed:,} rows"
         yield Broken(name, promise, found, f"{rows:,}, by {MANIFEST_FILE}")
+
+
+def require_modest(path: Path) -> Path:
+    """Return the path of a parquet file that can hold what it claims; else raise `ReleaseError`."""
+    for finding in check_claims([path], path.name, None):
+        raise ReleaseError(f"{path.parent}: {finding}; get the release anew")
+    return path
 
 
 def check_texts(path: Path, name: str) -> Iterator[Broken]:

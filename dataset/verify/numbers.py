@@ -78,7 +78,8 @@ def _expected_counts(manifest: Mapping[str, Any], sizes: Sizes, rows: Rows) -> d
     counts, catalogues = manifest["counts"], CATALOGUES[manifest["survey"]]
     expected: dict[str, Any] = {}
     for name in catalogues:
-        stage = expected[f"ingest@{name}"] = _summed(counts[f"ingest@{name}"], [])
+        stage = counts[f"ingest@{name}"]
+        stage = expected[f"ingest@{name}"] = _summed(stage, list(stage["removed"]))
         cuts = [cut["name"] for cut in manifest["parameters"]["select"][name].get("cuts", ())]
         select = counts[f"select@{name}"] | {"rows_in": stage["rows_out"]}
         expected[f"select@{name}"] = _summed(select, cuts)

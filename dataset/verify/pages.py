@@ -180,7 +180,7 @@ def check_croissant(
     `ours` says whether the columns, `table`, are those that this package declares: bounds are known
     of no others.
     """
-    left_out = () if same_words(manifest) else ("description",)
+    left_out: tuple[str, ...] = () if same_words(manifest) else ("description",)
     left_out += () if ours else ("minValue", "maxValue")
     try:
         wanted = json.loads(json_text(croissant(manifest, release, table)))

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transferz.dataset.verify.claims import require_modest
 from transferz.dataset.versions.trace import MEANINGS, count_steps, find_build, trace
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT, redshift_error
 from transferz.schemas import BANDS, CONFIGS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
@@ -109,7 +110,7 @@ def _read(path: Path) -> pa.Table:
     schema = arrow_schema(RELEASE)
     wanted = pa.schema([schema.field(name).remove_metadata() for name in COLUMNS])
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(require_modest(path), page_checksum_verification=True) as file:
             missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
             if missing:
                 raise ReleaseError(f"{path}: no column {', '.join(missing)}; get the release anew")

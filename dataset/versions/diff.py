@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
+from transferz.dataset.verify.claims import require_modest
 from transferz.schemas import CONFIGS, INDEX, InputError, ReleaseError, SchemaError, TransferZError
 from transferz.schemas.survey.files import MANIFEST_FILE, Version, data_files, index_file
-from transferz.tables.files import read_json
+from transferz.tables.files import read_json, require_file
 from transferz.tables.printing import aligned, printable
 
 Step = Literal["none", "patch", "minor", "major"]
@@ -184,9 +185,17 @@ def read_indices(release: Path) -> dict[str, pd.DataFrame]:
     An index that is missing, damaged or lists an object twice raises `InputError` or `SchemaError`.
     """
     return {
-        config: read_table(index_file(release, config), INDEX).sort_values("object_id")
+        config: read_table(_modest(index_file(release, config)), INDEX).sort_values("object_id")
         for config in data_files(release)
     }
+
+
+def _modest(index: Path) -> Path:
+    """The path of an index that is there and can hold what it claims."""
+    try:
+        return require_modest(require_file(index))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{index} is no sound parquet file ({error})") from error
 
 
 def diff(old: Snapshot, new: Snapshot) -> Changes:
@@ -253,7 +262,7 @@ def _rehashed(snapshot: Snapshot, columns: Sequence[str]) -> dict[str, pd.DataFr
 
 def _row_hashes(path: Path, columns: Sequence[str]) -> pd.Series:
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(require_modest(path), page_checksum_verification=True) as file:
             table = file.read(columns=list({"object_id", *columns}))
         values = hash_rows(table, columns).view("int64")
         return pd.Series(values, index=table["object_id"].to_numpy())

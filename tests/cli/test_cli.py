@@ -87,6 +87,16 @@ def test_a_damaged_file_is_a_users_error(release_builder, tmp_path, capsys):
     assert "truth/train-00000-of-00001.parquet" in capsys.readouterr().err
 
 
+def test_a_manifest_that_can_not_be_read_is_not_called_damaged(tiny_release, monkeypatch, capsys):
+    def locked(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("transferz.schemas.survey.files.read_bytes", locked)
+    assert cli.main(["info", "--path", str(tiny_release)]) == 2
+    said = capsys.readouterr().err
+    assert "MANIFEST.json can't be read: Permission denied; change its permissions" in said
+
+
 def test_an_unknown_command_lists_those_there_are(capsys):
     assert cli.main(["trian"]) == 2
     assert "no command 'trian'; there are: info, compare, verify, diff, " in capsys.readouterr().err
@@ -172,7 +182,8 @@ def test_no_error_is_taken_for_a_finding(monkeypatch, capsys, error, status, sai
         raise error
 
     monkeypatch.setattr("transferz.cli.leaks.check_leak", fails)
-    assert cli.main(["check-leak"]) == status
+    monkeypatch.setattr(sys, "argv", ["transferz", "check-leak"])
+    assert cli.main() == status
     told = capsys.readouterr().err
     assert said in told
     assert (told.count("\n") == 1) == (status == 2)

@@ -38,7 +38,9 @@ def lines(text):
 
 def test_it_prints_a_line_per_band_and_the_sum(tmp_path, capsys):
     assert cli.main(["magnitudes", str(table(tmp_path)), "--unit", "cgs"]) == 0
-    printed = lines(capsys.readouterr().out)
+    said = capsys.readouterr()
+    assert said.err == "fluxes (and their errors): f_g (ferr_g), f_r (ferr_r)\n"
+    printed = lines(said.out)
     assert printed["f_g"] == ["3", "1", "0", "0", "1", "0", "1", "0", "0"]
     assert printed["f_r"] == ["3", "2", "1", "1", "0", "1", "0", "0", "0"]
     assert printed["all"] == ["6", "3", "1", "1", "1", "1", "1", "0", "0"]

@@ -195,6 +195,18 @@ def test_files_that_are_not_the_manifests_are_one_clear_error(
         load_dataset(path=place, streaming=True)
 
 
+def test_rows_of_another_split_are_not_kept_unchecked(tiny_release, tmp_path):
+    """What `datasets` keeps has all splits of a config, whichever was asked for."""
+    place, cache = shutil.copytree(tiny_release, tmp_path / "transferz"), str(tmp_path / "cache")
+    flip(place / VALIDATION)
+    with pytest.raises(ReleaseError, match=r"validation-00000.* damaged"):
+        load_dataset(path=place, split="test", cache_dir=cache)
+    stream = load_dataset(path=place, split="test", cache_dir=cache, streaming=True)
+    assert len(list(stream)) == 70
+    shutil.copy(tiny_release / VALIDATION, place / VALIDATION)
+    assert load_dataset(path=place, split="test", cache_dir=cache).num_rows == 70
+
+
 def test_a_manifest_that_names_no_file_has_no_rows(tiny_release, tmp_path):
     place = shutil.copytree(tiny_release, tmp_path / "transferz")
     manifest = json.loads((place / MANIFEST_FILE).read_text())
@@ -301,6 +313,19 @@ def test_a_folder_of_any_name_is_read_itself(name, tiny_release, release_builder
     assert [one for part in whole.values() for one in part["object_id"]] == expected
     assert [row["object_id"] for part in stream.values() for row in part] == expected
     assert to_pandas(place)["object_id"].tolist() == expected
+
+
+def test_a_copy_as_the_hubs_client_leaves_it_is_loaded(load, tiny_release, tmp_path):
+    """A folder named by the commit, of links into a folder of contents."""
+    place = tmp_path / "snapshots" / ("0" * 40)
+    for path in (path for path in tiny_release.rglob("*") if path.is_file()):
+        link = place / path.relative_to(tiny_release)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        blob = tmp_path / file_digest(path)["sha256"]
+        shutil.copy(path, blob)
+        link.symlink_to(blob)
+    assert load(path=place).shape == load(path=tiny_release).shape
+    assert to_pandas(place).equals(to_pandas(tiny_release))
 
 
 def test_files_that_are_not_of_the_release_may_lie_beside_it(load, tiny_release, tmp_path):

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from transferz.baselines.benchmark.benchmarking import benchmark
-from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables, split_sample
+from transferz.baselines.benchmark.own_tables import (
+    OwnTable,
+    from_own_tables,
+    split_sample,
+    table_remarks,
+)
 from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.schemas import InputError, ParameterError
 
@@ -139,3 +144,13 @@ def test_what_is_no_value_is_never_learned_from(path, tmp_path):
     sample = marked.read(drop_missing=True)
     assert (sample.dropped, len(sample)) == (6, 594)
     assert sample.magnitudes[:, :3].min() > 10 and sample.redshift.max() < 2
+
+
+def test_two_i_magnitudes_are_an_error(path, tmp_path):
+    table = pd.read_csv(path).assign(i_mag=lambda t: t["i"], i_cmodel_mag=lambda t: t["i"])
+    table.to_csv(tmp_path / "two.csv", index=False)
+    with pytest.raises(InputError, match="i_mag and i_cmodel_mag may be the same magnitude"):
+        from_own_tables(OwnTable(tmp_path / "two.csv", ("g", "i_mag", "i_cmodel_mag"), "z"))
+    assert table_remarks(from_own_tables(OwnTable(path, BANDS, "z"))) == [
+        "i magnitude, for LSST's range: i"
+    ]

@@ -187,16 +187,17 @@ def test_a_folder_of_files_is_read(runs, tmp_path, release):
     (tmp_path / "sharp.yaml").rename(tmp_path / "other.yaml")
     entries, unusable = read_entries(tmp_path)
     assert "sharp" not in [one.method.key for one in entries]
-    assert unusable == [f"{tmp_path / 'other.yaml'} is the entry of 'sharp'; call it sharp.yaml"]
+    path = tmp_path / "other.yaml"
+    assert unusable == {"other.yaml": f"{path} is the entry of 'sharp'; call it sharp.yaml"}
 
 
 def test_an_empty_folder_is_an_error_and_a_repeated_key_is_named(own, tmp_path):
     with pytest.raises(InputError, match=r"has no entries; run `transferz benchmark`"):
         read_entries(tmp_path / "nothing")
     shutil.copy(own / "sharp" / "entry.yaml", own / "sharp.yaml")
-    entries, (said,) = read_entries(own)
+    entries, unusable = read_entries(own)
     assert len(entries) == 4
-    assert "one more entry of 'sharp'; remove all but one" in said
+    assert "one more entry of 'sharp'; remove all but one" in unusable["sharp/entry.yaml"]
 
 
 BAD = {
@@ -230,6 +231,8 @@ def test_one_bad_entry_is_named_and_the_others_are_shown(
     assert "sharp_too" in shown
     assert leaderboard([*where, "--html", str(tmp_path / "page.html")]) == 0
     assert str(path) in capsys.readouterr().err
+    html = (tmp_path / "page.html").read_text()
+    assert "can't be used: blunt/entry.yaml." in html and str(own) not in html
     with pytest.raises(InputError, match="blunt"):
         leaderboard(["add", str(own / "blunt"), "--release", str(hashed_release)])
 
@@ -238,7 +241,7 @@ def test_what_is_no_file_is_no_entry(own, release):
     path = own / "blunt" / "entry.yaml"
     path.unlink()
     os.mkfifo(path)
-    (said,) = read_board(own, release).unusable
+    said = read_board(own, release).unusable["blunt/entry.yaml"]
     assert said.startswith(f"{path} can't be read: it is no regular file")
 
 
