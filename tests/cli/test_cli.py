@@ -82,9 +82,11 @@ def test_a_users_error_is_one_line_and_status_2(tmp_path, capsys):
 
 def test_a_damaged_file_is_a_users_error(release_builder, tmp_path, capsys):
     place = release_builder(tmp_path / "transferz")
-    (place / "truth" / "train-00000-of-00001.parquet").write_bytes(b"")
-    assert cli.main(["info", "--path", str(place)]) == 2
-    assert "truth/train-00000-of-00001.parquet" in capsys.readouterr().err
+    train = place / "truth" / "train-00000-of-00001.parquet"
+    for content in (place / "combo" / train.name).read_bytes(), b"":  # a sound file, but another
+        train.write_bytes(content)
+        assert cli.main(["info", "--path", str(place)]) == 2
+        assert "truth/train-00000-of-00001.parquet" in capsys.readouterr().err
 
 
 def test_a_manifest_that_can_not_be_read_is_not_called_damaged(tiny_release, monkeypatch, capsys):

@@ -238,11 +238,10 @@ def _read_hdf5(content: bytes) -> Columns:
 
 
 def _plain(table: Table) -> Columns:
-    rows = {name: table[name].tolist() for name in table.colnames}
-    return {
-        name: [one.decode(errors="replace") if isinstance(one, bytes) else one for one in values]
-        for name, values in rows.items()
-    }
+    for name in table.colnames:
+        if table[name].dtype.kind == "S":
+            table[name] = np.char.decode(np.ma.filled(table[name], b""), errors="replace")
+    return {name: table[name].tolist() for name in table.colnames}
 
 
 def comparable(value: Any) -> Any:
