@@ -115,7 +115,7 @@ def publish(argv: Sequence[str]) -> int:
     from transferz.dataset.publish.publishing import publish as publish_release
 
     publish_release(
-        _directory(arguments.path),
+        find_release(arguments.path).path,
         arguments.repo,
         private=arguments.private,
         overwrite=arguments.overwrite,
@@ -136,7 +136,7 @@ def deposit(argv: Sequence[str]) -> int:
 
     from transferz.dataset.publish.deposit import deposit as write_deposit
 
-    others = write_deposit(_directory(arguments.path), arguments.out)
+    others = write_deposit(find_release(arguments.path).path, arguments.out)
     if others:
         _say(f"left out, being of no release: {', '.join(others)}")
     files = sorted(arguments.out.iterdir())
@@ -144,11 +144,6 @@ def deposit(argv: Sequence[str]) -> int:
     for file in files:
         _say(f"{file.stat().st_size:>14,} bytes  {file.name}")
     return 0
-
-
-def _directory(path: Path | None) -> Path:
-    """The directory of the release in use; a named one may have any name, such as a commit's."""
-    return path if path is not None and path.is_dir() else find_release(path).path
 
 
 def _set_up_client(endpoint: str | None) -> None:
