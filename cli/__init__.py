@@ -124,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _fail("there is not enough memory for this; free some, or take a larger machine")
     except Exception:  # whatever it is, its status must not be 1
+        if argv is not None:
+            raise  # to who called from Python
         traceback.print_exc()
         return BUG
 

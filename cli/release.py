@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transferz.cli.options import add_release_option
 from transferz.releases import Release, find_release
-from transferz.schemas.errors import ReleaseError
+from transferz.schemas.survey.files import read_manifest, require_intact
 from transferz.tables.hub_client import prepare
 from transferz.tables.printing import aligned, printable, printable_lines
 
@@ -37,21 +37,20 @@ def info(argv: Sequence[str]) -> int:
     )
     add_release_option(parser, "--path")
     release = find_release(parser.parse_args(argv).path)
-    counts = {config: _rows(files) for config, files in release.files().items()}
+    counts = {config: _rows(release, files) for config, files in release.files().items()}
     sys.stdout.write(_report(release, counts))
     return 0
 
 
-def _rows(files: Mapping[str, Sequence[Path]]) -> dict[str, int]:
-    """Count the rows of each split, from the files' footers."""
-    import pyarrow as pa
+def _rows(release: Release, files: Mapping[str, Sequence[Path]]) -> dict[str, int]:
+    """Count the rows of each split, from the footers of files that are those of the manifest."""
     import pyarrow.parquet as pq
 
+    manifest = read_manifest(release.path)
+
     def count(path: Path) -> int:
-        try:
-            return int(pq.read_metadata(path).num_rows)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise ReleaseError(f"can't read {path}: {error}; run 'make repro'") from None
+        require_intact(release.path, [path], manifest)
+        return int(pq.read_metadata(path).num_rows)
 
     return {split: sum(map(count, paths)) for split, paths in files.items()}
 
@@ -116,7 +115,7 @@ def publish(argv: Sequence[str]) -> int:
     from transferz.dataset.publish.publishing import publish as publish_release
 
     publish_release(
-        _directory(arguments.path),
+        find_release(arguments.path).path,
         arguments.repo,
         private=arguments.private,
         overwrite=arguments.overwrite,
@@ -137,7 +136,7 @@ def deposit(argv: Sequence[str]) -> int:
 
     from transferz.dataset.publish.deposit import deposit as write_deposit
 
-    others = write_deposit(_directory(arguments.path), arguments.out)
+    others = write_deposit(find_release(arguments.path).path, arguments.out)
     if others:
         _say(f"left out, being of no release: {', '.join(others)}")
     files = sorted(arguments.out.iterdir())
@@ -145,11 +144,6 @@ def deposit(argv: Sequence[str]) -> int:
     for file in files:
         _say(f"{file.stat().st_size:>14,} bytes  {file.name}")
     return 0
-
-
-def _directory(path: Path | None) -> Path:
-    """The directory of the release in use; a named one may have any name, such as a commit's."""
-    return path if path is not None and path.is_dir() else find_release(path).path
 
 
 def _set_up_client(endpoint: str | None) -> None:

@@ -1,5 +1,6 @@
 """What the cells of a table hold: numbers, ids and text, exactly, and what means nothing."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +39,15 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column with its dictionary resolved and its text as strings."""
+    """Return a column with its dictionary resolved and its text as strings.
+
+    Bytes are text where they are UTF-8: astropy writes its text so into parquet.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_binary(column.type):
+        with contextlib.suppress(pa.ArrowInvalid):
+            return column.cast(TEXT)
     return column.cast(TEXT) if is_text(column.type) else column
 
 

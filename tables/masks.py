@@ -49,5 +49,5 @@ def with_masks(table: TableFile) -> TableFile:
     masks = {name: mask for name, mask in masks.items() if kinds.field(mask).type == pa.bool_()}
     if not masks:
         return table
-    about = {"units": table.units, "notes": table.notes}
-    return MaskedColumns(table.path, table.names, table.rows, table, masks, **about)
+    stored = table.path, table.names, table.rows
+    return MaskedColumns(*stored, table, masks, units=table.units, notes=table.notes)

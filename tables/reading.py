@@ -277,10 +277,13 @@ class MarkedTable(TableFile):
 def _all_bytes(path: Path, kind: str) -> bytes:
     """Read a file's bytes, unpacked, for astropy to hold as a table."""
     with ByteStream(path, kind) as stream:
-        most = max(limits.FREE_BYTES, limits.MOST_TIMES * stream.size)
+        most = max(limits.WHOLE_FREE, limits.WHOLE_TIMES * stream.size)
         content = stream.read(most + 1 if stream.packing else stream.size) or b""
-    if len(content) > most:
-        raise unsound(path, kind, f"it unpacks to more than {most:,} bytes")
+    if stream.packing and len(content) > most:
+        raise InputError(
+            f"can't read {path}: its {stream.size:,} bytes of {kind} unpack to more than {most:,}; "
+            "unpack it first, where that is right"
+        )
     return content
 
 

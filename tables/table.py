@@ -31,8 +31,12 @@ LINE_BYTES = 1 << 20  # of text: of a row, and of what comes before the first on
 
 FREE_BYTES = 1 << 26
 MOST_TIMES = 32
-"""A column, or a table read whole, takes no more bytes than its file times this, or `FREE_BYTES`:
-what claims to does not hold what people measure."""
+"""A column takes no more bytes than its file times this, or `FREE_BYTES`: what claims to does not
+hold what people measure."""
+
+WHOLE_FREE = 1 << 24
+WHOLE_TIMES = 16
+"""A packed file that is read whole unpacks to no more than its size times this, or `WHOLE_FREE`."""
 
 UNPACKED_FREE = 1 << 28
 UNPACKED_TIMES = 200

@@ -259,17 +259,17 @@ def as_kind(array, kind):
         return array
     if kind == "dictionary":
         return array.dictionary_encode()
-    if isinstance(kind, pa.DataType) and (pa.types.is_string(kind) or kind in TEXTS):
+    if isinstance(kind, pa.DataType) and kind in (pa.large_binary(), *TEXTS):
         return array.cast(pa.string()).cast(kind)
     return array.cast(pa.string()).cast(kind) if pa.types.is_decimal(kind) else array.cast(kind)
 
 
-TEXTS = (pa.string(), pa.large_string(), pa.string_view())
+TEXTS = (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.binary_view())
 add("parquet", parquet(), pyarrow=True)
 add("parquet, NaN for null", parquet(null=False), pyarrow=True)
 for kind in (pa.float32(), pa.float16(), pa.decimal128(9, 3), *TEXTS, "dictionary"):
     add(f"parquet, numbers {kind}", parquet(numbers=kind))
-for kind in (pa.uint64(), *TEXTS, "dictionary"):
+for kind in (pa.uint64(), pa.large_binary(), *TEXTS, "dictionary"):
     add(f"parquet, ids {kind}", parquet(ids=kind))
 for kind in (pa.large_string(), pa.string_view(), "dictionary"):
     add(f"parquet, text {kind}", parquet(texts=kind))

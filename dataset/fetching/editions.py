@@ -9,6 +9,7 @@ import contextlib
 import fnmatch
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,18 @@ from transferz.schemas import InputError
 from transferz.tables.files import read_json, replace_file
 
 API = "https://zenodo.org/api/records/{}"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h5")
+
+
+def _is_record(entry: Any) -> bool:
+    """Whether it has a size and a sha256, or one of the two, and nothing else."""
+    return isinstance(entry, dict) and all(
+        type(value) is int
+        if name == "bytes"
+        else name == "sha256" and isinstance(value, str) and bool(_SHA256.fullmatch(value))
+        for name, value in entry.items()
+    )
 
 
 class Recorded:
@@ -47,7 +59,7 @@ class Recorded:
         content = read_json(self.path) if self.path.is_file() else {}
         for files in content.values():
             entries = files.values() if isinstance(files, dict) else [None]
-            if not all(isinstance(entry, dict) for entry in entries):
+            if not all(map(_is_record, entries)):
                 raise InputError(
                     f"{self.path}: expected bytes and sha256 of files by edition, found something "
                     "else; restore it from git, or delete it to record the hashes anew"

@@ -144,7 +144,8 @@ def safely(
 
 _OF_THE_MACHINE = (
     *(errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
-    *(errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC, errno.EDQUOT),
+    *(errno.ESTALE, errno.ETIMEDOUT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    errno.ENAMETOOLONG,
 )
 
 
@@ -157,7 +158,8 @@ def unreadable(file: str, promise: str, error: Exception) -> Finding:
         raise error
     if isinstance(error, MemoryError):
         return Unable(file, promise, "there is too little memory; use a machine that has more")
-    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+    nowhere = isinstance(error, OSError) and "temporary directory" in str(error)  # all are full
+    if isinstance(error, OSError) and (nowhere or error.errno in _OF_THE_MACHINE):
         return Unable(file, promise, f"{error.strerror}; mend that and run it again")
     if isinstance(error, FileNotFoundError):
         return Broken(file, promise, "nothing", "a file that every release has")

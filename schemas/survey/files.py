@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
+from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.release import CONFIGS, RELEASE
 
 RELEASE_NAME = "transferz"
@@ -158,7 +158,11 @@ def read_manifest(release: Path) -> dict[str, Any]:
         )
     try:
         manifest = parse_json(read_bytes(path))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ReleaseError(
+            f"{path} can't be read: {error.strerror}; change its permissions, or look at the disk"
+        ) from None
+    except ValueError as error:
         raise ReleaseError(f"{path} can't be read as JSON: {error}; run 'make repro'") from None
     if not isinstance(manifest, dict):
         raise ReleaseError(f"{path} holds no JSON object: not a transferz release manifest")

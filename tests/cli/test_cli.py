@@ -82,9 +82,21 @@ def test_a_users_error_is_one_line_and_status_2(tmp_path, capsys):
 
 def test_a_damaged_file_is_a_users_error(release_builder, tmp_path, capsys):
     place = release_builder(tmp_path / "transferz")
-    (place / "truth" / "train-00000-of-00001.parquet").write_bytes(b"")
-    assert cli.main(["info", "--path", str(place)]) == 2
-    assert "truth/train-00000-of-00001.parquet" in capsys.readouterr().err
+    train = place / "truth" / "train-00000-of-00001.parquet"
+    for content in (place / "combo" / train.name).read_bytes(), b"":  # a sound file, but another
+        train.write_bytes(content)
+        assert cli.main(["info", "--path", str(place)]) == 2
+        assert "truth/train-00000-of-00001.parquet" in capsys.readouterr().err
+
+
+def test_a_manifest_that_can_not_be_read_is_not_called_damaged(tiny_release, monkeypatch, capsys):
+    def locked(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("transferz.schemas.survey.files.read_bytes", locked)
+    assert cli.main(["info", "--path", str(tiny_release)]) == 2
+    said = capsys.readouterr().err
+    assert "MANIFEST.json can't be read: Permission denied; change its permissions" in said
 
 
 def test_an_unknown_command_lists_those_there_are(capsys):
@@ -172,7 +184,8 @@ def test_no_error_is_taken_for_a_finding(monkeypatch, capsys, error, status, sai
         raise error
 
     monkeypatch.setattr("transferz.cli.leaks.check_leak", fails)
-    assert cli.main(["check-leak"]) == status
+    monkeypatch.setattr(sys, "argv", ["transferz", "check-leak"])
+    assert cli.main() == status
     told = capsys.readouterr().err
     assert said in told
     assert (told.count("\n") == 1) == (status == 2)

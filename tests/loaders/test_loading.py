@@ -315,6 +315,19 @@ def test_a_folder_of_any_name_is_read_itself(name, tiny_release, release_builder
     assert to_pandas(place)["object_id"].tolist() == expected
 
 
+def test_a_copy_as_the_hubs_client_leaves_it_is_loaded(load, tiny_release, tmp_path):
+    """A folder named by the commit, of links into a folder of contents."""
+    place = tmp_path / "snapshots" / ("0" * 40)
+    for path in (path for path in tiny_release.rglob("*") if path.is_file()):
+        link = place / path.relative_to(tiny_release)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        blob = tmp_path / file_digest(path)["sha256"]
+        shutil.copy(path, blob)
+        link.symlink_to(blob)
+    assert load(path=place).shape == load(path=tiny_release).shape
+    assert to_pandas(place).equals(to_pandas(tiny_release))
+
+
 def test_files_that_are_not_of_the_release_may_lie_beside_it(load, tiny_release, tmp_path):
     place = shutil.copytree(tiny_release, tmp_path / "transferz")
     for name in ("LICENSE", "transferz/.DS_Store"):

@@ -51,6 +51,24 @@ def test_a_packed_file_that_unpacks_to_far_more(name, tmp_path, monkeypatch):
     assert len(read(tmp_path / name)) == 100_000  # the remedy
 
 
+@pytest.mark.parametrize("form", ["votable", "ascii.ecsv"])
+def test_a_packed_file_that_is_read_whole_unpacks_to_less(form, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "WHOLE_FREE", 1 << 14)
+    monkeypatch.setattr(limits, "WHOLE_TIMES", 2)
+    AstropyTable({"id": np.zeros(20_000, int)}).write(tmp_path / "t", format=form)
+    (tmp_path / "packed").write_bytes(gzip.compress((tmp_path / "t").read_bytes()))
+    with pytest.raises(InputError, match=r"bytes of \w+ unpack to more than [\d,]+; unpack it"):
+        read(tmp_path / "packed")
+    assert len(read(tmp_path / "t")) == 20_000  # the remedy
+
+
+def test_a_header_of_half_a_megabyte_is_read(tmp_path):
+    names = [f"column_{number:09d}" for number in range(30_000)]
+    row = ",".join(["1"] * len(names))
+    (tmp_path / "t").write_text(f"{','.join(names)}\n{row}\n{row}\n")
+    assert read_whole(open_table(tmp_path / "t"), names[-1:])[names[-1]].to_pylist() == [1, 1]
+
+
 def test_a_fits_header_without_end_is_not_read_on_for_ever(tmp_path):
     header = b"SIMPLE  =                    T".ljust(80)
     with gzip.open(tmp_path / "t", "wb", compresslevel=1) as file:

@@ -304,6 +304,17 @@ def test_a_copy_damaged_in_the_cache_is_fetched_again(hub, client, real_release,
     assert contents(kept) == contents(real_release)
 
 
+def test_a_cache_that_can_not_be_written_is_said_and_another_helps(hub, client, real_release):
+    hub.add_release(REPO, real_release, "v1.0.0")
+    (client.home / "file").touch()
+    for place in ("file", "file/cache"):
+        (line,), _ = client.run(TRY.format(REPO), TRANSFERZ_CACHE=str(client.home / place))
+        assert line.startswith("refused: ") and "another folder" in line
+        assert "with TRANSFERZ_CACHE" in line
+    (line,), _ = client.run(TRY.format(REPO), TRANSFERZ_CACHE=str(client.home / "other"))
+    assert "(fetched)" in line
+
+
 def test_two_processes_at_once_fetch_it_once(hub, client, real_release):
     hub.add_release(REPO, real_release, "v1.0.0")
     processes = [client.start(FETCH) for _ in range(2)]

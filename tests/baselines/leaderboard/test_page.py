@@ -87,20 +87,59 @@ def test_identifiers_are_unique(text):
 @pytest.fixture
 def attacked(runs, tmp_path, hashed_release):
     """A board on which an entry has a script in every text that it may have."""
-    folder = shutil.copytree(runs, tmp_path / "runs")
+    return attack(runs, tmp_path / "runs", hashed_release, ATTACK)
+
+
+def attack(runs, folder, release, text):
+    shutil.copytree(runs, folder)
     path = folder / "sharp" / "entry.yaml"
     content = read_entry(path).model_dump(mode="json", by_alias=True)
     for name in ("name", "class", "version", "description", "citation"):
-        content["method"][name] = f"{name} {ATTACK}"
+        content["method"][name] = f"{name} {text}"
     content["method"]["code"] = "http://example.org/insecure"
     for name in ("device", "command", "transferz"):
-        content[name] = f"{name} {ATTACK}"
-    content["bands"] = [ATTACK]
-    content["hardware"] = {ATTACK: ATTACK}
-    content["packages"] = {ATTACK: ATTACK}
+        content[name] = f"{name} {text}"
+    content["bands"] = [text]
+    content["hardware"] = {text: text}
+    content["packages"] = {text: text}
     content["forecasts"]["file"] = "file <script>window.hacked=1<script>"
     path.write_text(entry_text(Entry.model_validate(content, strict=False)))
-    return read_board(folder, find_release(hashed_release))
+    return read_board(folder, find_release(release))
+
+
+ATTACKS = (
+    "<script>hacked()</script>",
+    "</script><svg/onload=hacked()>",
+    "<img src=x onerror=hacked()>",
+    "' onmouseover='hacked()",
+    '" autofocus onfocus="hacked()',
+    "`${hacked()}`",
+    "<!-- --><iframe srcdoc='<script>hacked()</script>'>",
+    "]]><script>hacked()</script>",
+    "</style><script>hacked()</script>",
+    "</title><body onload=hacked()>",
+    "javascript:hacked()",
+    "&lt;script&gt;hacked()&lt;/script&gt;",
+    "<a href='data:text/html,<script>hacked()</script>'>x</a>",
+    "\\u003cscript>hacked()</script>",
+    "{{ hacked() }}{% include hacked %}",
+    "<math><mtext><style><img src=x onerror=hacked()>",
+    "</textarea><script/x>hacked()</script>",
+    "<base href=https://hacked.example>",
+    "<meta http-equiv=refresh content='0;url=https://hacked.example'>",
+    "<form action=https://hacked.example><button>",
+)
+
+
+def test_no_text_becomes_a_tag_or_a_handler(runs, tmp_path, hashed_release, text):
+    sound = Seen(text)
+    for number, written in enumerate(ATTACKS):
+        found = page(attack(runs, tmp_path / str(number), hashed_release, written))
+        seen = Seen(found)
+        assert "hacked" in found
+        assert set(seen.tags) <= set(sound.tags), written
+        assert seen.tags.count("script") == sound.tags.count("script")
+        assert not [name for _, name, _ in seen.attributes if name.startswith("on")], written
 
 
 def test_texts_of_an_entry_are_only_text(attacked, text):

@@ -201,6 +201,29 @@ def test_a_file_that_cannot_be_had(project, upstream, fault, what):
     assert not counts().exists()
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *([], 7, None, {"bytes": "5"}, {"bytes": 1.5}, {"bytes": True}, {"sha256": 7}),
+        *({"sha256": "0" * 63}, {"sha256": None}, {"md5": "0" * 32}, {"sha256": ["0" * 64]}),
+    ],
+    ids=str,
+)
+def test_recorded_hashes_that_are_none_are_refused_in_a_sentence(project, entry):
+    HASHES.parent.mkdir(parents=True, exist_ok=True)
+    HASHES.write_text(json.dumps({"transferz": {NAMES[0]: entry}}))
+    with pytest.raises(InputError, match=r"hashes\.json: expected bytes and sha256 .* restore it"):
+        fetch(layout(), "transferz")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"transferz": 7}', "9" * 5000, "\x00"])
+def test_a_file_of_hashes_that_is_none_is_refused_in_a_sentence(project, text):
+    HASHES.parent.mkdir(parents=True, exist_ok=True)
+    HASHES.write_text(text)
+    with pytest.raises(InputError, match=r"hashes\.json"):
+        fetch(layout(), "transferz")
+
+
 def test_later_fetches_must_match_the_recorded_hash(project, upstream):
     fetch(layout(), "transferz")
     changed = upstream.record(RECORD) / NAMES[0]

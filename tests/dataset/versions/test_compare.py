@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz import cli
+from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.versions.compare import (
     compare,
     describe,
@@ -25,8 +26,9 @@ from transferz.dataset.versions.compare import (
 from transferz.dataset.versions.trace import UNEXPLAINED, find_build
 from transferz.schemas import BANDS, ERRORS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
 from transferz.schemas.survey.columns import magnitude_name
-from transferz.schemas.survey.files import file_digest
+from transferz.schemas.survey.files import file_digest, read_manifest
 from transferz.schemas.survey.frames import to_arrow
+from transferz.tables.files import write_json
 
 
 def rows(ids, *, split="train", redshift=0.5, kind="photometric", magnitude=22.0):
@@ -276,6 +278,9 @@ def test_a_row_that_the_build_holds_is_called_unexplained(ours, tmp_path):
     cut_down = survey / "release" / "transferz"
     shutil.rmtree(cut_down / "transferz")
     shutil.copytree(cut_down / "galaxiesml", cut_down / "transferz")
+    manifest = read_manifest(cut_down)
+    (cut_down / "MANIFEST.json").unlink()
+    write_json(cut_down / "MANIFEST.json", seal(manifest, cut_down))
     assert (("", UNEXPLAINED, 12)) in steps(compare(cut_down, ours), "transferz")
 
 
