@@ -233,12 +233,12 @@ def look_for(held: HeldObjects, columns: Mapping[str, npt.ArrayLike]) -> Leaks:
     objects = np.unique(held.object_id[np.logical_or.reduce(theirs)])
     says_something = objects.size or ("position" in idle and not idle["position"])
     if not says_something:  # unless ids are, at least, of the release
-        known = _released_ids(held.release)
+        released = _released_ids(held.release)
         for way, name in (("id", "object_id"), ("group", "group_id")):
             if way in rows:
                 ids, _ = _whole_numbers(columns[name], name)
                 none = "by {}: no {} is one of the release's, of any split"
-                idle[way] = "" if np.isin(ids, known[name]).any() else none.format(way, name)
+                idle[way] = "" if np.isin(ids, released[name]).any() else none.format(way, name)
     nothing = not says_something and all(idle[way] for way in rows)
     return Leaks(rows, objects, tuple(unchecked), held, (*idle.values(),) if nothing else ())
 

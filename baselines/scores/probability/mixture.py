@@ -229,8 +229,8 @@ class Samples(Distribution):
         keys = np.arange(len(self)) if keys is None else keys
         u = (hash_ids(keys, PIT_SALT) >> np.uint64(11)) * 2.0**-53
         below, at = np.empty(len(self)), np.empty(len(self))
-        for rows, part in blocks(self, self._width()):
-            values, place = part.values, true[rows, None]
+        for rows, _ in blocks(self, self._width()):
+            values, place = self.values[rows], true[rows, None]
             below[rows] = np.count_nonzero(values < place, axis=1)
             at[rows] = np.count_nonzero(values == place, axis=1)
         pit = (below + u * (at + 1.0)) / (self._width() + 1.0)

@@ -150,9 +150,10 @@ def per_galaxy(
     scores = {name: np.empty(len(distribution)) for name in PER_GALAXY}
     for rows, part in blocks(distribution, ROW_WIDTH):
         density = part.density(true[rows])
-        ranked = isinstance(part, Samples)  # they have a rank rather than a place on a CDF
-        pit = part.pit(true[rows], keys[rows]) if ranked else part.cdf(true[rows])
-        scores["pit"][rows] = pit
+        if isinstance(part, Samples):  # they have a rank rather than a place on a CDF
+            scores["pit"][rows] = part.pit(true[rows], keys[rows])
+        else:
+            scores["pit"][rows] = part.cdf(true[rows])
         scores["crps"][rows] = part.crps(true[rows])
         scores["cde_loss"][rows] = part.square_integral() - 2.0 * density
         scores["log_score"][rows] = -np.log(np.maximum(density, DENSITY_FLOOR))
