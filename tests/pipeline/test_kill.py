@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
+from transferz.schemas.survey.files import INDEX_FOLDER
+
+CONFIGS = ("transferz", "galaxiesml", "combo", "truth", INDEX_FOLDER)
 MOMENTS = {
     "split has written its tables": ("transferz.dataset.split", "open", "new/split/counts"),
     "release begins its second output": (
