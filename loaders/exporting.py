@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from transferz.frames import masked_array
 from transferz.releases import Release
 from transferz.rows import stacked, tables
-from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.errors import InputError, ReleaseError
 from transferz.schemas.survey.columns import BANDS, OBJECT_ID, Table, error_name, magnitude_name
 from transferz.schemas.survey.derived import (
@@ -24,6 +23,7 @@ from transferz.schemas.survey.derived import (
     votable_document,
     votable_unit,
 )
+from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
 from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
 from transferz.tables.files import replace_file

@@ -27,7 +27,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from transferz.schemas import InputError
-from transferz.schemas.documents import parse_json, read_bytes
+from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import json_text
 
 if TYPE_CHECKING:

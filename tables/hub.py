@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from transferz.schemas.documents import MAX_JSON
 from transferz.schemas.errors import ParameterError, ReleaseError
+from transferz.schemas.survey.documents import MAX_JSON
 from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     RELEASE_NAME,

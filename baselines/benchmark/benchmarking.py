@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import transferz
 from transferz.baselines.benchmark.calling import MethodError
 from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
@@ -175,6 +177,11 @@ def benchmark(
             report=report,
             finished=finished,
         )
+        if seeds > 1 and all(map(_is_repeated, ran.forecasts.values())):
+            report(
+                f"{plugin.name}: all seeds forecast the same; a method that no seed changes says "
+                "deterministic = True, and is trained once"
+            )
         report(f"{plugin.name}: scoring")
         return replace(make_outcome(plugin, task, ran, command, key), finished=finished)
     except (TransferZError, KeyboardInterrupt) as error:
@@ -188,6 +195,12 @@ def benchmark(
             report(note)
             raise
         raise type(error)(f"{error}\n{note}") from error.__cause__
+
+
+def _is_repeated(forecasts: SetForecasts) -> bool:
+    """Whether all seeds have the same points."""
+    point = forecasts.point
+    return np.array_equal(point, np.broadcast_to(point[:1], point.shape), equal_nan=True)
 
 
 def _try_out(method: Method, task: Task, report: Report) -> None:

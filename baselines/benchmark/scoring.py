@@ -193,7 +193,7 @@ def samples_text(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
     """
     body = []
     for name, (predicted, true) in samples.items():
-        ranges = {"all": slice(None), COSMOLOGICAL: in_cosmological_range(true)}
+        ranges: dict[Range, Any] = {"all": slice(None), COSMOLOGICAL: in_cosmological_range(true)}
         for part, rows in ranges.items():
             values = score(predicted[:, rows], true[rows], PLAIN)
             cells = [_cell(metric, Summary(**summary(values[metric]))) for metric in PLAIN]

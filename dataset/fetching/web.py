@@ -18,8 +18,8 @@ from pydantic import Field
 
 from transferz.dataset.pipeline.params import Params
 from transferz.schemas import ParameterError
-from transferz.schemas.documents import parse_json
 from transferz.schemas.errors import without_credentials
+from transferz.schemas.survey.documents import parse_json
 from transferz.tables.printing import printable
 
 MIRROR = "TRANSFERZ_MIRROR"

@@ -16,7 +16,7 @@ import yaml
 
 from transferz.dataset.sources.registry import Citation, Edition, load_registry, record_url
 from transferz.schemas import InputError
-from transferz.schemas.documents import MAX_YAML, parse_yaml, read_bytes
+from transferz.schemas.survey.documents import MAX_YAML, parse_yaml, read_bytes
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, TransferZError
-from transferz.schemas.documents import MAX_YAML, parse_yaml, read_bytes
+from transferz.schemas.survey.documents import MAX_YAML, parse_yaml, read_bytes
 from transferz.schemas.survey.files import Version
 from transferz.tables.hub import parse_reference
 

@@ -19,8 +19,8 @@ from huggingface_hub import (
 )
 from huggingface_hub.hf_api import RepoFile
 
-from transferz.schemas.documents import parse_json
 from transferz.schemas.errors import ReleaseError
+from transferz.schemas.survey.documents import parse_json
 from transferz.schemas.survey.files import MANIFEST_FILE, RELEASE_NAME, Version
 from transferz.tables.hub import published_versions
 from transferz.tables.hub_client import asking, require_endpoint, require_token

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
 from transferz.dataset.verify.findings import Broken, Finding, safely, some
 from transferz.schemas import CONFIGS, SPLITS
-from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.survey.columns import Dtype
+from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,

@@ -29,7 +29,7 @@ from transferz.dataset.page.figures import FIGURES as OWN_FIGURES
 from transferz.dataset.page.figures import draw
 from transferz.dataset.verify.findings import Broken, Finding, Unable, some
 from transferz.schemas import Table
-from transferz.schemas.documents import MAX_YAML, parse_json, parse_yaml, read_bytes
+from transferz.schemas.survey.documents import MAX_YAML, parse_json, parse_yaml, read_bytes
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from transferz.schemas.documents import MAX_JSON, parse_yaml, read_bytes
 from transferz.schemas.errors import InputError, without_credentials
+from transferz.schemas.survey.documents import MAX_JSON, parse_yaml, read_bytes
 
 SHOWN_PROBLEMS = 3
 """Of those that a record has, how many an error names."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transferz.schemas.documents import parse_json, read_bytes
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
+from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.release import CONFIGS, RELEASE
 
 RELEASE_NAME = "transferz"

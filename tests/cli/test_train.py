@@ -220,7 +220,8 @@ def test_a_run_on_a_table_prints_scores_and_writes_what_reproduces_them(tmp_path
         assert written[name].spread == pytest.approx(values.std(ddof=1), rel=1e-3, abs=1e-6)
     rmse = written["rmse"]
     assert f"{rmse.mean:.4f} ({rmse.spread:.4f})" in captured.out
-    samples = [line.split()[0] for line in captured.out.splitlines()[3:9]]
+    first = [line.split()[0] for line in captured.out.splitlines() if line]
+    samples = first[first.index("sample") + 1 :][:6]
     assert samples == ["train", "train", "validation", "validation", "table", "table"]
     assert entry.networks.schedule["max_epochs"] == 12 and entry.networks.epochs.max == 12
     assert entry.model.sha256 == file_digest(out / "model.safetensors")["sha256"]

@@ -3,8 +3,14 @@
 import pytest
 
 from transferz.schemas.benchmark.records import yaml_text
-from transferz.schemas.documents import MAX_JSON, MAX_YAML, parse_json, parse_yaml, read_bytes
 from transferz.schemas.errors import ParameterError
+from transferz.schemas.survey.documents import (
+    MAX_JSON,
+    MAX_YAML,
+    parse_json,
+    parse_yaml,
+    read_bytes,
+)
 from transferz.schemas.survey.files import Version
 
 

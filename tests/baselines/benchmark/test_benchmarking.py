@@ -150,7 +150,20 @@ def test_a_method_that_is_deterministic_is_trained_once(release, Linear):
     assert (Same.fitted, entry.seeds, entry.method.deterministic) == (1, 1, True)
     bias = entry.scores["transferz"].ranges["all"].metrics["bias"]
     assert bias.spread is None and bias.error > 0
-    assert not benchmark(Linear, release, seeds=1).entry.method.deterministic
+
+
+def test_seeds_that_change_nothing_are_told(release, Linear):
+    class Unsaid(Linear):
+        def predict(self, table):
+            self.noise = 0.0
+            return super().predict(table)
+
+    lines = []
+    assert benchmark(Unsaid, release, seeds=2, report=lines.append).entry.seeds == 2
+    assert "all seeds forecast the same; a method that no seed changes says" in str(lines)
+    lines.clear()
+    assert not benchmark(Linear, release, seeds=2, report=lines.append).entry.method.deterministic
+    assert "all seeds" not in str(lines)
 
 
 def test_forecasts_by_id_in_another_order_are_put_in_order(release, Linear):

@@ -16,11 +16,12 @@ from tampering import copy
 from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import citation_text, read_citation, release_citation
 from transferz.dataset.page.croissant import croissant
+from transferz.dataset.page.figures import FIGURES, flow_chart
 from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.stage import CATALOGUES
 from transferz.dataset.verify.verifying import inspect
 from transferz.schemas import CONFIGS, RELEASE, SPLITS
-from transferz.tables.files import write_json
+from transferz.tables.files import save_png, write_json
 
 GENERAL = {
     **dict.fromkeys(CONFIGS, "<config>"),
@@ -31,6 +32,7 @@ GENERAL = {
 }
 
 PAGES = ("README.md", "CITATION.cff", "croissant.json", "MANIFEST.json")
+FLOW = FIGURES["flow"]
 PROJECT = read_citation(ROOT / "CITATION.cff")
 
 NOT_PROVEN = {
@@ -102,6 +104,8 @@ def release(small_release, tmp_path_factory):
 def judge(release, small_release):
     """What is said of the release with another manifest, pages made of it, and all sealed."""
 
+    before = read_manifest(small_release)
+
     def remake(manifest, cited=None):
         for name in PAGES:
             shutil.copy(small_release / name, release / name)
@@ -110,10 +114,14 @@ def judge(release, small_release):
             (release / "CITATION.cff").write_text(citation_text(cited), encoding="utf-8")
             write_json(release / "croissant.json", croissant(manifest, release))
             (release / "README.md").write_text(card_text(manifest, cited), encoding="utf-8")
+            if any(manifest[name] != before[name] for name in ("counts", "parameters")):
+                save_png(flow_chart(manifest), release / FLOW)
         (release / "MANIFEST.json").unlink()
         bare = {name: manifest[name] for name in manifest if name not in ("files", "sha256")}
         write_json(release / "MANIFEST.json", seal(bare, release))
-        return inspect(release)
+        report = inspect(release)
+        shutil.copy(small_release / FLOW, release / FLOW)
+        return report
 
     return remake
 

@@ -29,7 +29,7 @@ TOKEN = "hf_" + "s3cretT0ken" * 3
 """Login of the process; no output may hold it."""
 
 USER_ERROR = 2
-STATUSES = (0, 1, USER_ERROR)
+STATUSES = (0, 1, USER_ERROR, 3)  # 3: check-leak, of a check that says nothing
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 KEPT = re.compile(r"\.seeds/seed-\d+\.parquet")  # finished seeds, to go on from
 NO_MEMORY = "there is not enough memory"

@@ -180,7 +180,7 @@ def read_independently(path: Path, form: str) -> Columns:
 def _read_text(content: bytes) -> Columns:
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     lines = content.decode(encoding).splitlines(keepends=True)
-    kept = (line for line in lines if line.strip())
+    kept = (line.lstrip(" ") for line in lines if line.strip())
     lines = [line for line in kept if not line.startswith("#") or line.startswith("# object_id")]
     head = lines[0].removeprefix("# ")
     mark = next((mark for mark in (",", ";", "\t", "|") if mark in head), r"\s+")
@@ -213,8 +213,8 @@ def _typed(values: list[Any]) -> list[Any]:
 def _read_fits(content: bytes) -> Columns:
     with fits.open(io.BytesIO(content), checksum=True) as hdus:
         hdus.verify("exception")
-    table = Table.read(io.BytesIO(content), format="fits", hdu=1, character_as_bytes=True)
-    return _plain(table)
+    options = {"character_as_bytes": True, "mask_invalid": False}  # text may be no text
+    return _plain(Table.read(io.BytesIO(content), format="fits", hdu=1, **options))
 
 
 def _read_parquet(content: bytes) -> Columns:
