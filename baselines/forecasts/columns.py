@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.networks.forecasting import PREDICTED
+from transferz.baselines.networks import PREDICTED
 from transferz.baselines.scores.probability import Distribution, GridPDF, Quantiles, Samples
 from transferz.schemas.errors import InputError
 from transferz.tables.printing import first_few

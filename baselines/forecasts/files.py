@@ -22,7 +22,7 @@ from transferz.baselines.forecasts.columns import (
     only_known,
 )
 from transferz.baselines.forecasts.qp import is_qp, read_qp
-from transferz.baselines.networks.forecasting import SEED
+from transferz.baselines.networks import SEED
 from transferz.baselines.scores.probability import Distribution
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import as_floats, as_ids

@@ -6,3 +6,6 @@
 
 MODEL_FILE = "model.safetensors"
 """What the file of a trained model is called."""
+
+PREDICTED, SEED = "redshift_pred", "redshift_pred_seed_{}"
+"""The columns that ``transferz predict`` adds: of all seeds, and of each."""

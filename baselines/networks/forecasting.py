@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from transferz.baselines.networks import PREDICTED, SEED
 from transferz.baselines.networks.ensemble import Ensemble, Model, require_order
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import MAGNITUDE
@@ -17,9 +18,6 @@ from transferz.tables.cells import Floats, as_floats
 from transferz.tables.files import replace_file
 from transferz.tables.table import TableFile, require_columns
 from transferz.tables.writing import open_writer
-
-PREDICTED = "redshift_pred"
-SEED = "redshift_pred_seed_{}"
 
 FAR = 0.5
 """Magnitudes beyond the range trained on after which a forecast is a mere guess (our choice)."""
