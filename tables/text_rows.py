@@ -41,13 +41,18 @@ def utf8_reader(path: Path, stream: ByteStream) -> Callable[[], bytes]:
     start = source.peek(3)
     if start.startswith(codecs.BOM_UTF8):
         source.read(len(codecs.BOM_UTF8))
-    recoded = codecs.EncodedFile(source, "utf-8", "utf-16") if start[:2] in _UTF16 else source
+    if start[:2] not in _UTF16:
+        return lambda: source.read(limits.BLOCK_BYTES)
+    recoded = codecs.EncodedFile(source, "utf-8", "utf-16")
 
     def read() -> bytes:
         try:
-            return recoded.read(limits.BLOCK_BYTES)
+            block = recoded.read(limits.BLOCK_BYTES)
         except UnicodeError as error:
             raise unsound(path, "UTF-16 text", error) from None
+        if not block and recoded.reader.bytebuffer:  # half a letter: a byte too few or too many
+            raise unsound(path, "UTF-16 text", "it has an odd number of bytes")
+        return block
 
     return read
 

@@ -147,8 +147,8 @@ def file_digest(path: Path) -> dict[str, Any]:
 def read_manifest(release: Path) -> dict[str, Any]:
     """Read the manifest in a release directory, whose entries can then be used without a check.
 
-    A ReleaseError says that there is none, that it is no JSON object, or that an entry that is
-    read here is missing or of another shape.
+    A ReleaseError says that there is none, that it is no JSON object, that an entry that is read
+    here is missing or of another shape, or that it was changed since it was sealed.
     """
     path = release / MANIFEST_FILE
     if not path.is_file():
@@ -174,6 +174,11 @@ def read_manifest(release: Path) -> dict[str, Any]:
     for name in ("version", "survey", "mock"):
         if name not in manifest:
             raise ReleaseError(f"{path} has no entry '{name}': not a transferz release manifest")
+    if "sha256" in manifest and not _is_sealed(manifest):
+        raise ReleaseError(
+            f"{path} does not match its own sha256: it was damaged or edited after the release was "
+            "made; fetch the release again, or build it again by 'make repro'"
+        )
     return manifest
 
 

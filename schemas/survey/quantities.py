@@ -37,7 +37,7 @@ class Quantity:
     >>> FORECAST.is_missing([0.7, -0.02, -1.0, -9.99, np.nan, 99.0]).tolist()
     [False, False, True, True, True, True]
     >>> print(LABEL)
-    a true redshift lies above 0 and below 30, and is not 9.99, 9.999 or 9.9999
+    a true redshift lies above -0.01 and below 30, and is not 0, 9.99, 9.999 or 9.9999
     """
 
     name: str
@@ -84,9 +84,9 @@ class Quantity:
 
 _NO_REDSHIFT = (9.999, 9.9999)  # what spectroscopic surveys write for "none"
 
-LABEL = Quantity("a true redshift", 0.0, 30.0, sentinels=(9.99, *_NO_REDSHIFT))
-"""No galaxy has z <= 0 but those that fall towards us, and none is known beyond 15; 9.99 and its
-like are what spectroscopic surveys write for "none"."""
+LABEL = Quantity("a true redshift", -0.01, 30.0, sentinels=(0.0, 9.99, *_NO_REDSHIFT))
+"""Galaxies that fall towards us have -0.001 or so, and none is known beyond 15; 0 and 9.99 are what
+spectroscopic surveys write for "none"."""
 
 FORECAST = Quantity("a forecast", -1.0, 90.0, sentinels=_NO_REDSHIFT)
 """A forecast may be slightly negative, or far off: that is an error of the method, and counts. But

@@ -10,6 +10,7 @@ from transferz.exporting import RAIL_NAMES, export
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES
 
+LSST = "LSST's range"  # RAIL's names of bands are not known to be i's
 ENDINGS = ("vot", "fits", "ecsv", "hdf5")
 
 
@@ -54,7 +55,7 @@ def test_every_command_reads_an_export(ending, folder, results, tiny_release, ca
     found = {
         "check-leak": (leaks["rows"], leaks["rows_by_way"]["id"], leaks["first_objects"]),
         "score": json.loads(score)["scores"],
-        "train": train.split("Training")[0],
+        "train": [line for line in train.split("Training")[0].splitlines() if LSST not in line],
         "benchmark": pq.read_table(runs / "forecasts.parquet")["redshift"].to_pylist(),
         "predict": pq.read_table(out)["redshift_pred"].to_pylist(),
     }

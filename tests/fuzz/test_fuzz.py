@@ -132,7 +132,7 @@ FOUND = {
     "dashes that are no rule under all names": (
         "GalaxiesML HSC_v6.csv",
         lambda text: text.replace(b"\n", b"\n-- \n", 2).replace(b"\n-- \n", b"\n", 1),
-        "no sound CSV file",
+        "a row has 1 values",
     ),
     "no PCOUNT": ("COSMOS2020 FITS", with_header(lambda data, at: put(data, at, b"")), "PCOUNT"),
     "a keyword twice": (

@@ -125,6 +125,10 @@ def test_no_release_says_how_to_get_one(tmp_path, monkeypatch):
                 {"files": {"README.md": {"sha256": "0" * 64, "bytes": True}}},
             )
         ],
+        (
+            json.dumps({"version": "1.0.0", "survey": "mock", "mock": True, "sha256": "0" * 64}),
+            "does not match its own sha256",
+        ),
     ],
     ids=lambda text: str(text)[:60].encode("unicode_escape").decode(),
 )

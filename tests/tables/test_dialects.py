@@ -141,6 +141,7 @@ def test_given_names_take_the_place_of_none_or_of_others_and_no_row_is_lost(cont
         (b"id,\xe9\n1,2\n", "neither UTF-8 nor UTF-16 .*iconv"),
         (b"id,name\n1,Caf\xe9\n", "neither UTF-8 nor UTF-16 .*iconv"),
         ("\ufeffid,name\n1,".encode("utf-16-le") + b"\x00\xd8\n\x00", "no sound UTF-16 text"),
+        ("\ufeffid,name\n1,2\n3,4\n".encode("utf-16-le") + b"5", "an odd number of bytes"),
         ("id," + "x" * 2_000_000 + "\n1,2\n", "no row ends within its first 1,048,576 bytes"),
         (
             "id,x\n1,2\n" * 4 + "1," + "x" * 2_000_000 + "\n",

@@ -306,7 +306,7 @@ def test_arrays_in_another_file_are_refused(tmp_path, name):
     changed(tmp_path / "other.hdf5", lambda file: None)
     change = virtual if name == "virtual" else linked(name, str(tmp_path / "other.hdf5"))
     changed(tmp_path / "here.hdf5", change)
-    with pytest.raises(InputError, match="lies in another file"):
+    with pytest.raises(InputError, match="is kept in another file"):
         read_qp(tmp_path / "here.hdf5")
 
 

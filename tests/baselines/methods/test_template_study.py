@@ -104,6 +104,14 @@ def test_rows_without_a_redshift_are_left_out(grid, galaxies, tmp_path):
     assert len(read_extract(written(tmp_path, table)).redshift) == 118
 
 
+@pytest.mark.parametrize("layout", [LEPHARE, CIGALE])
+def test_a_band_without_its_error_is_not_left_out_unsaid(grid, galaxies, layout, tmp_path):
+    flux, error = layout.columns("HSC_r")
+    table = frame(grid, galaxies, layout).drop(columns=error)
+    with pytest.raises(InputError, match=f"'{flux}' and '{error}' once each, found them 1 and 0"):
+        read_extract(written(tmp_path, table))
+
+
 def test_good_photometry_is_fitted_well_and_offsets_repair_bad(grid, galaxies, tmp_path):
     bent = np.array([1.3, 1.0, 0.8, 1.1, 0.95, 1.2, 0.85, 0.9])
     ids, redshift, flux, error = galaxies

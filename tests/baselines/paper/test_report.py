@@ -54,7 +54,7 @@ from transferz.releases import find_release
 from transferz.schemas import InputError
 from transferz.schemas.survey.files import file_digest
 
-NAMED = "TransferZ 1.0.0+mock (mock galaxies)"
+NAMED = "TransferZ 2.0.0+mock (mock galaxies)"
 TITLES = ["NN-Base", "NN-TL", "NN-Combo", "NN-Spec"]
 
 
