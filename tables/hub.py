@@ -178,7 +178,7 @@ def _manifest_and_commit(reference: Reference, token: Token) -> tuple[dict[str, 
             token=token,
             tqdm_class=_bounded(MAX_JSON, reference),
         )
-        manifest = read_manifest(Path(folder))
+        manifest = read_manifest(Path(folder), str(reference))
     files = listed_files(manifest, version, str(reference))
     require_no_others([file.rfilename for file in info.siblings or ()], files, str(reference))
     return manifest, commit

@@ -20,6 +20,7 @@ from transferz.schemas.survey.files import (
     data_files,
     file_digest,
     index_file,
+    self_digest,
 )
 from transferz.tables.files import write_json
 
@@ -60,6 +61,12 @@ def edit_json(release: Path, name: str, change: Callable[[dict], object]) -> Non
     found = json.loads(path.read_text(encoding="utf-8"))
     change(found)
     write_json(path, found)
+
+
+def edit_manifest(release: Path, change: Callable[[dict], object]) -> None:
+    """Change a manifest, and make its own hash right."""
+    edit_json(release, MANIFEST_FILE, change)
+    edit_json(release, MANIFEST_FILE, lambda found: found.update(sha256=self_digest(found)))
 
 
 def write_index(release: Path, config: str) -> None:

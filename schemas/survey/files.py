@@ -144,13 +144,15 @@ def file_digest(path: Path) -> dict[str, Any]:
     return {"sha256": digest, "bytes": path.stat().st_size}
 
 
-def read_manifest(release: Path) -> dict[str, Any]:
+def read_manifest(release: Path, source: str | None = None) -> dict[str, Any]:
     """Read the manifest in a release directory, whose entries can then be used without a check.
 
     A ReleaseError says that there is none, that it is no JSON object, that an entry that is read
-    here is missing or of another shape, or that it was changed since it was sealed.
+    here is missing or of another shape, or that it was changed since it was sealed. `source` is
+    where a fetched one is from, for messages.
     """
     path = release / MANIFEST_FILE
+    named = f"{MANIFEST_FILE} of {source}" if source else str(path)
     if not path.is_file():
         raise ReleaseError(
             f"{release} is an unfinished release, or none: it has no {MANIFEST_FILE}; "
@@ -160,24 +162,24 @@ def read_manifest(release: Path) -> dict[str, Any]:
         manifest = parse_json(read_bytes(path))
     except OSError as error:
         raise ReleaseError(
-            f"{path} can't be read: {error.strerror}; change its permissions, or look at the disk"
+            f"{named} can't be read: {error.strerror}; change its permissions, or look at the disk"
         ) from None
     except ValueError as error:
-        raise ReleaseError(f"{path} can't be read as JSON: {error}; run 'make repro'") from None
+        raise ReleaseError(f"{named} can't be read as JSON: {error}; run 'make repro'") from None
     if not isinstance(manifest, dict):
-        raise ReleaseError(f"{path} holds no JSON object: not a transferz release manifest")
+        raise ReleaseError(f"{named} holds no JSON object: not a transferz release manifest")
     for name, has_its_shape in _SHAPES.items():
         if name in manifest and not has_its_shape(manifest[name]):
             raise ReleaseError(
-                f"{path} has another '{name}' than a release's: not a transferz release manifest"
+                f"{named} has another '{name}' than a release's: not a transferz release manifest"
             )
     for name in ("version", "survey", "mock"):
         if name not in manifest:
-            raise ReleaseError(f"{path} has no entry '{name}': not a transferz release manifest")
+            raise ReleaseError(f"{named} has no entry '{name}': not a transferz release manifest")
     if "sha256" in manifest and not _is_sealed(manifest):
         raise ReleaseError(
-            f"{path} does not match its own sha256: it was damaged or edited after the release was "
-            "made; fetch the release again, or build it again by 'make repro'"
+            f"{named} does not match its own sha256: it was damaged or edited after the release "
+            "was made; fetch the release again, or build it again by 'make repro'"
         )
     return manifest
 

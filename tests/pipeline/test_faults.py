@@ -228,7 +228,7 @@ def test_a_version_that_contradicts_what_changed(stages):
     shutil.copytree(stages.release, stages.root / "previous/transferz")
     stages.change("release.previous", "previous/transferz")
     rewrite(stages.interim / "split/table.parquet", lambda table: table.slice(1))
-    refuse(stages, "release", "", "rows removed: ", "needs a MAJOR step", "make it 2.0.0+mock")
+    refuse(stages, "release", "", "rows removed: ", "needs a MAJOR step", "make it 3.0.0+mock")
 
 
 def test_dvc_stops_at_the_failed_stage(workspace):

@@ -237,11 +237,9 @@ def test_permuted_upstream_rows_give_the_same_release(stages):
 
 
 def parquet_files(space):
-    """Every parquet file between the stages and of the release, with its bytes."""
-    paths = (
-        path for folder in (space.interim, space.release) for path in folder.rglob("*.parquet")
-    )
-    return {path: path.read_bytes() for path in paths}
+    """Every table between the stages and of the release, and its indices, with their bytes."""
+    paths = (path for folder in (space.interim, space.release) for path in folder.rglob("*"))
+    return {path: path.read_bytes() for path in paths if path.suffix in (".parquet", ".index")}
 
 
 def shuffle_fits(path, rng):

@@ -61,8 +61,8 @@ def fresh_clone(pushed, root):
 
 
 def same_rows(space, other):
-    """All parquet files of two releases are the same bytes."""
-    names = {name for name in files(other.release) if name.endswith(".parquet")}
+    """All tables and indices of two releases are the same bytes."""
+    names = {name for name in files(other.release) if name.endswith((".parquet", ".index"))}
     assert len(names) == 20
     for name in names:
         assert (space.release / name).read_bytes() == (other.release / name).read_bytes()
@@ -84,10 +84,10 @@ def test_a_new_date_needs_the_configs_and_the_counts_alone(clone, pushed):
     clone.release_as("2.0.0", "2027-01-01")
     clone.run("bash", "-c", f"dvc pull {' '.join(CARD_INPUTS.split())}")
     pulled = files(clone.root / "data")
-    assert {name for name in pulled if name.endswith(".parquet")} == {
+    assert {name for name in pulled if name.endswith((".parquet", ".index"))} == {
         f"mock/release/transferz/{name}"
         for name in files(pushed.release)
-        if name.endswith(".parquet")
+        if name.endswith((".parquet", ".index"))
     }
     done = clone.run("dvc", "repro", "--single-item", "card")
     assert ran(done.stdout) == ["card"]
@@ -142,7 +142,7 @@ def test_a_damaged_object_of_the_remote_is_not_pulled(clone, pushed, tmp_path):
         path.write_bytes(path.read_bytes() + b" ")
     done = clone.run("dvc", "pull", "release", "card", check=False)
     assert done.returncode
-    assert not any(name.endswith(".parquet") for name in files(clone.root) - whole)
+    assert not any(name.endswith((".parquet", ".index")) for name in files(clone.root) - whole)
 
 
 def test_a_whole_release_can_be_pulled(clone, pushed):

@@ -7,6 +7,7 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tampering import edit_manifest
 
 from transferz.baselines.leaderboard.adding import add_run
 from transferz.baselines.leaderboard.board import read_board
@@ -152,9 +153,8 @@ def test_an_entry_of_other_data_is_shown_as_such(own, release):
 
 def test_a_release_of_other_content_makes_all_entries_old(runs, tmp_path, release_builder):
     other = release_builder(tmp_path / "transferz")
-    manifest = json.loads((other / "MANIFEST.json").read_text())
-    manifest["content"]["combo"]["train"]["content"] = "sha256:" + 64 * "e"
-    (other / "MANIFEST.json").write_text(json.dumps(manifest))
+    facts = {"content": "sha256:" + 64 * "e"}
+    edit_manifest(other, lambda manifest: manifest["content"]["combo"]["train"].update(facts))
     board = read_board(runs, find_release(other))
     assert not any(one.current for one in board.rows)
     assert "other content" in board.status(board.rows[0])
