@@ -110,7 +110,7 @@ lint: $(STAMP)
 	ruff format --check .
 	rm -rf .typecheck && mkdir -p .typecheck/transferz
 	cd .typecheck/transferz && ln -s ../../loaders/*.py ../../loaders/py.typed .
-	for room in schemas photometry tables dataset baselines cli; do ln -s ../../$$room .typecheck/transferz/$$room; done
+	for room in schemas photometry tables dataset baselines cli surveys; do ln -s ../../$$room .typecheck/transferz/$$room; done
 	cd .typecheck && MYPYPATH=. mypy --config-file ../pyproject.toml -p transferz
 
 # The documents' figures and tables, from the release in data/mock; the colours are compared with

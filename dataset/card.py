@@ -20,7 +20,6 @@ from transferz.dataset.pipeline.manifest import describe, seal
 from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table
-from transferz.schemas import RELEASE
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
@@ -30,6 +29,7 @@ from transferz.schemas.survey.files import (
     data_files,
     index_file,
 )
+from transferz.schemas.survey.survey import Survey, find_survey
 from transferz.tables.files import replace_directory, require_file, write_json
 
 BASELINES = Path("baselines/leaderboard/entries"), Path("baselines/results")
@@ -47,7 +47,8 @@ def complete(
     measured here, and ``baselines``, where the folder `entries` holds any. `citation` is the
     project's CITATION.cff; `entries` and `figures`, the baselines' own, need not exist.
     """
-    tables = {config: _read_config(release, config) for config in manifest["content"]}
+    survey = find_survey(manifest["survey"])
+    tables = {config: _read_config(release, config, survey) for config in manifest["content"]}
     whole = manifest | {"template": words_digest(), "drawing": drawing_digest()}
     whole |= {"quality": quality(tables)}
     if baselines := read_baselines(entries, figures, manifest["survey"]):
@@ -60,11 +61,11 @@ def complete(
     write_json(release / MANIFEST_FILE, seal(whole, release))
 
 
-def _read_config(release: Path, config: str) -> pd.DataFrame:
-    """All splits of one config, a table `RELEASE`."""
+def _read_config(release: Path, config: str, survey: Survey) -> pd.DataFrame:
+    """All splits of one config."""
     require_file(index_file(release, config))
     files = (path for paths in data_files(release)[config].values() for path in paths)
-    return pd.concat([read_table(path, RELEASE) for path in files], ignore_index=True)
+    return pd.concat([read_table(path, survey.release) for path in files], ignore_index=True)
 
 
 def _draw_figures(
@@ -88,7 +89,7 @@ def card(layout: Layout) -> None:
     """Complete a survey's release, whose configs the stage `release` has written."""
     params = read_params("release", ReleaseParams)
     history = history_of(params.version, params.date)
-    require_file(index_file(layout.release, "transferz"))
+    require_file(index_file(layout.release, next(iter(layout.configured.configs.values()))))
     citation = require_file(Path(CITATION_FILE), "run this from the project's root")
     entries, figures = (folder / layout.survey for folder in BASELINES)
     kept = (*data_files(layout.release), INDEX_FOLDER)

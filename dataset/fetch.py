@@ -25,8 +25,6 @@ from transferz.dataset.sources.registry import Edition, find_edition, record_url
 from transferz.schemas import InputError, ParameterError
 from transferz.tables.files import replace_directory, write_json
 
-CATALOGUES = ("cosmos2020", "hsc", "galaxiesml", "transferz")
-
 
 class FetchParams(Params):
     """Section `fetch`: the key of the edition that each catalogue uses, and how to ask."""
@@ -119,4 +117,4 @@ def _get(
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(fetch, __doc__, CATALOGUES))
+    sys.exit(run_stage(fetch, __doc__, by_catalogue=True))

@@ -21,16 +21,7 @@ from transferz.dataset.pipeline.stage import TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import write_parquet
 from transferz.dataset.sources import catalogues
 from transferz.dataset.sources.fields import origin
-from transferz.schemas import (
-    COSMOS2020,
-    GALAXIESML,
-    HSC,
-    TRANSFERZ,
-    Column,
-    InputError,
-    SchemaError,
-    Table,
-)
+from transferz.schemas import Column, InputError, SchemaError, Table
 from transferz.schemas.survey.frames import SHOWN, arrow_schema, check, to_frame
 from transferz.tables.files import replace_directory
 
@@ -38,29 +29,25 @@ ENOUGH_ROWS = 1000  # of a table over the whole sky, to tell its unit from its p
 RADIANS, HOURS = 2 * math.pi, 24.0  # a full turn of right ascension
 POSITION = ("ra", "dec")
 
-CATALOGUES = {
-    "cosmos2020": (catalogues.read_cosmos2020, COSMOS2020),
-    "hsc": (catalogues.read_hsc, HSC),
-    "galaxiesml": (catalogues.read_galaxiesml, GALAXIESML),
-    "transferz": (catalogues.read_transferz, TRANSFERZ),
-}
-
 
 def refuse_mock(layout: Layout) -> None:
-    """Raise `InputError` if the COSMOS2020 file of a real survey says that it is simulated."""
-    directory = layout.raw / "cosmos2020"
-    if layout.survey != "mock" and catalogues.is_mock(directory):
-        raise InputError(
-            f"{directory} holds the mock's catalogue, which cannot be released as survey "
-            f"'{layout.survey}'; put the real one there"
-        )
+    """Raise `InputError` if a file of a real survey says that its galaxies are simulated."""
+    survey = layout.configured
+    for name, entry in survey.catalogues.items() if not survey.mock else ():
+        directory = layout.raw / name
+        if catalogues.is_mock(directory, entry, survey.tables[name]):
+            raise InputError(
+                f"{directory} holds the mock's catalogue, which cannot be released as survey "
+                f"'{layout.survey}'; put the real one there"
+            )
 
 
 def ingest(layout: Layout, catalogue: str) -> None:
-    """Read one upstream catalogue, one of `CATALOGUES`, and write it as a checked table."""
+    """Read one of the survey's upstream catalogues and write it as a checked table."""
     refuse_mock(layout)
-    read, table = CATALOGUES[catalogue]
-    chunks = read(layout.raw / catalogue)
+    survey = layout.configured
+    table = survey.tables[catalogue]
+    chunks = catalogues.read_catalogue(layout.raw / catalogue, survey.catalogues[catalogue], table)
     with replace_directory(layout.interim("ingest", catalogue)) as directory:
         rows = write_chunks(chunks, directory / TABLE, table)
         Counts(rows, rows, {}).write(directory)
@@ -233,4 +220,4 @@ def _other_unit(turn: float, height: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(ingest, __doc__, tuple(CATALOGUES)))
+    sys.exit(run_stage(ingest, __doc__, by_catalogue=True))

@@ -1,6 +1,7 @@
-"""Stage `match`: join COSMOS2020 to HSC on the sky and find what GalaxiesML holds of it.
+"""Stage `match`: join labels to photometry on the sky and find which objects have spectra too.
 
-The authors' table is joined already: there the stage finds what GalaxiesML holds, by HSC id.
+Labels that have photometry of their own are joined already: there the stage finds what has spectra,
+by id.
 """
 
 import sys
@@ -19,78 +20,77 @@ from transferz.dataset.sky.neighbours import (
     mutual_nearest,
 )
 from transferz.dataset.sky.positions import Floats, Positions, shift, tangent_offsets
-from transferz.schemas import (
-    COSMOS2020,
-    HSC,
-    MATCHED,
-    PAIRS,
-    REMOVED,
-    SELECTED,
-    SPECTROSCOPIC,
-    TRANSFERZ,
-    Table,
-)
+from transferz.schemas import REMOVED, Table
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import replace_directory, write_json
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"
+POSITIONED = ("ra", "dec", "object_id")
 DIRECTIONS = 4  # in which positions are moved to count chance matches (our choice)
 
 
 def match(layout: Layout) -> None:
-    """Write the table of labelled HSC objects, with what GalaxiesML holds of them."""
-    if layout.is_published:
-        match_published(layout)
+    """Write the table of labelled objects with photometry, and what has spectra of them."""
+    if layout.configured.match == "sky":
+        match_on_sky(layout)
     else:
-        match_catalogues(layout)
+        match_ids(layout)
 
 
-def match_catalogues(layout: Layout) -> None:
-    """Match COSMOS2020 to HSC and write the joined table of selected rows with its report."""
-    params = read_params("match", MatchParams)
+def match_on_sky(layout: Layout) -> None:
+    """Match label and photometry and write the joined table of selected rows with its report."""
+    survey, params = layout.configured, read_params("match", MatchParams)
+    names = {role: survey.of_role(role) for role in ("label", "photometry", "spectroscopic")}
+    label, photometry = (survey.tables[names[role]] for role in ("label", "photometry"))
     radius = params.radius_arcsec
     # Whole catalogues are matched, and the cuts applied to the pairs: an object whose true
-    # counterpart was cut must not take the label of its neighbour. Of HSC's several detections of
-    # one object, though, only the primary one stands for it.
-    cosmos = read_table(layout.interim("ingest", "cosmos2020") / TABLE, COSMOS2020)
-    hsc = read_table(layout.interim("ingest", "hsc") / TABLE, HSC)
-    hsc = hsc.loc[hsc["isprimary"]].reset_index(drop=True)
-    first, second = positions(cosmos, COSMOS2020), positions(hsc, HSC)
+    # counterpart was cut must not take the label of its neighbour. Of several detections of one
+    # object, though, only the primary one stands for it.
+    labels = read_table(layout.interim("ingest", names["label"]) / TABLE, label)
+    objects = read_table(layout.interim("ingest", names["photometry"]) / TABLE, photometry)
+    if primary := survey.catalogues[names["photometry"]].primary:
+        objects = objects.loc[objects[primary]].reset_index(drop=True)
+    first, second = positions(labels, label), positions(objects, photometry)
     # The two surveys' astrometry differs by a constant offset: the first matches show it, and
     # without it the second ones are closer than chance neighbours. A match is mutual, so that
     # neither object serves two.
     sky_match = match_with_offset(first, second, radius, remove=params.remove_median_offset)
-    pairs = pair_ids(cosmos, hsc, sky_match.matches)
+    pairs = pair_ids(labels[label.key], objects["object_id"], sky_match.matches)
     # Of the pairs, those remain whose both rows passed their cuts.
     joined, removed, counts = join(
-        read_table(layout.interim("select", "cosmos2020") / TABLE, SELECTED),
-        read_table(layout.interim("select", "hsc") / TABLE, HSC),
+        read_table(layout.interim("select", names["label"]) / TABLE, survey.selected),
+        read_table(layout.interim("select", names["photometry"]) / TABLE, photometry),
         pairs,
+        label.key,
     )
-    # A galaxy that GalaxiesML holds too must be known as the same one: `split` keeps both of its
+    # A galaxy that has a spectrum too must be known as the same one: `split` keeps both of its
     # rows together, `release` takes one of them into the union.
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
-    twins, shared = shared_ids(joined, galaxiesml, radius)
-    joined = joined.assign(galaxiesml_id=twins, published_split=pd.NA)
-    report = describe(first, sky_match, cosmos["i_mag_auto"], params)
+    spectra = layout.interim("select", names["spectroscopic"]) / TABLE
+    twins, shared = shared_ids(joined, read_table(spectra, survey.spectroscopic), radius)
+    joined = joined.assign(spectroscopic_id=twins, published_split=pd.NA)
+    magnitude = labels[survey.catalogues[names["label"]].magnitude]
+    report = describe(first, sky_match, magnitude, params)
     with replace_directory(layout.interim("match")) as directory:
-        write_table(joined, directory / TABLE, MATCHED)
-        write_table(pairs, directory / PAIRS_FILE, PAIRS)
+        write_table(joined, directory / TABLE, survey.matched)
+        write_table(pairs, directory / PAIRS_FILE, survey.pairs)
         write_table(removed, directory / REMOVED_ROWS, REMOVED)
         write_json(directory / REPORT, report)
         counts.write(directory, shared=shared)
 
 
-def match_published(layout: Layout) -> None:
-    """Find which of the authors' TransferZ objects GalaxiesML holds, by HSC id."""
-    published = read_table(layout.interim("select", "transferz") / TABLE, TRANSFERZ)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
-    joined = join_published(published, galaxiesml)
-    shared = {"by_id": int(joined["galaxiesml_id"].notna().sum()), "by_position": 0}
+def match_ids(layout: Layout) -> None:
+    """Find by their ids which labelled objects, which have photometry already, have spectra."""
+    survey = layout.configured
+    labelled, spectra = (
+        read_table(layout.interim("select", survey.of_role(role)) / TABLE, table)
+        for role, table in (("labelled", survey.selected), ("spectroscopic", survey.spectroscopic))
+    )
+    joined = join_labelled(labelled, spectra, survey.matched)
+    shared = {"by_id": int(joined["spectroscopic_id"].notna().sum()), "by_position": 0}
     with replace_directory(layout.interim("match")) as directory:
-        write_table(joined, directory / TABLE, MATCHED)
-        Counts(len(published), len(joined), {}).write(directory, shared=shared)
+        write_table(joined, directory / TABLE, survey.matched)
+        Counts(len(labelled), len(joined), {}).write(directory, shared=shared)
 
 
 def positions(frame: pd.DataFrame, table: Table) -> Positions:
@@ -99,32 +99,32 @@ def positions(frame: pd.DataFrame, table: Table) -> Positions:
     return Positions(ra, dec, key, table.name)
 
 
-def pair_ids(cosmos: pd.DataFrame, hsc: pd.DataFrame, matches: Pairs) -> pd.DataFrame:
-    """Return the ids of matched rows, and their separation in arcsec: table `PAIRS`."""
+def pair_ids(label_ids: pd.Series, object_ids: pd.Series, matches: Pairs) -> pd.DataFrame:
+    """Return the ids of matched rows, and their separation in arcsec: table `pairs`."""
     return pd.DataFrame(
         {
-            "cosmos_id": cosmos["cosmos_id"].to_numpy()[matches.i],
-            "object_id": hsc["object_id"].to_numpy()[matches.j],
+            label_ids.name: label_ids.to_numpy()[matches.i],
+            "object_id": object_ids.to_numpy()[matches.j],
             "separation": matches.separation.round(4).astype("float32"),
         }
     )
 
 
 def join(
-    cosmos: pd.DataFrame, hsc: pd.DataFrame, pairs: pd.DataFrame
+    selected: pd.DataFrame, objects: pd.DataFrame, pairs: pd.DataFrame, key: str
 ) -> tuple[pd.DataFrame, pd.DataFrame, Counts]:
-    """Join the selected rows that are pairs: HSC's id and photometry, COSMOS2020's redshift.
+    """Join the selected rows that are pairs: one's id and photometry, the other's redshift.
 
-    From tables `SELECTED` and `HSC` after their cuts, and `PAIRS`: all matches, whatever the cuts
-    did to either row. Returns table `MATCHED` but for ``galaxiesml_id`` and ``published_split``;
-    table `REMOVED`, of COSMOS2020 rows; and how many of these had no counterpart, or one that HSC's
-    cuts removed.
+    From the label's catalogue, whose id is `key`, and the one with photometry after their cuts, and
+    table `pairs`: all matches, whatever the cuts did to either row. Returns table `matched` but for
+    ``spectroscopic_id`` and ``published_split``; table `REMOVED`, of the label's rows; and how many
+    of these had no counterpart, or one that its cuts removed.
     """
-    labels = cosmos[["cosmos_id", "redshift", "redshift_lo", "redshift_hi"]]
-    paired = labels.merge(pairs, on="cosmos_id", validate="one_to_one")
-    joined = paired.merge(hsc, on="object_id", validate="one_to_one")
-    alone = labels.loc[~labels["cosmos_id"].isin(paired["cosmos_id"]), "cosmos_id"]
-    cut = paired.loc[~paired["cosmos_id"].isin(joined["cosmos_id"]), "cosmos_id"]
+    labels = selected[[key, "redshift", "redshift_lo", "redshift_hi"]]
+    paired = labels.merge(pairs, on=key, validate="one_to_one")
+    joined = paired.merge(objects, on="object_id", validate="one_to_one")
+    alone = labels.loc[~labels[key].isin(paired[key]), key]
+    cut = paired.loc[~paired[key].isin(joined[key]), key]
     gone = {"no_counterpart": alone, "counterpart_cut": cut}
     removed = pd.concat([removed_rows(ids, name) for name, ids in gone.items()])
     counts = Counts(len(labels), len(joined), {name: len(ids) for name, ids in gone.items()})
@@ -132,50 +132,54 @@ def join(
 
 
 def shared_ids(
-    matched: pd.DataFrame, galaxiesml: pd.DataFrame, radius_arcsec: float
+    matched: pd.DataFrame, spectra: pd.DataFrame, radius_arcsec: float
 ) -> tuple[pd.Series, dict[str, int]]:
-    """Find the objects that both samples hold: by HSC id, and by position where ids differ.
+    """Find the objects that both samples hold: by id, and by position where ids differ.
 
-    Returns GalaxiesML's id of each matched row, null where it is not there, and how many were found
-    ``by_id`` and, of the others, ``by_position``.
+    Returns the spectroscopic id of each matched row, null where it is not there, and how many were
+    found ``by_id`` and, of the others, ``by_position``.
     """
-    same = matched["object_id"].isin(galaxiesml["object_id"])
+    same = matched["object_id"].isin(spectra["object_id"])
     twins = matched["object_id"].astype("Int64").where(same)
     # The id there may be that of another detection or data release: by position, then.
     rest = matched.loc[~same]
-    others = galaxiesml.loc[~galaxiesml["object_id"].isin(matched["object_id"])]
-    near = mutual_nearest(positions(rest, HSC), positions(others, SPECTROSCOPIC), radius_arcsec)
+    others = spectra.loc[~spectra["object_id"].isin(matched["object_id"])]
+    near = mutual_nearest(
+        Positions(*(rest[name].to_numpy() for name in POSITIONED), "matched"),
+        Positions(*(others[name].to_numpy() for name in POSITIONED), "spectroscopic"),
+        radius_arcsec,
+    )
     rows = rest.index[near.i]
     twins.loc[rows] = others["object_id"].to_numpy()[near.j]
     return twins, {"by_id": int(same.sum()), "by_position": len(rows)}
 
 
-def join_published(published: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Bring the authors' table, `TRANSFERZ`, into the form of table `MATCHED`.
+def join_labelled(labelled: pd.DataFrame, spectra: pd.DataFrame, matched: Table) -> pd.DataFrame:
+    """Bring labels that have photometry into the form of table `matched`.
 
-    What the authors do not give is null: positions, label interval, COSMOS2020 id and separation.
-    ``galaxiesml_id`` is found by HSC id alone.
+    What they do not give is null, such as positions or the label's interval.
+    ``spectroscopic_id`` is found by id alone.
     """
-    rows = published.reindex(columns=list(MATCHED.names))
-    same = published["object_id"].isin(galaxiesml["object_id"])
-    rows["galaxiesml_id"] = published["object_id"].astype("Int64").where(same)
-    return rows.astype({column.name: pandas_dtype(column) for column in MATCHED})
+    rows = labelled.reindex(columns=list(matched.names))
+    same = labelled["object_id"].isin(spectra["object_id"])
+    rows["spectroscopic_id"] = labelled["object_id"].astype("Int64").where(same)
+    return rows.astype({column.name: pandas_dtype(column) for column in matched})
 
 
 def describe(
-    cosmos: Positions, sky_match: OffsetMatches, i_magnitude: pd.Series, params: MatchParams
+    labels: Positions, sky_match: OffsetMatches, magnitudes: pd.Series, params: MatchParams
 ) -> dict[str, Any]:
     """Describe the match: its median offset (arcsec), its offsets and its chance matches.
 
-    `i_magnitude` (AB) is that of every COSMOS2020 row.
+    `magnitudes` (AB) are those of every row of the label's catalogue.
     """
-    matches, hsc = sky_match.matches, sky_match.second
-    east, north = tangent_offsets(cosmos.take(matches.i), hsc.take(matches.j))
-    magnitude = i_magnitude.to_numpy(dtype=np.float64)
+    matches, objects = sky_match.matches, sky_match.second
+    east, north = tangent_offsets(labels.take(matches.i), objects.take(matches.j))
+    magnitude = magnitudes.to_numpy(dtype=np.float64)
     return {
         "median_offset_arcsec": [round(value, 4) for value in sky_match.offset_arcsec],
         "offset_histogram": offset_histogram(east, north, params),
-        "chance_matches": chance_matches(cosmos, hsc, magnitude, params),
+        "chance_matches": chance_matches(labels, objects, magnitude, params),
     }
 
 

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from transferz.dataset.pipeline.manifest import columns
@@ -23,18 +24,10 @@ from transferz.dataset.versions.diff import (
     read_snapshot,
     require_step,
 )
-from transferz.schemas import (
-    ASSIGNED,
-    INDEX,
-    MATCHED,
-    RELEASE,
-    SPECTROSCOPIC,
-    SPLITS,
-    TRUTH,
-    ParameterError,
-)
+from transferz.schemas import SPLITS, ParameterError
 from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE, Version
 from transferz.schemas.survey.frames import pandas_dtype
+from transferz.schemas.survey.survey import Survey
 from transferz.tables.files import replace_directory, write_json
 from transferz.tables.hub import locate, parse_reference
 from transferz.tables.hub_client import Unreachable
@@ -50,8 +43,11 @@ def release(layout: Layout) -> None:
     previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
     configs = config_rows(layout)
     with replace_directory(layout.release) as directory:
-        counts = {name: write_config(rows, directory, name) for name, rows in configs.items()}
-        require_successor(previous, params.version, directory, mock=layout.is_mock)
+        counts = {
+            name: write_config(rows, directory, name, layout.configured)
+            for name, rows in configs.items()
+        }
+        require_successor(previous, params.version, directory, layout.configured)
     with replace_directory(layout.interim("release")) as directory:
         write_json(directory / COUNTS, {"rows_out": counts})
 
@@ -91,7 +87,7 @@ def _say_not_compared(previous: str, reason: str) -> None:
     )
 
 
-def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock: bool) -> None:
+def require_successor(old: Snapshot | None, version: str, configs: Path, survey: Survey) -> None:
     """Compare configs that were just written with the previous release; say what was found.
 
     `configs` is the directory that holds them and `version` (``x.y.z``) the new number; None in
@@ -100,73 +96,102 @@ def require_successor(old: Snapshot | None, version: str, configs: Path, *, mock
     """
     if old is None:
         return
-    number = replace(Version.parse(version), mock=mock)
-    new = Snapshot(configs, number, compared_columns(columns()), read_indices(configs))
+    number = replace(Version.parse(version), mock=survey.mock)
+    new = Snapshot(
+        configs, number, compared_columns(columns(survey.release)), read_indices(configs)
+    )
     changes = diff(old, new)
     require_step(old, new, changes)
     sys.stderr.write(f"follows {old.version}: {changes}\n")
 
 
 def config_rows(layout: Layout) -> dict[str, pd.DataFrame]:
-    """Put together the rows of every config: the columns of `RELEASE`, and ``split``."""
-    matched = read_table(layout.interim("match") / TABLE, MATCHED)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
-    assigned = read_table(layout.interim("split") / TABLE, ASSIGNED)
-    # Only rows that have a split are released: `split` left out what would leak.
-    photometric, spectroscopic = (
-        rows(matched, galaxiesml).merge(assigned, on="object_id", validate="one_to_one")
-        for rows in (transferz_rows, galaxiesml_rows)
+    """Put together the rows of every config: the columns of table `release`, and ``split``."""
+    survey = layout.configured
+    spectra = read_table(
+        layout.interim("select", survey.of_role("spectroscopic")) / TABLE, survey.spectroscopic
     )
+    assigned = read_table(layout.interim("split") / TABLE, survey.assigned)
+
+    def released(rows: pd.DataFrame) -> pd.DataFrame:
+        """Keep only rows that have a split: `split` left out what would leak."""
+        return rows.merge(assigned, on="object_id", validate="one_to_one")
+
+    if not survey.match:
+        return {
+            survey.configs["spectroscopic"]: released(spectroscopic_rows(survey, spectra, None))
+        }
+    matched = read_table(layout.interim("match") / TABLE, survey.matched)
+    photometric = released(label_rows(survey, matched, spectra))
+    spectroscopic = released(spectroscopic_rows(survey, spectra, matched))
     # The union has each galaxy once: one that both hold, perhaps under two ids, by its
     # spectroscopic row.
-    twins = photometric["object_id"].map(matched.set_index("object_id")["galaxiesml_id"])
+    twins = photometric["object_id"].map(matched.set_index("object_id")["spectroscopic_id"])
     alone = ~twins.isin(spectroscopic["object_id"].astype("Int64"))
-    configs = {
-        "transferz": photometric,
-        "galaxiesml": spectroscopic,
-        "combo": pd.concat([spectroscopic, photometric.loc[alone]], ignore_index=True),
+    by_role = {
+        "label": photometric,
+        "spectroscopic": spectroscopic,
+        "union": pd.concat([spectroscopic, photometric.loc[alone]], ignore_index=True),
     }
     if layout.is_mock:
-        truth = read_table(layout.raw / "truth.parquet", TRUTH)
-        released = pd.concat([spectroscopic, photometric]).drop_duplicates("object_id")
-        configs["truth"] = truth_rows(released, truth)
-    return configs
+        truth = read_table(layout.raw / "truth.parquet", survey.truth)
+        objects = pd.concat([spectroscopic, photometric]).drop_duplicates("object_id")
+        by_role["truth"] = truth_rows(objects, truth)
+    return {name: by_role[role] for role, name in survey.configs.items()}
 
 
-def transferz_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of config ``transferz``: HSC photometry, labelled by the many-band photo-z.
+def label_rows(survey: Survey, matched: pd.DataFrame, spectra: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the label's config: photometry, labelled by the many-band photo-z.
 
-    From tables `MATCHED` and `SPECTROSCOPIC`; the release's columns but for ``group_id``. An
-    object that GalaxiesML holds too has its ``specz_name`` there.
+    From tables `matched` and `spectroscopic`; the release's columns but for ``group_id``. An object
+    that has a spectrum too has its name there.
     """
-    names = galaxiesml.set_index("object_id")["specz_name"]
-    return matched.assign(
-        redshift_kind=_constant("photometric", matched),
-        specz_name=matched["galaxiesml_id"].map(names),
-    )
+    by_id = spectra.set_index("object_id")
+    names = {
+        one.name: matched["spectroscopic_id"].map(by_id[one.name])
+        for one in survey.references
+        if one.name in by_id
+    }
+    kind = _constant("photometric", matched)
+    return _complete(matched.assign(redshift_kind=kind, **names), survey)
 
 
-def galaxiesml_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of config ``galaxiesml``: HSC photometry, labelled by spectroscopy.
+def spectroscopic_rows(
+    survey: Survey, spectra: pd.DataFrame, matched: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return the rows of the spectroscopic config: photometry, labelled by spectroscopy.
 
-    From tables `MATCHED` and `SPECTROSCOPIC`; the release's columns but for ``group_id``. The
-    interval is the redshift ± its error.
+    From tables `spectroscopic` and, where there are labels, `matched`; the release's columns but
+    for ``group_id``. The interval is the redshift ± its error.
     """
-    cosmos_ids = matched.dropna(subset="galaxiesml_id").set_index("galaxiesml_id")["cosmos_id"]
-    redshift, error = galaxiesml["specz_redshift"], galaxiesml["specz_redshift_err"]
-    return galaxiesml.assign(
+    entry = survey.catalogues[survey.of_role("spectroscopic")]
+    redshift = spectra[entry.redshift[0]]
+    error = spectra[entry.error] if entry.error else np.float32("nan")
+    names = {}
+    if matched is not None and survey.label_id:
+        by_id = matched.dropna(subset="spectroscopic_id").set_index("spectroscopic_id")
+        names[survey.label_id] = spectra["object_id"].map(by_id[survey.label_id])
+    rows = spectra.assign(
         redshift=redshift,
         redshift_lo=redshift - error,
         redshift_hi=redshift + error,
-        redshift_kind=_constant("spectroscopic", galaxiesml),
-        cosmos_id=galaxiesml["object_id"].map(cosmos_ids),
+        redshift_kind=_constant("spectroscopic", spectra),
+        **names,
     )
+    return _complete(rows, survey)
+
+
+def _complete(rows: pd.DataFrame, survey: Survey) -> pd.DataFrame:
+    """Add the columns of table `release` that nobody gives, all null."""
+    missing = [one for one in survey.release if one.name not in rows and one.name != "group_id"]
+    dtypes = {one.name: pandas_dtype(one) for one in missing}
+    return rows.assign(**dict.fromkeys(dtypes, pd.NA)).astype(dtypes) if dtypes else rows
 
 
 def truth_rows(released: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of config ``truth``: released objects with their true redshift as label.
 
-    From the released rows of all configs, an object once, and table `TRUTH`; objects that are no
+    From the released rows of all configs, an object once, and table `truth`; objects that are no
     galaxies have no true redshift there, and are left out.
     """
     labelled = released.merge(truth, on="object_id", validate="one_to_one")
@@ -177,25 +202,26 @@ def truth_rows(released: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def _constant(value: str, frame: pd.DataFrame) -> pd.Series:
-    return pd.Series(value, frame.index, dtype=pandas_dtype(RELEASE["redshift_kind"]))
+    return pd.Series(value, frame.index, dtype="string[pyarrow]")
 
 
-def write_config(rows: pd.DataFrame, release: Path, config: str) -> dict[str, int]:
+def write_config(rows: pd.DataFrame, release: Path, config: str, survey: Survey) -> dict[str, int]:
     """Write one config into a new folder, a parquet file per split that has rows, and its index.
 
-    `rows` have the columns of `RELEASE`, and ``split``. Returns the rows of each split written.
+    `rows` have the columns of table `release`, and ``split``. Returns the rows of each
+    split written.
     """
     directory, index = release / config, release / INDEX_FILE.format(config=config)
     directory.mkdir()
     index.parent.mkdir(exist_ok=True)
-    counts = {}
+    counts, table = {}, survey.release
     for split in SPLITS:
         part = rows.loc[rows["split"] == split]
         if len(part):  # a parquet file of no rows breaks `datasets`
-            write_table(part, directory / SPLIT_FILE.format(split=split), RELEASE, described=True)
+            write_table(part, directory / SPLIT_FILE.format(split=split), table, described=True)
             counts[split] = len(part)
-    row_hash = hash_rows(rows, RELEASE.names).view("int64")
-    write_table(rows.assign(row_hash=row_hash), index, INDEX, described=True)
+    row_hash = hash_rows(rows, table.names).view("int64")
+    write_table(rows.assign(row_hash=row_hash), index, survey.index, described=True)
     return counts
 
 

@@ -1,39 +1,25 @@
-"""Stage `select`: apply the cuts of params.yaml to an ingested catalogue and count them."""
+"""Stage `select`: apply the cuts on an ingested catalogue and count them.
+
+They stand in params.yaml, or else in the survey's configuration.
+"""
 
 import sys
 from collections.abc import Sequence
-from typing import Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from transferz.dataset.pipeline.params import Params, read_params
+from transferz.dataset.pipeline.params import Params, select_section, validated
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, removed_rows, sort_rows, write_table
-from transferz.schemas import (
-    BANDS,
-    COSMOS2020,
-    GALAXIESML,
-    HSC,
-    REMOVED,
-    SELECTED,
-    SPECTROSCOPIC,
-    TRANSFERZ,
-    ParameterError,
-)
+from transferz.schemas import REMOVED, ParameterError
+from transferz.schemas.survey.survey import CatalogueEntry
 from transferz.tables.files import replace_directory
-
-CATALOGUES = {
-    "cosmos2020": (COSMOS2020, SELECTED),
-    "hsc": (HSC, HSC),
-    "galaxiesml": (GALAXIESML, SPECTROSCOPIC),
-    "transferz": (TRANSFERZ, TRANSFERZ),
-}
-"""Each catalogue's table before and after."""
 
 
 class Cut(Params):
-    """One named cut of params.yaml; exactly one of the three kinds of rule is given.
+    """One named cut; exactly one of the three kinds of rule is given.
 
     Attributes
     ----------
@@ -41,7 +27,7 @@ class Cut(Params):
         What counts and documents call it.
     keep : str
         A rule over the table's columns, in pandas' expression language. ``{band}`` in it stands
-        for each HSC band in turn, and all five must keep the rule. A comparison with a missing
+        for each band of the survey in turn, and all must keep the rule. A comparison with a missing
         value is false, so the row goes.
     keep_first : str
         Column whose first row per value is kept: the one of least id. Rows without a value stay.
@@ -65,9 +51,10 @@ class Cut(Params):
 
 
 class SelectParams(Params):
-    """The cuts on one catalogue."""
+    """The cuts on one catalogue, and of several redshifts of a label the one to take."""
 
     cuts: list[Cut] = Field(min_length=1)
+    label: str | None = None
 
     @field_validator("cuts")
     @classmethod
@@ -77,86 +64,105 @@ class SelectParams(Params):
         return cuts
 
 
-class LabelParams(SelectParams):
-    """The cuts on COSMOS2020, and which of its redshifts is the label."""
-
-    label: Literal["lp_zPDF", "lp_zBEST", "lp_zMinChi2"]
-
-
 def select(layout: Layout, catalogue: str) -> None:
-    """Apply the cuts on one catalogue, one of `CATALOGUES`, and write what is kept and removed."""
-    before, after = CATALOGUES[catalogue]
-    section = f"select.{catalogue}"
-    params = read_params(section, LabelParams if catalogue == "cosmos2020" else SelectParams)
+    """Apply the cuts on one of the survey's catalogues, and write what is kept and removed."""
+    survey = layout.configured
+    entry, before = survey.catalogues[catalogue], survey.tables[catalogue]
+    where, section = select_section(survey, catalogue)
+    params = validated(section, SelectParams, *where)
     frame = read_table(layout.interim("ingest", catalogue) / TABLE, before)
-    if isinstance(params, LabelParams):
-        # The interval is that of LePhare's probability density, whichever redshift is the label.
-        frame = frame.assign(
-            redshift=frame[params.label],
-            redshift_lo=frame["lp_zPDF_l68"],
-            redshift_hi=frame["lp_zPDF_u68"],
-        )
-    kept, counts, removed = apply_cuts(frame, params.cuts, before.key, f"{section}.cuts")
+    after = before
+    if entry.role == "spectroscopic":
+        after = survey.spectroscopic
+    elif entry.role != "photometry":
+        after = survey.selected
+        frame = with_label(frame, entry, params.label, ".".join(where))
+    kept, counts, removed = apply_cuts(
+        frame, params.cuts, before.key, where, [band.name for band in survey.bands]
+    )
     with replace_directory(layout.interim("select", catalogue)) as directory:
         write_table(kept, directory / TABLE, after)
         write_table(removed, directory / REMOVED_ROWS, REMOVED)
         counts.write(directory)
 
 
+def with_label(
+    frame: pd.DataFrame, entry: CatalogueEntry, label: str | None, where: str
+) -> pd.DataFrame:
+    """Add the label and its 68 % interval, which is the same whichever redshift is the label."""
+    name = label or (entry.redshift[0] if len(entry.redshift) == 1 else "")
+    if name not in entry.redshift:
+        raise ParameterError(
+            f"parameter '{where}.label': found {label!r}, expected one of "
+            f"{', '.join(entry.redshift)}"
+        )
+    low, high = (frame[end] for end in entry.interval) if entry.interval else (np.nan, np.nan)
+    if entry.error:
+        low, high = frame[name] - frame[entry.error], frame[name] + frame[entry.error]
+    frame = frame.assign(redshift=frame[name], redshift_lo=low, redshift_hi=high)
+    return frame.astype(dict.fromkeys(("redshift_lo", "redshift_hi"), "float32"))
+
+
 def apply_cuts(
-    frame: pd.DataFrame, cuts: Sequence[Cut], key: str, where: str
+    frame: pd.DataFrame,
+    cuts: Sequence[Cut],
+    key: str,
+    where: tuple[str, str],
+    bands: Sequence[str],
 ) -> tuple[pd.DataFrame, Counts, pd.DataFrame]:
     """Apply cuts one after the other; the order of the rows does not matter to the result.
 
-    `key` is the id column, `where` the parameter section, for errors. Returns the rows that keep
+    `key` is the id column, `where` the file and section of the parameters, for errors, and `bands`
+    are what ``{band}`` stands for. Returns the rows that keep
     every rule; the rows removed by each cut, of those that the cuts before it left; and table
     `REMOVED`, the id of every removed row with the first cut that it failed. Raises
     `ParameterError` if a rule can't be evaluated, or if no row is left.
     """
     kept, removed, gone = frame, {}, []
+    file, section = where
     for cut in cuts:
-        keeps = _keeps(kept, cut, key, f"{where}.{cut.name}")
+        keeps = _keeps(kept, cut, key, f"{file}: cut '{section}.cuts.{cut.name}'", bands)
         removed[cut.name] = int((~keeps).sum())
         gone.append(removed_rows(kept.loc[~keeps, key], cut.name))
         kept = kept.loc[keeps]
         if removed[cut.name] and kept.empty:
             raise ParameterError(
-                f"params.yaml: cut '{where}.{cut.name}' removed the last {removed[cut.name]} of "
+                f"{file}: cut '{section}.cuts.{cut.name}' removed the last {removed[cut.name]} of "
                 f"{len(frame)} rows; check its rule against the table's units and values"
             )
     counts = Counts(len(frame), len(kept), removed)
     return kept.reset_index(drop=True), counts, pd.concat(gone, ignore_index=True)
 
 
-def _keeps(frame: pd.DataFrame, cut: Cut, key: str, where: str) -> pd.Series:
+def _keeps(frame: pd.DataFrame, cut: Cut, key: str, where: str, bands: Sequence[str]) -> pd.Series:
     """Boolean per row, True where the row stays."""
     column = cut.keep_first or cut.drop_repeated
     if column and column not in frame:
-        raise ParameterError(f"params.yaml: cut '{where}' names no column of the table: {column}")
+        raise ParameterError(f"{where} names no column of the table: {column}")
     if cut.keep_first:
         ordered = sort_rows(frame, key)
         repeated = ordered.duplicated(column, keep="first").reindex(frame.index)
         return ~repeated | frame[column].isna()
     if cut.drop_repeated:
         return ~frame.duplicated(column, keep=False)
-    return _evaluate(frame, cut.keep, where)
+    return _evaluate(frame, cut.keep, where, bands)
 
 
-def _evaluate(frame: pd.DataFrame, rule: str, where: str) -> pd.Series:
-    rules = [rule.replace("{band}", band) for band in BANDS] if "{band}" in rule else [rule]
+def _evaluate(frame: pd.DataFrame, rule: str, where: str, bands: Sequence[str]) -> pd.Series:
+    rules = [rule.replace("{band}", band) for band in bands] if "{band}" in rule else [rule]
     if "@" in rule or "__" in rule:
-        raise ParameterError(f"params.yaml: cut '{where}': rule may only use columns: {rule}")
+        raise ParameterError(f"{where}: rule may only use columns: {rule}")
     try:
         results = [frame.eval(each, engine="python") for each in rules]
     except Exception as error:  # the expression language raises anything from KeyError to TypeError
         raise ParameterError(
-            f"params.yaml: cut '{where}': cannot evaluate '{rule}' ({error}); "
+            f"{where}: cannot evaluate '{rule}' ({error}); "
             f"the columns are {', '.join(frame.columns)}"
         ) from error
     if not all(isinstance(kept, pd.Series) and kept.dtype.kind == "b" for kept in results):
-        raise ParameterError(f"params.yaml: cut '{where}': '{rule}' is no yes-or-no rule on rows")
+        raise ParameterError(f"{where}: '{rule}' is no yes-or-no rule on rows")
     return pd.concat([kept.fillna(False).astype(bool) for kept in results], axis=1).all(axis=1)
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(select, __doc__, tuple(CATALOGUES)))
+    sys.exit(run_stage(select, __doc__, by_catalogue=True))

@@ -15,7 +15,7 @@ from transferz.dataset.splits.hashing import (
     split_by_sky_block,
     split_published,
 )
-from transferz.schemas import ASSIGNED, MATCHED, REMOVED, SPECTROSCOPIC, SPLITS
+from transferz.schemas import REMOVED, SPLITS
 from transferz.tables.files import replace_directory
 
 SPLIT_CONFLICT = "split_conflict"
@@ -26,9 +26,14 @@ def split(layout: Layout) -> None:
     params = read_params("split", SplitParams)
     params = params.model_copy(update={"scheme": layout.scheme(params.scheme)})
     radius = read_params("match", MatchParams).radius_arcsec
-    matched = read_table(layout.interim("match") / TABLE, MATCHED)
-    galaxiesml = read_table(layout.interim("select", "galaxiesml") / TABLE, SPECTROSCOPIC)
-    rows = all_rows(matched, galaxiesml)
+    survey = layout.configured
+    spectra = layout.interim("select", survey.of_role("spectroscopic")) / TABLE
+    matched = (
+        read_table(layout.interim("match") / TABLE, survey.matched)
+        if survey.match
+        else pd.DataFrame(columns=list(survey.matched.names))
+    )
+    rows = all_rows(matched, read_table(spectra, survey.spectroscopic))
     assigned, counts = split_rows(rows, params, radius)
     sizes = assigned["split"].value_counts()
     more: dict[str, object] = {"objects": {name: int(sizes.get(name, 0)) for name in SPLITS}}
@@ -39,20 +44,20 @@ def split(layout: Layout) -> None:
         more["moved"] = moved_rows(kept, kept["object_id"].map(split_of), params)
     left_out = rows.loc[~released, "object_id"].drop_duplicates()
     with replace_directory(layout.interim("split")) as directory:
-        write_table(assigned, directory / TABLE, ASSIGNED)
+        write_table(assigned, directory / TABLE, survey.assigned)
         write_table(removed_rows(left_out, SPLIT_CONFLICT), directory / REMOVED_ROWS, REMOVED)
         counts.write(directory, **more)
 
 
-def all_rows(matched: pd.DataFrame, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """Stack the rows of tables `MATCHED` and `SPECTROSCOPIC`; an object in both has two.
+def all_rows(matched: pd.DataFrame, spectra: pd.DataFrame) -> pd.DataFrame:
+    """Stack the rows of tables `matched` and `spectroscopic`; an object in both has two.
 
     Returns ``object_id``, ``ra``, ``dec`` (NaN where there is no position), ``spectroscopic``,
-    ``published_split`` and ``galaxiesml_id``; spectroscopic rows first.
+    ``published_split`` and ``spectroscopic_id``; spectroscopic rows first.
     """
-    columns = ["object_id", "ra", "dec", "spectroscopic", "published_split", "galaxiesml_id"]
-    spectroscopic = galaxiesml.assign(
-        spectroscopic=True, galaxiesml_id=galaxiesml["object_id"].astype("Int64")
+    columns = ["object_id", "ra", "dec", "spectroscopic", "published_split", "spectroscopic_id"]
+    spectroscopic = spectra.reindex(columns=[*spectra, *({"published_split"} - {*spectra})]).assign(
+        spectroscopic=True, spectroscopic_id=spectra["object_id"].astype("Int64")
     )
     photometric = matched.assign(spectroscopic=False)
     return pd.concat([spectroscopic[columns], photometric[columns]], ignore_index=True)
@@ -63,7 +68,7 @@ def split_rows(
 ) -> tuple[pd.DataFrame, Counts]:
     """Assign splits to the rows of `all_rows`, leave out what would leak, group what lies together.
 
-    Objects within the radius never come in two splits. Returns table `ASSIGNED`, one row per
+    Objects within the radius never come in two splits. Returns table `assigned`, one row per
     object, and counts of objects; the cut is ``split_conflict``. A row without a position takes no
     part in what is decided by position: it can only be the same object as another row, by its id.
     """
@@ -98,11 +103,11 @@ def assign(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
         ra, dec = objects["ra"].to_numpy(), objects["dec"].to_numpy()
         names = split_by_sky_block(ra, dec, params.sky_block_nside, params.salt, params.fractions)
     elif params.scheme == "published":
-        # The two samples were published apart: an object in both follows GalaxiesML, though it
+        # The two samples were published apart: an object in both follows its spectrum, though it
         # have another id there.
         own = published_splits(objects, params)
         split_of = pd.Series(own.array, index=ids)
-        names = objects["galaxiesml_id"].map(split_of).fillna(own).to_numpy(dtype=np.str_)
+        names = objects["spectroscopic_id"].map(split_of).fillna(own).to_numpy(dtype=np.str_)
     else:
         names = split_by_hash(hash_ids(ids.to_numpy(), params.salt), params.fractions)
     return rows["object_id"].map(pd.Series(names, index=ids))
@@ -111,7 +116,7 @@ def assign(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
 def published_splits(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
     """Return the split that each row's own source published, or else that of its id's hash.
 
-    GalaxiesML's authors published no ``calibration``: it is carved out of their training split.
+    Spectra are published without ``calibration``: it is carved out of their training split.
     """
     published = rows["published_split"].to_numpy(dtype=object, na_value=None)
     hashes = hash_ids(rows["object_id"].to_numpy(), params.salt)
@@ -121,7 +126,7 @@ def published_splits(rows: pd.DataFrame, params: SplitParams) -> pd.Series:
 
 
 def moved_rows(rows: pd.DataFrame, split: pd.Series, params: SplitParams) -> dict[str, list[int]]:
-    """List the TransferZ objects that GalaxiesML's split moved out of their own.
+    """List the labelled objects that the split of their spectrum moved out of their own.
 
     From released rows of `all_rows` and the split each got. Returns ids by ``"<own split> to
     <split>"``, both sorted.

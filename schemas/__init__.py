@@ -1,5 +1,7 @@
 """The words: every table's columns, written once, and what is derived from them."""
 
+from typing import TYPE_CHECKING, Any
+
 from transferz.schemas.errors import (
     InputError,
     ParameterError,
@@ -7,14 +9,7 @@ from transferz.schemas.errors import (
     SchemaError,
     TransferZError,
 )
-from transferz.schemas.survey.catalogues import (
-    COSMOS2020,
-    GALAXIESML,
-    HSC,
-    PIXEL_FLAGS,
-    SPLITS,
-    TRANSFERZ,
-)
+from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.columns import (
     BANDS,
     ERRORS,
@@ -24,18 +19,23 @@ from transferz.schemas.survey.columns import (
     error_name,
     magnitude_name,
 )
-from transferz.schemas.survey.release import (
-    ASSIGNED,
-    CONFIGS,
-    INDEX,
-    MATCHED,
-    PAIRS,
-    RELEASE,
-    REMOVED,
-    SELECTED,
-    SPECTROSCOPIC,
-    TRUTH,
-)
+from transferz.schemas.survey.release import CONFIGS, REMOVED
+
+if TYPE_CHECKING:
+    from transferz.schemas.survey.paper import (
+        ASSIGNED,
+        COSMOS2020,
+        GALAXIESML,
+        HSC,
+        INDEX,
+        MATCHED,
+        PAIRS,
+        RELEASE,
+        SELECTED,
+        SPECTROSCOPIC,
+        TRANSFERZ,
+        TRUTH,
+    )
 
 __all__ = [
     "ASSIGNED",
@@ -49,7 +49,6 @@ __all__ = [
     "MAGNITUDES",
     "MATCHED",
     "PAIRS",
-    "PIXEL_FLAGS",
     "RELEASE",
     "REMOVED",
     "SELECTED",
@@ -67,3 +66,12 @@ __all__ = [
     "error_name",
     "magnitude_name",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the paper's tables when they are asked for: they are read from files."""
+    if name in __all__:
+        from transferz.schemas.survey import paper
+
+        return getattr(paper, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

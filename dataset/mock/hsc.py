@@ -20,7 +20,7 @@ from transferz.dataset.pipeline.params import Params
 from transferz.photometry.bands import HSC_BANDS
 from transferz.photometry.flux import magnitude_error, to_flux, to_magnitude
 from transferz.schemas import BANDS, HSC, error_name, magnitude_name
-from transferz.schemas.survey.catalogues import PIXEL_FLAGS
+from transferz.schemas.survey.paper import PIXEL_FLAGS
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -1,6 +1,7 @@
 """MANIFEST.json: what a release holds, how it came about, and the hashes that prove it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.pipeline.params import PARAMS_FILE, load_params
+from transferz.dataset.pipeline.params import PARAMS_FILE, load_params, select_section
 from transferz.dataset.pipeline.stage import COUNTS, Layout
 from transferz.dataset.splits.hashing import content_hash
-from transferz.schemas import RELEASE
+from transferz.schemas import Table
 from transferz.schemas.survey.files import data_files, file_digest, self_digest
 from transferz.tables.files import read_json
 
@@ -48,13 +49,13 @@ def table_content(table: pa.Table) -> dict[str, Any]:
     return {"rows": table.num_rows, "bytes": table.nbytes, "content": content_hash(table)}
 
 
-def columns() -> dict[str, dict[str, str]]:
+def columns(table: Table) -> dict[str, dict[str, str]]:
     """Return what every released column is, by name: dtype, unit, UCD and description.
 
     So a release says itself what its columns are, whatever a later package declares.
     """
     facts = ("dtype", "unit", "ucd", "description")
-    return {column.name: {fact: getattr(column, fact) for fact in facts} for column in RELEASE}
+    return {column.name: {fact: getattr(column, fact) for fact in facts} for column in table}
 
 
 def describe(layout: Layout, release: Path, release_version: str, date: str) -> dict[str, Any]:
@@ -64,10 +65,10 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
     (``x.y.z``). The `date` (``YYYY-MM-DD``) comes from params.yaml, so that a rebuild repeats it:
     nothing here depends on platform or clock.
     """
-    mock, catalogues = layout.is_mock, layout.catalogues
+    survey, mock, catalogues = layout.configured, layout.is_mock, layout.catalogues
     stages = [(stage, name) for stage in ("ingest", "select") for name in catalogues]
     counts = {f"{s}@{name}": read_json(layout.interim(s, name) / COUNTS) for s, name in stages}
-    for stage in ("match", "split", "release"):
+    for stage in ("match",) * bool(survey.match) + ("split", "release"):
         counts[stage] = read_json(layout.interim(stage) / COUNTS)
     if mock:
         sources, upstream = dict(IMITATED), dict(read_json(layout.raw / COUNTS)["files"])
@@ -81,7 +82,9 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
         "survey": layout.survey,
         "mock": mock,
         "date": date,
-        "columns": columns(),
+        "bands": [asdict(band) for band in survey.described_bands],
+        "configs": survey.configs,
+        "columns": columns(survey.release),
         "content": content(release),
         "counts": counts,
         "sources": sources,
@@ -100,7 +103,7 @@ def _parameters(layout: Layout) -> dict[str, Any]:
     split, release = sections["split"], sections["release"]
     return {
         **({"mock": sections["mock"]} if layout.is_mock else {}),
-        "select": {catalogue: sections["select"][catalogue] for catalogue in layout.catalogues},
+        "select": {one: select_section(layout.configured, one)[1] for one in layout.catalogues},
         "match": sections["match"],
         "split": split | {"scheme": layout.scheme(split["scheme"])},
         "release": {name: value for name, value in release.items() if name != "previous"},

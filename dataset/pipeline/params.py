@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.survey.documents import MAX_YAML, parse_yaml, read_bytes
 from transferz.schemas.survey.files import Version
+from transferz.schemas.survey.survey import Survey
 from transferz.tables.hub import parse_reference
 
 PARAMS_FILE = Path("params.yaml")
@@ -37,11 +38,28 @@ def read_params(section: str, model: type[Section], path: Path = PARAMS_FILE) ->
         if not isinstance(values, Mapping) or name not in values:
             raise ParameterError(f"{path}: section '{section}' is missing; add it")
         values = values[name]
+    return validated(values, model, str(path), section)
+
+
+def validated(values: Any, model: type[Section], path: str, section: str) -> Section:
+    """Read one section of the file `path` by its model; `ParameterError` says what is wrong."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_problem(section, detail) for detail in error.errors())
         raise ParameterError(f"{path}: {problems}; correct it and run again") from None
+
+
+def select_section(survey: Survey, catalogue: str) -> tuple[tuple[str, str], dict[str, Any]]:
+    """Return the file and section that has a catalogue's cuts, and what it holds.
+
+    Cuts in params.yaml replace those of the survey's configuration.
+    """
+    section = load_params(PARAMS_FILE).get("select", {}).get(catalogue)
+    if section is not None:
+        return (str(PARAMS_FILE), f"select.{catalogue}"), section
+    cuts = [dict(cut) for cut in survey.catalogues[catalogue].cuts]
+    return (f"surveys/{survey.name}/survey.yaml", f"catalogues.{catalogue}"), {"cuts": cuts}
 
 
 def load_params(path: Path) -> Mapping[str, Any]:

@@ -8,11 +8,8 @@ from pathlib import Path
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.checkout import require_own_code
+from transferz.schemas.survey.survey import Survey, find_survey
 from transferz.tables.files import sentence, write_json
-
-_SKY = ("cosmos2020", "hsc", "galaxiesml")
-CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
-"""Each survey's upstream catalogues."""
 
 TABLE = "table.parquet"
 COUNTS = "counts.json"
@@ -27,19 +24,19 @@ class Layout:
     data: Path = Path("data")
 
     @property
+    def configured(self) -> Survey:
+        """The survey as its ``survey.yaml`` configures it."""
+        return find_survey(self.survey)
+
+    @property
     def catalogues(self) -> tuple[str, ...]:
         """The survey's upstream catalogues."""
-        return CATALOGUES[self.survey]
+        return tuple(self.configured.catalogues)
 
     @property
     def is_mock(self) -> bool:
         """Whether the galaxies are simulated."""
-        return self.survey == "mock"
-
-    @property
-    def is_published(self) -> bool:
-        """Whether the survey is a release of the paper's authors, already matched and split."""
-        return self.survey == "authors"
+        return self.configured.mock
 
     @property
     def raw(self) -> Path:
@@ -52,7 +49,7 @@ class Layout:
 
     def scheme(self, chosen: str) -> str:
         """Return the split scheme: the chosen one, but published tables keep their splits."""
-        return "published" if self.is_published else chosen
+        return self.configured.split or chosen
 
     @property
     def release(self) -> Path:
@@ -84,16 +81,17 @@ class Counts:
 def run_stage(
     stage: Callable[[Layout], None] | Callable[[Layout, str], None],
     description: str,
-    catalogues: tuple[str, ...] = (),
+    *,
+    by_catalogue: bool = False,
 ) -> int:
-    """Run a stage from the command line, for one of its catalogues if it has several.
+    """Run a stage from the command line, for one catalogue if it runs `by_catalogue`.
 
     Returns the exit status: 0, or 1 after an error that has been explained on stderr.
     """
     parser = argparse.ArgumentParser(description=description)
-    if catalogues:
-        parser.add_argument("catalogue", choices=catalogues)
-    parser.add_argument("--survey", choices=tuple(CATALOGUES), default="mock")
+    if by_catalogue:
+        parser.add_argument("catalogue")
+    parser.add_argument("--survey", default="mock")
     arguments = vars(parser.parse_args())
     layout = Layout(arguments.pop("survey"))
     try:

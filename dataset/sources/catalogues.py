@@ -1,20 +1,7 @@
 """The upstream catalogues: where each one's files lie in a folder, and their rows in our columns.
 
-Each function ``read_*(raw)`` takes the folder with a catalogue's files and gives chunks of rows:
-pyarrow tables of exactly the columns that `transferz.schemas` declares for it, as `read_any` makes
-them. It raises `InputError` where a file is missing, is one of several, or is not what it should
-be.
-
-COSMOS2020 (Weaver et al. 2022, ApJS 258, 11), CLASSIC or FARMER: IRSA and CDS distribute each as a
-FITS table (``COSMOS2020_CLASSIC_R1_v2.2_p3.fits`` and the like), CDS exports CSV too. An export may
-have any name where no other file lies beside it.
-
-GalaxiesML (Do et al. 2024, arXiv:2410.00271): Zenodo record 11117528 has a file per published
-split, as CSV and as HDF5 with images, which stay unread; 10145347 has
-``hsc_{train,validation,test}.csv``, and 5528827 the whole compilation ``HSC_v6.csv`` without
-splits.
-
-TransferZ as its authors released it: Zenodo record 16541823, one CSV file per split.
+Chunks of rows are pyarrow tables of exactly the columns that the survey declares for a catalogue.
+An `InputError` says that a file is missing, is one of several, or is not what it should be.
 """
 
 import re
@@ -28,84 +15,48 @@ import pyarrow as pa
 
 from transferz.dataset.sources.fields import find_fields, make_chunk, share_found, stored_fields
 from transferz.dataset.sources.values import declared_values
-from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError, Table
+from transferz.schemas import InputError, Table
+from transferz.schemas.survey.survey import CatalogueEntry
 from transferz.tables.reading import open_table
 
 CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
-
-CSV = (".csv", ".csv.gz")
-TEXT = (*CSV, ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-HDF5 = (".hdf5", ".h5")
-FITS = (".fits", ".fits.gz")
-
-COSMOS2020_NAME = "COSMOS2020_*_R1_*"
-COSMOS2020_ENDINGS = (*FITS, *CSV, ".parquet")
-
-GALAXIESML_EDITIONS: tuple[Mapping[str, str], ...] = (
-    {"train": "*_training*", "validation": "*_validation*", "test": "*_testing*"},
-    {"train": "hsc_train", "validation": "hsc_validation", "test": "hsc_test"},
-    {"": "HSC_v6"},
-)
-"""Our name of a published split to its file's name, for each way the set was published."""
-
-TRANSFERZ_FILES = {
-    "train": "transferz_TRAINING",
-    "validation": "transferz_VALIDATION",
-    "calibration": "transferz_CONFORMAL",
-    "test": "transferz_TESTING",
-}
-"""Our name of a split to the published file's."""
+ANY_NAME = "*"
 
 
-def read_cosmos2020(raw: Path) -> Iterator[pa.Table]:
-    """Read COSMOS2020 in chunks of the columns of `transferz.schemas.COSMOS2020`."""
-    name = _cosmos2020_name(raw)
-    return read_any(find_file(raw, name, COSMOS2020_ENDINGS, "put CLASSIC or FARMER"), COSMOS2020)
+def read_catalogue(raw: Path, catalogue: CatalogueEntry, table: Table) -> Iterator[pa.Table]:
+    """Read a catalogue's files in chunks of the columns of its table, and note published splits.
 
-
-def is_mock(raw: Path) -> bool:
-    """Return whether one of COSMOS2020's files says of itself that its galaxies are simulated."""
-    return any(map(says_mock, matching(raw, _cosmos2020_name(raw), COSMOS2020_ENDINGS)))
-
-
-def _cosmos2020_name(raw: Path) -> str:
-    """What the file's name matches: anything, where none is named as distributed."""
-    named = matching(raw, COSMOS2020_NAME, COSMOS2020_ENDINGS)
-    return COSMOS2020_NAME if named or not matching(raw, "*", COSMOS2020_ENDINGS) else "*"
-
-
-def read_hsc(raw: Path) -> Iterator[pa.Table]:
-    """Read HSC-SSP's objects (PDR2 or PDR3) from a folder with the archive's query result alone."""
-    return read_any(find_file(raw, "*", (*CSV, *FITS, ".parquet"), "put the query's result"), HSC)
-
-
-def read_galaxiesml(raw: Path) -> Iterator[pa.Table]:
-    """Read the files of one edition of GalaxiesML and note the published split of each row.
-
-    Where a split lies there both as CSV and as HDF5, the CSV is read.
+    Where a file lies there with endings of several groups, that of the first group is read.
     """
-    first_files = [
-        matching(raw, next(iter(edition.values())), TEXT + HDF5) for edition in GALAXIESML_EDITIONS
-    ]
-    present = [number for number, files in enumerate(first_files) if files]
-    if len(present) > 1:
-        names = ", ".join(first_files[number][0].name for number in present)
-        raise InputError(f"{raw}: expected one edition of GalaxiesML, found {names}; keep one")
+    endings = tuple(chain(*catalogue.endings))
     parts = []
-    for split, pattern in GALAXIESML_EDITIONS[present[0] if present else 0].items():
-        endings = TEXT if matching(raw, pattern, TEXT) else CSV + HDF5
-        path = find_file(raw, pattern, endings, "put GalaxiesML's tables")
-        parts.append(read_any(path, GALAXIESML, published_split=split))
+    for split, pattern in _way(raw, catalogue).items():
+        preferred = next((one for one in catalogue.endings if matching(raw, pattern, one)), endings)
+        path = find_file(raw, pattern, preferred, catalogue.remedy)
+        parts.append(read_any(path, table, published_split=split))
     return chain.from_iterable(parts)
 
 
-def read_transferz(raw: Path) -> Iterator[pa.Table]:
-    """Read the authors' four tables and note the published split of each row."""
-    parts = []
-    for split, name in TRANSFERZ_FILES.items():
-        path = find_file(raw, name, CSV, "put the authors' four tables")
-        parts.append(read_any(path, TRANSFERZ, published_split=split))
-    return chain.from_iterable(parts)
+def is_mock(raw: Path, catalogue: CatalogueEntry, table: Table) -> bool:
+    """Return whether one of a catalogue's files says of itself that its galaxies are simulated."""
+    endings = tuple(chain(*catalogue.endings))
+    patterns = _way(raw, catalogue).values()
+    return any(says_mock(path, table) for one in patterns for path in matching(raw, one, endings))
+
+
+def _way(raw: Path, catalogue: CatalogueEntry) -> Mapping[str, str]:
+    """Of the ways in which a catalogue is distributed, the one whose files are there.
+
+    Files of any name are the catalogue's only where none has a name that it is distributed under.
+    """
+    endings = tuple(chain(*catalogue.endings))
+    first = [(way, matching(raw, next(iter(way.values())), endings)) for way in catalogue.files]
+    named = [(way, files) for way, files in first if files and ANY_NAME not in way.values()]
+    if len(named) > 1:
+        names = ", ".join(files[0].name for _, files in named)
+        raise InputError(f"{raw}: expected one edition of the catalogue, found {names}; keep one")
+    present = named or [(way, files) for way, files in first if files]
+    return present[0][0] if present else catalogue.files[0]
 
 
 def matching(directory: Path, pattern: str, endings: Sequence[str]) -> list[Path]:
@@ -131,13 +82,13 @@ def find_file(directory: Path, pattern: str, endings: Sequence[str], remedy: str
     return files[0]
 
 
-def says_mock(path: Path) -> bool:
+def says_mock(path: Path, table: Table) -> bool:
     """Return whether a file says of itself that its galaxies are simulated.
 
     In FITS by a card named MOCK or MOCKSEED, say; in text by a comment above the names, in parquet
-    by its metadata.
+    by its metadata. `table` tells which of several tables in it is the catalogue's.
     """
-    file = open_table(path, choose=partial(share_found, table=COSMOS2020))
+    file = open_table(path, choose=partial(share_found, table=table))
     return any(_MOCK.search(note) for note in file.notes)
 
 

@@ -9,14 +9,11 @@ from urllib.parse import quote, unquote, urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from transferz import schemas
 from transferz.schemas import ParameterError, Table
+from transferz.schemas.survey.survey import find_survey, surveys
 
 HERE = "transferz.dataset.sources"
-TABLES = {
-    table.name: table
-    for table in (schemas.COSMOS2020, schemas.HSC, schemas.GALAXIESML, schemas.TRANSFERZ)
-}
+TABLES = {name: table for survey in surveys() for name, table in find_survey(survey).tables.items()}
 """The declarations from which the columns used are derived."""
 
 

@@ -10,10 +10,6 @@ BANDS = ("g", "r", "i", "z", "y")
 TYPICAL_MAGNITUDES = (10.0, 35.0)
 """The median magnitude of a deep catalogue lies in here; that of a flux does not (our choice)."""
 
-UCD_BANDS = {"g": "em.opt.B", "r": "em.opt.R", "i": "em.opt.I", "z": "em.opt.I", "y": "em.opt.I"}
-"""UCD1+ words of the bands by effective wavelength. That of y, 979 nm, is in the last optical range
-(em.opt.I, 750 to 1000 nm): em.IR.NIR starts at 1 micron."""
-
 WHOLE_SKY = ((0.0, 360.0), (-90.0, 90.0))
 """Range of right ascension and of declination, deg."""
 
@@ -42,8 +38,10 @@ class Column:
     typical : tuple of float or None
         Closed interval in which the median of a whole upstream table lies. A median elsewhere
         means another quantity or unit, such as a flux in place of a magnitude.
-    missing_below : float or None
-        Values below stand for a missing one upstream (LePhare has several such sentinels).
+    missing_below, missing_above : float or None
+        Values beyond stand for a missing one upstream (LePhare has several such sentinels).
+    sentinels : tuple of float
+        Values that do so too, beside those of every catalogue.
     upstream, upstream_flux : tuple of str
         Names of the column in the upstream files, newest first, empty where we make it; and of a
         flux in µJy from which a magnitude is computed where a file has none of them.
@@ -61,6 +59,8 @@ class Column:
     unique: bool = False
     typical: tuple[float, float] | None = None
     missing_below: float | None = None
+    missing_above: float | None = None
+    sentinels: tuple[float, ...] = ()
     upstream: tuple[str, ...] = ()
     upstream_flux: tuple[str, ...] = ()
 
@@ -104,54 +104,6 @@ def error_name(band: str) -> str:
 
 MAGNITUDES = tuple(magnitude_name(band) for band in BANDS)
 ERRORS = tuple(error_name(band) for band in BANDS)
-
-
-def cmodel_columns(*, nullable: bool) -> tuple[Column, ...]:
-    """Declare the magnitudes of all bands, then their errors.
-
-    `nullable` says whether photometry may be missing or, where a fit failed, absurd: yes in the
-    upstream tables, no in what is made of them.
-    """
-    magnitudes = tuple(
-        Column(
-            magnitude_name(band),
-            "float32",
-            f"HSC {band}-band cModel magnitude, as observed (not corrected for extinction)",
-            unit="mag(AB)",
-            ucd=f"phot.mag;{UCD_BANDS[band]}",
-            minimum=None if nullable else 0.0,
-            maximum=None if nullable else 50.0,
-            nullable=nullable,
-            typical=TYPICAL_MAGNITUDES if nullable else None,
-            upstream=(magnitude_name(band),),
-        )
-        for band in BANDS
-    )
-    errors = tuple(
-        Column(
-            error_name(band),
-            "float32",
-            f"1-sigma error of {magnitude_name(band)}",
-            unit="mag",
-            ucd=f"stat.error;phot.mag;{UCD_BANDS[band]}",
-            minimum=None if nullable else 0.0,
-            nullable=nullable,
-            upstream=(error_name(band), f"{band}_cmodel_magerr"),  # PDR2, PDR3
-        )
-        for band in BANDS
-    )
-    return magnitudes + errors
-
-
-OBJECT_ID = Column(
-    "object_id",
-    "int64",
-    "HSC object identifier",
-    ucd="meta.id;meta.main",
-    minimum=0,
-    unique=True,
-    upstream=("object_id",),
-)
 
 
 def position_columns(

@@ -11,7 +11,7 @@ from typing import Any
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.documents import parse_json, read_bytes
-from transferz.schemas.survey.release import CONFIGS, RELEASE
+from transferz.schemas.survey.release import CONFIGS
 
 RELEASE_NAME = "transferz"
 """Every release directory's name: `datasets` caches by it, so the bare name works afterwards."""
@@ -262,6 +262,8 @@ def require_units(manifest: Mapping[str, Any], source: str) -> None:
     names every such column. Columns that only one side knows are no error: versions of the
     package and the data differ.
     """
+    from transferz.schemas.survey.paper import RELEASE  # read from a file
+
     stated = manifest.get("columns", {})
     differing = [
         f"{column.name} ({stated[column.name]['unit']!r}, expected '{column.unit}')"

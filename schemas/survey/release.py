@@ -2,21 +2,8 @@
 
 from dataclasses import replace
 
-from transferz.schemas.survey.catalogues import (
-    COSMOS2020,
-    GALAXIESML,
-    PUBLISHED_SPLIT,
-    REDSHIFT_MAX,
-    SPECZ_NAME,
-    SPLITS,
-)
-from transferz.schemas.survey.columns import (
-    OBJECT_ID,
-    Column,
-    Table,
-    cmodel_columns,
-    position_columns,
-)
+from transferz.schemas.survey.catalogues import PUBLISHED_SPLIT, REDSHIFT_MAX, SPLITS
+from transferz.schemas.survey.columns import Column, Table, position_columns
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
 """The default one first; `truth` only in a mock."""
@@ -53,7 +40,6 @@ _REDSHIFTS = (
     ),
 )
 
-_COSMOS_ID = replace(COSMOS2020["cosmos_id"], upstream=())
 _SPLIT = Column("split", "string", "Split of the object", ucd="meta.code", categories=SPLITS)
 _GROUP_ID = Column(
     "group_id",
@@ -66,56 +52,128 @@ _GROUP_ID = Column(
 _SEPARATION = Column(
     "separation",
     "float32",
-    "Distance from the HSC to the COSMOS2020 position, median offset removed",
+    "Distance from the position with photometry to that of the label, median offset removed",
     unit="arcsec",
     ucd="pos.angDistance",
     minimum=0.0,
 )
 
-SELECTED = Table(
-    "selected",
-    (*(COSMOS2020[name] for name in ("cosmos_id", "ra", "dec", "i_mag_auto")), *_REDSHIFTS),
-    key="cosmos_id",
-    description="COSMOS2020 galaxies whose photo-z serves as a label",
-)
 
-SPECTROSCOPIC = Table(
-    "spectroscopic",
-    (OBJECT_ID, *GALAXIESML.columns[1:]),
-    key="object_id",
-    description="GalaxiesML after its cuts: an object occurs once",
-)
+def selected_table(label: Table, magnitude: str) -> Table:
+    """Declare what the cuts leave of a label's catalogue: its key, position and redshifts.
 
-MATCHED = Table(
-    "matched",
-    (
-        OBJECT_ID,
+    `magnitude` is the column by which chance matches are counted.
+    """
+    kept = (label[name] for name in (label.key, "ra", "dec", magnitude))
+    description = "Galaxies whose many-band photo-z serves as a label"
+    return Table("selected", (*kept, *_REDSHIFTS), label.key, description)
+
+
+def labelled_table(label: Table, object_id: Column, photometry: tuple[Column, ...]) -> Table:
+    """Declare what the cuts leave of labels that have photometry of their own."""
+    own = (one for one in label if one.name in ("ra", "dec", PUBLISHED_SPLIT.name))
+    description = "Galaxies with photometry whose many-band photo-z serves as a label"
+    return Table("selected", (object_id, *own, *photometry, *_REDSHIFTS), "object_id", description)
+
+
+def spectroscopic_table(catalogue: Table) -> Table:
+    """Declare what the cuts leave of a spectroscopic catalogue, where an object occurs once."""
+    columns = (replace(one, unique=one.name == catalogue.key) for one in catalogue)
+    description = f"{catalogue.name} after its cuts: an object occurs once"
+    return Table("spectroscopic", tuple(columns), catalogue.key, description)
+
+
+def matched_table(
+    object_id: Column, photometry: tuple[Column, ...], label_id: tuple[Column, ...]
+) -> Table:
+    """Declare the labelled objects, and what the spectroscopic catalogue holds of them.
+
+    `label_id` is the id in the label's own catalogue, where that is another one.
+    """
+    columns = (
+        object_id,
         *position_columns(nullable=True),
-        *cmodel_columns(nullable=False),
+        *photometry,
         *_REDSHIFTS,
-        replace(_COSMOS_ID, nullable=True, unique=False),
+        *(replace(one, nullable=True, unique=False) for one in label_id),
         replace(_SEPARATION, nullable=True),
         Column(
-            "galaxiesml_id",
+            "spectroscopic_id",
             "int64",
-            "object_id of the same galaxy in GalaxiesML; null where it is not there",
+            "object_id of the same galaxy in the spectroscopic catalogue; null where not there",
             ucd="meta.id.cross",
             minimum=0,
             nullable=True,
         ),
         PUBLISHED_SPLIT,
-    ),
-    key="object_id",
-    description="Labelled HSC objects, and what of them GalaxiesML holds: COSMOS2020 joined to HSC "
-    "on the sky, or the authors' table, which has no positions",
-)
+    )
+    description = "Labelled objects with photometry, and what of them have spectra"
+    return Table("matched", columns, "object_id", description)
 
-PAIRS = Table(
-    "pairs",
-    (_COSMOS_ID, replace(OBJECT_ID, upstream=()), _SEPARATION),
-    key="cosmos_id",
-    description="Every match of COSMOS2020 and HSC, whatever the cuts did to either row",
-)
+
+def pairs_table(object_id: Column, label_id: Column) -> Table:
+    """Declare the matches on the sky of a label's catalogue and the one with photometry."""
+    own = replace(label_id, nullable=False, unique=True, upstream=())
+    columns = (own, replace(object_id, upstream=()), _SEPARATION)
+    description = "Every match of both catalogues, whatever the cuts did to either row"
+    return Table("pairs", columns, label_id.name, description)
+
+
+def assigned_table(object_id: Column) -> Table:
+    """Declare the splits of the objects that are released."""
+    description = "Every object that is released, with its split"
+    return Table("split", (object_id, _SPLIT, _GROUP_ID), "object_id", description)
+
+
+def release_table(
+    object_id: Column, photometry: tuple[Column, ...], references: tuple[Column, ...], title: str
+) -> Table:
+    """Declare the rows of a release, the same columns in every config.
+
+    `references` name an object elsewhere; they may be null. `title` is whose photometry it is.
+    """
+    columns = (
+        object_id,
+        *position_columns(nullable=True),
+        *photometry,
+        *_REDSHIFTS,
+        Column(
+            "redshift_kind",
+            "string",
+            "How the label was measured",
+            ucd="meta.code",
+            categories=REDSHIFT_KINDS,
+        ),
+        *references,
+        _GROUP_ID,
+    )
+    description = (
+        f"A galaxy with {title} photometry and a redshift; the same columns in every config"
+    )
+    return Table("release", columns, "object_id", description)
+
+
+def index_table(object_id: Column) -> Table:
+    """Declare the index of a config: what two versions of a release are compared by."""
+    row_hash = Column(
+        "row_hash", "int64", "64-bit hash of the released row's values", ucd="meta.code"
+    )
+    description = "A row per object of a config: what two versions of a release are compared by"
+    return Table("index", (object_id, _SPLIT, row_hash), "object_id", description)
+
+
+def truth_table(object_id: Column) -> Table:
+    """Declare a mock's answer sheet."""
+    column = Column(
+        "redshift_true",
+        "float32",
+        "True redshift of the mock object",
+        ucd="src.redshift",
+        minimum=0.0,
+        maximum=REDSHIFT_MAX,
+    )
+    return Table("truth", (object_id, column), "object_id", "The mock's answer sheet")
+
 
 REMOVED = Table(
     "removed",
@@ -125,61 +183,4 @@ REMOVED = Table(
     ),
     key="id",
     description="The rows that a stage removed, each with its cut",
-)
-
-ASSIGNED = Table(
-    "split",
-    (OBJECT_ID, _SPLIT, _GROUP_ID),
-    key="object_id",
-    description="Every object that is released, with its split",
-)
-
-RELEASE = Table(
-    "release",
-    (
-        OBJECT_ID,
-        *position_columns(nullable=True),
-        *cmodel_columns(nullable=False),
-        *_REDSHIFTS,
-        Column(
-            "redshift_kind",
-            "string",
-            "How the label was measured",
-            ucd="meta.code",
-            categories=REDSHIFT_KINDS,
-        ),
-        replace(_COSMOS_ID, nullable=True, unique=False),
-        SPECZ_NAME,
-        _GROUP_ID,
-    ),
-    key="object_id",
-    description="A galaxy with HSC photometry and a redshift; the same columns in every config",
-)
-
-TRUTH = Table(
-    "truth",
-    (
-        OBJECT_ID,
-        Column(
-            "redshift_true",
-            "float32",
-            "True redshift of the mock object",
-            ucd="src.redshift",
-            minimum=0.0,
-            maximum=REDSHIFT_MAX,
-        ),
-    ),
-    key="object_id",
-    description="The mock's answer sheet",
-)
-
-INDEX = Table(
-    "index",
-    (
-        OBJECT_ID,
-        _SPLIT,
-        Column("row_hash", "int64", "64-bit hash of the released row's values", ucd="meta.code"),
-    ),
-    key="object_id",
-    description="A row per object of a config: what two versions of a release are compared by",
 )
