@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from transferz.dataset.sources.fields import find_fields, make_chunk, share_found, stored_fields
 from transferz.dataset.sources.values import declared_values
+from transferz.dataset.splits.hashing import hash_rows
 from transferz.schemas import InputError, Table
 from transferz.schemas.survey.survey import CatalogueEntry
 from transferz.tables.reading import open_table
@@ -126,7 +127,7 @@ def read_any(
                 flags = declared_values(flag, chunk[flag.name], spelt=file.text)
                 missing = np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False))
             arrays.append(declared_values(field, chunk[field.name], missing, spelt=file.text))
-        return make_chunk(table, fields, arrays, fixed)
+        return _keyed(make_chunk(table, fields, arrays, fixed), table)
 
     made = None
     for made in map(declared, filter(len, file.chunks(names, chunk_rows))):
@@ -134,3 +135,14 @@ def read_any(
     if made is None:
         kinds = [pa.type_for_alias(field.column.dtype) for field in fields]
         yield make_chunk(table, fields, [pa.nulls(0, kind) for kind in kinds])
+
+
+def _keyed(chunk: pa.Table, table: Table) -> pa.Table:
+    """Name each row by its values where its catalogue has no ids: equal rows have one id."""
+    key = table[table.key]
+    if key.upstream:
+        return chunk
+    hashes = hash_rows(chunk, [name for name in table.names if name != key.name])
+    ids = pa.array((hashes >> np.uint64(1)).astype(np.int64))
+    number = chunk.column_names.index(key.name)
+    return chunk.set_column(number, chunk.schema.field(number), ids)
