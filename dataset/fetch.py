@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from pydantic import ConfigDict
+
 from transferz.dataset.fetching.download import (
     Digest,
     Unavailable,
@@ -16,24 +18,31 @@ from transferz.dataset.fetching.editions import (
     check_by_hand,
     check_present,
     find_by_hand,
+    is_by_hand,
     wanted_files,
 )
 from transferz.dataset.fetching.web import Retries, Web
 from transferz.dataset.pipeline.params import Params, read_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
-from transferz.dataset.sources.registry import Edition, find_edition, record_url
+from transferz.dataset.sources.registry import Edition, find_edition, load_registry, record_url
 from transferz.schemas import InputError, ParameterError
 from transferz.tables.files import replace_directory, write_json
 
 
 class FetchParams(Params):
-    """Section `fetch`: the key of the edition that each catalogue uses, and how to ask."""
+    """Section `fetch`: how to ask, and by catalogue the key of the edition to use.
 
-    cosmos2020: str
-    hsc: str
-    galaxiesml: str
-    transferz: str
+    A catalogue that it does not name uses its first one in the registry.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
     retries: Retries
+
+    def edition(self, catalogue: str) -> str:
+        """Return the key of the edition that a catalogue uses."""
+        first = (key for key, one in load_registry().items() if one.catalogue == catalogue)
+        return str((self.model_extra or {}).get(catalogue) or next(first, ""))
 
 
 def fetch(layout: Layout, catalogue: str) -> None:
@@ -49,11 +58,11 @@ def fetch(layout: Layout, catalogue: str) -> None:
             "survey 'mock' is made, not fetched: run `python -m transferz.dataset.survey`"
         )
     params = read_params("fetch", FetchParams)
-    key = getattr(params, catalogue)
+    key = params.edition(catalogue)
     edition = find_edition(key, catalogue)
     recorded, raw = Recorded(layout.survey, key), layout.raw / catalogue
     files: dict[str, dict[str, object]] = {}
-    if edition.by_hand:
+    if edition.by_hand and is_by_hand(raw, edition):
         # The file's name is free, so its hash is noted under the query's.
         query = edition.by_hand.query
         label = f"result of {query}" if query else "file put in place by hand"

@@ -3,14 +3,16 @@
 import fnmatch
 import functools
 import importlib.resources
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, Table
-from transferz.schemas.survey.survey import find_survey, surveys
+from transferz.schemas.survey.survey import FOLDER, find_survey, surveys
 
 HERE = "transferz.dataset.sources"
 TABLES = {name: table for survey in surveys() for name, table in find_survey(survey).tables.items()}
@@ -92,7 +94,8 @@ class Edition(_Entry):
     It can serve as the `catalogue` of a survey; `table` names the declaration in
     `transferz.schemas` of the columns used. `note` says what of this entry is verified, second-hand
     or our own assumption. The `files` to fetch may lie in the Zenodo record `zenodo`; where nothing
-    can be fetched, `by_hand` says how to get the data.
+    can be fetched, `by_hand` says how to get the data; where something can, a file that was put in
+    place by hand is taken in its stead.
     """
 
     title: str
@@ -114,8 +117,8 @@ class Edition(_Entry):
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Edition":
-        if bool(self.files) == bool(self.by_hand):
-            raise ValueError("expected either files or by_hand")
+        if not (self.files or self.by_hand):
+            raise ValueError("expected files, by_hand or both")
         if any(bool(file.urls) == bool(self.zenodo) for file in self.files):
             raise ValueError("expected a Zenodo record, or urls for every file")
         return self
@@ -128,16 +131,27 @@ class Edition(_Entry):
 
 @functools.cache
 def load_registry() -> dict[str, Edition]:
-    """Read the registry that ships with the project: key to edition.
+    """Read the registry that ships with the project, and the surveys' own: key to edition.
 
     A `ParameterError` says where it has been edited and breaks its form.
     """
     path = importlib.resources.files(HERE) / "registry.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for name, entry in _configured():
+            path = FOLDER / name
+            content |= entry
         return {key: Edition.model_validate(entry) for key, entry in content.items()}
     except (yaml.YAMLError, ValidationError, AttributeError) as error:
         raise ParameterError(f"{path} is not a registry of sources: {error}; correct it") from error
+
+
+def _configured() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The editions that the surveys' own files name."""
+    for survey in surveys():
+        for catalogue, entry in find_survey(survey).catalogues.items():
+            names = {"catalogue": catalogue, "table": catalogue}
+            yield survey, {key: names | one for key, one in entry.editions.items()}
 
 
 def find_edition(key: str, catalogue: str) -> Edition:

@@ -142,6 +142,8 @@ class CatalogueEntry(Entry):
         A column of booleans, true for the one detection that stands for its object.
     cuts : sequence of mapping
         As in params.yaml, whose section ``select.<catalogue>`` replaces them.
+    editions : mapping
+        Where its files come from: entries as in the registry of sources.
     """
 
     role: Literal["label", "photometry", "labelled", "spectroscopic"]
@@ -158,6 +160,7 @@ class CatalogueEntry(Entry):
     magnitude: str = ""
     primary: str = ""
     cuts: tuple[dict[str, Any], ...] = ()
+    editions: dict[str, dict[str, Any]] = {}
 
 
 class Survey(Entry):
