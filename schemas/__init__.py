@@ -36,6 +36,7 @@ from transferz.schemas.survey.release import (
     SPECTROSCOPIC,
     TRUTH,
 )
+from transferz.schemas.survey.spectra import SPECZ
 
 __all__ = [
     "ASSIGNED",
@@ -54,6 +55,7 @@ __all__ = [
     "REMOVED",
     "SELECTED",
     "SPECTROSCOPIC",
+    "SPECZ",
     "SPLITS",
     "TRANSFERZ",
     "TRUTH",
