@@ -89,7 +89,7 @@ COMMANDS = {
     ),
     "specz": Command(
         "specz",
-        "published redshift catalogues on one scale of quality, the best redshift of each object",
+        "published redshift catalogues on one scale, the best redshift of each object",
         "build",
     ),
 }

@@ -6,7 +6,7 @@ error (one without an error comes last), then the first by catalogue, identifier
 order of files and rows changes nothing.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from transferz.dataset.sky.neighbours import Pairs, group_ids, pairs_within
 from transferz.dataset.sky.positions import Positions, angular_separation
 from transferz.dataset.spectra.reading import MEASURED
 from transferz.schemas import InputError, ParameterError
+from transferz.schemas.survey.frames import pandas_dtype
 from transferz.schemas.survey.spectra import SPECZ
 
 RADIUS_ARCSEC = 1.0
@@ -114,14 +115,15 @@ def merge(
     _, number, members = np.unique(group, return_inverse=True, return_counts=True)
     chosen = np.zeros(len(rows), np.bool_)
     chosen[best] = True
-    others = (
-        rows["specz_name"][~chosen]
-        .groupby(number[~chosen])
-        .agg(lambda found: SEPARATOR.join(dict.fromkeys(found)))
-    )
+    others: dict[int, dict[str, None]] = defaultdict(dict)  # of each object, each name once
+    for of_object, name in zip(number[~chosen], rows["specz_name"][~chosen].tolist(), strict=True):
+        others[of_object][name] = None
     compilation = rows.iloc[best].reset_index(drop=True)
     compilation["n_measurements"] = members.astype(np.int64)
-    compilation["other_names"] = others.reindex(range(len(best))).astype("string[pyarrow]")
+    compilation["other_names"] = pd.Series(
+        [SEPARATOR.join(others[k]) if k in others else None for k in range(len(best))],
+        dtype=pandas_dtype(SPECZ["other_names"]),
+    )
     compilation["disagrees"] = np.isin(np.arange(len(best)), number[pairs.i[apart]])
     return Merged(
         compilation.loc[:, list(SPECZ.names)],
