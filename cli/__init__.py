@@ -87,6 +87,11 @@ COMMANDS = {
         "where the upstream files come from, on what terms, and what is read of them",
         "build",
     ),
+    "specz": Command(
+        "specz",
+        "published redshift catalogues on one scale, the best redshift of each object",
+        "build",
+    ),
 }
 
 USER_ERROR = 2

@@ -69,7 +69,7 @@ def _text(edition: "Edition") -> str:
         ("columns", ", ".join(columns)),
         ("note", edition.note),
     ]
-    return "".join(_labelled(label, text) for label, text in lines)
+    return "".join(labelled(label, text) for label, text in lines)
 
 
 def _files(edition: "Edition") -> list[str]:
@@ -90,7 +90,8 @@ def _size(count: int | None) -> str:
     return "size not stated" if count is None else f"{count / 1e9:.2f} GB"
 
 
-def _labelled(label: str, text: str) -> str:
+def labelled(label: str, text: str) -> str:
+    """Return a text that stands, over as many lines as it takes, beside its label."""
     return (
         textwrap.fill(
             text,

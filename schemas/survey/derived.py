@@ -87,6 +87,12 @@ Names and units are ours; "may be null" and the bounds are wide, because cuts co
 ## Between stages
 
 {stages}
+
+## A compilation of redshifts
+
+What `transferz specz` writes: {specz_description}.
+
+{specz}
 """
 
 
@@ -140,9 +146,9 @@ def reference() -> str:
     catalogues = [schemas.COSMOS2020, schemas.HSC, schemas.GALAXIESML, schemas.TRANSFERZ]
     between = [schemas.SELECTED, schemas.SPECTROSCOPIC, schemas.MATCHED]
     between += [schemas.PAIRS, schemas.ASSIGNED, schemas.REMOVED]
-    of_index, of_truth = (  # each to stand inside a sentence
+    of_index, of_truth, of_specz = (  # each to stand inside a sentence
         table.description[0].lower() + table.description[1:]
-        for table in (schemas.INDEX, schemas.TRUTH)
+        for table in (schemas.INDEX, schemas.TRUTH, schemas.SPECZ)
     )
     return PAGE.format(
         release=column_table(schemas.RELEASE),
@@ -152,6 +158,8 @@ def reference() -> str:
         truth_description=of_truth,
         catalogues=_sections(catalogues),
         stages=_sections(between),
+        specz=column_table(schemas.SPECZ),
+        specz_description=of_specz,
     )
 
 
