@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow.parquet as pq
 import requests
@@ -185,7 +185,7 @@ def _hdf5_tables(file: Remote) -> Iterator[Sequence[str]]:
     yield from found.values()
 
 
-def _fits_tables(file: BinaryIO) -> Iterator[Sequence[str]]:
+def _fits_tables(file: Remote | io.BytesIO) -> Iterator[Sequence[str]]:
     from astropy.io import fits
 
     with fits.open(file, lazy_load_hdus=True, memmap=False) as hdus:

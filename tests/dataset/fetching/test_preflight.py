@@ -388,7 +388,7 @@ def test_a_server_in_trouble_is_asked_again_later(project, upstream, fault, key,
 @pytest.mark.parametrize("key", [API, key_of(AUTHORS[0])])
 @pytest.mark.parametrize("what", [{"hang_up": True}, {"slow_headers": True}])
 def test_a_server_that_gives_no_answer(project, upstream, fault, key, what):
-    """Where time is up, others may be late as well, on a busy machine: only this one is looked at."""
+    """On a busy machine others may be late as well: only this one is looked at."""
     upstream.faults[key] = fault(**what)
     if "slow_headers" in what:
         set_fetch(retries=RETRIES | {"connect_timeout_seconds": 0.2, "read_timeout_seconds": 0.3})
