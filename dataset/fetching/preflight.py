@@ -254,13 +254,11 @@ def _upstream_columns(
         )
     try:
         return _count(column_names(remote, name, edition.columns), Path(name), edition, key), ""
-    except InputError:
-        raise
     except Exception as error:  # each library has its own kinds, and hides ours in them
         failure = remote.failure or error
         if isinstance(failure, OutOfReach):
             return "not checked", f"{name}: its columns were not checked: {failure}"
-        if isinstance(failure, PermanentFailure):
+        if isinstance(failure, InputError | PermanentFailure):
             raise failure from failure.__cause__
         said = " ".join(str(error).split())[:300]
         raise PermanentFailure(f"its columns can't be read, it seems damaged ({said})") from error

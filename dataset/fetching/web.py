@@ -170,9 +170,7 @@ class Web:
         answer = answers[0]
         if isinstance(answer, NETWORK_ERRORS) and not isinstance(answer, PERMANENT_ERRORS):
             reason = str(getattr(next(iter(answer.args), None), "reason", answer))
-            said = (
-                reason.partition("): ")[2] or reason
-            )  # without which pool of connections it is of
+            said = reason.partition("): ")[2] or reason  # without the connection's own name
             raise NoAnswer(f"no answer: {printable(without_credentials(said[:300]))}") from answer
         if isinstance(answer, BaseException):
             raise answer

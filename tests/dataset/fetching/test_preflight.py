@@ -408,7 +408,7 @@ def test_without_a_network(project, monkeypatch, capsys, upstream):
         monkeypatch.setenv("TRANSFERZ_MIRROR", f"http://127.0.0.1:{held.getsockname()[1]}")
         assert main(["sources", "check"]) == 2
     said = " ".join(capsys.readouterr().out.split())
-    assert said.count("Connection refused") == 5  # a record of `authors` is one of `cosmos2020`'s
+    assert said.count("Connection refused") == 5  # two records; two addresses and a record
     assert "no answer: the server is down, or there is no network here" in said
     monkeypatch.setenv("TRANSFERZ_MIRROR", upstream.url)
     assert main(["sources", "check"]) == 0
@@ -428,6 +428,13 @@ def test_a_server_without_ranges(serve, upstream, fault, kind):
         )
     else:
         assert finding.columns.startswith("all ")
+
+
+def test_a_server_that_sends_other_parts(serve, upstream, fault):
+    name = serve(".hdf5", file_of(TRANSFERZ, ".hdf5", 20_000))
+    upstream.faults[key_of(name)] = fault(wrong_start=True)
+    assert faults() == []
+    assert finding_of(name).said.endswith("sent another part of the file than was asked for")
 
 
 def test_what_is_taken_of_a_file_has_a_bound(serve, upstream, fault, monkeypatch):
