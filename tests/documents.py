@@ -23,6 +23,7 @@ VARIES = re.compile(r"\d|/|^(yes|no|met|missed)\b")
 """Words of an output that other data change: numbers, paths, verdicts."""
 
 NOT_RUN = {
+    "transferz sources check": "asks the archives",
     "make": "builds and trains everything: minutes; tests/pipeline runs the stages",
     "dvc": "tests/pipeline runs DVC on a checkout of its own",
     "python benchmarks/": "measures time, for minutes",

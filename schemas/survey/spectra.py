@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from transferz.schemas.survey.catalogues import SPECZ_NAME
 from transferz.schemas.survey.columns import Column, Table, position_columns
 
 QUALITIES = {
@@ -29,12 +28,12 @@ REDSHIFT_RANGE = (-0.02, 20.0)
 SPECZ = Table(
     "specz",
     (
-        replace(
-            SPECZ_NAME,
-            description="Catalogue and its identifier, joined by a hyphen",
-            nullable=False,
+        Column(
+            "specz_name",
+            "string",
+            "Catalogue and its identifier, joined by a hyphen",
+            ucd="meta.id",
             unique=True,
-            upstream=(),
         ),
         Column("source", "string", "Catalogue the redshift is from", ucd="meta.bib"),
         Column("source_id", "string", "Identifier in that catalogue, exactly", ucd="meta.id"),
