@@ -220,7 +220,7 @@ def instead(raw: Path, edition: Edition) -> str:
     moved = (
         ""
         if edition.zenodo
-        else "; if it has moved, correct dataset/sources/registry.yaml (or the survey's survey.yaml)"
+        else "; if it has moved, correct dataset/sources/registry.yaml or the survey's survey.yaml"
     )
     return (
         f"Run again later, or put the file in {raw} yourself (its name as here): it is accepted "
