@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.pipeline.stage import Counts
-from transferz.dataset.select import Cut, apply_cuts
+from transferz.dataset.select import Cut, apply_cuts, with_label
 from transferz.schemas import BANDS, ParameterError
+from transferz.schemas.survey.survey import find_survey
 
 WHERE = (("params.yaml", "test"), BANDS)
 
@@ -72,7 +73,7 @@ def test_first_of_a_name_is_the_same_in_any_order_though_ids_repeat():
     ["1 < 2", "redshif > 1", "redshift >", "redshift + 1", "@pd.eval('1')", "name.__class__ == 1"],
 )
 def test_a_rule_that_cannot_be_evaluated_is_named(rule):
-    with pytest.raises(ParameterError, match=r"cut 'test\.odd'"):
+    with pytest.raises(ParameterError, match=r"cut 'test\.cuts\.odd'"):
         apply_cuts(frame([1.0, 2.0]), [cut("odd", keep=rule)], "id", *WHERE)
 
 
@@ -82,7 +83,7 @@ def test_an_unknown_column_is_named():
 
 
 def test_a_cut_that_leaves_nothing_is_an_error():
-    with pytest.raises(ParameterError, match=r"'test\.high' removed the last 2 of 2 rows"):
+    with pytest.raises(ParameterError, match=r"'test\.cuts\.high' removed the last 2 of 2 rows"):
         apply_cuts(frame([1.0, 2.0]), [cut("high", keep="redshift > 5")], "id", *WHERE)
 
 
@@ -128,3 +129,11 @@ def test_rows_without_a_name_are_not_one_row():
     rows = frame([1.0] * 4, ["a", None, "a", None])
     kept, *_ = apply_cuts(rows, [cut("first", keep_first="name")], "id", *WHERE)
     assert kept["id"].tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize("label", ["ez_z", None])
+def test_a_label_that_the_catalogue_does_not_have(label):
+    entry = find_survey("cosmos2020").catalogues["cosmos2020"]
+    words = f"'select.cosmos2020.label': found {label!r}, expected one of lp_zPDF, lp_zBEST"
+    with pytest.raises(ParameterError, match=words):
+        with_label(pd.DataFrame(), entry, label, "select.cosmos2020")

@@ -82,7 +82,6 @@ REFUSED = [
     ("split", {"scheme": "random"}, "'split.scheme'"),
     ("split", {"salt": ""}, "'split.salt'"),
     ("release", {"version": "1.0"}, "'release.version'"),
-    ("select.cosmos2020", {"label": "ez_z"}, "'select.cosmos2020.label'"),
     ("select.hsc", {"cuts": [{"name": "a", "keep": "1"}]}, "'select.hsc.cuts.0.source' is missing"),
     ("select.hsc", {"cuts": [{"name": "a", "source": "x"}]}, "exactly one of keep"),
     ("select.hsc", {"cuts": [CUT, CUT | {"keep": "ra > 1"}]}, "names of cuts must differ"),
