@@ -35,6 +35,7 @@ from transferz.schemas.survey.release import (
     spectroscopic_table,
     truth_table,
 )
+from transferz.schemas.survey.words import Words
 
 FOLDER = Path(__file__).resolve().parents[2] / "surveys"
 """Beside the code: in a checkout, and in a package that is installed."""
@@ -177,6 +178,8 @@ class Survey(Entry):
         magnitudes may come, in every band, to those of a galaxy with a spectrum in another split.
     references : sequence of ColumnEntry
         Columns of the release that name an object elsewhere.
+    card : Words
+        What its releases' pages say of it alone; of a `base` they are taken over one by one.
     """
 
     name: str = Field(pattern=NAME)
@@ -191,6 +194,7 @@ class Survey(Entry):
     object_id: IdEntry
     references: tuple[ColumnEntry, ...] = ()
     catalogues: dict[str, CatalogueEntry]
+    card: Words = Words()
 
     @field_validator("configs")
     @classmethod
@@ -440,7 +444,10 @@ def _raw(name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ParameterError(f"{path}: expected named entries, found {type(content).__name__}")
     if base := content.pop("base", ""):
-        content = _raw(base) | content
+        taken_over, own = _raw(base), content.get("card", {})
+        content = taken_over | content
+        if isinstance(own, dict):
+            content["card"] = taken_over.get("card", {}) | own
     catalogues = content.get("catalogues", {})
     for key, entry in catalogues.items() if isinstance(catalogues, dict) else ():
         if isinstance(entry, dict) and (other := entry.pop("of", "")):
