@@ -201,7 +201,8 @@ def _rule(cut: Mapping[str, Any]) -> str:
 def front_matter(manifest: Mapping[str, Any], eprint: str, table: Table | None = None) -> str:
     """Return the card's YAML front matter, which the Hub and `datasets` read.
 
-    `table` holds the release's columns, by default those of its survey. By a tag with `eprint`, the paper's arXiv identifier, the Hub links the data set to the paper.
+    `table` holds the release's columns, by default those of its survey. By a tag with `eprint`, the
+    paper's arXiv identifier, the Hub links the data set to the paper.
     """
     subject, content = subject_of(manifest), manifest["content"]
     table, default = table or subject.survey.release, default_config(manifest)

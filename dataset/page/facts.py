@@ -30,8 +30,8 @@ from transferz.schemas.survey.files import Version
 from transferz.tables.files import read_json, require_file
 
 MAGNITUDE_EDGES = (-np.inf, 22.5, 24.0, 25.0, np.inf)
-"""Of the magnitude in the reference band, AB. Our choice, with the two in i that Weaver et al. (2022)
-publish for."""
+"""Of the magnitude in the reference band, AB. Our choice, with the two in i that Weaver et al.
+(2022) publish for."""
 
 OF_EVERY_RELEASE = {
     *("ra", "dec", "redshift", "redshift_lo", "redshift_hi", "redshift_kind", "group_id"),

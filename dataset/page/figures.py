@@ -55,7 +55,7 @@ def drawing_digest() -> str:
     steps = np.linspace(0.0, 4.0, 101)
     subject = subject_of({"survey": "mock", "mock": True})
     names = [band.magnitude for band in subject.bands]
-    rows = pd.DataFrame({"redshift": steps} | {name: 20 + steps for name in names})
+    rows = pd.DataFrame({"redshift": steps} | dict.fromkeys(names, 20 + steps))
     tables = {role: rows.iloc[::step] for step, role in enumerate(KINDS, 1)}
     with tempfile.TemporaryDirectory() as folder:
         save_png(distributions(tables, subject, "TransferZ 0123456789"), Path(folder) / "a.png")

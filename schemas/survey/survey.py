@@ -24,6 +24,7 @@ from transferz.schemas.survey.columns import (
     position_columns,
 )
 from transferz.schemas.survey.described import ROLES, Band
+from transferz.schemas.survey.files import SURVEY_NAME
 from transferz.schemas.survey.release import (
     assigned_table,
     index_table,
@@ -41,7 +42,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "surveys"
 """Beside the code: in a checkout, and in a package that is installed."""
 
 FILE = "survey.yaml"
-NAME = r"^[a-z][a-z0-9_]*$"
+NAME = f"^{SURVEY_NAME.pattern}$"
 VALUES = "values"
 """In place of upstream's names of an id: it is made of the row's other values."""
 
@@ -427,6 +428,12 @@ def find_survey(name: str) -> Survey:
         raise ParameterError(
             f"{FOLDER / name / FILE}: {problems}; correct it and run again"
         ) from None
+
+
+def seek_survey(name: str) -> Survey | None:
+    """Return a survey as `find_survey` does; None where this package does not have it."""
+    there = re.match(NAME, name) and (FOLDER / name / FILE).is_file()
+    return find_survey(name) if there else None
 
 
 def _raw(name: str) -> dict[str, Any]:
