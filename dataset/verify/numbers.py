@@ -64,9 +64,8 @@ def _numbers(version: str) -> tuple[int, int, int]:
 
 def check_quality(manifest: Mapping[str, Any], rows: Rows) -> Iterator[Broken]:
     """Measure medians, nulls and the quality of labels again, and compare."""
-    for where, found, expected in differences(
-        manifest["quality"], quality(rows, manifest), "quality"
-    ):
+    measured = quality(rows, manifest)
+    for where, found, expected in differences(manifest["quality"], measured, "quality"):
         yield Broken(MANIFEST_FILE, "quality", f"{where}: {found}", expected)
 
 

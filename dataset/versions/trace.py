@@ -41,7 +41,7 @@ Cuts = tuple[str, pd.Series]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The tables between stages that a release of a survey was made from, by stage and catalogue."""
+    """The tables between stages that a survey's release was made from, by stage and catalogue."""
 
     interim: Path
     survey: "Survey"
