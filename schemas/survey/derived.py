@@ -65,7 +65,8 @@ integer column with nulls into floats and a null text into `None`; the files tha
 
 ## A release
 
-The parquet files `<config>/<split>-*.parquet`, the same columns in every config.
+The parquet files `<config>/<split>-*.parquet`, the same columns in every config. Here are those of the
+paper's surveys; the bands and names of the [others](#other-surveys) differ.
 
 {release}
 
@@ -87,6 +88,18 @@ Names and units are ours; "may be null" and the bounds are wide, because cuts co
 ## Between stages
 
 {stages}
+
+## Other surveys
+
+{others}
+"""
+
+SURVEY = """\
+### `{name}`: a release
+
+{title}.
+
+{release}
 """
 
 
@@ -152,6 +165,19 @@ def reference() -> str:
         truth_description=of_truth,
         catalogues=_sections(catalogues),
         stages=_sections(between),
+        others=_other_surveys(),
+    )
+
+
+def _other_surveys() -> str:
+    """The release and the catalogues of each survey whose columns are not the paper's."""
+    from transferz.schemas.survey.survey import find_survey, surveys  # not in every install
+
+    others = [one for one in map(find_survey, surveys()) if one.release != schemas.RELEASE]
+    return "\n\n".join(
+        SURVEY.format(name=one.name, title=one.title, release=column_table(one.release))
+        + f"\n{_sections(list(one.tables.values()))}"
+        for one in others
     )
 
 
