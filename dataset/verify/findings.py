@@ -24,7 +24,7 @@ PROMISES = {
     "unique_ids": "an object occurs once in a config, and rows are in the order of their ids",
     "own_split": "an object's split follows from its id, or block of sky, by the parameters",
     "one_split": "an object is in the same split in every config",
-    "apart": "no two objects within the match radius, no group and no look-alikes are in two splits",
+    "apart": "no two objects within the match radius, no group, no look-alikes are in two splits",
     "groups": "group_id is the least id linked within the match radius",
     "labels": "every config has labels of its own kind",
     "combo": "the union has every galaxy once, one in both by its spectroscopic row",

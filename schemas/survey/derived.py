@@ -65,7 +65,7 @@ integer column with nulls into floats and a null text into `None`; the files tha
 
 ## A release
 
-The parquet files `<config>/<split>-*.parquet`, the same columns in every config. Here are those of the
+The parquet files `<config>/<split>-*.parquet`, the same columns in every config. These are of the
 paper's surveys; the bands and names of the [others](#other-surveys) differ.
 
 {release}
