@@ -65,7 +65,8 @@ integer column with nulls into floats and a null text into `None`; the files tha
 
 ## A release
 
-The parquet files `<config>/<split>-*.parquet`, the same columns in every config.
+The parquet files `<config>/<split>-*.parquet`, the same columns in every config. These are of the
+paper's surveys; the bands and names of the [others](#other-surveys) differ.
 
 {release}
 
@@ -93,6 +94,18 @@ Names and units are ours; "may be null" and the bounds are wide, because cuts co
 What `transferz specz` writes: {specz_description}.
 
 {specz}
+
+## Other surveys
+
+{others}
+"""
+
+SURVEY = """\
+### `{name}`: a release
+
+{title}.
+
+{release}
 """
 
 
@@ -160,6 +173,19 @@ def reference() -> str:
         stages=_sections(between),
         specz=column_table(schemas.SPECZ),
         specz_description=of_specz,
+        others=_other_surveys(),
+    )
+
+
+def _other_surveys() -> str:
+    """The release and the catalogues of each survey whose columns are not the paper's."""
+    from transferz.schemas.survey.survey import find_survey, surveys  # not in every install
+
+    others = [one for one in map(find_survey, surveys()) if one.release != schemas.RELEASE]
+    return "\n\n".join(
+        SURVEY.format(name=one.name, title=one.title, release=column_table(one.release))
+        + f"\n{_sections(list(one.tables.values()))}"
+        for one in others
     )
 
 
