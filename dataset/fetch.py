@@ -48,7 +48,8 @@ def fetch(layout: Layout, catalogue: str) -> None:
     """
     if layout.is_mock:
         raise ParameterError(
-            "survey 'mock' is made, not fetched: run `python -m transferz.dataset.survey`"
+            f"survey '{layout.survey}' is made, not fetched: run `python -m "
+            f"transferz.dataset.survey --survey {layout.survey}`"
         )
     params = read_params("fetch", FetchParams)
     key = getattr(params, catalogue)

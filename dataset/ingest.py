@@ -49,7 +49,7 @@ CATALOGUES = {
 def refuse_mock(layout: Layout) -> None:
     """Raise `InputError` if the COSMOS2020 file of a real survey says that it is simulated."""
     directory = layout.raw / "cosmos2020"
-    if layout.survey != "mock" and catalogues.is_mock(directory):
+    if not layout.is_mock and catalogues.is_mock(directory):
         raise InputError(
             f"{directory} holds the mock's catalogue, which cannot be released as survey "
             f"'{layout.survey}'; put the real one there"

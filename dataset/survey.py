@@ -6,7 +6,7 @@ from transferz.dataset.mock.build import MockParams, write_mock
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
 from transferz.schemas import ParameterError
-from transferz.schemas.survey.files import file_digest
+from transferz.schemas.survey.files import MOCK_SURVEYS, file_digest
 from transferz.tables.files import replace_directory, write_json
 
 
@@ -14,10 +14,11 @@ def survey(layout: Layout) -> None:
     """Write the mock's upstream files into its raw folder; `ParameterError` for a real survey."""
     if not layout.is_mock:
         raise ParameterError(
-            f"survey '{layout.survey}' is observed, not made: expected 'mock'; "
-            f"run `make repro SURVEY={layout.survey}`, which fetches the catalogues"
+            f"survey '{layout.survey}' is observed, not made: expected "
+            f"{' or '.join(MOCK_SURVEYS)}; run `make repro SURVEY={layout.survey}`, which fetches "
+            "the catalogues"
         )
-    params = read_params("mock", MockParams)
+    params = read_params(layout.survey, MockParams)
     with replace_directory(layout.raw) as directory:
         rows = write_mock(params, directory)
         paths = (path for path in directory.rglob("*") if path.is_file())

@@ -238,9 +238,10 @@ def append(
         return
     with path.open("r+b") as file:
         start = file.seek(len(primary.header.tostring()))
-        before = fits.Header.fromfile(file)["NAXIS2"]
-        hdu.header["NAXIS2"] = before + len(rows)
+        header = fits.Header.fromfile(file)
+        before = header["NAXIS2"]
+        header["NAXIS2"] = before + len(rows)
         file.seek(start)
-        file.write(hdu.header.tostring().encode("ascii"))
+        file.write(header.tostring().encode("ascii"))
         end = file.seek(before * rows.itemsize, os.SEEK_CUR) + file.write(rows.data)
         file.write(bytes(-end % FITS_BLOCK))

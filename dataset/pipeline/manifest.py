@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.pipeline.params import PARAMS_FILE, load_params
+from transferz.dataset.pipeline.params import PARAMS_FILE, find_section, load_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout
 from transferz.dataset.splits.hashing import content_hash
 from transferz.schemas import RELEASE
@@ -99,7 +99,7 @@ def _parameters(layout: Layout) -> dict[str, Any]:
     sections = load_params(PARAMS_FILE)
     split, release = sections["split"], sections["release"]
     return {
-        **({"mock": sections["mock"]} if layout.is_mock else {}),
+        **({"mock": find_section(sections, layout.survey)} if layout.is_mock else {}),
         "select": {catalogue: sections["select"][catalogue] for catalogue in layout.catalogues},
         "match": sections["match"],
         "split": split | {"scheme": layout.scheme(split["scheme"])},

@@ -8,10 +8,16 @@ from pathlib import Path
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.checkout import require_own_code
+from transferz.schemas.survey.files import MOCK_SURVEYS
 from transferz.tables.files import sentence, write_json
 
 _SKY = ("cosmos2020", "hsc", "galaxiesml")
-CATALOGUES = {"mock": _SKY, "authors": ("transferz", "galaxiesml"), "cosmos2020": _SKY}
+CATALOGUES = {
+    "mock": _SKY,
+    "mock_full": _SKY,
+    "authors": ("transferz", "galaxiesml"),
+    "cosmos2020": _SKY,
+}
 """Each survey's upstream catalogues."""
 
 TABLE = "table.parquet"
@@ -34,7 +40,7 @@ class Layout:
     @property
     def is_mock(self) -> bool:
         """Whether the galaxies are simulated."""
-        return self.survey == "mock"
+        return self.survey in MOCK_SURVEYS
 
     @property
     def is_published(self) -> bool:

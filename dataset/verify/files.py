@@ -25,6 +25,7 @@ from transferz.schemas.survey.files import (
     FIRST_INDEX_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
+    MOCK_SURVEYS,
     SHARD,
     SURVEYS,
     Version,
@@ -148,7 +149,7 @@ def _check_shape(content: Mapping[str, Any]) -> Iterator[Broken]:
             where = ".".join(map(str, problem["loc"]))
             yield Broken(MANIFEST_FILE, "manifest", f"entry '{where}': {problem['msg']}")
         return
-    mocks = {Version.parse(shape.version).mock, shape.mock, shape.survey == "mock"}
+    mocks = {Version.parse(shape.version).mock, shape.mock, shape.survey in MOCK_SURVEYS}
     if len(mocks) > 1 or shape.survey not in SURVEYS:
         found = f"version {shape.version}, survey {shape.survey}, mock {shape.mock}"
         yield Broken(MANIFEST_FILE, "manifest", found, "all of them of a mock, or none")

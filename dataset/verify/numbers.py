@@ -18,7 +18,7 @@ from transferz.dataset.verify.findings import Broken
 from transferz.dataset.verify.pages import Sizes, differences
 from transferz.dataset.verify.rows import Rows
 from transferz.schemas import SPLITS
-from transferz.schemas.survey.files import MANIFEST_FILE, Version
+from transferz.schemas.survey.files import MANIFEST_FILE, MOCK_SURVEYS, Version
 
 ENTRIES = (
     *("name", "version", "survey", "mock", "date", "columns", "content", "counts", "sources"),
@@ -45,7 +45,7 @@ def check_entries(manifest: Mapping[str, Any]) -> Iterator[Broken]:
         if entry != own:
             yield Broken(MANIFEST_FILE, "manifest", f"{where}: {entry}", str(own))
     sources, registry = manifest["sources"], load_registry()
-    if survey == "mock" and sources != IMITATED:
+    if survey in MOCK_SURVEYS and sources != IMITATED:
         yield Broken(MANIFEST_FILE, "manifest", f"sources: {sources}", str(IMITATED))
     for name in CATALOGUES[survey]:
         edition = registry.get(sources.get(name, ""))

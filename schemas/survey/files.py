@@ -38,7 +38,8 @@ SPLIT_FILE = "{split}-00000-of-00001.parquet"
 SHARD = r"-\d{5}-of-\d{5}\.parquet"
 """Pattern of what follows the split in the name of a data file."""
 
-SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
+MOCK_SURVEYS = ("mock", "mock_full")
+SURVEYS = ("cosmos2020", "authors", *MOCK_SURVEYS)  # real before mock
 
 MOCK = "mock"
 _NUMBER = "(0|[1-9][0-9]{0,8})"
