@@ -136,7 +136,7 @@ class _Field:
         )
 
     def tiles(self) -> Iterator[tuple[Tile, Sources]]:
-        """Make the sources of each tile, none blended yet, but those that blend together."""
+        """Make the sources of each tile, none blended yet; those that will be, in one tile."""
         params = self.params
         return whole_groups(
             cut(params.window, params.tiles, params.seed),

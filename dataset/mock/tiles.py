@@ -1,7 +1,8 @@
 """The COSMOS field in strips, each from a seed of its own: memory grows with one, not with all.
 
-Each strip holds its own galaxies, and clusters end at its border. Two sources near each other on
-both sides of a border are blended as any two are: those at the border wait for the next strip.
+Clusters of galaxies, and HSC's shallow spots, end at a strip's border. Two sources that lie near
+each other on both sides of a border blend as any two do: those at a border wait for the next strip.
+Masks, the Milky Way's dust and the calibration are the whole field's.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,9 +47,9 @@ def whole_groups(
 ) -> Iterator[tuple[Tile, Sources]]:
     """Make the sources of each tile in turn, and yield them so that no group is divided.
 
-    A group are sources joined by steps of `link_arcsec` at most. One that reaches the border comes
-    with the next tile, whole. So every source is yielded once, and no two within `link_arcsec` of
-    each other come with different tiles.
+    Sources within `link_arcsec` of each other are of one group. A group that reaches the border to
+    the next tile comes with that tile, whole. So every source is yielded once, and no two within
+    `link_arcsec` of each other come with different tiles.
     """
     waiting: list[Sources] = []
     for tile in tiles:
