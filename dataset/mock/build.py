@@ -160,7 +160,9 @@ def write_mock(params: MockParams, directory: Path) -> dict[str, int]:
     for catalogue in ("cosmos2020", "hsc", "galaxiesml"):
         (directory / catalogue).mkdir()
     field = _Field.of(params)
-    sheets, truths, shareable = [], [], []  # a few columns of each tile
+    sheets: list[pa.Table] = []  # of each tile a few columns alone
+    truths: list[pd.DataFrame] = []
+    shareable: list[pd.DataFrame] = []
     for tile, everything in field.tiles():
         sources = field.blended(everything, tile, params.blend_arcsec)
         sheets.append(_append_cosmos2020(field, tile, sources, sum(map(len, sheets)), directory))
