@@ -147,7 +147,8 @@ def _check(
 def _params(layout: Layout) -> FetchParams:
     if layout.is_mock:
         raise ParameterError(
-            "survey 'mock' is made, not fetched: run `python -m transferz.dataset.survey`"
+            f"survey '{layout.survey}' is made, not fetched: run `python -m "
+            f"transferz.dataset.survey --survey {layout.survey}`"
         )
     return read_params("fetch", FetchParams)
 

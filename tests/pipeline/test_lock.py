@@ -14,7 +14,12 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PIPELINES = ("dvc.yaml", "surveys/authors/dvc.yaml", "surveys/cosmos2020/dvc.yaml")
+PIPELINES = (
+    "dvc.yaml",
+    "surveys/authors/dvc.yaml",
+    "surveys/cosmos2020/dvc.yaml",
+    "surveys/mock_full/dvc.yaml",
+)
 STAGES = ("survey", "fetch", "ingest", "select", "match", "split", "release", "card")
 SHAPE_NO_ROW = {"schemas/checkout.py", "schemas/errors.py"}  # refusals and their words
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import transferz
+from transferz.dataset.verify.verifying import inspect
 from transferz.schemas import SPLITS
 
 HERE = Path(__file__).parent
@@ -232,8 +233,11 @@ STAGES = dict.fromkeys(("fetch", "ingest", "select"), THREE)
 STAGES |= dict.fromkeys(("match", "split", "release", "card"), ((),))
 
 
+conftest = load(HERE / "conftest.py")
+SMALL = conftest.SMALL
+
+
 def make_space(root):
-    conftest = load(HERE / "conftest.py")
     return conftest.make_workspace(root)
 
 
@@ -285,6 +289,58 @@ def test_the_pipelines_of_mock_and_cosmos2020_are_one():
         if "params" in expected:
             expected["params"] = [one for one in expected["params"] if one != "mock"]
         assert stage == expected, name
+
+
+def test_the_pipelines_of_mock_and_mock_full_are_one():
+    """But for where they lie, and the section of parameters that makes it full."""
+    root = HERE.parents[1]
+    mock, full = (
+        yaml.safe_load((root / name).read_text())
+        for name in ("dvc.yaml", "surveys/mock_full/dvc.yaml")
+    )
+    named = json.loads(json.dumps(mock["vars"]).replace("mock", "mock_full"))
+    assert full["vars"] == named
+    assert list(full["stages"]) == list(mock["stages"])
+    for name, stage in full["stages"].items():
+        expected = mock["stages"][name]
+        assert stage.pop("wdir") == "../.."
+        expected["outs"] = [*expected.get("outs", ()), *expected.pop("metrics", ())]
+        if "params" in expected:
+            of_mock = {"mock": ["mock", "mock_full"]}
+            expected["params"] = [p for one in expected["params"] for p in of_mock.get(one, [one])]
+        assert stage == expected, name
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """The survey `mock_full` in small: three tiles, by its stages."""
+    space = make_space(tmp_path_factory.mktemp("full") / "project")
+    for name, value in SMALL.items() | {("tiles", 3)}:
+        space.change(f"mock_full.{name}", value)
+    status, said = space.stage("survey", "--survey", "mock_full")
+    assert status == 0, said
+    for stage in list(STAGES)[1:]:
+        for catalogue in STAGES[stage]:
+            status, said = space.stage(stage, *catalogue, "--survey", "mock_full")
+            assert status == 0, said
+    return space
+
+
+def test_the_full_mock_is_a_sound_release_that_says_what_it_is(full):
+    whole, facts = release(full, "mock_full"), manifest(full, "mock_full")
+    assert inspect(whole).broken == ()
+    assert (facts["survey"], facts["mock"]) == ("mock_full", True)
+    assert facts["version"].endswith("+mock")
+    stated = facts["parameters"]["mock"]
+    assert (stated["tiles"], stated["area_deg2"]) == (3, SMALL["area_deg2"])
+    assert stated["galaxiesml"]["rows"] == SMALL["galaxiesml.rows"]
+    assert "**This is a mock.**" in (whole / "README.md").read_text()
+    assert set(facts["content"]) == {"transferz", "galaxiesml", "combo", "truth"}
+
+
+def test_the_full_mock_is_made_not_fetched_and_says_how(full):
+    status, said = full.stage("fetch", "hsc", "--survey", "mock_full")
+    assert (status, "--survey mock_full`" in said) == (1, True)
 
 
 def test_the_authors_pipeline_declares_the_same_code():
