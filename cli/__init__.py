@@ -82,6 +82,11 @@ COMMANDS = {
         "AB magnitudes of a table's fluxes, and counts of the negative and missing ones",
         "build",
     ),
+    "survey": Command(
+        "survey",
+        "surveys as configuration: list them, add one, check what one takes a file's columns for",
+        "build",
+    ),
     "sources": Command(
         "sources",
         "where the upstream files come from, on what terms, and what is read of them",

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from pydantic import ConfigDict, model_validator
+
 from transferz.dataset.fetching.download import (
     Digest,
     Unavailable,
@@ -23,17 +25,33 @@ from transferz.dataset.pipeline.params import Params, read_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
 from transferz.dataset.sources.registry import Edition, find_edition, record_url
 from transferz.schemas import InputError, ParameterError
+from transferz.schemas.survey.survey import find_survey, surveys
 from transferz.tables.files import replace_directory, write_json
 
 
 class FetchParams(Params):
-    """Section `fetch`: the key of the edition that each catalogue uses, and how to ask."""
+    """Section `fetch`: the key of the edition that each catalogue uses, and how to ask.
 
-    cosmos2020: str
-    hsc: str
-    galaxiesml: str
-    transferz: str
+    A catalogue that is not named uses the edition of its own name.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+
     retries: Retries
+
+    @model_validator(mode="after")
+    def _known(self) -> "FetchParams":
+        known = {one for survey in surveys() for one in find_survey(survey).catalogues}
+        if unknown := sorted(set(self.__pydantic_extra__) - known):
+            raise ValueError(
+                f"there is no catalogue '{unknown[0]}', only {', '.join(sorted(known))}"
+            )
+        return self
+
+    def edition(self, catalogue: str) -> str:
+        """Return the key of the edition that a catalogue uses."""
+        return self.__pydantic_extra__.get(catalogue, catalogue)
 
 
 def fetch(layout: Layout, catalogue: str) -> None:
@@ -46,10 +64,11 @@ def fetch(layout: Layout, catalogue: str) -> None:
     """
     if layout.is_mock:
         raise ParameterError(
-            "survey 'mock' is made, not fetched: run `python -m transferz.dataset.survey`"
+            f"survey '{layout.survey}' is made, not fetched: run "
+            f"`python -m transferz.dataset.survey --survey {layout.survey}`"
         )
     params = read_params("fetch", FetchParams)
-    key = getattr(params, catalogue)
+    key = params.edition(catalogue)
     edition = find_edition(key, catalogue)
     recorded, raw = Recorded(layout.survey, key), layout.raw / catalogue
     files: dict[str, dict[str, object]] = {}

@@ -22,6 +22,7 @@ from transferz.dataset.pipeline.tables import write_parquet
 from transferz.dataset.sources import catalogues
 from transferz.dataset.sources.fields import origin
 from transferz.schemas import Column, InputError, SchemaError, Table
+from transferz.schemas.survey.columns import WHOLE_SKY
 from transferz.schemas.survey.frames import SHOWN, arrow_schema, check, to_frame
 from transferz.tables.files import replace_directory
 
@@ -178,7 +179,7 @@ class Audit:
             raise self._wrong("it holds no rows; fetch the file again or check the query")
         complaints = [tally.complaint(self._label(tally.column.name)) for tally in self._tallies]
         if self.rows >= ENOUGH_ROWS:
-            complaints.append(_other_unit(self._turn, self._height))
+            complaints.append(odd_positions(self._table, self._turn, self._height))
         if any(complaints):
             raise self._wrong("; ".join(filter(None, complaints)))
 
@@ -208,6 +209,17 @@ def _extent(chunk: pa.Table) -> tuple[float, float]:
         return math.inf, math.inf
     turn, height = (pc.max(pc.abs(chunk[name])).as_py() for name in POSITION)
     return (0.0, 0.0) if turn is None or height is None else (turn, height)
+
+
+def odd_positions(table: Table, turn: float, height: float) -> str:
+    """Say which unit positions look like that may lie anywhere; a range, if declared, has told."""
+    bounds = [
+        (table[name].minimum, table[name].maximum) for name in POSITION if name in table.names
+    ]
+    odd = _other_unit(turn, height)
+    if not odd or tuple(bounds) != WHOLE_SKY:
+        return ""
+    return f"{odd}; where they are degrees, give their range in survey.yaml (`within`)"
 
 
 def _other_unit(turn: float, height: float) -> str:

@@ -59,23 +59,34 @@ def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Fiel
     holds twice.
     """
     names = list(available)
-    fields, missing = [], []
-    for column in table:
-        if field := _find(column, names, path):
-            fields.append(field)
-        elif spellings := (*column.upstream, *column.upstream_flux):
-            missing.append(" or ".join(spellings))
-    if missing:
-        raise InputError(
-            f"{path}: expected the columns of table '{table.name}', "
-            f"missing {', '.join(missing)}; {REMEDY}"
-        )
+    fields, missing = match_fields(names, table, path)
+    require_all(missing, table, str(path))
     twice = [field.name for field in stored_fields(fields) if names.count(field.name) > 1]
     if twice:
         raise InputError(
             f"{path}: expected each column once, found several named {', '.join(twice)}; {REMEDY}"
         )
     return fields
+
+
+def match_fields(
+    available: Sequence[str], table: Table, path: Path
+) -> tuple[list[Field], list[Column]]:
+    """Find those of a table's columns that a file has, as `find_fields`, and those it lacks."""
+    found = {column.name: _find(column, available, path) for column in table}
+    wanted = [column for column in table if column.upstream or column.upstream_flux]
+    missing = [column for column in wanted if found[column.name] is None]
+    return [field for field in found.values() if field], missing
+
+
+def require_all(missing: Sequence[Column], table: Table, where: str) -> None:
+    """Raise `InputError` where columns of a table are missing from what `where` names."""
+    names = [" or ".join((*one.upstream, *one.upstream_flux)) for one in missing]
+    if names:
+        raise InputError(
+            f"{where}: expected the columns of table '{table.name}', "
+            f"missing {', '.join(names)}; {REMEDY}"
+        )
 
 
 def share_found(available: Sequence[str], table: Table) -> float:

@@ -128,16 +128,33 @@ class Edition(_Entry):
 
 @functools.cache
 def load_registry() -> dict[str, Edition]:
-    """Read the registry that ships with the project: key to edition.
+    """Read the registry that ships with the project, and the surveys' own: key to edition.
 
-    A `ParameterError` says where it has been edited and breaks its form.
+    A survey's catalogue may say itself where it comes from; the key is its name then. A
+    `ParameterError` says where an entry has been edited and breaks its form.
     """
     path = importlib.resources.files(HERE) / "registry.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {key: Edition.model_validate(entry) for key, entry in content.items()}
+        editions = {key: Edition.model_validate(entry) for key, entry in content.items()}
     except (yaml.YAMLError, ValidationError, AttributeError) as error:
         raise ParameterError(f"{path} is not a registry of sources: {error}; correct it") from error
+    for survey in surveys():
+        for name, entry in find_survey(survey).catalogues.items():
+            if not entry.edition:
+                continue
+            try:
+                own = Edition.model_validate(entry.edition | {"catalogue": name, "table": name})
+            except ValidationError as error:
+                raise ParameterError(
+                    f"surveys/{survey}/survey.yaml: catalogues.{name}.edition: {error}; correct it"
+                ) from error
+            if editions.setdefault(name, own) != own:
+                raise ParameterError(
+                    f"surveys/{survey}/survey.yaml: catalogues.{name}.edition: there is another "
+                    f"edition '{name}' already; rename the catalogue"
+                )
+    return editions
 
 
 def find_edition(key: str, catalogue: str) -> Edition:
@@ -145,6 +162,11 @@ def find_edition(key: str, catalogue: str) -> Edition:
     choices = {
         k: edition for k, edition in load_registry().items() if edition.catalogue == catalogue
     }
+    if not choices:
+        raise ParameterError(
+            f"nobody says where catalogue '{catalogue}' comes from; give it an entry 'edition' in "
+            "its survey.yaml, as `transferz survey new` writes it"
+        )
     if key not in choices:
         raise ParameterError(
             f"parameter 'fetch.{catalogue}': found '{key}', expected one of "

@@ -126,8 +126,10 @@ class CatalogueEntry(Entry):
         The column that names a row; `repeated` where it may do so more than once before the cuts.
     files : sequence of mapping
         Published split (empty for none) to the pattern of a file's name without its ending, for
-        each way the catalogue is distributed. `endings` are those that a file may have, the
-        preferred group first; `remedy` is what a person does where there is no file.
+        each way the catalogue is distributed; a list of patterns where files hold the same rows in
+        the same order, each some of the columns (the same pattern again for another table of the
+        same file). `endings` are those that a file may have, the preferred group first; `remedy`
+        is what a person does where there is no file.
     columns : sequence
         Columns (`ColumnEntry`), or the name of one or more that are declared with the survey:
         ``object_id``, ``photometry``, ``published_split`` or a reference; by a mapping, with their
@@ -141,13 +143,16 @@ class CatalogueEntry(Entry):
         A column of booleans, true for the one detection that stands for its object.
     cuts : sequence of mapping
         As in params.yaml, whose section ``select.<catalogue>`` replaces them.
+    edition : mapping
+        Where the catalogue comes from, on what terms: an entry of dataset/sources/registry.yaml,
+        without what is known here. It is called as the catalogue is.
     """
 
     role: Literal["label", "photometry", "labelled", "spectroscopic"]
     description: str
     key: str = "object_id"
     repeated: bool = False
-    files: tuple[dict[str, str], ...] = ({"": "*"},)
+    files: tuple[dict[str, tuple[str, ...]], ...] = ({"": ("*",)},)
     endings: tuple[tuple[str, ...], ...]
     remedy: str
     columns: tuple[str | dict[str, Any], ...]
@@ -157,6 +162,23 @@ class CatalogueEntry(Entry):
     magnitude: str = ""
     primary: str = ""
     cuts: tuple[dict[str, Any], ...] = ()
+    edition: dict[str, Any] = {}
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _listed(cls, files: Any) -> Any:
+        """A pattern that stands alone is a list of one."""
+        if not (isinstance(files, list | tuple) and all(isinstance(way, dict) for way in files)):
+            return files
+        return [
+            {split: [one] if isinstance(one, str) else one for split, one in way.items()}
+            for way in files
+        ]
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether a row is spread over several files, or several tables of one."""
+        return any(len(patterns) > 1 for way in self.files for patterns in way.values())
 
 
 class Survey(Entry):
@@ -418,8 +440,36 @@ def find_survey(name: str) -> Survey:
         ) from None
 
 
+def taken_over(name: str) -> tuple[str, ...]:
+    """Return the surveys whose files configure one: itself, and those it takes over from.
+
+    Examples
+    --------
+    >>> taken_over("mock")
+    ('mock', 'cosmos2020')
+    """
+    content = _own(name)
+    catalogues = content.get("catalogues", {})
+    entries = catalogues.values() if isinstance(catalogues, dict) else ()
+    others = [content.get("base"), *(one.get("of") for one in entries if isinstance(one, dict))]
+    further = [survey for other in filter(None, others) for survey in taken_over(other)]
+    return tuple(dict.fromkeys([name, *further]))
+
+
 def _raw(name: str) -> dict[str, Any]:
     """The content of a survey's file, with what it takes over from other surveys."""
+    content = _own(name)
+    if base := content.pop("base", ""):
+        content = _raw(base) | content
+    catalogues = content.get("catalogues", {})
+    for key, entry in catalogues.items() if isinstance(catalogues, dict) else ():
+        if isinstance(entry, dict) and (other := entry.pop("of", "")):
+            catalogues[key] = _raw(other)["catalogues"][key] | entry
+    return content
+
+
+def _own(name: str) -> dict[str, Any]:
+    """The content of a survey's file as it stands there."""
     path = FOLDER / name / FILE
     if not re.match(NAME, name) or not path.is_file():
         raise ParameterError(
@@ -432,10 +482,4 @@ def _raw(name: str) -> dict[str, Any]:
         raise ParameterError(f"{path} can't be read as YAML: {error}; correct it") from None
     if not isinstance(content, dict):
         raise ParameterError(f"{path}: expected named entries, found {type(content).__name__}")
-    if base := content.pop("base", ""):
-        content = _raw(base) | content
-    catalogues = content.get("catalogues", {})
-    for key, entry in catalogues.items() if isinstance(catalogues, dict) else ():
-        if isinstance(entry, dict) and (other := entry.pop("of", "")):
-            catalogues[key] = _raw(other)["catalogues"][key] | entry
     return content
