@@ -47,7 +47,7 @@ def survey(argv: Sequence[str]) -> int:
     check = command("check", _check, "what a survey takes the columns of its files for")
     check.description = CHECK
     check.add_argument("name")
-    check.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.add_argument("--rows", type=positive, help="how many rows to read (default: 10,000)")
     check.add_argument("--json", action="store_true", help="print the findings as JSON")
     arguments = vars(parser.parse_args(argv))
