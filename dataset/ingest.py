@@ -164,7 +164,7 @@ class Audit:
             if theirs != column.name:
                 yield f"the file calls '{column.name}' '{theirs}'"
         if any(column.name in POSITION for column in broken):
-            yield from filter(None, [_other_unit(*_extent(chunk))])
+            yield from filter(None, [other_unit(*_extent(chunk))])
         for tally in (Tally(column) for column in broken if column.typical):
             tally.add(chunk[tally.column.name])
             yield from filter(None, [tally.complaint(self._label(tally.column.name))])
@@ -216,13 +216,13 @@ def odd_positions(table: Table, turn: float, height: float) -> str:
     bounds = [
         (table[name].minimum, table[name].maximum) for name in POSITION if name in table.names
     ]
-    odd = _other_unit(turn, height)
+    odd = other_unit(turn, height)
     if not odd or tuple(bounds) != WHOLE_SKY:
         return ""
     return f"{odd}; where they are degrees, give their range in survey.yaml (`within`)"
 
 
-def _other_unit(turn: float, height: float) -> str:
+def other_unit(turn: float, height: float) -> str:
     """Say which unit positions of this extent look like, if not degrees."""
     if turn <= RADIANS and height <= RADIANS / 4:
         return "the positions look like radians; convert them to degrees"

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transferz.dataset.ingest import POSITION, Tally, odd_positions
+from transferz.dataset.ingest import POSITION, Tally, odd_positions, other_unit
 from transferz.dataset.sources.catalogues import file_values
 from transferz.dataset.sources.fields import Field, match_fields, share_found, stored_fields
 from transferz.dataset.surveys.pipeline import pipeline, pipeline_path
@@ -184,7 +184,9 @@ def _check_file(
     if all(values.get(name) is not None for name in POSITION):
         turn, height = (pc.max(pc.abs(values[name])).as_py() for name in POSITION)
         if turn is not None and height is not None:
-            faults += filter(None, [odd_positions(table, turn, height)])
+            outside = any(judged[name].faults for name in POSITION)
+            odd = other_unit(turn, height) if outside else odd_positions(table, turn, height)
+            faults += filter(None, [odd])
     if not len(rows):
         faults.append("it holds no rows; fetch it again or check the query")
     counts = {one.rows for one in (file, *beside)} - {None}
