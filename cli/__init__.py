@@ -84,7 +84,7 @@ COMMANDS = {
     ),
     "survey": Command(
         "survey",
-        "surveys as configuration: list them, add one, check what one takes a file's columns for",
+        "surveys as configuration: list them, add one, check one against its files",
         "build",
     ),
     "sources": Command(
