@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict
 
 from transferz.dataset.fetching.download import (
     Digest,
@@ -18,40 +18,31 @@ from transferz.dataset.fetching.editions import (
     check_by_hand,
     check_present,
     find_by_hand,
+    is_by_hand,
     wanted_files,
 )
 from transferz.dataset.fetching.web import Retries, Web
 from transferz.dataset.pipeline.params import Params, read_params
 from transferz.dataset.pipeline.stage import COUNTS, Layout, run_stage
-from transferz.dataset.sources.registry import Edition, find_edition, record_url
+from transferz.dataset.sources.registry import Edition, find_edition, load_registry, record_url
 from transferz.schemas import InputError, ParameterError
-from transferz.schemas.survey.survey import find_survey, surveys
 from transferz.tables.files import replace_directory, write_json
 
 
 class FetchParams(Params):
-    """Section `fetch`: the key of the edition that each catalogue uses, and how to ask.
+    """Section `fetch`: how to ask, and by catalogue the key of the edition to use.
 
-    A catalogue that is not named uses the edition of its own name.
+    A catalogue that it does not name uses its first one in the registry.
     """
 
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, str]
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     retries: Retries
 
-    @model_validator(mode="after")
-    def _known(self) -> "FetchParams":
-        known = {one for survey in surveys() for one in find_survey(survey).catalogues}
-        if unknown := sorted(set(self.__pydantic_extra__) - known):
-            raise ValueError(
-                f"there is no catalogue '{unknown[0]}', only {', '.join(sorted(known))}"
-            )
-        return self
-
     def edition(self, catalogue: str) -> str:
         """Return the key of the edition that a catalogue uses."""
-        return self.__pydantic_extra__.get(catalogue, catalogue)
+        first = (key for key, one in load_registry().items() if one.catalogue == catalogue)
+        return str((self.model_extra or {}).get(catalogue) or next(first, ""))
 
 
 def fetch(layout: Layout, catalogue: str) -> None:
@@ -72,7 +63,7 @@ def fetch(layout: Layout, catalogue: str) -> None:
     edition = find_edition(key, catalogue)
     recorded, raw = Recorded(layout.survey, key), layout.raw / catalogue
     files: dict[str, dict[str, object]] = {}
-    if edition.by_hand:
+    if edition.by_hand and is_by_hand(raw, edition):
         # The file's name is free, so its hash is noted under the query's.
         query = edition.by_hand.query
         label = f"result of {query}" if query else "file put in place by hand"

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
 
 from transferz.dataset.pipeline.params import MatchParams, SplitParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
@@ -16,9 +17,12 @@ from transferz.dataset.splits.hashing import (
     split_published,
 )
 from transferz.schemas import REMOVED, SPLITS
+from transferz.schemas.survey.frames import arrow_schema, to_frame
+from transferz.schemas.survey.survey import Survey
 from transferz.tables.files import replace_directory
 
 SPLIT_CONFLICT = "split_conflict"
+SHARED_PHOTOMETRY = "shared_photometry"
 
 
 def split(layout: Layout) -> None:
@@ -27,14 +31,22 @@ def split(layout: Layout) -> None:
     params = params.model_copy(update={"scheme": layout.scheme(params.scheme)})
     radius = read_params("match", MatchParams).radius_arcsec
     survey = layout.configured
-    spectra = layout.interim("select", survey.of_role("spectroscopic")) / TABLE
+    spectroscopic = layout.interim("select", survey.of_role("spectroscopic")) / TABLE
+    spectra = read_table(spectroscopic, survey.spectroscopic)
     matched = (
         read_table(layout.interim("match") / TABLE, survey.matched)
         if survey.match
-        else pd.DataFrame(columns=list(survey.matched.names))
+        else to_frame(arrow_schema(survey.matched).empty_table(), survey.matched)
     )
-    rows = all_rows(matched, read_table(spectra, survey.spectroscopic))
+    rows = all_rows(matched, spectra)
+    gone: dict[str, pd.Series] = {}
+    if survey.shared_photometry is not None:
+        near = shared_photometry(matched, spectra, rows, params, survey)
+        gone[SHARED_PHOTOMETRY] = near
+        rows = rows.loc[~rows["object_id"].isin(near)]
     assigned, counts = split_rows(rows, params, radius)
+    first = {name: len(ids) for name, ids in gone.items()}
+    counts = Counts(counts.rows_in + sum(first.values()), counts.rows_out, first | counts.removed)
     sizes = assigned["split"].value_counts()
     more: dict[str, object] = {"objects": {name: int(sizes.get(name, 0)) for name in SPLITS}}
     released = rows["object_id"].isin(assigned["object_id"])
@@ -42,10 +54,11 @@ def split(layout: Layout) -> None:
         kept = rows.loc[released]
         split_of = assigned.set_index("object_id")["split"]
         more["moved"] = moved_rows(kept, kept["object_id"].map(split_of), params)
-    left_out = rows.loc[~released, "object_id"].drop_duplicates()
+    gone[SPLIT_CONFLICT] = rows.loc[~released, "object_id"].drop_duplicates()
+    removed = pd.concat([removed_rows(ids, name) for name, ids in gone.items()])
     with replace_directory(layout.interim("split")) as directory:
         write_table(assigned, directory / TABLE, survey.assigned)
-        write_table(removed_rows(left_out, SPLIT_CONFLICT), directory / REMOVED_ROWS, REMOVED)
+        write_table(removed, directory / REMOVED_ROWS, REMOVED)
         counts.write(directory, **more)
 
 
@@ -61,6 +74,32 @@ def all_rows(matched: pd.DataFrame, spectra: pd.DataFrame) -> pd.DataFrame:
     )
     photometric = matched.assign(spectroscopic=False)
     return pd.concat([spectroscopic[columns], photometric[columns]], ignore_index=True)
+
+
+def shared_photometry(
+    labels: pd.DataFrame,
+    spectra: pd.DataFrame,
+    rows: pd.DataFrame,
+    params: SplitParams,
+    survey: Survey,
+) -> pd.Series:
+    """Return the ids of labels that may be a galaxy with a spectrum in another split.
+
+    Where nothing else tells, these are labels whose magnitudes lie in every band within the
+    survey's distance of that galaxy's. `rows` are those of both, by `all_rows`.
+    """
+    split_of = pd.Series(assign(rows, params).to_numpy(), rows["object_id"].to_numpy())
+    magnitudes = [band.magnitude for band in survey.described_bands]
+    own, theirs = (split_of.loc[one["object_id"]].to_numpy() for one in (labels, spectra))
+    near = np.zeros(len(labels), bool)
+    for name in SPLITS:
+        others = spectra.loc[theirs != name, magnitudes].to_numpy(np.float64)
+        mine = np.flatnonzero(own == name)
+        if len(others) and len(mine):
+            points = labels.iloc[mine][magnitudes].to_numpy(np.float64)
+            distance, _ = KDTree(others).query(points, p=np.inf)
+            near[mine] = distance <= survey.shared_photometry
+    return labels.loc[near, "object_id"]
 
 
 def split_rows(

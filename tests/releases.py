@@ -302,7 +302,7 @@ def _matched_rows(rng: np.random.Generator, count: int, galaxiesml: pd.DataFrame
         "redshift_hi": np.where(rng.random(count) < 0.05, np.nan, redshift + 0.02),
         "cosmos_id": 100 + rng.choice(10**6, count, replace=False),
         "separation": rng.uniform(0.0, 1.0, count),
-        "galaxiesml_id": pd.array([*twins.tolist(), *([None] * (count - 60))], dtype="Int64"),
+        "spectroscopic_id": pd.array([*twins.tolist(), *([None] * (count - 60))], dtype="Int64"),
         "published_split": [None] * count,
     }
     return _typed(values, MATCHED)

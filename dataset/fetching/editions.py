@@ -246,6 +246,15 @@ def find_present(raw: Path, edition: Edition) -> list[str]:
     return [_only(raw, [name for name in names if file.fits(name)]) for file in edition.files]
 
 
+def is_by_hand(raw: Path, edition: Edition) -> bool:
+    """Whether an edition's data are put in place by hand: always, or because a file of theirs is."""
+    if not edition.by_hand:
+        return False
+    present = [path.name for path in raw.glob("*") if not path.name.startswith(".")]
+    named = [name for name in present if any(file.fits(name) for file in edition.files)]
+    return not edition.files or bool(present and not named)
+
+
 def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> Path:
     """Return the one data file that a person has put in a folder.
 

@@ -24,6 +24,7 @@ from transferz.dataset.sources.fields import (
     stored_fields,
 )
 from transferz.dataset.sources.values import declared_values
+from transferz.dataset.splits.hashing import hash_rows
 from transferz.schemas import InputError, Table
 from transferz.schemas.survey.survey import CatalogueEntry
 from transferz.tables.reading import open_table
@@ -156,7 +157,7 @@ def read_side_by_side(
             for (file, own), piece in zip(parts, pieces, strict=True)
             for field in own
         ]
-        made = make_chunk(table, fields, arrays, fixed)
+        made = _keyed(make_chunk(table, fields, arrays, fixed), table)
         yield made
     if made is None:
         kinds = [pa.type_for_alias(field.column.dtype) for field in fields]
@@ -240,3 +241,14 @@ def file_values(field: Field, chunk: pa.Table, text: bool) -> pa.Array:
         flags = declared_values(flag, chunk[flag.name], spelt=text)
         missing = np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False))
     return declared_values(field, chunk[field.name], missing, spelt=text)
+
+
+def _keyed(chunk: pa.Table, table: Table) -> pa.Table:
+    """Name each row by its values where its catalogue has no ids: equal rows have one id."""
+    key = table[table.key]
+    if key.upstream:
+        return chunk
+    hashes = hash_rows(chunk, [name for name in table.names if name != key.name])
+    ids = pa.array((hashes >> np.uint64(1)).astype(np.int64))
+    number = chunk.column_names.index(key.name)
+    return chunk.set_column(number, chunk.schema.field(number), ids)

@@ -3,14 +3,16 @@
 import fnmatch
 import functools
 import importlib.resources
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, Table
-from transferz.schemas.survey.survey import find_survey, surveys
+from transferz.schemas.survey.survey import FOLDER, find_survey, surveys
 
 HERE = "transferz.dataset.sources"
 TABLES = {name: table for survey in surveys() for name, table in find_survey(survey).tables.items()}
@@ -92,7 +94,8 @@ class Edition(_Entry):
     It can serve as the `catalogue` of a survey; `table` names the declaration in
     `transferz.schemas` of the columns used. `note` says what of this entry is verified, second-hand
     or our own assumption. The `files` to fetch may lie in the Zenodo record `zenodo`; where nothing
-    can be fetched, `by_hand` says how to get the data.
+    can be fetched, `by_hand` says how to get the data; where something can, a file that was put in
+    place by hand is taken in its stead.
     """
 
     title: str
@@ -114,8 +117,8 @@ class Edition(_Entry):
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Edition":
-        if bool(self.files) == bool(self.by_hand):
-            raise ValueError("expected either files or by_hand")
+        if not (self.files or self.by_hand):
+            raise ValueError("expected files, by_hand or both")
         if any(bool(file.urls) == bool(self.zenodo) for file in self.files):
             raise ValueError("expected a Zenodo record, or urls for every file")
         return self
@@ -130,31 +133,25 @@ class Edition(_Entry):
 def load_registry() -> dict[str, Edition]:
     """Read the registry that ships with the project, and the surveys' own: key to edition.
 
-    A survey's catalogue may say itself where it comes from; the key is its name then. A
-    `ParameterError` says where an entry has been edited and breaks its form.
+    A `ParameterError` says where it has been edited and breaks its form.
     """
     path = importlib.resources.files(HERE) / "registry.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        editions = {key: Edition.model_validate(entry) for key, entry in content.items()}
+        for name, entry in _configured():
+            path = FOLDER / name
+            content |= entry
+        return {key: Edition.model_validate(entry) for key, entry in content.items()}
     except (yaml.YAMLError, ValidationError, AttributeError) as error:
         raise ParameterError(f"{path} is not a registry of sources: {error}; correct it") from error
+
+
+def _configured() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The editions that the surveys' own files name."""
     for survey in surveys():
-        for name, entry in find_survey(survey).catalogues.items():
-            if not entry.edition:
-                continue
-            try:
-                own = Edition.model_validate(entry.edition | {"catalogue": name, "table": name})
-            except ValidationError as error:
-                raise ParameterError(
-                    f"surveys/{survey}/survey.yaml: catalogues.{name}.edition: {error}; correct it"
-                ) from error
-            if editions.setdefault(name, own) != own:
-                raise ParameterError(
-                    f"surveys/{survey}/survey.yaml: catalogues.{name}.edition: there is another "
-                    f"edition '{name}' already; rename the catalogue"
-                )
-    return editions
+        for catalogue, entry in find_survey(survey).catalogues.items():
+            names = {"catalogue": catalogue, "table": catalogue}
+            yield survey, {key: names | one for key, one in entry.editions.items()}
 
 
 def find_edition(key: str, catalogue: str) -> Edition:
@@ -164,8 +161,8 @@ def find_edition(key: str, catalogue: str) -> Edition:
     }
     if not choices:
         raise ParameterError(
-            f"nobody says where catalogue '{catalogue}' comes from; give it an entry 'edition' in "
-            "its survey.yaml, as `transferz survey new` writes it"
+            f"nobody says where catalogue '{catalogue}' comes from; give it 'editions' in its "
+            "survey.yaml, as `transferz survey new` writes them"
         )
     if key not in choices:
         raise ParameterError(

@@ -130,7 +130,7 @@ def _declared_numbers(field: Field, values: np.ndarray, missing: np.ndarray) -> 
         raise field.wrong("bool")
     if column.dtype.startswith("float"):
         return _floats(field, values, missing)
-    missing = missing | nan | _too_low(values, column)
+    missing = missing | nan | _beyond(values, column)
     field.require_values(int(missing.sum()))
     values = np.where(missing, values.dtype.type(0), values) if missing.any() else values
     if column.dtype != "bool":
@@ -155,22 +155,30 @@ def _floats(field: Field, values: np.ndarray, missing: np.ndarray) -> pa.Array:
 def _sentinels(values: np.ndarray, column: Column) -> np.ndarray:
     """Return where a float is upstream's -99, 99 or infinity for a value that lacks.
 
-    99 counts in redshifts and magnitudes alone, all values below `Column.missing_below` where the
-    column declares one, and nothing does in a column that must have a value in every row.
+    99 counts in redshifts and magnitudes alone, all values beyond `Column.missing_below` and
+    `missing_above` and the column's own `sentinels` where it declares them, and nothing does in a
+    column that must have a value in every row.
     """
     if not column.nullable:
         return np.zeros(len(values), bool)
-    missing = np.isinf(values) | (values == MISSING) | _too_low(values, column)
+    missing = np.isinf(values) | (values == MISSING) | _beyond(values, column)
     if column.ucd.startswith(("src.redshift", "phot.mag")):
         missing |= values == UNMEASURED
     return missing
 
 
-def _too_low(values: np.ndarray, column: Column) -> np.ndarray:
-    """Where values lie below those that upstream gives to what it measured."""
-    if column.missing_below is None or not column.nullable or values.dtype.kind == "b":
-        return np.zeros(len(values), bool)
-    return values < column.missing_below
+def _beyond(values: np.ndarray, column: Column) -> np.ndarray:
+    """Where values are none of those that upstream gives to what it measured."""
+    missing = np.zeros(len(values), bool)
+    if not column.nullable or values.dtype.kind == "b":
+        return missing
+    if column.missing_below is not None:
+        missing |= values < column.missing_below
+    if column.missing_above is not None:
+        missing |= values > column.missing_above
+    for sentinel in column.sentinels:
+        missing |= values == values.dtype.type(sentinel)
+    return missing
 
 
 def _integers(field: Field, values: np.ndarray) -> np.ndarray:

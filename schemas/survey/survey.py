@@ -133,7 +133,8 @@ class CatalogueEntry(Entry):
     columns : sequence
         Columns (`ColumnEntry`), or the name of one or more that are declared with the survey:
         ``object_id``, ``photometry``, ``published_split`` or a reference; by a mapping, with their
-        names in these files: ``{object_id: [...]}``, ``{photometry: {magnitude: {from: [...]},
+        names in these files: ``{object_id: [...]}`` (``values`` where they have no ids: a row is
+        named by what it holds), ``{photometry: {magnitude: {from: [...]},
         error: ...}}``, ``{position: [ra, dec], within: [[from, to], [from, to]]}``.
     redshift, interval, error, magnitude : str
         The columns of the redshift (of several, params.yaml chooses), of the ends of its 68 %
@@ -143,9 +144,8 @@ class CatalogueEntry(Entry):
         A column of booleans, true for the one detection that stands for its object.
     cuts : sequence of mapping
         As in params.yaml, whose section ``select.<catalogue>`` replaces them.
-    edition : mapping
-        Where the catalogue comes from, on what terms: an entry of dataset/sources/registry.yaml,
-        without what is known here. It is called as the catalogue is.
+    editions : mapping
+        Where its files come from: entries as in the registry of sources.
     """
 
     role: Literal["label", "photometry", "labelled", "spectroscopic"]
@@ -162,7 +162,7 @@ class CatalogueEntry(Entry):
     magnitude: str = ""
     primary: str = ""
     cuts: tuple[dict[str, Any], ...] = ()
-    edition: dict[str, Any] = {}
+    editions: dict[str, dict[str, Any]] = {}
 
     @field_validator("files", mode="before")
     @classmethod
@@ -193,6 +193,9 @@ class Survey(Entry):
         ``photometry``, or empty where there is no label.
     split : str
         ``published`` where its authors' splits are kept; empty where params.yaml chooses.
+    shared_photometry : float or None
+        Where labels can't be told by id or position from galaxies with spectra: how near a label's
+        magnitudes may come, in every band, to those of a galaxy with a spectrum in another split.
     references : sequence of ColumnEntry
         Columns of the release that name an object elsewhere.
     """
@@ -203,6 +206,7 @@ class Survey(Entry):
     configs: dict[str, str]
     match: Literal["sky", "id", "photometry", ""] = ""
     split: Literal["published", ""] = ""
+    shared_photometry: float | None = Field(None, ge=0, le=1)
     bands: tuple[BandEntry, ...] = Field(min_length=1)
     photometry: Photometry
     object_id: IdEntry
@@ -368,6 +372,8 @@ class Survey(Entry):
             yield replace(column, nullable=not is_key, unique=is_key and not entry.repeated)
         elif isinstance(one, str):
             raise ValueError(f"'{one}' is no column that the survey declares")
+        elif "object_id" in one and one["object_id"] == VALUES:
+            yield replace(self.id_column(unique=not entry.repeated), upstream=())
         elif "object_id" in one:
             yield self.id_column(unique=not entry.repeated, source=tuple(one["object_id"]))
         elif "photometry" in one:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table as AstropyTable
 
-from transferz.dataset.ingest import CATALOGUES, ingest
+from transferz.dataset.ingest import ingest
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
 from transferz.schemas import COSMOS2020, ERRORS, MAGNITUDES, InputError, SchemaError
 
@@ -153,7 +153,7 @@ def test_the_mock_is_refused_as_a_real_survey_packed_or_not(layout, packed):
     if packed:
         path.with_name(f"{COSMOS_FILE}.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    for catalogue in CATALOGUES:
+    for catalogue in layout.catalogues:
         with pytest.raises(
             InputError, match="holds the mock's catalogue, which cannot be released"
         ):

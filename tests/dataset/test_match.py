@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.dataset.match import chance_matches, join, join_published, offset_histogram
+from transferz.dataset.match import chance_matches, join, join_labelled, offset_histogram
 from transferz.dataset.pipeline.params import MatchParams
 from transferz.dataset.sky.positions import Positions
 from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
@@ -33,7 +33,7 @@ def pairs(cosmos, hsc):
 
 def test_a_removed_row_is_listed_with_the_cut_that_removed_it():
     found = pairs([1, 2, 4], [11, 12, 14])
-    joined, removed, counts = join(labels([1, 2, 3]), photometry([11, 13]), found)
+    joined, removed, counts = join(labels([1, 2, 3]), photometry([11, 13]), found, "cosmos_id")
     assert joined["object_id"].tolist() == [11]
     assert counts.removed == {"no_counterpart": 1, "counterpart_cut": 1}
     assert dict(zip(removed["id"], removed["cut"], strict=True)) == {
@@ -47,10 +47,10 @@ def test_the_published_table_keeps_its_ids_exactly_and_leaves_the_rest_null():
     published = photometry(huge).assign(
         redshift=np.float32(0.5), published_split=pd.Series(["train"] * 3, dtype="string[pyarrow]")
     )
-    joined = join_published(published, photometry(huge[1:2]))
+    joined = join_labelled(published, photometry(huge[1:2]), MATCHED)
     check(joined, MATCHED)
     assert joined["object_id"].tolist() == huge
-    assert joined["galaxiesml_id"].tolist() == [pd.NA, huge[1], pd.NA]
+    assert joined["spectroscopic_id"].tolist() == [pd.NA, huge[1], pd.NA]
     empty = ["ra", "dec", "redshift_lo", "redshift_hi", "cosmos_id", "separation"]
     assert joined[empty].isna().all(axis=None)
     assert (joined["published_split"] == "train").all()
@@ -60,8 +60,8 @@ def test_the_published_table_may_share_nothing():
     published = photometry([1, 2]).assign(
         redshift=np.float32(0.5), published_split=pd.Series(["test"] * 2, dtype="string[pyarrow]")
     )
-    joined = join_published(published, photometry([3]))
-    assert joined["galaxiesml_id"].isna().all()
+    joined = join_labelled(published, photometry([3]), MATCHED)
+    assert joined["spectroscopic_id"].isna().all()
     assert set(joined) == set(MATCHED.names)
     assert HSC["object_id"].name in joined
 

@@ -40,7 +40,7 @@ def sample(seed: int, count: int = 60):
     ids = photometric["object_id"].astype("Int64")
     photometric = photometric.assign(
         published_split=pd.Series(pd.NA, photometric.index, dtype="string[pyarrow]"),
-        galaxiesml_id=ids.where(ids.isin(spectroscopic["object_id"])),
+        spectroscopic_id=ids.where(ids.isin(spectroscopic["object_id"])),
     )
     return photometric, spectroscopic.assign(published_split=published.astype("string[pyarrow]"))
 
@@ -147,7 +147,7 @@ def published_pair():
     own = np.resize(names, len(matched))
     ids = matched["object_id"].astype("Int64")
     matched = matched.assign(
-        published_split=pd.Series(own, dtype=STRING), galaxiesml_id=ids.where(ids < BASE + 30)
+        published_split=pd.Series(own, dtype=STRING), spectroscopic_id=ids.where(ids < BASE + 30)
     )
     galaxiesml = pd.DataFrame({"object_id": np.arange(-170, 30) + BASE})
     galaxiesml = galaxiesml.assign(
@@ -187,7 +187,7 @@ def test_moved_rows_are_those_whose_own_split_is_another():
 
 def test_a_twin_of_another_id_follows_galaxiesml_in_scheme_published():
     matched, galaxiesml = published_pair()
-    twin = matched.iloc[[-1]].assign(galaxiesml_id=BASE - 170)  # published in train
+    twin = matched.iloc[[-1]].assign(spectroscopic_id=BASE - 170)  # published in train
     hidden = twin.assign(published_split=pd.Series("test", twin.index, dtype=STRING))
     rows = all_rows(hidden, galaxiesml)
     split = assign(rows, PUBLISHED)

@@ -91,7 +91,7 @@ def test_scheme_published_keeps_the_promises_and_the_published_splits(stages):
     twins = [
         (own, twin)
         for own, twin in zip(
-            matched["object_id"].to_pylist(), matched["galaxiesml_id"].to_pylist(), strict=True
+            matched["object_id"].to_pylist(), matched["spectroscopic_id"].to_pylist(), strict=True
         )
         if twin is not None and own != twin and own in split_of_object.index
     ]

@@ -7,9 +7,10 @@ from astropy.io.votable.ucd import parse_ucd
 
 from transferz import schemas
 from transferz.photometry.bands import HSC_BANDS, effective_wavelength
+from transferz.schemas.survey import paper
 from transferz.schemas.survey.frames import arrow_schema, pandas_dtype, to_arrow, to_frame
 
-TABLES = [value for value in vars(schemas).values() if isinstance(value, schemas.Table)]
+TABLES = [value for value in vars(paper).values() if isinstance(value, schemas.Table)]
 UCD_RANGES = {
     "em.opt.B": (4000, 5000),
     "em.opt.V": (5000, 6000),

@@ -9,14 +9,14 @@ import yaml
 from transferz.dataset.fetch import FetchParams
 from transferz.dataset.mock.build import MockParams
 from transferz.dataset.pipeline.params import MatchParams, ReleaseParams, SplitParams, read_params
-from transferz.dataset.select import LabelParams, SelectParams
+from transferz.dataset.select import SelectParams
 from transferz.schemas import ParameterError
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = {
     "mock": MockParams,
     "fetch": FetchParams,
-    "select.cosmos2020": LabelParams,
+    "select.cosmos2020": SelectParams,
     "select.hsc": SelectParams,
     "select.galaxiesml": SelectParams,
     "select.transferz": SelectParams,

@@ -9,13 +9,11 @@ from astropy.table import Table as AstropyTable
 
 from transferz.dataset.sources.catalogues import (
     is_mock,
-    read_cosmos2020,
-    read_galaxiesml,
-    read_hsc,
-    read_transferz,
+    read_catalogue,
 )
 from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError
 from transferz.schemas.survey.frames import arrow_schema
+from transferz.schemas.survey.survey import find_survey
 
 ROWS = 6
 VALUES = {"bool": [True, False] * 3, "int16": [3] * ROWS, "string": ["a"] * ROWS}
@@ -50,8 +48,27 @@ def save(path, columns):
             file["image"] = np.zeros((ROWS, 5, 2, 2))
 
 
+def of(survey, catalogue):
+    """The reader of a survey's catalogue, as the stage `ingest` calls it."""
+    configured = find_survey(survey)
+
+    def read(raw):
+        entry = configured.catalogues[catalogue]
+        return read_catalogue(raw, entry, configured.tables[catalogue])
+
+    return read
+
+
+read_cosmos2020, read_hsc = of("cosmos2020", "cosmos2020"), of("cosmos2020", "hsc")
+read_galaxiesml, read_transferz = of("cosmos2020", "galaxiesml"), of("authors", "transferz")
+
+
 def rows_of(read, raw):
     return pa.concat_tables(read(raw))
+
+
+def is_cosmos_mock(raw):
+    return is_mock(raw, find_survey("cosmos2020").catalogues["cosmos2020"], COSMOS2020)
 
 
 COSMOS_NAMES = [
@@ -75,7 +92,7 @@ def test_cosmos2020_of_every_version(tmp_path, name, ending):
     assert rows.num_rows == ROWS
     expected = next(columns[n] for n in COSMOS2020["i_mag_auto"].upstream if n in columns)
     np.testing.assert_allclose(rows["i_mag_auto"], expected, rtol=1e-6)
-    assert not is_mock(tmp_path)
+    assert not is_cosmos_mock(tmp_path)
 
 
 @pytest.mark.parametrize("flux", ["HSC_i_FLUX_AUTO", "HSC_i_FLUX"])
@@ -122,11 +139,11 @@ def test_a_mock_of_any_name_is_told(tmp_path):
     table = AstropyTable(upstream(COSMOS2020))
     table.meta["MOCK"] = True
     table.write(tmp_path / "my_export.fits", format="fits")
-    assert is_mock(tmp_path)
+    assert is_cosmos_mock(tmp_path)
     del table.meta["MOCK"]
     table.meta["OBSERVER"] = "J. HAMMOCK"
     table.write(tmp_path / "my_export.fits", format="fits", overwrite=True)
-    assert not is_mock(tmp_path)
+    assert not is_cosmos_mock(tmp_path)
 
 
 @pytest.mark.parametrize("ending", [".fits", ".csv", ".parquet"])

@@ -8,17 +8,18 @@ import pytest
 import yaml
 
 from transferz.cli import main
-from transferz.dataset.fetch import CATALOGUES, FetchParams
+from transferz.dataset.fetch import FetchParams
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.sources import registry
 from transferz.dataset.sources.registry import Edition, UpstreamFile, find_edition, load_registry
 from transferz.schemas import BANDS, COSMOS2020, HSC, ParameterError
-from transferz.schemas.survey.catalogues import COSMOS_FIELD
+from transferz.schemas.survey.survey import find_survey, surveys
 
 MARGIN = 0.01  # deg: no object that the archive returns lies outside by rounding
 
 ROOT = Path(__file__).parents[3]
 EDITIONS = load_registry()
+CATALOGUES = {name for survey in surveys() for name in find_survey(survey).catalogues}
 RELEASES = {"hsc_pdr2": "magsigma", "hsc_pdr3": "magerr"}
 
 
@@ -35,7 +36,7 @@ def test_every_edition_says_where_it_comes_from_and_on_what_terms(key):
 def test_the_parameters_choose_editions_of_their_catalogues():
     params = read_params("fetch", FetchParams, ROOT / "params.yaml")
     for catalogue in CATALOGUES:
-        assert find_edition(getattr(params, catalogue), catalogue).catalogue == catalogue
+        assert find_edition(params.edition(catalogue), catalogue).catalogue == catalogue
 
 
 def test_an_edition_of_another_catalogue():
@@ -108,7 +109,7 @@ def test_the_query_selects_exactly_the_columns_that_the_reader_needs(key, error)
 
 @pytest.mark.parametrize("key", RELEASES)
 def test_the_query_is_of_its_release_and_restricted_to_the_field_alone(key):
-    (ra, dec) = COSMOS_FIELD
+    ra, dec = ((HSC[name].minimum, HSC[name].maximum) for name in ("ra", "dec"))
     edges = (ra[0] + MARGIN, ra[1] - MARGIN, dec[0] + MARGIN, dec[1] - MARGIN)
     box = f"boxSearch(coord, {', '.join(f'{edge:.2f}' for edge in edges)})"
     assert re.search(

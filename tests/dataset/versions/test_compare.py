@@ -133,7 +133,7 @@ def write_interim(interim: Path) -> dict[str, dict]:
             removed=spectra_gone, table={"object_id": spectra},
         ),
         "match": write_stage(
-            interim, "match", pairs=pairs, table={"object_id": matched, "galaxiesml_id": twin}
+            interim, "match", pairs=pairs, table={"object_id": matched, "spectroscopic_id": twin}
         ),
         "split": write_stage(
             interim, "split", cuts={"split_conflict": 1}, removed=removed([(11, "split_conflict")]),
@@ -307,7 +307,7 @@ def test_an_authors_build_is_traced_through_their_table(tmp_path, ours):
             "catalogue": "transferz", "cuts": {"complete": 1}, "removed": gone,
             "table": {"object_id": [1, 2]},
         },
-        "match": {"table": {"object_id": [1, 2], "galaxiesml_id": nobody}},
+        "match": {"table": {"object_id": [1, 2], "spectroscopic_id": nobody}},
         "split": {"removed": removed([]), "table": {"object_id": [1, 2]}},
     }  # fmt: skip
     counts = {name: write_stage(interim, name.split("@")[0], **one) for name, one in stages.items()}
