@@ -137,7 +137,10 @@ class _Stages:
             "ingest",
             "Read an upstream catalogue into a checked table with our names and units",
             data=["${path.raw}/${item.catalogue}"],
-            code=("dataset/ingest.py", "dataset/sources", "photometry"),
+            code=(
+                *("dataset/ingest.py", "dataset/sky", "dataset/sources", "dataset/splits"),
+                "photometry",
+            ),
             outs=[f"${{path.interim}}/ingest/${{item.catalogue}}/{TABLE}"],
             counts="ingest/${item.catalogue}",
             by_catalogue=True,
