@@ -67,8 +67,9 @@ def fetch(layout: Layout, catalogue: str) -> None:
         # The file's name is free, so its hash is noted under the query's.
         query = edition.by_hand.query
         label = f"result of {query}" if query else "file put in place by hand"
-        path = find_by_hand(raw, edition, edition.by_hand)
-        files[path.name] = _entry(check_by_hand(path, recorded, label), edition.by_hand.site)
+        for part, path in find_by_hand(raw, edition, edition.by_hand).items():
+            digest = check_by_hand(path, recorded, label if part == "*" else f"{label}: {part}")
+            files[path.name] = _entry(digest, edition.by_hand.site)
     else:
         web, folder = Web(params.retries), layout.data / layout.survey / "partial"
         wanted_first = sorted(

@@ -247,7 +247,7 @@ def find_present(raw: Path, edition: Edition) -> list[str]:
 
 
 def is_by_hand(raw: Path, edition: Edition) -> bool:
-    """Whether an edition's data are put in place by hand: always, or because a file of theirs is."""
+    """Whether an edition's data are put in place by hand: always, or where a file of theirs is."""
     if not edition.by_hand:
         return False
     present = [path.name for path in raw.glob("*") if not path.name.startswith(".")]
@@ -255,19 +255,29 @@ def is_by_hand(raw: Path, edition: Edition) -> bool:
     return not edition.files or bool(present and not named)
 
 
-def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> Path:
-    """Return the one data file that a person has put in a folder.
+def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path]:
+    """Return the data file that a person has put in a folder, or each of several, by its glob.
 
-    If there is none, an InputError says how to get it.
+    The only file has the glob ``*``. If one is lacking, an InputError says how to get it.
     """
-    names = [name for name in _data_files(raw) if name.endswith(by_hand.formats)]
-    if names:
-        return raw / _only(raw, names)
+    names = _data_files(raw)
+    divided = any(by_hand.fits(name, part) for name in names for part in by_hand.parts)
+    found = {}
+    for part in by_hand.parts if divided else ("*",):
+        fitting = [name for name in names if by_hand.fits(name, part)]
+        if not fitting:
+            raise InputError(_how_to_get(raw, edition, by_hand, part))
+        found[part] = raw / _only(raw, fitting)
+    return found
+
+
+def _how_to_get(raw: Path, edition: Edition, by_hand: ByHand, part: str) -> str:
     with contextlib.suppress(OSError):
         raw.mkdir(parents=True, exist_ok=True)  # for the person to put the file in
     query = f" The query is {by_hand.query_path}." if by_hand.query else ""
-    raise InputError(
-        f"{raw} holds no file with {edition.title}, which only you can get: at {by_hand.site} "
+    lacking = "file with" if part == "*" else f"file {part}{by_hand.formats[0]} of"
+    return (
+        f"{raw} holds no {lacking} {edition.title}, which only you can get: at {by_hand.site} "
         f"{by_hand.how}.{query} Then put the result, under any name that ends in "
         f"{', '.join(by_hand.formats)}, into {raw} and run again"
     )

@@ -17,10 +17,10 @@ import pyarrow as pa
 from transferz.dataset.sources.fields import (
     Field,
     find_fields,
+    how_likely,
     make_chunk,
     match_fields,
     require_all,
-    share_found,
     stored_fields,
 )
 from transferz.dataset.sources.values import declared_values
@@ -106,7 +106,7 @@ def says_mock(path: Path, table: Table) -> bool:
     In FITS by a card named MOCK or MOCKSEED, say; in text by a comment above the names, in parquet
     by its metadata. `table` tells which of several tables in it is the catalogue's.
     """
-    file = open_table(path, choose=partial(share_found, table=table))
+    file = open_table(path, choose=partial(how_likely, table=table))
     return any(_MOCK.search(note) for note in file.notes)
 
 
@@ -172,7 +172,7 @@ def open_side_by_side(paths: Sequence[Path], table: Table) -> list[tuple[TableFi
     parts: list[tuple[TableFile, list[Field]]] = []
     left = table
     for number, path in enumerate(paths, 1):
-        file = open_table(path, choose=partial(share_found, table=left), one_line=True)
+        file = open_table(path, choose=partial(how_likely, table=left), one_line=True)
         if number == len(paths):
             where = " and ".join(map(str, dict.fromkeys(paths)))
             require_all(match_fields(file.names, left, path)[1], table, where)

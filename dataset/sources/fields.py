@@ -95,6 +95,16 @@ def share_found(available: Sequence[str], table: Table) -> float:
     return sum(_find(column, available, Path()) is not None for column in wanted) / len(wanted)
 
 
+def how_likely(available: Sequence[str], table: Table) -> float:
+    """Return how likely a file's columns are the table's: its share, and whether it has the key.
+
+    Of the tables over which a catalogue is spread, the one with the key comes first.
+    """
+    keys = [column for column in table if column.name == table.key]
+    has_key = any(_find(column, available, Path()) for column in keys)
+    return (share_found(available, table) + has_key) / 2
+
+
 def _find(column: Column, available: Sequence[str], path: Path) -> Field | None:
     """Find a column as it is spelt; only where no name is, in another case."""
     spellings = (*column.upstream, *column.upstream_flux)

@@ -74,13 +74,19 @@ class ByHand(_Entry):
     """Data that a person gets from a site and puts in place, in one file of any name.
 
     `how` says what to do there, `query` names the SQL that ships with the project for it (empty
-    for none), and `formats` are the endings that the file's name may have.
+    for none), and `formats` are the endings that the file's name may have. In place of one file
+    there may be all of `parts`, globs of names without their endings.
     """
 
     site: str
     how: str
     query: str = ""
     formats: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+
+    def fits(self, name: str, part: str = "*") -> bool:
+        """Whether a file's name is that of a part, or one that the only file may have."""
+        return any(fnmatch.fnmatchcase(name, f"{part}{ending}") for ending in self.formats)
 
     @property
     def query_path(self) -> Path:

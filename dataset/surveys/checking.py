@@ -18,7 +18,13 @@ import pyarrow.compute as pc
 
 from transferz.dataset.ingest import POSITION, Tally, odd_positions, other_unit
 from transferz.dataset.sources.catalogues import file_values
-from transferz.dataset.sources.fields import Field, match_fields, share_found, stored_fields
+from transferz.dataset.sources.fields import (
+    Field,
+    how_likely,
+    match_fields,
+    share_found,
+    stored_fields,
+)
 from transferz.dataset.surveys.pipeline import pipeline, pipeline_path
 from transferz.photometry.flux import to_magnitude
 from transferz.schemas import Column, InputError, SchemaError, Table, TransferZError
@@ -140,7 +146,7 @@ def _open(survey: Survey, path: Path) -> list[tuple[TableFile, str]]:
     """Open the tables in a file that are a catalogue's, and say which catalogue's."""
 
     def best(names: Sequence[str]) -> float:
-        return max(share_found(names, table) for table in survey.tables.values())
+        return max(how_likely(names, table) for table in survey.tables.values())
 
     file = open_table(path, choose=best, one_line=True)
     shares = {name: share_found(file.names, table) for name, table in survey.tables.items()}
