@@ -1,6 +1,5 @@
 """Rows that are spread over several tables, joined by their order: read in step, or refused."""
 
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
