@@ -49,8 +49,8 @@ def complete(
     """
     survey = find_survey(manifest["survey"])
     tables = {config: _read_config(release, config, survey) for config in manifest["content"]}
-    whole = manifest | {"template": words_digest(), "drawing": drawing_digest()}
-    whole |= {"quality": quality(tables)}
+    whole = manifest | {"template": words_digest(survey), "drawing": drawing_digest()}
+    whole |= {"quality": quality(tables, manifest)}
     if baselines := read_baselines(entries, figures, manifest["survey"]):
         whole["baselines"] = baselines
     _draw_figures(release, tables, whole, figures)

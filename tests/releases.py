@@ -1,4 +1,4 @@
-"""Whole small releases for tests, all mock: made by the real stages, or derived from a made one.
+"""Whole small releases for tests, of invented rows: made by the real stages, or derived from one.
 
 `build` invents a few hundred rows and lets the stages split, release and card do the rest.
 `remake` edits a release's rows and writes it anew, pages and manifest too, with the same code.
@@ -19,12 +19,13 @@ import yaml
 from transferz.dataset import card as stage_card
 from transferz.dataset.card import card, complete
 from transferz.dataset.pipeline.manifest import columns, content
+from transferz.dataset.pipeline.params import select_section
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout
 from transferz.dataset.pipeline.tables import read_table, write_table
 from transferz.dataset.release import release, write_config
 from transferz.dataset.sky.neighbours import group_ids
 from transferz.dataset.split import split
-from transferz.schemas import MAGNITUDES, MATCHED, RELEASE, SPECTROSCOPIC, SPLITS, TRUTH
+from transferz.schemas import SPLITS, TRUTH
 from transferz.schemas.survey.files import (
     CITATION_FILE,
     INDEX_FOLDER,
@@ -33,17 +34,22 @@ from transferz.schemas.survey.files import (
     data_files,
 )
 from transferz.schemas.survey.frames import pandas_dtype
+from transferz.schemas.survey.survey import Survey, find_survey
 from transferz.tables.files import write_json
 
 ROOT = Path(__file__).parents[1]
+INVENTED = "{}_invented"
+"""In the registry: the edition of a catalogue whose rows are invented here."""
+
 NO_RESULTS = Path("no results of baselines")
 Edit = Callable[[str, pd.DataFrame], pd.DataFrame | None]
 
 
 def read_rows(release: Path, config: str) -> pd.DataFrame:
-    """Read all rows of a config: the columns of `RELEASE`, and ``split``; ascending ids."""
+    """Read all rows of a config: the columns of its survey, and ``split``; ascending ids."""
+    table = find_survey(read_manifest(release)["survey"]).release
     parts = [
-        read_table(path, RELEASE).assign(split=name)
+        read_table(path, table).assign(split=name)
         for name, paths in data_files(release)[config].items()
         for path in paths
     ]
@@ -82,7 +88,7 @@ def remake(
         Whether the new one says that it is a mock. If not, it has no config ``truth`` and its
         survey is ``cosmos2020``.
     edit : callable, optional
-        Takes a config's name and its rows (columns of `RELEASE`, and ``split``) and returns the
+        Takes a config's name and its rows (columns of a release, and ``split``) and returns the
         rows to write, or None to leave the config out. ``group_id`` is computed anew afterwards.
     reseal : bool
         Whether card, manifest and the other pages are written for the new rows. If not they are
@@ -99,13 +105,14 @@ def remake(
     """
     frames = _edited(source, mock, edit)
     to.mkdir(parents=True)
-    counts = {name: write_config(rows, to, name) for name, rows in frames.items()}
+    survey = find_survey("mock" if mock else "cosmos2020")
+    counts = {name: write_config(rows, to, name, survey) for name, rows in frames.items()}
     if not reseal:
         for path in source.iterdir():
             if path.name not in (*data_files(source), INDEX_FOLDER):
                 (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to / path.name)
         return to
-    manifest = _manifest(read_manifest(source), to, version, mock, counts)
+    manifest = _manifest(read_manifest(source), to, version, survey, counts)
     baselines = results or NO_RESULTS
     with drawing(figures):
         complete(to, manifest, ROOT / CITATION_FILE, baselines, baselines)
@@ -138,9 +145,10 @@ def _manifest(
     old: Mapping[str, Any],
     release: Path,
     version: str,
-    mock: bool,
+    survey: Survey,
     counts: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
+    mock = survey.mock
     manifest = {
         name: value for name, value in old.items() if name not in ("files", "sha256", "baselines")
     }
@@ -154,9 +162,10 @@ def _manifest(
     return manifest | {
         "history": [entry, *former],
         "version": version + ("+mock" if mock else ""),
-        "survey": "mock" if mock else "cosmos2020",
+        "survey": survey.name,
         "mock": mock,
-        "columns": columns(),
+        "configs": {role: name for role, name in survey.configs.items() if name in counts},
+        "columns": columns(survey.release),
         "content": content(release),
         "counts": _counts_of(old, release) | {"release": {"rows_out": dict(counts)}},
         "parameters": made | parameters,
@@ -190,21 +199,25 @@ def _none_removed(counted: Mapping[str, Any], rows: int) -> dict[str, Any]:
 def build(
     data: Path,
     *,
+    survey: str = "mock",
     photometric: int = 600,
     spectroscopic: int = 900,
     seed: int = 0,
     scheme: str = "hash",
     figures: bool = False,
 ) -> Path:
-    """Make a small mock release with the stages split, release and card, of invented tables.
+    """Make a small release with the stages split, release and card, of invented tables.
 
     It holds pairs of close objects, objects that both samples share, by id and by position, and
-    null values in every column that may have them but the positions.
+    null values in every column that may have them but the positions. One that is no mock needs an
+    edition `INVENTED` of each catalogue in the registry.
 
     Parameters
     ----------
     data : Path
         The folder of all surveys, which is made; what lies between the stages stays there.
+    survey : str
+        Whose release it is.
     photometric, spectroscopic : int
         Rows before conflicts of splits are left out.
     seed : int
@@ -217,24 +230,27 @@ def build(
     Returns
     -------
     Path
-        The release, ``<data>/mock/release/transferz``.
+        The release, ``<data>/<survey>/release/transferz``.
     """
-    layout = Layout("mock", data.absolute())
-    rng = np.random.default_rng(seed)
-    galaxiesml = _spectroscopic_rows(rng, spectroscopic)
-    matched = _matched_rows(rng, photometric, galaxiesml)
-    tables = {
-        layout.interim("match"): (matched, MATCHED),
-        layout.interim("select", "galaxiesml"): (galaxiesml, SPECTROSCOPIC),
-    }
-    for folder, (rows, table) in tables.items():
+    layout = Layout(survey, data.absolute())
+    configured, rng = layout.configured, np.random.default_rng(seed)
+    spectra = _spectroscopic_rows(rng, spectroscopic, configured)
+    last = configured.of_role("spectroscopic")
+    tables = {layout.interim("select", last): (spectra, configured.spectroscopic)}
+    ids, rows = [spectra["object_id"]], dict.fromkeys(layout.catalogues, photometric)
+    if configured.match:
+        matched = _matched_rows(rng, photometric, spectra, configured)
+        tables[layout.interim("match")] = (matched, configured.matched)
+        ids.append(matched["object_id"])
+    for folder, (frame, table) in tables.items():
         folder.mkdir(parents=True)
-        write_table(rows, folder / TABLE, table)
-    _write_counts(layout, len(matched), len(galaxiesml))
-    everything = pd.concat([galaxiesml["object_id"], matched["object_id"]]).drop_duplicates()
-    truth = pd.DataFrame({"object_id": everything.iloc[5:]})  # the first are no galaxies
-    truth["redshift_true"] = rng.uniform(0.05, 3.5, len(truth)).astype("float32")
-    write_table(truth, layout.raw / "truth.parquet", TRUTH)
+        write_table(frame, folder / TABLE, table)
+    _write_counts(layout, rows | {last: len(spectra)})
+    if configured.mock:
+        everything = pd.concat(ids).drop_duplicates()
+        truth = pd.DataFrame({"object_id": everything.iloc[5:]})  # the first are no galaxies
+        truth["redshift_true"] = rng.uniform(0.05, 3.5, len(truth)).astype("float32")
+        write_table(truth, layout.raw / "truth.parquet", TRUTH)
     project = _project(layout.data.with_name("project"), scheme)
     with contextlib.chdir(project), drawing(figures):
         for stage in (split, release, card):
@@ -254,16 +270,16 @@ def _project(folder: Path, scheme: str) -> Path:
     return folder
 
 
-def _photometry(rng: np.random.Generator, count: int) -> dict[str, Any]:
+def _photometry(rng: np.random.Generator, count: int, survey: Survey) -> dict[str, Any]:
     """Positions, a third of them within 0.7″ of another one, and magnitudes."""
     ra, dec = rng.uniform(149.6, 150.6, count), rng.uniform(1.7, 2.7, count)
     near = count // 3
     ra[:near] = ra[near : 2 * near] + rng.uniform(-1.3e-4, 1.3e-4, near)
     dec[:near] = dec[near : 2 * near] + rng.uniform(-1.3e-4, 1.3e-4, near)
     values: dict[str, Any] = {"ra": ra, "dec": dec}
-    for name in MAGNITUDES:
-        values[name] = rng.normal(22.5, 1.0, count)
-        values[f"{name}sigma"] = rng.uniform(0.005, 0.2, count)
+    for band in survey.described_bands:
+        values[band.magnitude] = rng.normal(22.5, 1.0, count)
+        values[band.error] = rng.uniform(0.005, 0.2, count)
     return values
 
 
@@ -272,9 +288,9 @@ def _typed(values: Mapping[str, Any], table: Any) -> pd.DataFrame:
     return frame.astype({column.name: pandas_dtype(column) for column in table})
 
 
-def _spectroscopic_rows(rng: np.random.Generator, count: int) -> pd.DataFrame:
+def _spectroscopic_rows(rng: np.random.Generator, count: int, survey: Survey) -> pd.DataFrame:
     identifiers = 40_000_000_000_000_000 + rng.choice(10**9, count, replace=False)
-    values = _photometry(rng, count) | {
+    values = _photometry(rng, count, survey) | {
         "object_id": identifiers,
         "specz_name": [f"SURVEY-{k:06d}" for k in range(count)],
         "specz_redshift": rng.uniform(0.05, 3.5, count),
@@ -283,46 +299,64 @@ def _spectroscopic_rows(rng: np.random.Generator, count: int) -> pd.DataFrame:
         "specz_mag_i": rng.normal(21.0, 1.0, count),
         "published_split": [None] * count,
     }
-    return _typed(values, SPECTROSCOPIC)
+    others = [one.name for one in survey.spectroscopic if one.name not in values]
+    return _typed(values | dict.fromkeys(others, [1.0] * count), survey.spectroscopic)
 
 
-def _matched_rows(rng: np.random.Generator, count: int, galaxiesml: pd.DataFrame) -> pd.DataFrame:
-    """The first 40 are objects of GalaxiesML, the next 20 its galaxies under another id."""
-    values = _photometry(rng, count)
-    twins = galaxiesml["object_id"].to_numpy()[:60]
+def _matched_rows(
+    rng: np.random.Generator, count: int, spectra: pd.DataFrame, survey: Survey
+) -> pd.DataFrame:
+    """The first 40 have spectra by their ids, the next 20 under another id.
+
+    Labels that are not matched on the sky have neither positions nor intervals, nor spectra.
+    """
+    values = _photometry(rng, count, survey)
+    on_sky = survey.match == "sky"
+    twins = spectra["object_id"].to_numpy()[:60].tolist() if on_sky else []
     identifiers = 43_000_000_000_000_000 + rng.choice(10**9, count, replace=False)
-    identifiers[:40] = twins[:40]
+    identifiers[: len(twins[:40])] = twins[:40]
     for name in ("ra", "dec"):
-        values[name][:60] = galaxiesml[name].to_numpy()[:60] + rng.uniform(-5e-5, 5e-5, 60)
-    redshift = rng.uniform(0.05, 4.0, count)
+        if on_sky:
+            values[name][:60] = spectra[name].to_numpy()[:60] + rng.uniform(-5e-5, 5e-5, 60)
+        else:
+            values[name][:] = np.nan
+    redshift, interval = rng.uniform(0.05, 4.0, count), 0.02 if on_sky else np.nan
     values |= {
         "object_id": identifiers,
         "redshift": redshift,
-        "redshift_lo": redshift - 0.02,
-        "redshift_hi": np.where(rng.random(count) < 0.05, np.nan, redshift + 0.02),
+        "redshift_lo": redshift - interval,
+        "redshift_hi": np.where(rng.random(count) < 0.05, np.nan, redshift + interval),
         "cosmos_id": 100 + rng.choice(10**6, count, replace=False),
         "separation": rng.uniform(0.0, 1.0, count),
-        "spectroscopic_id": pd.array([*twins.tolist(), *([None] * (count - 60))], dtype="Int64"),
+        "spectroscopic_id": pd.array([*twins, *([None] * (count - len(twins)))], dtype="Int64"),
         "published_split": [None] * count,
     }
-    return _typed(values, MATCHED)
+    return _typed(values, survey.matched)
 
 
-def _write_counts(layout: Layout, matched: int, galaxiesml: int) -> None:
+def _write_counts(layout: Layout, rows: Mapping[str, int]) -> None:
     """What the stages before have counted: nothing was removed."""
-    cuts = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["select"]
-    rows = {"cosmos2020": matched, "hsc": matched, "galaxiesml": galaxiesml}
+    survey, upstream = layout.configured, {}
     for name, count in rows.items():
-        selected = {cut["name"]: 0 for cut in cuts[name]["cuts"]}
-        for stage, removed in (("ingest", {}), ("select", selected)):
+        files = {f"{name}/invented.csv": {"sha256": "0" * 64, "bytes": 0}}
+        upstream |= files
+        with contextlib.chdir(ROOT):
+            cuts = select_section(survey, name)[1]["cuts"]
+        selected = {cut["name"]: 0 for cut in cuts}
+        counts = {"ingest": _counts(count, {}), "select": _counts(count, selected)}
+        if not survey.mock:
+            counts["fetch"] = {"edition": INVENTED.format(name), "files": files}
+        for stage, counted in counts.items():
             folder = layout.interim(stage, name)
             folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / COUNTS, _counts(count, removed))
-    shared = {"shared": {"by_id": 40, "by_position": 20}}
-    removed = {"no_counterpart": 0, "counterpart_cut": 0}
-    write_json(layout.interim("match") / COUNTS, _counts(matched, removed) | shared)
+            write_json(folder / COUNTS, counted)
+    if survey.match:
+        on_sky = survey.match == "sky"
+        removed = {"no_counterpart": 0, "counterpart_cut": 0} if on_sky else {}
+        counted = _counts(next(iter(rows.values())), removed)
+        shared = {"by_id": 40 * on_sky, "by_position": 20 * on_sky}
+        write_json(layout.interim("match") / COUNTS, counted | {"shared": shared})
     layout.raw.mkdir(parents=True)
-    upstream = {f"{name}/invented.csv": {"sha256": "0" * 64, "bytes": 0} for name in rows}
     write_json(layout.raw / COUNTS, {"rows_out": rows, "files": upstream})
 
 

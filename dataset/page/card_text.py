@@ -1,7 +1,8 @@
 """The text of a release's card: front matter, template, and the facts that are filled in.
 
-All words stand in ``card.md.jinja``. This module takes the facts from the manifest, the citation
-file and the registry of sources; `transferz verify` calls it again and compares.
+All words stand in ``card.md.jinja`` and, those of one survey alone, in its ``survey.yaml``. This
+module takes the facts from the manifest, the citation file and the registry of sources; `transferz
+verify` calls it again and compares.
 """
 
 import functools
@@ -17,92 +18,92 @@ import yaml
 from huggingface_hub import DatasetCardData
 
 from transferz.dataset.page.citation import (
-    ABSTRACT,
     MOCK_ABSTRACT,
     OTHER_LICENCE,
     bibtex,
     licence,
     licence_url,
     paper_eprint,
-    pretty_name,
 )
 from transferz.dataset.page.facts import baselines
-from transferz.dataset.page.figures import CATALOGUE_NAMES, FIGURES
+from transferz.dataset.page.figures import FIGURES
+from transferz.dataset.page.subject import Subject, reference_band, subject_of
 from transferz.dataset.sources.registry import load_registry
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
-from transferz.schemas import CONFIGS, INDEX, RELEASE, SPLITS, Table
+from transferz.schemas import SPLITS, Table
 from transferz.schemas.survey.derived import column_table, feature_list
+from transferz.schemas.survey.described import LABEL, ROLES, SPECTROSCOPIC, default_config
 from transferz.schemas.survey.files import Version
+from transferz.schemas.survey.survey import Survey
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
-STAGES = {
-    "select@cosmos2020": CATALOGUE_NAMES["cosmos2020"],
-    "select@hsc": CATALOGUE_NAMES["hsc"],
-    "select@transferz": CATALOGUE_NAMES["transferz"],
-    "match": "Match",
-    "select@galaxiesml": CATALOGUE_NAMES["galaxiesml"],
-    "split": "Split (objects of both samples)",
-}
-"""The stages that remove rows, in the order in which these flow, and what the card calls them."""
+TAGS = ("astronomy", "cosmology", "galaxies", "photometric-redshift", "photo-z")
+"""Of every release; those of its survey follow."""
 
-BUILT_IN_CUTS = {
-    "no_counterpart": "no HSC object within the match radius",
-    "counterpart_cut": "the HSC counterpart did not pass its own cuts",
-    "split_conflict": "too near an object of another split",
-}
-"""What the cuts drop that no parameter states."""
+LEAKS = ("shared_photometry", "split_conflict")
+"""The cuts of the stage `split`."""
 
-CONFIG_NOTES = {
-    "transferz": "HSC grizy photometry, label from the template fit to COSMOS2020's many bands",
-    "galaxiesml": "HSC grizy photometry, spectroscopic redshift",
-    "combo": "the union of both; a galaxy in both keeps its spectroscopic row",
-    "truth": "the true redshift of every released mock galaxy",
-}
-
-TAGS = (
-    *("astronomy", "cosmology", "galaxies", "photometric-redshift", "photo-z"),
-    *("hyper-suprime-cam", "cosmos2020", "tabular"),
+WORDS = (
+    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve"),
 )
+"""Numbers that are written out."""
 
 SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6}
 """The Hub's names for numbers of rows below a limit."""
 
 
 def card_text(
-    manifest: Mapping[str, Any], citation: Mapping[str, Any], table: Table = RELEASE
+    manifest: Mapping[str, Any], citation: Mapping[str, Any], table: Table | None = None
 ) -> str:
     """Return the whole README.md of a release.
 
     The manifest is as `transferz.dataset.pipeline.manifest.describe` makes it, with ``quality``,
     ``history`` and, where there are entries of baselines, ``baselines``; `citation` is the
-    release's; `table` its columns. A citation that does not identify the paper raises `InputError`.
+    release's; `table` its columns, by default those of its survey. A citation that does not
+    identify the paper raises `InputError`.
     """
-    content, counts = manifest["content"], manifest["counts"]
+    subject, content, counts = subject_of(manifest), manifest["content"], manifest["counts"]
     quality, eprint = manifest["quality"], paper_eprint(citation)
-    registry = load_registry()
+    table, registry = table or subject.survey.release, load_registry()
     totals = {name: sum(one["rows"] for one in splits.values()) for name, splits in content.items()}
+    roles = {role: subject.configs.get(role, "") for role in ROLES}
+    numbers = {role: f"{totals.get(roles[role], 0):,}" for role in subject.samples}
+    if roles[SPECTROSCOPIC]:
+        median = quality["medians"][roles[SPECTROSCOPIC]]["redshift"]
+        numbers["spectroscopic_redshift"] = f"{median:.2f}"
+    nulls = quality["nulls"].get(roles[LABEL] or roles[SPECTROSCOPIC], {})
     context = {
         "front_matter": front_matter(manifest, eprint, table),
-        "title": pretty_name(manifest),
+        "title": subject.name,
         "version": manifest["version"],
         "tag": Version.parse(manifest["version"]).tag,
+        "repository": subject.repository,
         "mock": manifest["mock"],
-        "published": manifest["survey"] == "authors",
-        "eprint": eprint,
+        "words": _filled(subject, numbers | {"eprint": eprint}),
+        "called": {role: subject.called(role) for role in ROLES},
+        **roles,
+        "samples": subject.samples,
+        "default": default_config(manifest),
+        "bands": [band.name for band in subject.bands],
+        "first_magnitude": subject.bands[0].magnitude,
+        "reference": reference_band(subject.bands).name,
+        "positioned": nulls.get("ra", 0) < 1,
+        "interval": nulls.get("redshift_hi", 0) < 1,
+        "named": subject.labels_are_named,
+        "shared_distance": manifest["parameters"].get("shared_photometry"),
         "figures": FIGURES,
         "content": content,
-        "config_notes": CONFIG_NOTES,
+        "config_notes": {name: subject.note(name) for name in content},
         "splits": [one for one in SPLITS if any(one in splits for splits in content.values())],
-        "totals": {"transferz": 0, "galaxiesml": 0} | totals,
+        "totals": totals,
         "parameters": manifest["parameters"],
         "radius": manifest["parameters"]["match"]["radius_arcsec"],
         "moved": sum(map(len, counts["split"].get("moved", {}).values())),
-        "conflicts": {
-            "removed": sum(counts["split"]["removed"].values()),
-            "objects": counts["split"]["rows_in"],
-        },
-        "cuts": list(_stages(manifest)),
+        "left_out": dict.fromkeys(LEAKS, 0) | counts["split"]["removed"],
+        "objects": counts["split"]["rows_in"],
+        "cuts": list(_stages(manifest, subject)),
         "column_table": column_table(table, brief=True),
         "medians": quality["medians"],
         "label_noise": quality["label"],
@@ -120,15 +121,25 @@ def card_text(
     return _template().render(context)
 
 
-def words_digest() -> str:
-    """Return the sha256 (hexadecimal) of the words that pages are written in.
+def _filled(subject: Subject, numbers: Mapping[str, str]) -> dict[str, Any]:
+    """The survey's words with their numbers; what no word says is as for every survey."""
+    words = subject.words.model_dump() | {"summary": subject.summary}
+    return {
+        name: text.format_map(numbers) if isinstance(text, str) else text
+        for name, text in words.items()
+    }
 
-    They are the card's template and the descriptions of configs and columns: other words, another
-    digest.
+
+def words_digest(survey: Survey) -> str:
+    """Return the sha256 (hexadecimal) of the words that pages of a survey are written in.
+
+    They are the card's template, the survey's own and the descriptions of columns: other words,
+    another digest.
     """
-    columns = {column.name: column.description for table in (RELEASE, INDEX) for column in table}
-    tables = [table.description for table in (RELEASE, INDEX)]
-    words = json.dumps([CONFIG_NOTES, columns, tables, ABSTRACT, MOCK_ABSTRACT])
+    tables = [survey.release, survey.index]
+    columns = {column.name: column.description for table in tables for column in table}
+    own = [survey.title, survey.photometry.title, survey.card.model_dump()]
+    words = json.dumps([own, columns, [table.description for table in tables], MOCK_ABSTRACT])
     return hashlib.sha256(TEMPLATE.read_bytes() + words.encode()).hexdigest()
 
 
@@ -142,13 +153,26 @@ def _template() -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters["count"] = "{:,}".format
+    environment.filters["word"] = lambda number: dict(enumerate(WORDS)).get(number, str(number))
     environment.filters["percent"] = lambda share, digits: f"{share:.{digits}%}".replace("%", " %")
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
-def _stages(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every stage that removes rows, with its cuts in order: rule, source, removed and left."""
-    for stage, title in STAGES.items():
+def _stages(manifest: Mapping[str, Any], subject: Subject) -> Iterator[dict[str, Any]]:
+    """Every stage that removes rows, as these flow, with its cuts: rule, source, removed, left."""
+    last = subject.spectroscopic
+    selects = {f"select@{name}": subject.title(name) for name in subject.survey.catalogues}
+    spectra = {f"select@{last}": selects.pop(f"select@{last}")} if last else {}
+    of_both = " (objects of both samples)" if len(subject.samples) > 1 else ""
+    stages = selects | {"match": "Match"} | spectra | {"split": f"Split{of_both}"}
+    whose = subject.survey.photometry.title
+    built_in = {
+        "no_counterpart": f"no {whose} object within the match radius",
+        "counterpart_cut": f"the {whose} counterpart did not pass its own cuts",
+        "shared_photometry": "magnitudes too near those of a spectrum in another split",
+        "split_conflict": "too near an object of another split",
+    }
+    for stage, title in stages.items():
         if stage not in manifest["counts"]:
             continue
         counts = manifest["counts"][stage]
@@ -160,8 +184,8 @@ def _stages(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             source, rule = stated.get(name, {}).get("source", ""), ""
             if name in stated:
                 rule = _rule(stated[name])
-            elif name in BUILT_IN_CUTS:
-                rule = f"drops: {BUILT_IN_CUTS[name]}"
+            elif name in built_in:
+                rule = f"drops: {built_in[name]}"
             cut = {"name": name, "rule": rule, "source": source, "removed": removed, "left": left}
             cuts.append(cut)
         yield {"title": title, "rows": counts["rows_in"], "cuts": cuts}
@@ -174,40 +198,47 @@ def _rule(cut: Mapping[str, Any]) -> str:
     return f"`{text}`" if kind == "keep" else f"{kind.replace('_', ' ')} `{text}`"
 
 
-def front_matter(manifest: Mapping[str, Any], eprint: str, table: Table = RELEASE) -> str:
+def front_matter(manifest: Mapping[str, Any], eprint: str, table: Table | None = None) -> str:
     """Return the card's YAML front matter, which the Hub and `datasets` read.
 
-    By a tag with `eprint`, the paper's arXiv identifier, the Hub links the data set to the paper.
+    `table` holds the release's columns, by default those of its survey. By a tag with `eprint`, the
+    paper's arXiv identifier, the Hub links the data set to the paper.
     """
-    content, mock = manifest["content"], manifest["mock"]
+    subject, content = subject_of(manifest), manifest["content"]
+    table, default = table or subject.survey.release, default_config(manifest)
+    tags = (*TAGS, *subject.words.tags, "tabular", f"arxiv:{eprint}")
     rows = sum(split["rows"] for splits in content.values() for split in splits.values())
-    named: dict[str, Any] = {"license_name": OTHER_LICENCE, "license_link": licence_url(manifest)}
+    named: dict[str, Any] = {"license_name": OTHER_LICENCE}
+    named |= {"license_link": url} if (url := licence_url(manifest)) else {}
     data = DatasetCardData(
         language=["en"],
         license=licence(manifest).lower(),
         **(named if licence(manifest) == "other" else {}),
-        pretty_name=pretty_name(manifest),
+        pretty_name=subject.name,
         annotations_creators=["machine-generated"],
         source_datasets=["original"],
         task_categories=["tabular-regression"],
         task_ids=["tabular-single-column-regression"],
-        tags=[*TAGS, f"arxiv:{eprint}", *(["mock", "simulated"] if mock else [])],
+        tags=[*tags, *(["mock", "simulated"] if subject.mock else [])],
         size_categories=[next((one for one in SIZES if rows < SIZES[one]), "1M<n<10M")],
-        configs=[_config(name, splits) for name, splits in content.items()],
+        configs=[
+            _config(name, subject.note(name), splits, default=name == default)
+            for name, splits in content.items()
+        ],
         dataset_info=[_info(name, splits, table) for name, splits in content.items()],
     )
     return yaml.safe_dump(dict(data.to_dict()), sort_keys=False, allow_unicode=True)
 
 
-def _config(name: str, splits: Mapping[str, Any]) -> dict[str, Any]:
+def _config(name: str, note: str, splits: Mapping[str, Any], *, default: bool) -> dict[str, Any]:
     """One config; `datasets` caches a local directory by this text, so it names the content."""
     contents = "".join(facts["content"] for facts in splits.values())
     digest = hashlib.sha256(contents.encode()).hexdigest()[:16]
     return {
         "config_name": name,
-        "description": f"{CONFIG_NOTES[name]}; content {digest}",
+        "description": f"{note}; content {digest}",
         "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits],
-        **({"default": True} if name == CONFIGS[0] else {}),
+        **({"default": True} if default else {}),
     }
 
 

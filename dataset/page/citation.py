@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from transferz.dataset.page.subject import subject_of
 from transferz.dataset.sources.registry import Citation, Edition, load_registry, record_url
 from transferz.schemas import InputError
 from transferz.schemas.survey.documents import MAX_YAML, parse_yaml, read_bytes
@@ -33,10 +34,6 @@ OTHER_LICENCE = "as-its-sources-allow"
 
 PAPER = "preferred-citation"
 """The key of the paper in the project's CITATION.cff."""
-
-ABSTRACT = """\
-Galaxies with Hyper Suprime-Cam grizy photometry and the many-band photometric redshift of \
-COSMOS2020 as label, beside the spectroscopic sample GalaxiesML."""
 
 MOCK_ABSTRACT = """\
 A mock: every galaxy is simulated, none of it is a measurement. To try the code, never for \
@@ -60,7 +57,6 @@ FORMATS = [
 ]
 MOCK_TITLE = "MOCK, simulated galaxies: "
 OTHER_RIGHTS = "This data set may be passed on as far as the terms of its sources allow."
-SUBTITLE = "Galaxies with HSC photometry and many-band photometric redshifts"
 MADE = "Made by a pipeline of checked stages from the catalogues named under related identifiers."
 MADE_UP = """\
 Made by a pipeline of checked stages from simulated catalogues in the formats of those named under \
@@ -77,25 +73,22 @@ datasets.load_dataset("{RELEASE_NAME}"), the figures of {CARD_FILE}, and {CROISS
 and the checksums of all files: sha256sum -c SHA256SUMS."""
 
 
-def pretty_name(manifest: Mapping[str, Any]) -> str:
-    """Return a release's name for people; a mock's says that it is one."""
-    return "TransferZ (mock)" if manifest["mock"] else "TransferZ"
-
-
 def licence(manifest: Mapping[str, Any]) -> str:
     """Return the SPDX identifier of a release's terms.
 
-    It is ``other`` for a release that passes on the authors' own table, whose licence is theirs to
-    say.
+    It is ``other`` for a release that passes on a table whose licence is its authors' to say.
     """
-    return "other" if manifest["survey"] == "authors" else LICENCE
+    return subject_of(manifest).words.licence
 
 
 def licence_url(manifest: Mapping[str, Any]) -> str:
-    """Return where the terms of a release are stated; empty where that is not known."""
+    """Return where the terms of a release are stated; empty where that is not known.
+
+    Other terms than ours are those of its first catalogue.
+    """
     if licence(manifest) == LICENCE:
         return "https://creativecommons.org/licenses/by/4.0/"
-    record = load_registry()[manifest["sources"]["transferz"]].zenodo
+    record = load_registry()[next(iter(manifest["sources"].values()))].zenodo
     return record_url(record) if record else ""
 
 
@@ -119,20 +112,21 @@ def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) ->
     `project` is the project's own, as `read_citation` reads it: who made the release, and the
     paper. Keys are in the order in which they are written.
     """
-    registry, spdx, mock = load_registry(), licence(manifest), manifest["mock"]
+    registry, spdx, subject = load_registry(), licence(manifest), subject_of(manifest)
+    url = {"license-url": licence_url(manifest)} if licence_url(manifest) else {}
     sources = dict.fromkeys(registry[edition].citation for edition in manifest["sources"].values())
     catalogues = filter(None, map(catalogue_reference, sources))
     return {
         "cff-version": project["cff-version"],
         "message": "If you use this release, please cite it, the paper and its catalogues.",
         "type": "dataset",
-        "title": f"{pretty_name(manifest)} {manifest['version']}",
-        "abstract": MOCK_ABSTRACT if mock else ABSTRACT,
+        "title": f"{subject.name} {manifest['version']}",
+        "abstract": MOCK_ABSTRACT if subject.mock else subject.abstract,
         "authors": project["authors"],
         "version": manifest["version"],
         "date-released": manifest["date"],
-        **({"license-url": licence_url(manifest)} if spdx == "other" else {"license": spdx}),
-        "keywords": [*project["keywords"], *(["mock"] if mock else [])],
+        **(url if spdx == "other" else {"license": spdx}),
+        "keywords": [*project["keywords"], *(["mock"] if subject.mock else [])],
         PAPER: project[PAPER],
         "references": [project[PAPER], *catalogues],
     }
@@ -207,7 +201,8 @@ def bibtex(citation: Mapping[str, Any]) -> str:
     version = str(citation["version"])
     year, month, _ = str(citation["date-released"]).split("-")
     dated = {"year": year, "month": str(int(month)), "version": version, "note": "Data set"}
-    release = _entry("misc", "transferz" + re.sub(r"\W", "_", version), citation, dated)
+    name = re.sub(r"\W", "", str(citation["title"]).split()[0]).lower()
+    release = _entry("misc", name + re.sub(r"\W", "_", version), citation, dated)
     return "\n\n".join([release, *map(_article, citation["references"])])
 
 
@@ -278,7 +273,7 @@ def datacite(
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Galaxy catalogue"},
         "titles": [
             {"title": (MOCK_TITLE if mock else "") + str(citation["title"])},
-            {"title": SUBTITLE, "titleType": "Subtitle"},
+            {"title": subject_of(manifest).subtitle, "titleType": "Subtitle"},
         ],
         "creators": [_creator(author) for author in citation["authors"]],
         "publisher": {"name": PUBLISHER},

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transferz.dataset.page.card_text import CONFIG_NOTES
-from transferz.dataset.page.citation import bibtex, licence_url, pretty_name, read_citation
+from transferz.dataset.page.citation import OTHER_RIGHTS, bibtex, licence_url, read_citation
+from transferz.dataset.page.subject import Subject, subject_of
 from transferz.dataset.sources.registry import Edition, load_registry, record_url
-from transferz.schemas import INDEX, RELEASE, SPLITS, Table
+from transferz.schemas import SPLITS, Table
 from transferz.schemas.survey.derived import column_fields
 from transferz.schemas.survey.files import (
     CARD_FILE,
@@ -74,12 +74,15 @@ MOCK_NOTE = "Simulated: a mock in the format of this catalogue, which holds none
 TRUTH_NOTE = "Simulated: what the mock's galaxies truly are."
 
 
-def croissant(manifest: Facts, release: Path, table: Table = RELEASE) -> dict[str, Any]:
+def croissant(manifest: Facts, release: Path, table: Table | None = None) -> dict[str, Any]:
     """Return the Croissant description of a release, as JSON-LD.
 
     The directory `release` has its configs and its CITATION.cff; a citation file that is missing or
-    can't be read raises `InputError`. The same release gives the same dictionary.
+    can't be read raises `InputError`. `table` holds its columns, by default those of its survey.
+    The same release gives the same dictionary.
     """
+    subject = subject_of(manifest)
+    table = table or subject.survey.release
     citation, files = read_citation(release / CITATION_FILE), data_files(release)
     files = {config: files[config] for config in manifest["content"]}
     developers = [
@@ -88,34 +91,35 @@ def croissant(manifest: Facts, release: Path, table: Table = RELEASE) -> dict[st
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
-        "name": pretty_name(manifest),
+        "name": subject.name,
         "description": citation["abstract"],
         "conformsTo": VERSION,
         "url": CARD_FILE,
         "version": manifest["version"],
         "sdVersion": manifest["version"],
         "datePublished": manifest["date"],
-        "license": licence_url(manifest),
+        "license": licence_url(manifest) or OTHER_RIGHTS,
         "creator": developers,
         "publisher": developers,
         "citeAs": bibtex(citation),
         "keywords": citation["keywords"],
         "inLanguage": "en",
         "isLiveDataset": False,
-        "distribution": _distribution(release, files),
-        "recordSet": [_splits(), *(_record_set(config, table) for config in files)],
+        "distribution": _distribution(release, files, subject),
+        "recordSet": [_splits(), *(_record_set(config, table, subject) for config in files)],
         "prov:wasDerivedFrom": _derived_from(manifest),
         "prov:wasGeneratedBy": _generated_by(manifest),
     }
 
 
 def _distribution(
-    release: Path, files: Mapping[str, Mapping[str, Sequence[Path]]]
+    release: Path, files: Mapping[str, Mapping[str, Sequence[Path]]], subject: Subject
 ) -> list[dict[str, Any]]:
     """Every parquet file, and of every config the set of files that hold its rows."""
     entries = []
     for config, splits in files.items():
-        shards = [_file_object(path, release, RELEASE) for of in splits.values() for path in of]
+        rows = subject.survey.release
+        shards = [_file_object(path, release, rows) for of in splits.values() for path in of]
         names = [shard["@id"] for shard in shards]
         file_set = {
             "@type": "cr:FileSet",
@@ -126,7 +130,7 @@ def _distribution(
             "includes": names,
             "hasPart": [{"@id": name} for name in names],
         }
-        index = _file_object(index_file(release, config), release, INDEX)
+        index = _file_object(index_file(release, config), release, subject.survey.index)
         entries += [*shards, index, file_set]
     return entries
 
@@ -164,7 +168,7 @@ def _splits() -> dict[str, Any]:
     }
 
 
-def _record_set(config: str, table: Table) -> dict[str, Any]:
+def _record_set(config: str, table: Table, subject: Subject) -> dict[str, Any]:
     """A config's rows: its columns, and the split, which is the beginning of a file's name.
 
     mlcroissant applies the split's pattern once more to what it has found, and turns it into a glob
@@ -174,7 +178,7 @@ def _record_set(config: str, table: Table) -> dict[str, Any]:
         "@type": "cr:Field",
         "@id": f"{config}/split",
         "name": "split",
-        "description": INDEX["split"].description,
+        "description": subject.survey.index["split"].description,
         "dataType": "sc:Text",
         "source": {
             "fileSet": {"@id": f"{config}-files"},
@@ -187,7 +191,7 @@ def _record_set(config: str, table: Table) -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": config,
         "name": config,
-        "description": CONFIG_NOTES[config],
+        "description": subject.note(config),
         "key": {"@id": f"{config}/{table.key}"},
         "field": [split, *column_fields(table, config, f"{config}-files")],
     }

@@ -7,22 +7,36 @@ the history is the dataset's changelog.
 import datetime
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from transferz.dataset.page.subject import reference_band
 from transferz.photometry.redshift_error import redshift_error
-from transferz.schemas import RELEASE, InputError, ParameterError, magnitude_name
+from transferz.schemas import InputError, ParameterError
 from transferz.schemas.benchmark.entries import ORDER, Data, Entry, read_entry
 from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, number_text
+from transferz.schemas.survey.described import (
+    LABEL,
+    SPECTROSCOPIC,
+    TRUTH,
+    bands_of,
+    configs_of,
+)
 from transferz.schemas.survey.files import Version
 from transferz.tables.files import read_json, require_file
 
 MAGNITUDE_EDGES = (-np.inf, 22.5, 24.0, 25.0, np.inf)
-"""Of the i cModel magnitude, AB. Our choice, with the two that Weaver et al. (2022) publish for."""
+"""Of the magnitude in the reference band, AB. Our choice, with the two in i that Weaver et al.
+(2022) publish for."""
+
+OF_EVERY_RELEASE = {
+    *("ra", "dec", "redshift", "redshift_lo", "redshift_hi", "redshift_kind", "group_id"),
+}
+"""The columns that every release has and that name no object."""
 
 FEWEST = 20
 """With fewer galaxies no scatter is given (our choice)."""
@@ -45,47 +59,64 @@ KINDS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 _TITLE = re.compile(r"\[(?P<version>\S+)\] - (?P<date>\S+)")
 
 
-def quality(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Measure medians and nulls of every config, and the labels of config ``transferz``.
+def quality(tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Measure medians and nulls of every config, and the labels where there are any.
 
-    `tables` has the released rows of every config, all splits. The answer has ``label``: by
-    reference (``spectroscopic``, and in a mock ``true``) what `label_quality` finds; ``medians``:
-    by config of ``redshift`` and of the i cModel magnitude, ``i`` (AB mag); ``nulls``: by config
-    the share of nulls of each column that has any.
+    `tables` has the released rows of every config, all splits; `manifest` says which is which. The
+    answer has ``label``: by reference (``spectroscopic``, and in a mock ``true``) what
+    `label_quality` finds; ``medians``: by config of ``redshift`` and of the magnitude in the
+    `reference_band`, by its name (AB mag); ``nulls``: by config the share of nulls of each column
+    that has any.
     """
-    label = {}
-    for reference, config, key in (
-        ("spectroscopic", "galaxiesml", "specz_name"),
-        ("true", "truth", "object_id"),
+    configs, bands = configs_of(manifest), bands_of(manifest)
+    band, label = reference_band(bands), {}
+    for reference, role, keys in (
+        ("spectroscopic", SPECTROSCOPIC, naming_columns(manifest)),
+        ("true", TRUTH, ["object_id"]),
     ):
-        if config in tables:
-            known = tables[config].dropna(subset=key).drop_duplicates(key)[[key, "redshift"]]
-            known = known.rename(columns={"redshift": "reference"})
-            if len(pairs := tables["transferz"].merge(known, on=key)):
-                label[reference] = label_quality(pairs)
+        if LABEL in configs and role in configs:
+            labelled = tables[configs[LABEL]]
+            known = _redshifts_of(labelled, tables[configs[role]], keys)
+            if len(pairs := labelled.assign(reference=known).dropna(subset="reference")):
+                label[reference] = label_quality(pairs, band.magnitude)
     medians, nulls = {}, {}
     for config, rows in tables.items():
-        columns = {"redshift": rows["redshift"], "i": rows[magnitude_name("i")]}
+        columns = {"redshift": rows["redshift"], band.name: rows[band.magnitude]}
         medians[config] = {
             name: round(float(values.astype("float64").median()), 4)
             for name, values in columns.items()
         }
-        shares = {name: float(rows[name].isna().mean()) for name in RELEASE.names}
+        shares = {name: float(rows[name].isna().mean()) for name in manifest["columns"]}
         nulls[config] = {name: round(share, 4) for name, share in shares.items() if share > 0}
     return {"label": label, "medians": medians, "nulls": nulls}
 
 
-def label_quality(pairs: pd.DataFrame) -> list[dict[str, Any]]:
-    """Measure released labels against the column ``reference``, by i cModel magnitude.
+def naming_columns(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the columns that name an object: ``object_id``, and those of names elsewhere."""
+    measured = {name for band in bands_of(manifest) for name in (band.magnitude, band.error)}
+    return [name for name in manifest["columns"] if name not in measured | OF_EVERY_RELEASE]
+
+
+def _redshifts_of(rows: pd.DataFrame, others: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
+    """The redshift that the same object has in another config; missing where it is not there."""
+    found = pd.Series(np.nan, rows.index)
+    for key in keys:
+        known = others.dropna(subset=key).drop_duplicates(key).set_index(key)["redshift"]
+        found = found.fillna(rows[key].map(known.astype("float64")).astype("float64"))
+    return found
+
+
+def label_quality(pairs: pd.DataFrame, magnitude: str) -> list[dict[str, Any]]:
+    """Measure released labels against the column ``reference``, by the column `magnitude`.
 
     Each bin has ``from`` and ``to`` (AB mag, null where open), ``rows``, and with at least `FEWEST`
     rows ``bias``, ``scatter`` and ``outliers`` (see `transferz.photometry.redshift_error`) and,
     where intervals are given, ``covered``, the share of references within them.
     """
-    i = pairs[magnitude_name("i")].astype("float64")
+    values = pairs[magnitude].astype("float64")
     bins = []
     for low, high in itertools.pairwise(MAGNITUDE_EDGES):
-        inside = pairs.loc[(i >= low) & (i < high)]
+        inside = pairs.loc[(values >= low) & (values < high)]
         start, end = (edge if np.isfinite(edge) else None for edge in (low, high))
         statistics = _statistics(inside) if len(inside) >= FEWEST else {}
         bins.append({"from": start, "to": end, "rows": len(inside), **statistics})

@@ -2,7 +2,7 @@
 
 import functools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.page.citation import pretty_name
-from transferz.schemas import magnitude_name
+from transferz.dataset.page.subject import Subject, reference_band, subject_of
+from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC, UNION
 from transferz.schemas.survey.files import file_digest
 from transferz.tables.files import COLOURS, save_png
 
@@ -23,21 +23,25 @@ if TYPE_CHECKING:
 FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
 """The figures that every card shows: where they lie, relative to it."""
 
-SAMPLE_NAMES = {"transferz": "TransferZ (photo-z)", "galaxiesml": "GalaxiesML (spec-z)"}
-PANELS = {
-    "redshift": np.arange(0.0, 4.05, 0.1),
-    "i cModel magnitude": np.arange(16.0, 27.05, 0.25),
-    "g − r": np.arange(-0.5, 2.55, 0.075),
+KINDS = {LABEL: "photo-z", SPECTROSCOPIC: "spec-z"}
+"""The redshifts of the samples that are drawn, by role."""
+
+ROLE_COLOURS = {
+    LABEL: COLOURS["transferz"],
+    SPECTROSCOPIC: COLOURS["galaxiesml"],
+    UNION: COLOURS["combo"],
 }
-"""Label and bins of each panel of `distributions`."""
+SHARES = (0.005, 0.995)
+"""Quantiles between which a histogram reaches (our choice)."""
 
 
 def draw(tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any], release: Path) -> None:
     """Draw a release's figures, from the released rows of its configs and its manifest."""
+    subject = subject_of(manifest)
     (release / FIGURES["flow"]).parent.mkdir(exist_ok=True)
-    samples = {name: tables[name] for name in SAMPLE_NAMES}
-    title = f"{pretty_name(manifest)} {manifest['version']}"
-    save_png(distributions(samples, title), release / FIGURES["distributions"])
+    samples = {role: tables[config] for role, config in subject.samples.items()}
+    title = f"{subject.name} {manifest['version']}"
+    save_png(distributions(samples, subject, title), release / FIGURES["distributions"])
     save_png(flow_chart(manifest), release / FIGURES["flow"])
 
 
@@ -49,32 +53,47 @@ def drawing_digest() -> str:
     alike as well, and these can be compared byte for byte.
     """
     steps = np.linspace(0.0, 4.0, 101)
-    rows = pd.DataFrame({"redshift": steps} | {magnitude_name(b): 20 + steps for b in "gri"})
-    tables = {name: rows.iloc[::step] for step, name in enumerate(SAMPLE_NAMES, 1)}
+    subject = subject_of({"survey": "mock", "mock": True})
+    names = [band.magnitude for band in subject.bands]
+    rows = pd.DataFrame({"redshift": steps} | dict.fromkeys(names, 20 + steps))
+    tables = {role: rows.iloc[::step] for step, role in enumerate(KINDS, 1)}
     with tempfile.TemporaryDirectory() as folder:
-        save_png(distributions(tables, "TransferZ 0123456789"), Path(folder) / "figure.png")
-        return file_digest(Path(folder) / "figure.png")["sha256"]
+        save_png(distributions(tables, subject, "TransferZ 0123456789"), Path(folder) / "a.png")
+        return file_digest(Path(folder) / "a.png")["sha256"]
 
 
-def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
-    """Draw redshift, i magnitude and colour of the two samples (Soriano et al. 2024, figure 1).
+def distributions(tables: Mapping[str, pd.DataFrame], subject: Subject, title: str) -> "Figure":
+    """Draw redshift, magnitude and colour of the samples (Soriano et al. 2024, figure 1).
 
-    `tables` has the released rows of ``transferz`` and ``galaxiesml``, all splits; `title` says
-    which release this is, and that a mock is one. Each histogram is normalised to unit area.
+    `tables` has the released rows of the samples that are there, by role, all splits. The magnitude
+    is that in the `reference_band`, the colour that of the two bluest bands. `title` says which
+    release this is, and that a mock is one. Each histogram is normalised to unit area.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
+    reference, bands = reference_band(subject.bands), subject.bands
+    panels: dict[str, tuple[float, list[pd.Series]]] = {
+        "redshift": (0.1, [rows["redshift"] for rows in tables.values()]),
+        f"{reference.name} {subject.words.magnitude}": (
+            0.25,
+            [rows[reference.magnitude] for rows in tables.values()],
+        ),
+    }
+    if len(bands) > 1:
+        panels[f"{bands[0].name} − {bands[1].name}"] = (
+            0.075,
+            [rows[bands[0].magnitude] - rows[bands[1].magnitude] for rows in tables.values()],
+        )
     figure = Figure(figsize=(8.0, 3.0), dpi=150, layout="constrained")
-    panels = figure.subplots(1, len(PANELS))
-    for axes, (label, bins) in zip(panels, PANELS.items(), strict=True):
-        for name, rows in tables.items():
-            g, r, i = (rows[magnitude_name(band)] for band in "gri")
-            values = dict(zip(PANELS, (rows["redshift"], i, g - r), strict=True))[label]
-            style = {"density": True, "color": COLOURS[name]}
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (label, (step, samples)) in zip(row, panels.items(), strict=True):
+        bins = _bins(samples, step)
+        for role, values in zip(tables, samples, strict=True):
+            style = {"density": True, "color": ROLE_COLOURS[role]}
             axes.hist(values, bins, alpha=0.25, **style)
-            outline = {"histtype": "step", "linewidth": 1.5, "label": SAMPLE_NAMES[name]}
-            axes.hist(values, bins, **style, **outline)
+            name = f"{subject.called(role)} ({KINDS[role]})"
+            axes.hist(values, bins, histtype="step", linewidth=1.5, label=name, **style)
         axes.set(xlabel=label, yticks=[], xlim=(bins[0], bins[-1]))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -82,6 +101,14 @@ def distributions(tables: dict[str, pd.DataFrame], title: str) -> "Figure":
     figure.axes[0].legend(frameon=False, fontsize="medium", handlelength=1.2)
     figure.suptitle(title, fontsize="medium")
     return figure
+
+
+def _bins(samples: Sequence[pd.Series], step: float) -> Any:
+    """Edges at whole multiples of a step, over the values of all samples but the most extreme."""
+    ends = [values.astype("float64").quantile(list(SHARES)) for values in samples]
+    low = min(end.iloc[0] for end in ends)
+    high = max(end.iloc[-1] for end in ends)
+    return step * np.arange(np.floor(low / step), np.ceil(high / step) + 1.5)
 
 
 WIDTH = 8.0  # inches, as are all lengths here: a card's column, at a font that can be read there
@@ -92,13 +119,7 @@ DROP = 0.38  # of an arrow
 INNER = 2.45  # the widest that a box's text gets
 FONT = 9
 
-CATALOGUE_NAMES = {
-    "cosmos2020": "COSMOS2020",
-    "hsc": "HSC-SSP",
-    "galaxiesml": "GalaxiesML",
-    "transferz": "TransferZ, as released",
-}
-PHOTOMETRIC, SPECTROSCOPIC, PLAIN = COLOURS["transferz"], COLOURS["galaxiesml"], "#555555"
+PHOTOMETRIC, SPECTRAL, PLAIN = ROLE_COLOURS[LABEL], ROLE_COLOURS[SPECTROSCOPIC], "#555555"
 ARROW = {"arrowstyle": "-|>", "color": PLAIN, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 1}
 
 Column = tuple[float, float]
@@ -127,12 +148,13 @@ class Box:
 class Chart:
     """A chart's boxes by row.
 
-    First come the upstream catalogues, the spectroscopic one last, then where the samples are put
-    together, then what is released. ``shared`` says how many galaxies both samples hold.
+    First come the upstream catalogues, the spectroscopic one last, then where labels and spectra
+    are put together, None where there are no labels, then what is released. ``shared`` says how
+    many galaxies both samples hold.
     """
 
     catalogues: list[Box]
-    match: Box
+    match: Box | None
     split: Box
     configs: list[Box]
     shared: str
@@ -140,34 +162,40 @@ class Chart:
     @property
     def height(self) -> float:
         """In inches."""
-        rows = (self.catalogues, [self.match], [self.split], self.configs)
-        return sum(max(box.height for box in row) for row in rows) + 3 * DROP + 2 * PAD
+        rows = [self.catalogues, [self.match] if self.match else [], [self.split], self.configs]
+        heights = [max(box.height for box in row) for row in rows if row]
+        return sum(heights) + (len(heights) - 1) * DROP + 2 * PAD
 
 
 def read_chart(manifest: Mapping[str, Any]) -> Chart:
     """Return the flow of rows through the pipeline, from a manifest's ``counts``."""
-    counts, sources = manifest["counts"], manifest["sources"]
+    subject, counts = subject_of(manifest), manifest["counts"]
     catalogues = []
-    for name in sorted(sources, key="galaxiesml".__eq__):
-        title = ("Mock " if manifest["mock"] else "") + CATALOGUE_NAMES[name]
-        colour = SPECTROSCOPIC if name == "galaxiesml" else PHOTOMETRIC
+    for name in sorted(manifest["sources"], key=subject.spectroscopic.__eq__):
+        title = ("Mock " if subject.mock else "") + subject.title(name)
+        colour = SPECTRAL if name == subject.spectroscopic else PHOTOMETRIC
         catalogues.append(_step(title, counts[f"select@{name}"], "rows", "left", colour))
-    radius = manifest["parameters"]["match"]["radius_arcsec"]
-    on_sky = f"Match on the sky within {radius:g}″"
-    matching = on_sky if "cosmos2020" in sources else "Match by HSC id"
-    splitting = "Split, both samples together"
+    match, shared = None, ""
+    if subject.survey.match:
+        radius = manifest["parameters"]["match"]["radius_arcsec"]
+        ways = {
+            "sky": f"Match on the sky within {radius:g}″",
+            "id": f"Match by {subject.words.identifier}",
+            "photometry": "Labels, with photometry of their own",
+        }
+        left = f"left: {subject.called(LABEL)}"
+        way = ways[subject.survey.match]
+        match = _step(way, counts["match"], "labelled galaxies", left, PHOTOMETRIC)
+        shared = f"{sum(counts['match']['shared'].values()):,} in both"
+    splitting = "Split, both samples together" if match else "Split"
+    roles = {config: role for role, config in subject.configs.items()}
     configs = []
     for name, splits in counts["release"]["rows_out"].items():
         lines = tuple((split, f"{rows:,}") for split, rows in splits.items())
         total = ("rows", f"{sum(splits.values()):,}")
-        configs.append(Box(name, lines, total, COLOURS.get(name, PLAIN)))
-    return Chart(
-        catalogues,
-        _step(matching, counts["match"], "labelled galaxies", "left: TransferZ", PHOTOMETRIC),
-        _step(splitting, counts["split"], "objects", "left: released", PLAIN),
-        configs,
-        shared=f"{sum(counts['match']['shared'].values()):,} in both",
-    )
+        configs.append(Box(name, lines, total, ROLE_COLOURS.get(roles.get(name, ""), PLAIN)))
+    split = _step(splitting, counts["split"], "objects", "left: released", PLAIN)
+    return Chart(catalogues, match, split, configs, shared)
 
 
 def _step(title: str, counts: Mapping[str, Any], what: str, left: str, colour: str) -> Box:
@@ -203,24 +231,37 @@ def _draw_chart(axes: "Axes", chart: Chart) -> None:
         _draw(axes, box, *column, chart.height - PAD)
         for box, column in zip(chart.catalogues, columns, strict=True)
     ]
+    if chart.match is None:
+        split_top = min(bottoms) - DROP
+        for column, bottom in zip(columns, bottoms, strict=True):
+            _arrow(axes, column, bottom, split_top)
+    else:
+        split_top = _draw_match(axes, chart.match, chart.shared, columns, bottoms)
+    split_bottom = _draw(axes, chart.split, PAD, WIDTH - PAD, split_top)
+    for box, column in zip(chart.configs, _columns(len(chart.configs)), strict=True):
+        _arrow(axes, column, split_bottom, split_bottom - DROP)
+        _draw(axes, box, *column, split_bottom - DROP)
+
+
+def _draw_match(
+    axes: "Axes", match: Box, shared: str, columns: list[Column], bottoms: list[float]
+) -> float:
+    """Draw how labels and spectra come together; return where the next box begins."""
     # The photometric catalogues flow into the match below them, the spectroscopic one past it.
     match_top, match_column = min(bottoms) - DROP, (PAD, columns[-2][1])
     for column, bottom in zip(columns[:-1], bottoms[:-1], strict=True):
         _arrow(axes, column, bottom, match_top)
-    match_bottom = _draw(axes, chart.match, *match_column, match_top)
+    match_bottom = _draw(axes, match, *match_column, match_top)
     split_top = match_bottom - DROP
     _arrow(axes, match_column, match_bottom, split_top)
     _arrow(axes, columns[-1], bottoms[-1], split_top)
     # The spectroscopic one is looked through for objects of the other sample: dashed, sideways.
     start, end = sum(columns[-1]) / 2, match_column[1]
-    height = match_top - chart.match.height / 2
+    height = match_top - match.height / 2
     axes.annotate("", (end, height), (start, height), arrowprops=ARROW | {"linestyle": "--"})
     label = {"ha": "center", "va": "center", "fontsize": FONT}
-    axes.text((start + end) / 2, height + LINE / 2, chart.shared, **label)
-    split_bottom = _draw(axes, chart.split, PAD, WIDTH - PAD, split_top)
-    for box, column in zip(chart.configs, _columns(len(chart.configs)), strict=True):
-        _arrow(axes, column, split_bottom, split_bottom - DROP)
-        _draw(axes, box, *column, split_bottom - DROP)
+    axes.text((start + end) / 2, height + LINE / 2, shared, **label)
+    return split_top
 
 
 def _columns(number: int) -> list[Column]:

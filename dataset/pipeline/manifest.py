@@ -66,6 +66,7 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
     nothing here depends on platform or clock.
     """
     survey, mock, catalogues = layout.configured, layout.is_mock, layout.catalogues
+    sizes = content(release)
     stages = [(stage, name) for stage in ("ingest", "select") for name in catalogues]
     counts = {f"{s}@{name}": read_json(layout.interim(s, name) / COUNTS) for s, name in stages}
     for stage in ("match",) * bool(survey.match) + ("split", "release"):
@@ -85,7 +86,7 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
         "bands": [asdict(band) for band in survey.described_bands],
         "configs": survey.configs,
         "columns": columns(survey.release),
-        "content": content(release),
+        "content": {name: sizes[name] for name in survey.configs.values()},
         "counts": counts,
         "sources": sources,
         "upstream": upstream,
@@ -99,12 +100,13 @@ def _parameters(layout: Layout) -> dict[str, Any]:
 
     Not the previous release: it is compared with, and nothing that is written depends on it.
     """
-    sections = load_params(PARAMS_FILE)
+    sections, shared = load_params(PARAMS_FILE), layout.configured.shared_photometry
     split, release = sections["split"], sections["release"]
     return {
         **({"mock": sections["mock"]} if layout.is_mock else {}),
         "select": {one: select_section(layout.configured, one)[1] for one in layout.catalogues},
         "match": sections["match"],
+        **({} if shared is None else {"shared_photometry": shared}),
         "split": split | {"scheme": layout.scheme(split["scheme"])},
         "release": {name: value for name, value in release.items() if name != "previous"},
     }

@@ -5,11 +5,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.checkout import require_own_code
-from transferz.schemas.survey.survey import Survey, find_survey
 from transferz.tables.files import sentence, write_json
+
+if TYPE_CHECKING:
+    from transferz.schemas.survey.survey import Survey
 
 TABLE = "table.parquet"
 COUNTS = "counts.json"
@@ -24,8 +27,10 @@ class Layout:
     data: Path = Path("data")
 
     @property
-    def configured(self) -> Survey:
+    def configured(self) -> "Survey":
         """The survey as its ``survey.yaml`` configures it."""
+        from transferz.schemas.survey.survey import find_survey  # not in every install
+
         return find_survey(self.survey)
 
     @property

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from transferz.dataset.pipeline.params import MAX_RADIUS_ARCSEC
 from transferz.dataset.verify.findings import Broken, Finding, safely, some
-from transferz.schemas import CONFIGS, SPLITS
+from transferz.schemas import SPLITS, ReleaseError
 from transferz.schemas.survey.columns import Dtype
+from transferz.schemas.survey.described import bands_of, configs_of
 from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import (
     CARD_FILE,
@@ -26,7 +27,6 @@ from transferz.schemas.survey.files import (
     INDEX_FILE,
     MANIFEST_FILE,
     SHARD,
-    SURVEYS,
     Version,
     added_files,
     damage,
@@ -34,16 +34,9 @@ from transferz.schemas.survey.files import (
     json_text,
     self_digest,
 )
+from transferz.schemas.survey.survey import NAME, seek_survey
 
 _PAGES = "|".join(map(re.escape, (CARD_FILE, CITATION_FILE, CROISSANT_FILE)))
-_INDEX, _FIRST_INDEX = (
-    re.escape(name).replace(re.escape("{config}"), f"(?:{'|'.join(CONFIGS)})")
-    for name in (INDEX_FILE, FIRST_INDEX_FILE)
-)
-_DATA = rf"(?:{'|'.join(CONFIGS)})/(?:{'|'.join(SPLITS)}){SHARD}"
-_LAYOUT = re.compile(rf"{_PAGES}|figures/[\w-]+\.png|{_INDEX}|{_DATA}", re.ASCII)
-_FIRST_LAYOUT = re.compile(rf"{_LAYOUT.pattern}|{_FIRST_INDEX}", re.ASCII)
-"""The names that a release's files have, and had in the first major version."""
 
 
 class _Entry(BaseModel):
@@ -90,7 +83,7 @@ class ManifestShape(_Entry):
 
     name: Literal["transferz"]
     version: str
-    survey: str
+    survey: str = Field(pattern=NAME)
     mock: bool
     date: str
     columns: dict[str, _Column]
@@ -148,16 +141,24 @@ def _check_shape(content: Mapping[str, Any]) -> Iterator[Broken]:
             where = ".".join(map(str, problem["loc"]))
             yield Broken(MANIFEST_FILE, "manifest", f"entry '{where}': {problem['msg']}")
         return
-    mocks = {Version.parse(shape.version).mock, shape.mock, shape.survey == "mock"}
-    if len(mocks) > 1 or shape.survey not in SURVEYS:
+    mocks = {Version.parse(shape.version).mock, shape.mock}
+    if survey := seek_survey(shape.survey):
+        mocks.add(survey.mock)
+    if len(mocks) > 1:
         found = f"version {shape.version}, survey {shape.survey}, mock {shape.mock}"
         yield Broken(MANIFEST_FILE, "manifest", found, "all of them of a mock, or none")
+    if "object_id" not in shape.columns:
+        yield Broken(MANIFEST_FILE, "manifest", "columns without object_id", "it in every release")
+    try:
+        bands_of(content), configs_of(content)
+    except ReleaseError as error:
+        yield Broken(MANIFEST_FILE, "manifest", str(error))
 
 
 def check_files(release: Path, manifest: Mapping[str, Any]) -> Iterator[Finding]:
     """Check that the files that a manifest lists are there, unchanged, and no data were added."""
     listed = manifest["files"]
-    layout = _LAYOUT if Version.parse(manifest["version"]).major > 1 else _FIRST_LAYOUT
+    layout = _layout(manifest)
     for name, stated in listed.items():
         yield from safely(name, "files", _check_file, release, name, stated, layout)
     others = _others(release, listed)
@@ -167,6 +168,19 @@ def check_files(release: Path, manifest: Mapping[str, Any]) -> Iterator[Finding]
     for name in added_files(others, listed):
         found = "what the manifest does not list, among the data"
         yield Broken(name, "files", found, "nothing: delete it, or move it out of the release")
+
+
+def _layout(manifest: Mapping[str, Any]) -> re.Pattern[str]:
+    """The names that a release's files have, and had in the first major version."""
+    configs = "|".join(map(re.escape, configs_of(manifest).values()))
+    index_files = [INDEX_FILE]
+    if Version.parse(manifest["version"]).major < 2:
+        index_files.append(FIRST_INDEX_FILE)
+    indices = (
+        re.escape(name).replace(re.escape("{config}"), f"(?:{configs})") for name in index_files
+    )
+    data = rf"(?:{configs})/(?:{'|'.join(SPLITS)}){SHARD}"
+    return re.compile("|".join([_PAGES, r"figures/[\w-]+\.png", *indices, data]), re.ASCII)
 
 
 def _check_file(
@@ -242,14 +256,21 @@ def _not_a_file(path: Path) -> str:
 
 
 def check_configs(
-    present: Mapping[str, Any], manifest: Mapping[str, Any], expected: tuple[str, ...]
+    present: Mapping[str, Any], manifest: Mapping[str, Any], expected: Mapping[str, str]
 ) -> Iterator[Broken]:
-    """Check which configs have data files: `present`, config -> splits, against `expected`."""
-    if set(present) != set(expected):
-        yield Broken(MANIFEST_FILE, "configs", some(present) or "none", ", ".join(expected))
+    """Check which configs have data files: `present`, config -> splits, against `expected`.
+
+    The latter holds role -> config; that a manifest names them so is checked too.
+    """
+    if (stated := configs_of(manifest)) != dict(expected):
+        found = f"configs by role: {stated or 'none'}"
+        yield Broken(MANIFEST_FILE, "configs", found, str(dict(expected)))
+    if set(present) != set(expected.values()):
+        wanted = ", ".join(expected.values())
+        yield Broken(MANIFEST_FILE, "configs", some(present) or "none", wanted)
     content = manifest["content"]
     for config in {**present, **content}:
-        splits, stated = list(present.get(config, {})), list(content.get(config, {}))
-        if splits != stated:
+        splits, stated_splits = list(present.get(config, {})), list(content.get(config, {}))
+        if splits != stated_splits:
             found = f"files of config '{config}' for {some(splits) or 'no split'}"
-            yield Broken(MANIFEST_FILE, "configs", found, some(stated) or "no split")
+            yield Broken(MANIFEST_FILE, "configs", found, some(stated_splits) or "no split")

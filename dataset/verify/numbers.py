@@ -12,27 +12,28 @@ import pandas as pd
 
 from transferz.dataset.page.facts import quality
 from transferz.dataset.pipeline.manifest import IMITATED
-from transferz.dataset.pipeline.stage import CATALOGUES
 from transferz.dataset.sources.registry import load_registry
 from transferz.dataset.verify.findings import Broken
 from transferz.dataset.verify.pages import Sizes, differences
-from transferz.dataset.verify.rows import Rows
+from transferz.dataset.verify.promises import Rows
 from transferz.schemas import SPLITS
+from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC, UNION, configs_of
 from transferz.schemas.survey.files import MANIFEST_FILE, Version
+from transferz.schemas.survey.survey import Survey
 
 ENTRIES = (
     *("name", "version", "survey", "mock", "date", "columns", "content", "counts", "sources"),
     *("upstream", "parameters", "packages", "history", "template", "drawing", "quality"),
-    *("baselines", "files", "sha256"),
+    *("baselines", "files", "sha256", "bands", "configs"),
 )
 """All that a manifest states."""
 
 Counts = Mapping[str, Mapping[str, Any]]
 
 
-def check_entries(manifest: Mapping[str, Any]) -> Iterator[Broken]:
-    """Check what the entries of a manifest say of one another."""
-    version, date, survey = manifest["version"], manifest["date"], manifest["survey"]
+def check_entries(manifest: Mapping[str, Any], known: Survey | None) -> Iterator[Broken]:
+    """Check what the entries of a manifest say of one another, and of its survey if it is known."""
+    version, date = manifest["version"], manifest["date"]
     for name in sorted(set(manifest) - set(ENTRIES)):
         yield Broken(MANIFEST_FILE, "manifest", f"an entry '{name}'", "none that no release has")
     number = str(Version(*_numbers(version)))
@@ -44,10 +45,12 @@ def check_entries(manifest: Mapping[str, Any]) -> Iterator[Broken]:
     for where, entry in stated.items():
         if entry != own:
             yield Broken(MANIFEST_FILE, "manifest", f"{where}: {entry}", str(own))
+    if known is None:
+        return
     sources, registry = manifest["sources"], load_registry()
-    if survey == "mock" and sources != IMITATED:
+    if known.mock and sources != IMITATED:
         yield Broken(MANIFEST_FILE, "manifest", f"sources: {sources}", str(IMITATED))
-    for name in CATALOGUES[survey]:
+    for name in known.catalogues:
         edition = registry.get(sources.get(name, ""))
         if edition is None or edition.catalogue != name:
             found = f"sources.{name}: {sources.get(name)}"
@@ -61,39 +64,47 @@ def _numbers(version: str) -> tuple[int, int, int]:
 
 def check_quality(manifest: Mapping[str, Any], rows: Rows) -> Iterator[Broken]:
     """Measure medians, nulls and the quality of labels again, and compare."""
-    for where, found, expected in differences(manifest["quality"], quality(dict(rows)), "quality"):
+    measured = quality(rows, manifest)
+    for where, found, expected in differences(manifest["quality"], measured, "quality"):
         yield Broken(MANIFEST_FILE, "quality", f"{where}: {found}", expected)
 
 
-def check_counts(manifest: Mapping[str, Any], sizes: Sizes, rows: Rows) -> Iterator[Broken]:
+def check_counts(
+    manifest: Mapping[str, Any], sizes: Sizes, rows: Rows, survey: Survey
+) -> Iterator[Broken]:
     """Check the counts of the build against one another, and against the rows."""
-    expected = _expected_counts(manifest, sizes, rows)
+    expected = _expected_counts(manifest, sizes, rows, survey)
     for where, found, wanted in differences(manifest["counts"], expected, "counts"):
         yield Broken(MANIFEST_FILE, "counts", f"{where}: {found}", wanted)
     yield from _unlikely(manifest, rows)
 
 
-def _expected_counts(manifest: Mapping[str, Any], sizes: Sizes, rows: Rows) -> dict[str, Any]:
+def _expected_counts(
+    manifest: Mapping[str, Any], sizes: Sizes, rows: Rows, survey: Survey
+) -> dict[str, Any]:
     """Those counts that follow from others, or from the rows; the others as they are stated."""
-    counts, catalogues = manifest["counts"], CATALOGUES[manifest["survey"]]
-    expected: dict[str, Any] = {}
-    for name in catalogues:
+    counts, expected = manifest["counts"], dict[str, Any]()
+    for name in survey.catalogues:
         stage = counts[f"ingest@{name}"]
         stage = expected[f"ingest@{name}"] = _summed(stage, list(stage["removed"]))
         cuts = [cut["name"] for cut in manifest["parameters"]["select"][name].get("cuts", ())]
         select = counts[f"select@{name}"] | {"rows_in": stage["rows_out"]}
         expected[f"select@{name}"] = _summed(select, cuts)
-    photometric, spectroscopic = catalogues[0], catalogues[-1]
-    matching = [] if manifest["survey"] == "authors" else ["no_counterpart", "counterpart_cut"]
-    match = counts["match"] | {"rows_in": expected[f"select@{photometric}"]["rows_out"]}
-    match["shared"] = {name: int(match["shared"][name]) for name in ("by_id", "by_position")}
-    expected["match"] = _summed(match, matching)
-    both = expected["match"]["rows_out"] + expected[f"select@{spectroscopic}"]["rows_out"]
-    objects = _objects(rows)
-    rows_in = both - match["shared"]["by_id"]
+    rows_in = expected[f"select@{survey.of_role('spectroscopic')}"]["rows_out"]
+    if survey.match:
+        labels = survey.of_role("label") or survey.of_role("labelled")
+        matching = ["no_counterpart", "counterpart_cut"] if survey.match == "sky" else []
+        match = counts["match"] | {"rows_in": expected[f"select@{labels}"]["rows_out"]}
+        match["shared"] = {name: int(match["shared"][name]) for name in ("by_id", "by_position")}
+        expected["match"] = _summed(match, matching)
+        rows_in += expected["match"]["rows_out"] - match["shared"]["by_id"]
+    objects, removed = _objects(rows, configs_of(manifest)), {}
+    if survey.shared_photometry is not None:
+        removed["shared_photometry"] = int(counts["split"]["removed"]["shared_photometry"])
+    removed["split_conflict"] = rows_in - len(objects) - sum(removed.values())
     split = {
         "rows_in": rows_in,
-        "removed": {"split_conflict": rows_in - len(objects)},
+        "removed": removed,
         "rows_out": len(objects),
         "objects": {name: int((objects == name).sum()) for name in SPLITS},
     }
@@ -113,10 +124,11 @@ def _summed(stage: Mapping[str, Any], cuts: list[str]) -> dict[str, Any]:
     return {**stage, "removed": removed, "rows_out": stage["rows_in"] - sum(removed.values())}
 
 
-def _objects(rows: Rows) -> pd.Series:
+def _objects(rows: Rows, configs: Mapping[str, str]) -> pd.Series:
     """The split of every released object, by its id."""
     names = ["object_id", "split"]
-    together = pd.concat([rows[name][names] for name in ("galaxiesml", "transferz")])
+    samples = [configs[role] for role in (SPECTROSCOPIC, LABEL) if role in configs]
+    together = pd.concat([rows[name][names] for name in samples])
     return together.drop_duplicates("object_id").set_index("object_id")["split"].astype(object)
 
 
@@ -129,9 +141,12 @@ def _unlikely(manifest: Mapping[str, Any], rows: Rows) -> Iterator[Broken]:
             yield Broken(
                 MANIFEST_FILE, "counts", f"counts.{name}: {numbers}", "whole numbers, >= 0"
             )
+    configs = configs_of(manifest)
+    if "match" not in counts or not {LABEL, SPECTROSCOPIC, UNION} <= configs.keys():
+        return
     shared = counts["match"]["shared"]
     spectroscopic, photometric, combo = (
-        rows[name] for name in ("galaxiesml", "transferz", "combo")
+        rows[configs[role]] for role in (SPECTROSCOPIC, LABEL, UNION)
     )
     by_id = int(photometric["object_id"].isin(spectroscopic["object_id"]).sum())
     either = len(spectroscopic) + len(photometric) - len(combo)

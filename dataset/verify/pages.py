@@ -38,6 +38,7 @@ from transferz.schemas.survey.files import (
     file_digest,
     json_text,
 )
+from transferz.schemas.survey.survey import seek_survey
 
 Sizes = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """config -> split -> ``rows``, ``bytes`` and ``content``, as they are in the data."""
@@ -57,7 +58,8 @@ FOREIGN = (KeyError, TypeError, AttributeError, jinja2.UndefinedError)
 
 def same_words(manifest: Mapping[str, Any]) -> bool:
     """Whether a manifest's pages were written in the words that this package writes."""
-    return bool(manifest.get("template") == words_digest())
+    survey = seek_survey(manifest["survey"])
+    return survey is not None and bool(manifest.get("template") == words_digest(survey))
 
 
 def of_another_version(page: str, promise: str, error: Exception) -> Unable:

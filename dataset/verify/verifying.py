@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from transferz.dataset.page.figures import drawing_digest
 from transferz.dataset.pipeline.manifest import read_split, table_content
-from transferz.dataset.verify import claims, files, numbers, pages, rows
+from transferz.dataset.verify import claims, files, numbers, pages, promises, rows
 from transferz.dataset.verify.findings import (
     PROMISES,
     SHOWN,
@@ -26,7 +26,8 @@ from transferz.dataset.verify.findings import (
     safely,
     unreadable,
 )
-from transferz.schemas import CONFIGS, INDEX, ReleaseError, Table
+from transferz.schemas import ReleaseError, Table
+from transferz.schemas.survey.described import configs_of
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
@@ -35,6 +36,8 @@ from transferz.schemas.survey.files import (
     data_files,
     index_file,
 )
+from transferz.schemas.survey.release import index_table
+from transferz.schemas.survey.survey import Survey, seek_survey
 
 FILES = ("manifest", "files")
 """The promises that are looked at first."""
@@ -85,7 +88,7 @@ def inspect(release: Path) -> Report:
     inspection.note(files.check_files(release, manifest))
     if not (inspection.broken or inspection.unable):
         inspection.run()
-    promised = [one for one in PROMISES if one != "truth" or manifest["mock"]]
+    promised = [one for one in PROMISES if promises.is_made(one, manifest)]
     return Report(
         str(release),
         manifest["version"],
@@ -117,30 +120,41 @@ class Inspection:
     sizes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     rows: int = 0
 
+    @property
+    def survey(self) -> Survey | None:
+        """The release's survey, as this package has it, if it does."""
+        return seek_survey(self.manifest["survey"])
+
     def run(self) -> None:
         """Check everything: files one by one, then what goes across them, then the pages."""
-        manifest, release, stated = self.manifest, self.release, self.manifest["columns"]
+        manifest, release, survey = self.manifest, self.release, self.survey
         there, listed = data_files(release), {name.split("/")[0] for name in manifest["files"]}
-        present = {config: splits for config, splits in there.items() if config in listed}
+        order = [*manifest["content"], *there]
+        present = {one: there[one] for one in order if one in there and one in listed}
         if pages.same_words(manifest):
             self.checked.append("words")
-        self._derive("manifest", numbers.check_entries, manifest)
-        letter = {"to_the_letter": "words" in self.checked}
-        ours = self._check(MANIFEST_FILE, "declaration", rows.check_declaration, stated, **letter)
-        table = rows.declared_table(stated)
-        expected = CONFIGS if manifest["mock"] else CONFIGS[:-1]
+        self._derive("manifest", numbers.check_entries, manifest, survey)
+        letter, ours = {"to_the_letter": "words" in self.checked}, True
+        if survey:
+            declared = rows.check_declaration
+            ours = self._check(MANIFEST_FILE, "declaration", declared, manifest, survey, **letter)
+        table = rows.declared_table(manifest, survey)
+        expected = survey.configs if survey else configs_of(manifest)
         self._check(MANIFEST_FILE, "configs", files.check_configs, present, manifest, expected)
         data = {
             config: part
             for config, splits in present.items()
             if (part := self._config(config, splits, table, ours)) is not None
         }
-        if set(data) == set(expected):
-            self._derive("counts", numbers.check_counts, manifest, self.sizes, data)
+        if set(data) == set(expected.values()):
+            if survey:
+                self._derive("counts", numbers.check_counts, manifest, self.sizes, data, survey)
             self._derive("quality", numbers.check_quality, manifest, data)
-            for promise, check in rows.ROW_CHECKS.items():
+            for promise, check in promises.ROW_CHECKS.items():
                 if self._provable(promise):
-                    self._check(MANIFEST_FILE, promise, check, data, manifest["parameters"])
+                    self._check(MANIFEST_FILE, promise, check, data, manifest)
+        if survey is None:  # whose words the pages are in
+            return
         self._check(CARD_FILE, "card", pages.check_card, release, manifest, self.sizes, table)
         self._check(
             CROISSANT_FILE, "croissant", pages.check_croissant, release, manifest, table, ours=ours
@@ -151,9 +165,10 @@ class Inspection:
 
     def _provable(self, promise: str) -> bool:
         """Whether a promise is made and can be checked: published splits follow from nothing."""
-        if promise == "own_split" and self.manifest["survey"] == "authors":
+        published = self.survey is None or self.survey.split == "published"
+        if promise == "own_split" and published:
             return bool(self.manifest["parameters"]["split"]["scheme"] != "published")
-        return promise != "truth" or bool(self.manifest["mock"])
+        return promises.is_made(promise, self.manifest)
 
     def _check(
         self,
@@ -211,7 +226,7 @@ class Inspection:
             self._check(
                 index_name, "index", claims.check_claims, [index], index_name, claimed, "index"
             )
-            and self._file(index, INDEX)
+            and self._file(index, index_table(table[table.key]))
             and self._read([index]) is not None
         )
         tables = {
@@ -220,17 +235,18 @@ class Inspection:
         if len(tables) < len(splits) or not ours:
             return None
         # All values at once, which is faster; file by file only to name those that are wrong.
-        broken = list(safely("", "bounds", rows.check_values, tables.values(), ""))
+        broken = list(safely("", "bounds", rows.check_values, tables.values(), "", table))
         for name, part in tables.items() if broken else ():
-            self._check(name, "bounds", rows.check_values, [part], name)
+            self._check(name, "bounds", rows.check_values, [part], name, table)
         self._looked_at("bounds")
         try:
-            data = rows.read_rows(tables, splits)
+            data = rows.read_rows(tables, splits, table)
         except Exception as error:  # readers of damaged files raise anything
             self.note([unreadable(index_name, "index", error)])
             return None
         if whole:
-            self._check(index_name, "index", rows.check_index, self.release, config, data)
+            declared = index_table(table[table.key])
+            self._check(index_name, "index", rows.check_index, self.release, config, data, declared)
         return data
 
     def _split(self, config: str, split: str, paths: list[Path], table: Table) -> pa.Table | None:

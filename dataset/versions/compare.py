@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 from transferz.dataset.verify.claims import require_modest
 from transferz.dataset.versions.trace import MEANINGS, count_steps, find_build, trace
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT, redshift_error
-from transferz.schemas import BANDS, CONFIGS, MAGNITUDES, RELEASE, SPLITS, ReleaseError
+from transferz.schemas import SPLITS, ReleaseError
+from transferz.schemas.survey.described import bands_of
 from transferz.schemas.survey.files import data_files, read_manifest, require_intact
-from transferz.schemas.survey.frames import arrow_schema
 from transferz.tables.printing import aligned
 
-COLUMNS = ("object_id", "redshift", "redshift_kind", *MAGNITUDES)
-"""What is compared, with the split."""
+COLUMNS = {"object_id": pa.int64(), "redshift": pa.float32(), "redshift_kind": pa.string()}
+"""What is compared, with split and magnitudes."""
 
 WHERE = ("both", "only_a", "only_b")
 LISTED = (
@@ -41,6 +41,7 @@ class Comparison(NamedTuple):
 def compare(a: Path, b: Path) -> Comparison:
     """Compare two releases, config by config, in the roles of ours and theirs.
 
+    Of magnitudes those are compared that both have, in bands and columns of the same names.
     Where the tables between the stages that one was built from are here too, what it lacks is
     traced through them. `ReleaseError` says that they have no config in common, or that a file is
     damaged or not of a release.
@@ -52,16 +53,17 @@ def compare(a: Path, b: Path) -> Comparison:
         splits = (paths for config in files[side].values() for paths in config.values())
         require_intact(place, chain(*splits), manifests[side])
     builds = {side: find_build(place) for side, place in places.items()}
-    common = [name for name in CONFIGS if name in files["a"] and name in files["b"]]
+    common = [name for name in files["a"] if name in files["b"]]
     if not common:
         a_has, b_has = (", ".join(configs) or "none" for configs in files.values())
         raise ReleaseError(
             f"no config in common: {a} has {a_has}, {b} has {b_has}; "
             "compare releases that share a config"
         )
+    bands = _bands_of_both(*manifests.values())
     configs, listings = {}, []
     for name in common:
-        joined = join_rows(*(read_config(files[side][name]) for side in places))
+        joined = join_rows(*(read_config(files[side][name], bands) for side in places))
         removed_by: dict[str, list[dict[str, Any]] | None] = {"only_a": None, "only_b": None}
         traced = []
         for side, (build, _) in zip(places, (builds["b"], builds["a"]), strict=True):
@@ -72,8 +74,8 @@ def compare(a: Path, b: Path) -> Comparison:
             objects = alone[["object_id"]].assign(redshift_kind=alone[f"redshift_kind_{side}"])
             traced.append(trace(build, objects, name))
             removed_by[f"only_{side}"] = count_steps(build, traced[-1])
-        configs[name] = describe(joined) | {"removed_by": removed_by}
-        listings.append(differing(joined, traced, name))
+        configs[name] = describe(joined, bands) | {"removed_by": removed_by}
+        listings.append(differing(joined, traced, name, bands))
     report: dict[str, Any] = {}
     for side, place in places.items():
         facts = {name: str(manifests[side][name]) for name in ("version", "survey")}
@@ -85,14 +87,21 @@ def compare(a: Path, b: Path) -> Comparison:
     return Comparison(report, pd.concat(listings, ignore_index=True))
 
 
-def read_config(files: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
-    """Read what is compared of one config: `COLUMNS` and ``split``, a row per object.
+def _bands_of_both(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, str]:
+    """The bands that both releases have in the same column: name -> column of the magnitude."""
+    first, second = ({band.name: band.magnitude for band in bands_of(one)} for one in (a, b))
+    return {name: column for name, column in first.items() if second.get(name) == column}
 
-    `files` are its parquet files by split. One that is damaged, lacks a column or has it in a wrong
-    type, and a repeated object raise `ReleaseError`.
+
+def read_config(files: Mapping[str, Sequence[Path]], bands: Mapping[str, str]) -> pd.DataFrame:
+    """Read what is compared of one config: `COLUMNS`, magnitudes and ``split``, a row per object.
+
+    `files` are its parquet files by split, `bands` holds the column of each band's magnitude. A file
+    that is damaged, lacks a column or has it in a wrong type, and a repeated object raise
+    `ReleaseError`.
     """
     parts = [
-        _read(path).to_pandas().assign(split=split)
+        _read(path, bands).to_pandas().assign(split=split)
         for split, paths in files.items()
         for path in paths
     ]
@@ -106,15 +115,14 @@ def read_config(files: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
     return rows
 
 
-def _read(path: Path) -> pa.Table:
-    schema = arrow_schema(RELEASE)
-    wanted = pa.schema([schema.field(name).remove_metadata() for name in COLUMNS])
+def _read(path: Path, bands: Mapping[str, str]) -> pa.Table:
+    wanted = pa.schema(COLUMNS | dict.fromkeys(bands.values(), pa.float32()))
     try:
         with pq.ParquetFile(require_modest(path), page_checksum_verification=True) as file:
-            missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
+            missing = [name for name in wanted.names if name not in file.schema_arrow.names]
             if missing:
                 raise ReleaseError(f"{path}: no column {', '.join(missing)}; get the release anew")
-            return file.read(list(COLUMNS)).select(list(COLUMNS)).cast(wanted)
+            return file.read(wanted.names).select(wanted.names).cast(wanted)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ReleaseError(f"can't read {path}: {error}; get the release anew") from error
 
@@ -131,7 +139,7 @@ def join_rows(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     return joined.sort_values("object_id", ignore_index=True)
 
 
-def describe(joined: pd.DataFrame) -> dict[str, Any]:
+def describe(joined: pd.DataFrame, bands: Mapping[str, str]) -> dict[str, Any]:
     """Describe how the joined rows of one config differ, as JSON.
 
     There are ``rows``: counts by `WHERE`, and how many in both are ``changed``; of the rows in both
@@ -143,14 +151,14 @@ def describe(joined: pd.DataFrame) -> dict[str, Any]:
     both = joined.loc[joined["where"] == "both"]
     splits = both.value_counts(["split_a", "split_b"])
     magnitudes: dict[str, dict[str, float | None]] = {}
-    for band, name in zip(BANDS, MAGNITUDES, strict=True):
+    for band, name in bands.items():
         difference = (both[f"{name}_a"].astype("float64") - both[f"{name}_b"]).to_numpy()
         magnitudes[band] = {
             "median": round(float(np.median(difference)), 6) if len(both) else None,
             "max_abs": round(float(np.abs(difference).max()), 6) if len(both) else None,
         }
     return {
-        "rows": counts | {"changed": int((_differences(both) != "").sum())},
+        "rows": counts | {"changed": int((_differences(both, bands) != "").sum())},
         "splits": {one: {two: int(splits.get((one, two), 0)) for two in SPLITS} for one in SPLITS},
         "labels": label_statistics(both),
         "magnitudes": magnitudes,
@@ -170,24 +178,30 @@ def label_statistics(both: pd.DataFrame) -> dict[str, float | None]:
     return {"rows": len(both), "equal": int((a == b).sum()), **statistics}
 
 
-def differing(joined: pd.DataFrame, steps: Sequence[pd.DataFrame], config: str) -> pd.DataFrame:
+def differing(
+    joined: pd.DataFrame,
+    steps: Sequence[pd.DataFrame],
+    config: str,
+    bands: Mapping[str, str],
+) -> pd.DataFrame:
     """List the joined rows of a config that differ, in the columns `LISTED`.
 
     These are rows in one release only, whose ``stage`` and ``cut`` are in `steps` by the index of
     `joined`, and rows in both of which split, label, its kind or a magnitude differs, as
     ``differs`` says.
     """
-    differs = _differences(joined).where(joined["where"] == "both", "row")
+    differs = _differences(joined, bands).where(joined["where"] == "both", "row")
     cuts = pd.concat([pd.DataFrame({"stage": [], "cut": []}, dtype="str"), *steps])
     listed = joined.assign(config=config, differs=differs).join(cuts)
     return listed.loc[differs != "", list(LISTED)]
 
 
-def _differences(joined: pd.DataFrame) -> pd.Series:
+def _differences(joined: pd.DataFrame, bands: Mapping[str, str]) -> pd.Series:
     """What differs in each row, comma-separated; empty where nothing does."""
     differs = pd.Series("", joined.index, dtype="str")
     columns = {name: [name] for name in ("split", "redshift", "redshift_kind")}
-    for label, names in (columns | {"magnitudes": list(MAGNITUDES)}).items():
+    columns |= {"magnitudes": list(bands.values())} if bands else {}
+    for label, names in columns.items():
         unlike = np.any([joined[f"{n}_a"].ne(joined[f"{n}_b"]).to_numpy() for n in names], axis=0)
         differs = differs.mask(unlike, differs + f",{label}")
     return differs.str.removeprefix(",")
@@ -238,7 +252,8 @@ def _config_lines(config: Report, report: Report) -> list[str]:
         magnitude_head = ["magnitude, A - B", "median", "max |A - B|"]
         lines += ["", *aligned([split_head, *split_rows], right=True)]
         lines += ["", *aligned(label_rows, right=True)]
-        lines += ["", *aligned([magnitude_head, *magnitude_rows], right=True)]
+        if config["magnitudes"]:
+            lines += ["", *aligned([magnitude_head, *magnitude_rows], right=True)]
     for side, other in (("a", "b"), ("b", "a")):
         if rows[f"only_{side}"]:
             steps = config["removed_by"][f"only_{side}"]

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from transferz.dataset.pipeline.tables import read_table
 from transferz.dataset.splits.hashing import hash_rows
 from transferz.dataset.verify.claims import require_modest
-from transferz.schemas import CONFIGS, INDEX, InputError, ReleaseError, SchemaError, TransferZError
+from transferz.schemas import INDEX, InputError, ReleaseError, SchemaError, TransferZError
 from transferz.schemas.survey.files import MANIFEST_FILE, Version, data_files, index_file
+from transferz.schemas.survey.release import KNOWN_CONFIGS
 from transferz.tables.files import read_json, require_file
 from transferz.tables.printing import aligned, printable
 
@@ -235,7 +236,7 @@ def diff(old: Snapshot, new: Snapshot) -> Changes:
 
 def _only(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
     """Names that are not among others: configs in the card's order, then the rest in their own."""
-    rank = {name: position for position, name in enumerate(CONFIGS)}
+    rank = {name: position for position, name in enumerate(KNOWN_CONFIGS)}
     alone = [name for name in names if name not in others]
     return tuple(sorted(alone, key=lambda name: rank.get(name, len(rank))))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +12,9 @@ from transferz.dataset.pipeline.stage import COUNTS, REMOVED_ROWS, TABLE
 from transferz.schemas import InputError
 from transferz.schemas.survey.files import MANIFEST_FILE
 from transferz.tables.files import read_json, require_file
+
+if TYPE_CHECKING:
+    from transferz.schemas.survey.survey import Survey
 
 PAIRS_FILE = "pairs.parquet"
 
@@ -23,7 +26,7 @@ UNEXPLAINED = "unexplained"
 
 MEANINGS = {
     NOT_IN_TABLE: "the upstream table has no such object",
-    NO_COUNTERPART: "no mutual nearest neighbour in COSMOS2020 within the match radius",
+    NO_COUNTERPART: "no mutual nearest neighbour in the label's catalogue within the match radius",
     SPECTROSCOPIC_ROW_KEPT: "the same galaxy is released by its spectroscopic row",
     NO_TRUE_REDSHIFT: "a star or artefact of the mock, without a true redshift",
     UNEXPLAINED: "the build's tables hold it, but the release does not",
@@ -31,7 +34,6 @@ MEANINGS = {
 """What the steps that are no cuts of params.yaml mean."""
 
 STAGES = ("ingest", "select", "match", "split", "release", "")
-CATALOGUES = ("", "cosmos2020", "hsc", "transferz", "galaxiesml")
 
 Cuts = tuple[str, pd.Series]
 """A stage, as ``select@hsc``, and the cut there of each object; null where none removed it."""
@@ -39,21 +41,23 @@ Cuts = tuple[str, pd.Series]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The tables between stages that a release was made from, by stage and catalogue."""
+    """The tables between stages that a survey's release was made from, by stage and catalogue."""
 
     interim: Path
+    survey: "Survey"
 
     def has(self, catalogue: str) -> bool:
         """Whether the build used an upstream catalogue."""
-        return (self.interim / "ingest" / catalogue / TABLE).is_file()
+        return bool(catalogue) and (self.interim / "ingest" / catalogue / TABLE).is_file()
 
     def required(self) -> list[Path]:
         """Return the files that tracing reads."""
-        used = [name for name in CATALOGUES[1:] if self.has(name)]
+        used = [name for name in self.survey.catalogues if self.has(name)]
         cuts = [Path("select", name, file) for name in used for file in (TABLE, REMOVED_ROWS)]
-        pairs = [Path("match", PAIRS_FILE)] if self.has("hsc") else []
-        own = [Path("match", TABLE), Path("split", TABLE), Path("split", REMOVED_ROWS)]
-        return [self.interim / path for path in (*cuts, *pairs, *own)]
+        pairs = [Path("match", PAIRS_FILE)] if self.survey.match == "sky" else []
+        match = [Path("match", TABLE)] if self.survey.match else []
+        own = [Path("split", TABLE), Path("split", REMOVED_ROWS)]
+        return [self.interim / path for path in (*cuts, *pairs, *match, *own)]
 
     def cut_order(self, stage: str) -> list[str]:
         """Return the names of a stage's cuts, in the order in which they were applied."""
@@ -92,13 +96,20 @@ def find_build(release: Path) -> tuple[Build | None, str]:
     A build's release lies in ``<survey>/release/transferz``, beside ``<survey>/interim``. Without a
     build that made this release, the answer is None and the reason, for the reader.
     """
-    place = release.resolve().parent
-    build = Build(place.parent / "interim")
-    if place.name != "release" or not build.interim.is_dir():
+    place, manifest = release.resolve().parent, read_json(release / MANIFEST_FILE)
+    interim = place.parent / "interim"
+    if place.name != "release" or not interim.is_dir():
         return None, "its interim tables are not here; only a release built here can be traced"
+    try:
+        from transferz.schemas.survey.survey import seek_survey
+    except ImportError as error:  # what builds releases has it, what compares them need not
+        return None, f"{error.name} is not installed; install transferz[build]"
+    if (survey := seek_survey(manifest["survey"])) is None:
+        return None, f"this version of transferz has no survey '{manifest['survey']}'"
+    build = Build(interim, survey)
     if missing := [path for path in build.required() if not path.is_file()]:
         return None, f"{missing[0]} is missing; rebuild with `dvc repro`"
-    recorded: Any = read_json(release / MANIFEST_FILE).get("counts")
+    recorded: Any = manifest.get("counts")
     for stage, counts in recorded.items() if isinstance(recorded, dict) else ():
         path = build.interim / Path(*stage.split("@")) / COUNTS
         if not path.is_file() or read_json(path) != counts:
@@ -111,9 +122,9 @@ def trace(build: Build, objects: pd.DataFrame, config: str) -> pd.DataFrame:
 
     `build` is of the release that lacks them, `objects` has ``object_id`` and the
     ``redshift_kind`` of the rows that the other release has: a photometric row is followed through
-    COSMOS2020 and HSC (or the authors' TransferZ), a spectroscopic one through GalaxiesML, one of
+    the catalogues of label and photometry, a spectroscopic one through that of spectra, one of
     ``truth`` through both. Of several cuts that would have removed the object, it is the first in
-    the order ingest, HSC's cuts, COSMOS2020's, match, split.
+    the order ingest, cuts of the photometry, of the label, match, split.
     """
     if objects.empty:
         return pd.DataFrame({"stage": [], "cut": []}, objects.index, dtype="str")
@@ -125,27 +136,31 @@ def trace(build: Build, objects: pd.DataFrame, config: str) -> pd.DataFrame:
     if not spectroscopic.any():
         return steps
     others = ids[spectroscopic]
-    route = [*_catalogue(build, others, "galaxiesml"), *_after_matching(build, others, config)]
+    last = build.survey.of_role("spectroscopic")
+    route = [*_catalogue(build, others, last), *_after_matching(build, others, config)]
     return pd.concat([steps[~spectroscopic], _first(route)]).reindex(objects.index)
 
 
 def _photometric(build: Build, ids: pd.Series) -> list[Cuts]:
     """The steps until objects with a photometric label are matched."""
-    if not build.has("hsc"):
-        return _catalogue(build, ids, "transferz")
-    pairs = build.read(f"match/{PAIRS_FILE}", "object_id", "cosmos_id").set_index("object_id")
-    partner = ids.map(pairs.loc[pairs.index.isin(ids), "cosmos_id"])
+    survey = build.survey
+    if survey.match != "sky":
+        return _catalogue(build, ids, survey.of_role("labelled"))
+    label = survey.of_role("label")
+    key, stage = survey.catalogues[label].key, f"select@{label}"
+    pairs = build.read(f"match/{PAIRS_FILE}", "object_id", key).set_index("object_id")
+    partner = ids.map(pairs.loc[pairs.index.isin(ids), key])
     return [
-        *_catalogue(build, ids, "hsc"),
-        ("select@cosmos2020", build.cuts("select@cosmos2020", partner)),
+        *_catalogue(build, ids, survey.of_role("photometry")),
+        (stage, build.cuts(stage, partner)),
         ("match", _note(NO_COUNTERPART, partner.isna())),
     ]
 
 
 def _catalogue(build: Build, ids: pd.Series, name: str) -> list[Cuts]:
-    """The steps of one catalogue whose key is the HSC id."""
+    """The steps of one catalogue whose key is the release's id; of none where it has no name."""
     if not build.has(name):
-        return [(f"ingest@{name}", _note(NOT_IN_TABLE, ids.notna()))]
+        return [(f"ingest@{name}".rstrip("@"), _note(NOT_IN_TABLE, ids.notna()))]
     absent = ~ids.isin(build.read(f"ingest/{name}/{TABLE}", "object_id")["object_id"])
     left = ids.isin(build.read(f"select/{name}/{TABLE}", "object_id")["object_id"])
     cut = build.cuts(f"select@{name}", ids).mask(left)
@@ -153,13 +168,17 @@ def _catalogue(build: Build, ids: pd.Series, name: str) -> list[Cuts]:
 
 
 def _after_matching(build: Build, ids: pd.Series, config: str) -> list[Cuts]:
-    matched = build.read(f"match/{TABLE}", "object_id", "galaxiesml_id").dropna()
-    twins = matched.loc[matched["object_id"] != matched["galaxiesml_id"], "object_id"]
+    twins = pd.Series(dtype="Int64")
+    if build.survey.match:
+        matched = build.read(f"match/{TABLE}", "object_id", "spectroscopic_id").dropna()
+        twins = matched.loc[matched["object_id"] != matched["spectroscopic_id"], "object_id"]
+    configs = build.survey.configs
+    union, truth = (configs.get(role, "") for role in ("union", "truth"))
     released = ids.isin(build.read(f"split/{TABLE}", "object_id")["object_id"])
     return [
         ("split", build.cuts("split", ids)),
-        ("release", _note(SPECTROSCOPIC_ROW_KEPT, ids.isin(twins) & (config == "combo"))),
-        ("release", _note(NO_TRUE_REDSHIFT, released & (config == "truth"))),
+        ("release", _note(SPECTROSCOPIC_ROW_KEPT, ids.isin(twins) & (config == union))),
+        ("release", _note(NO_TRUE_REDSHIFT, released & (config == truth))),
         ("", _note(UNEXPLAINED, ids.notna())),
     ]
 
@@ -181,6 +200,7 @@ def _first(steps: list[Cuts]) -> pd.DataFrame:
 
 def count_steps(build: Build, steps: pd.DataFrame) -> list[dict[str, Any]]:
     """Count traced objects by ``stage`` and ``cut``: their ``rows``, in the pipeline's order."""
+    catalogues = ["", *build.survey.catalogues]
     counts = [
         {"stage": str(stage), "cut": str(cut), "rows": int(rows)}
         for (stage, cut), rows in steps.value_counts(["stage", "cut"]).items()
@@ -190,6 +210,6 @@ def count_steps(build: Build, steps: pd.DataFrame) -> list[dict[str, Any]]:
         name, _, catalogue = counted["stage"].partition("@")
         order, cut = build.cut_order(counted["stage"]), counted["cut"]
         place = order.index(cut) if cut in order else len(order)
-        return STAGES.index(name), CATALOGUES.index(catalogue), place, cut
+        return STAGES.index(name), catalogues.index(catalogue), place, cut
 
     return sorted(counts, key=rank)

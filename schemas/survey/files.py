@@ -10,8 +10,9 @@ from typing import Any
 
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.catalogues import SPLITS
+from transferz.schemas.survey.described import bands_of
 from transferz.schemas.survey.documents import parse_json, read_bytes
-from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.survey.release import KNOWN_CONFIGS
 
 RELEASE_NAME = "transferz"
 """Every release directory's name: `datasets` caches by it, so the bare name works afterwards."""
@@ -38,7 +39,15 @@ SPLIT_FILE = "{split}-00000-of-00001.parquet"
 SHARD = r"-\d{5}-of-\d{5}\.parquet"
 """Pattern of what follows the split in the name of a data file."""
 
-SURVEYS = ("cosmos2020", "authors", "mock")  # real before mock
+SURVEYS = ("cosmos2020", "authors", "mock")
+"""The surveys of the paper, real before mock."""
+
+UNITS = dict.fromkeys(("ra", "dec"), "deg") | dict.fromkeys(
+    ("object_id", "redshift", "redshift_lo", "redshift_hi", "redshift_kind", "group_id"), ""
+)
+"""Of the columns that every release has, but for its magnitudes."""
+
+SURVEY_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 MOCK = "mock"
 _NUMBER = "(0|[1-9][0-9]{0,8})"
@@ -109,8 +118,22 @@ def named_files(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
             by_config.setdefault(match["config"], {}).setdefault(match["split"], []).append(name)
     return {
         config: {split: by_config[config][split] for split in _ordered(by_config[config], SPLITS)}
-        for config in _ordered(by_config, CONFIGS)
+        for config in _ordered(by_config, KNOWN_CONFIGS)
     }
+
+
+def by_preference(surveys: Mapping[str, bool]) -> list[str]:
+    """Order surveys as a release is looked for: real ones before mocks, those of the paper first.
+
+    `surveys` says of each name whether it is a mock.
+
+    Examples
+    --------
+    >>> by_preference({"des": False, "mock": True, "authors": False, "cosmos2020": False})
+    ['cosmos2020', 'authors', 'des', 'mock']
+    """
+    first = _ordered(surveys, SURVEYS)
+    return sorted(first, key=lambda name: surveys[name])
 
 
 def index_file(release: Path, config: str) -> Path:
@@ -210,7 +233,7 @@ def _all_named(value: object, fits: Callable[[Any], bool]) -> bool:
 
 _SHAPES: dict[str, Callable[[Any], bool]] = {
     "version": _is_version,
-    "survey": lambda survey: survey in SURVEYS,
+    "survey": lambda survey: isinstance(survey, str) and bool(SURVEY_NAME.fullmatch(survey)),
     "mock": lambda mock: isinstance(mock, bool),
     "columns": lambda columns: _all_named(columns, lambda fact: isinstance(fact.get("unit"), str)),
     "content": lambda content: _all_named(
@@ -259,16 +282,15 @@ def require_units(manifest: Mapping[str, Any], source: str) -> None:
     """Check that a release's columns have the units that this package declares.
 
     Numbers in another unit look right and are wrong, so that is an error and no warning; it
-    names every such column. Columns that only one side knows are no error: versions of the
-    package and the data differ.
+    names every such column. Columns that are of some surveys alone have the unit that they say.
     """
-    from transferz.schemas.survey.paper import RELEASE  # read from a file
-
-    stated = manifest.get("columns", {})
+    stated, units = manifest.get("columns", {}), dict(UNITS)
+    for band in bands_of(manifest):
+        units |= {band.magnitude: "mag(AB)", band.error: "mag"}
     differing = [
-        f"{column.name} ({stated[column.name]['unit']!r}, expected '{column.unit}')"
-        for column in RELEASE
-        if column.name in stated and stated[column.name]["unit"] != column.unit
+        f"{name} ({stated[name]['unit']!r}, expected '{unit}')"
+        for name, unit in units.items()
+        if name in stated and stated[name]["unit"] != unit
     ]
     if differing:
         raise ReleaseError(

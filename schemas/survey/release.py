@@ -6,7 +6,10 @@ from transferz.schemas.survey.catalogues import PUBLISHED_SPLIT, REDSHIFT_MAX, S
 from transferz.schemas.survey.columns import Column, Table, position_columns
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
-"""The default one first; `truth` only in a mock."""
+"""Those of the paper's surveys, the default one first; `truth` only in a mock."""
+
+KNOWN_CONFIGS = ("transferz", "labels", "galaxiesml", "spectroscopic", "combo", "truth")
+"""The configs of the surveys at hand, in the order in which cards and tables list them."""
 
 REDSHIFT_KINDS = ("photometric", "spectroscopic", "true")
 """`true` occurs only in the mock's `truth` config."""

@@ -24,6 +24,7 @@ from transferz.schemas.survey.columns import (
     position_columns,
 )
 from transferz.schemas.survey.described import ROLES, Band
+from transferz.schemas.survey.files import SURVEY_NAME
 from transferz.schemas.survey.release import (
     assigned_table,
     index_table,
@@ -35,12 +36,13 @@ from transferz.schemas.survey.release import (
     spectroscopic_table,
     truth_table,
 )
+from transferz.schemas.survey.words import Words
 
 FOLDER = Path(__file__).resolve().parents[2] / "surveys"
 """Beside the code: in a checkout, and in a package that is installed."""
 
 FILE = "survey.yaml"
-NAME = r"^[a-z][a-z0-9_]*$"
+NAME = f"^{SURVEY_NAME.pattern}$"
 VALUES = "values"
 """In place of upstream's names of an id: it is made of the row's other values."""
 
@@ -198,6 +200,8 @@ class Survey(Entry):
         magnitudes may come, in every band, to those of a galaxy with a spectrum in another split.
     references : sequence of ColumnEntry
         Columns of the release that name an object elsewhere.
+    card : Words
+        What its releases' pages say of it alone; of a `base` they are taken over one by one.
     """
 
     name: str = Field(pattern=NAME)
@@ -212,6 +216,7 @@ class Survey(Entry):
     object_id: IdEntry
     references: tuple[ColumnEntry, ...] = ()
     catalogues: dict[str, CatalogueEntry]
+    card: Words = Words()
 
     @field_validator("configs")
     @classmethod
@@ -462,11 +467,20 @@ def taken_over(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name, *further]))
 
 
+def seek_survey(name: str) -> Survey | None:
+    """Return a survey as `find_survey` does; None where this package does not have it."""
+    there = re.match(NAME, name) and (FOLDER / name / FILE).is_file()
+    return find_survey(name) if there else None
+
+
 def _raw(name: str) -> dict[str, Any]:
     """The content of a survey's file, with what it takes over from other surveys."""
     content = _own(name)
     if base := content.pop("base", ""):
-        content = _raw(base) | content
+        others, own = _raw(base), content.get("card", {})
+        content = others | content
+        if isinstance(own, dict):
+            content["card"] = others.get("card", {}) | own
     catalogues = content.get("catalogues", {})
     for key, entry in catalogues.items() if isinstance(catalogues, dict) else ():
         if isinstance(entry, dict) and (other := entry.pop("of", "")):
