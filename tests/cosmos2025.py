@@ -30,7 +30,7 @@ def sections(raw: Path, seed: int = 5) -> tuple[dict, dict, dict]:
     kind, magnitude = theirs["lp_type"], theirs["HSC_i_MAG_AUTO"].astype(np.float64)
     known = np.where(np.isfinite(true), true, theirs["lp_zPDF"])
     zfinal = np.abs(known + rng.normal(0.0, SCATTER, count) * (1.0 + known))
-    half = 1.5 * SCATTER * (1.0 + zfinal)
+    half = 1.5 * SCATTER * (1.0 + zfinal) * np.exp(rng.normal(0.0, 0.8, count))
     artefact = rng.random(count) < 0.03
     mass = theirs["lp_mass_best"].astype(np.float64)
     photometry = {
@@ -45,7 +45,7 @@ def sections(raw: Path, seed: int = 5) -> tuple[dict, dict, dict]:
         "flag_star_hsc": theirs["FLAG_COMBINED"].astype(np.int16),
     }
     lephare = {
-        "type": np.where(kind == 1, 1, np.where(kind == 2, 2, 0)),
+        "type": np.where(kind == 1, 1, np.where((kind == 2) & (true > 1.0), 2, 0)),
         "zfinal": np.where(artefact, NO_REDSHIFT, np.where(kind == 1, 0.0, zfinal)),
         "zpdf_med": zfinal,
         "zpdf_l68": zfinal - np.minimum(half, zfinal),

@@ -90,7 +90,7 @@ def test_the_release_has_the_new_label_beside_hsc_photometry(space, built):
     )
     assert "cosmos_id" not in ours
     old = rows(space, "cosmos2020").set_index("object_id")
-    both = ours.set_index("object_id").join(old, how="inner", rsuffix="_old")
+    both = ours.set_index("object_id").join(old.add_suffix("_old"), how="inner")
     assert len(both) > 200
     for name in ("ra", "i_cmodel_mag", "y_cmodel_magsigma"):
         assert (both[name] == both[f"{name}_old"]).all()
@@ -199,7 +199,7 @@ def test_compare_shows_how_the_labels_change(space, tmp_path):
     assert cli.main(["compare", *releases, "--json", str(report), "--rows", str(listed)]) == 0
     found = json.loads(report.read_text())["configs"]
     old, new = (rows(space, name).set_index("object_id") for name in ("cosmos2020", "cosmos2025"))
-    both = old.join(new, how="inner", rsuffix="_new")
+    both = old.join(new.add_suffix("_new"), how="inner")
     facts = found["transferz"]
     assert facts["rows"]["both"] == len(both)
     assert facts["rows"]["only_a"] == len(old) - len(both)
