@@ -11,6 +11,7 @@ import pytest
 import yaml
 from harbour import BANDS, edited, tables, write_tables
 
+from transferz.dataset.verify.verifying import inspect
 from transferz.schemas import SPLITS
 
 COMMAND = (sys.executable, "-m", "transferz.cli", "survey")
@@ -31,7 +32,7 @@ def digests(root):
 
 @pytest.fixture(scope="module")
 def harbour(tmp_path_factory):
-    """A project to which the survey was added, built up to its release."""
+    """A project to which the survey was added, and its release."""
     path = Path(__file__).with_name("conftest.py")
     spec = spec_from_file_location(path.stem, path)
     conftest = module_from_spec(spec)
@@ -45,8 +46,7 @@ def harbour(tmp_path_factory):
         folder = space.root / f"data/harbour/raw/harbour_{given.name.split('_')[0]}"
         folder.mkdir(parents=True)
         given.rename(folder / given.name)
-    # The stage `card` is left to the room `page`.
-    space.run("dvc", "repro", f"{PIPELINE}:release")
+    space.run("dvc", "repro", PIPELINE)
     return space, before
 
 
@@ -88,6 +88,18 @@ def test_the_release_has_the_labels_and_spectra_of_the_tables(harbour):
     assert set(union.loc[sorted(both), "redshift_kind"]) == {"spectroscopic"}
 
 
+def test_the_release_is_sound_and_its_page_says_what_it_is(harbour):
+    space, _ = harbour
+    whole = space.root / "data/harbour/release/transferz"
+    report = inspect(whole)
+    assert (report.broken, report.unable) == ((), ())
+    card = (whole / "README.md").read_text()
+    for band in BANDS:
+        assert f"`{band}_mag`" in card
+    for strange in ("HSC", "COSMOS", "GalaxiesML", "cmodel"):
+        assert strange not in card, strange
+
+
 def test_an_object_has_one_split_in_all_configs(harbour):
     space, _ = harbour
     folder = space.root / "data/harbour/release/transferz/_index"
@@ -102,7 +114,7 @@ def test_an_object_has_one_split_in_all_configs(harbour):
 
 def test_a_change_of_the_configuration_runs_the_stages_again(harbour):
     space, _ = harbour
-    assert "didn't change" in space.run("dvc", "repro", f"{PIPELINE}:release").stdout
+    assert "Running stage" not in space.run("dvc", "repro", PIPELINE).stdout
     path = space.root / "surveys/harbour/survey.yaml"
     text = path.read_text()
     path.write_text(text.replace("keep: 0.01 < photo_z < 9", "keep: 0.01 < photo_z < 1"))
