@@ -82,6 +82,11 @@ COMMANDS = {
         "AB magnitudes of a table's fluxes, and counts of the negative and missing ones",
         "build",
     ),
+    "survey": Command(
+        "survey",
+        "surveys as configuration: list them, add one, check one against its files",
+        "build",
+    ),
     "sources": Command(
         "sources",
         "where upstream files come from, on what terms; `check`: can they be had",

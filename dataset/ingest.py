@@ -22,6 +22,7 @@ from transferz.dataset.pipeline.tables import write_parquet
 from transferz.dataset.sources import catalogues
 from transferz.dataset.sources.fields import origin
 from transferz.schemas import Column, InputError, SchemaError, Table
+from transferz.schemas.survey.columns import WHOLE_SKY
 from transferz.schemas.survey.frames import SHOWN, arrow_schema, check, to_frame
 from transferz.tables.files import replace_directory
 
@@ -163,7 +164,7 @@ class Audit:
             if theirs != column.name:
                 yield f"the file calls '{column.name}' '{theirs}'"
         if any(column.name in POSITION for column in broken):
-            yield from filter(None, [_other_unit(*_extent(chunk))])
+            yield from filter(None, [other_unit(*_extent(chunk))])
         for tally in (Tally(column) for column in broken if column.typical):
             tally.add(chunk[tally.column.name])
             yield from filter(None, [tally.complaint(self._label(tally.column.name))])
@@ -178,7 +179,7 @@ class Audit:
             raise self._wrong("it holds no rows; fetch the file again or check the query")
         complaints = [tally.complaint(self._label(tally.column.name)) for tally in self._tallies]
         if self.rows >= ENOUGH_ROWS:
-            complaints.append(_other_unit(self._turn, self._height))
+            complaints.append(odd_positions(self._table, self._turn, self._height))
         if any(complaints):
             raise self._wrong("; ".join(filter(None, complaints)))
 
@@ -210,7 +211,18 @@ def _extent(chunk: pa.Table) -> tuple[float, float]:
     return (0.0, 0.0) if turn is None or height is None else (turn, height)
 
 
-def _other_unit(turn: float, height: float) -> str:
+def odd_positions(table: Table, turn: float, height: float) -> str:
+    """Say which unit positions look like that may lie anywhere; a range, if declared, has told."""
+    bounds = [
+        (table[name].minimum, table[name].maximum) for name in POSITION if name in table.names
+    ]
+    odd = other_unit(turn, height)
+    if not odd or tuple(bounds) != WHOLE_SKY:
+        return ""
+    return f"{odd}; where they are degrees, give their range in survey.yaml (`within`)"
+
+
+def other_unit(turn: float, height: float) -> str:
     """Say which unit positions of this extent look like, if not degrees."""
     if turn <= RADIANS and height <= RADIANS / 4:
         return "the positions look like radians; convert them to degrees"

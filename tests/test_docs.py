@@ -41,6 +41,7 @@ from transferz.baselines.scores.probability.scores import BINS
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.cli import main
 from transferz.schemas.benchmark.scores import MARGINS
+from transferz.schemas.survey import survey as configured
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 LANGUAGES = {"bash", "python", "text", "yaml", "toml", ""}
@@ -214,11 +215,16 @@ def reader(given, monkeypatch, tmp_path):
     folder = shutil.copytree(given, tmp_path / "reader")
     monkeypatch.setenv("TRANSFERZ_RELEASE", str(folder / "data/mock/release/transferz"))
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(ROOT / "surveys", folder / "surveys")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copyfile(ROOT / name, folder / name)
+    monkeypatch.setattr(configured, "FOLDER", folder / "surveys")  # a survey of one document's
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)  # as Python itself does it
     for module in (entries, comparing):  # the checkout's own are not the reader's to change
         monkeypatch.setattr(module, "ENTRIES", folder / "entries")
     yield folder
+    configured.find_survey.cache_clear()
     for name, module in [*sys.modules.items()]:  # a method of one document is none of another's
         if str(getattr(module, "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
@@ -246,6 +252,7 @@ def run(words, capsys):
     if excuse(words):
         return ""
     capsys.readouterr()
+    configured.find_survey.cache_clear()  # a command is a process of its own, elsewhere
     status = main(shortened(words))
     out, err = capsys.readouterr()
     assert status == 0, f"{' '.join(words)}: {err}"

@@ -272,19 +272,31 @@ class Missing(InputError):
     """A file that only a person can get is not in place yet."""
 
 
-def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> Path:
-    """Return the one data file that a person has put in a folder.
+def hand_files(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path]:
+    """Return the data file that a person has put in a folder, or each of several.
 
-    If there is none, `Missing` says how to get it.
+    Each has the label under which its hash is recorded. If one is lacking, `Missing` says how to
+    get it.
     """
-    names = [name for name in _data_files(raw) if name.endswith(by_hand.formats)]
-    if names:
-        return raw / _only(raw, names)
+    names = _data_files(raw)
+    divided = any(by_hand.fits(name, part) for name in names for part in by_hand.parts)
+    label = f"result of {by_hand.query}" if by_hand.query else "file put in place by hand"
+    found = {}
+    for part in by_hand.parts if divided else ("*",):
+        fitting = [name for name in names if by_hand.fits(name, part)]
+        if not fitting:
+            raise Missing(_how_to_get(raw, edition, by_hand, part))
+        found[label if part == "*" else f"{label}: {part}"] = raw / _only(raw, fitting)
+    return found
+
+
+def _how_to_get(raw: Path, edition: Edition, by_hand: ByHand, part: str) -> str:
     with contextlib.suppress(OSError):
         raw.mkdir(parents=True, exist_ok=True)  # for the person to put the file in
     query = f" The query is {by_hand.query_path}." if by_hand.query else ""
-    raise Missing(
-        f"{raw} holds no file with {edition.title}, which only you can get: at {by_hand.site} "
+    lacking = "file with" if part == "*" else f"file {part}{by_hand.formats[0]} of"
+    return (
+        f"{raw} holds no {lacking} {edition.title}, which only you can get: at {by_hand.site} "
         f"{by_hand.how}.{query} Then put the result, under any name that ends in "
         f"{', '.join(by_hand.formats)}, into {raw} and run again"
     )
@@ -301,11 +313,6 @@ def _only(raw: Path, names: Sequence[str]) -> str:
     if len(names) > 1:
         raise InputError(f"{raw}: expected one file, found {', '.join(names)}; keep one there")
     return names[0] if names else ""
-
-
-def hand_label(by_hand: ByHand) -> str:
-    """Return what the hash of a file put in place by hand goes under: its name is free."""
-    return f"result of {by_hand.query}" if by_hand.query else "file put in place by hand"
 
 
 def check_by_hand(path: Path, recorded: Recorded, label: str) -> Digest:

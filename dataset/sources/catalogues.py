@@ -6,19 +6,29 @@ An `InputError` says that a file is missing, is one of several, or is not what i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from transferz.dataset.sources.fields import find_fields, make_chunk, share_found, stored_fields
+from transferz.dataset.sources.fields import (
+    Field,
+    find_fields,
+    how_likely,
+    make_chunk,
+    match_fields,
+    require_all,
+    stored_fields,
+)
 from transferz.dataset.sources.values import declared_values
 from transferz.dataset.splits.hashing import hash_rows
 from transferz.schemas import InputError, Table
 from transferz.schemas.survey.survey import CatalogueEntry
 from transferz.tables.reading import open_table
+from transferz.tables.table import TableFile
 
 CHUNK_ROWS = 1 << 17  # bounds the memory that reading takes
 ANY_NAME = "*"
@@ -31,32 +41,39 @@ def read_catalogue(raw: Path, catalogue: CatalogueEntry, table: Table) -> Iterat
     """
     endings = tuple(chain(*catalogue.endings))
     parts = []
-    for split, pattern in _way(raw, catalogue).items():
-        preferred = next((one for one in catalogue.endings if matching(raw, pattern, one)), endings)
-        path = find_file(raw, pattern, preferred, catalogue.remedy)
-        parts.append(read_any(path, table, published_split=split))
+    for split, patterns in _way(raw, catalogue).items():
+        paths = []
+        for pattern in patterns:
+            groups = (one for one in catalogue.endings if matching(raw, pattern, one))
+            preferred = next(groups, endings)
+            paths.append(find_file(raw, pattern, preferred, catalogue.remedy))
+        parts.append(read_side_by_side(paths, table, published_split=split))
     return chain.from_iterable(parts)
 
 
 def is_mock(raw: Path, catalogue: CatalogueEntry, table: Table) -> bool:
     """Return whether one of a catalogue's files says of itself that its galaxies are simulated."""
     endings = tuple(chain(*catalogue.endings))
-    patterns = _way(raw, catalogue).values()
+    patterns = chain(*_way(raw, catalogue).values())
     return any(says_mock(path, table) for one in patterns for path in matching(raw, one, endings))
 
 
-def _way(raw: Path, catalogue: CatalogueEntry) -> Mapping[str, str]:
+def _way(raw: Path, catalogue: CatalogueEntry) -> Mapping[str, Sequence[str]]:
     """Of the ways in which a catalogue is distributed, the one whose files are there.
 
     Files of any name are the catalogue's only where none has a name that it is distributed under.
     """
     endings = tuple(chain(*catalogue.endings))
-    first = [(way, matching(raw, next(iter(way.values())), endings)) for way in catalogue.files]
-    named = [(way, files) for way, files in first if files and ANY_NAME not in way.values()]
+    patterns = [[*chain(*way.values())] for way in catalogue.files]
+    first = [
+        (way, names, matching(raw, names[0], endings))
+        for way, names in zip(catalogue.files, patterns, strict=True)
+    ]
+    named = [(way, files) for way, names, files in first if files and ANY_NAME not in names]
     if len(named) > 1:
         names = ", ".join(files[0].name for _, files in named)
         raise InputError(f"{raw}: expected one edition of the catalogue, found {names}; keep one")
-    present = named or [(way, files) for way, files in first if files]
+    present = named or [(way, files) for way, _, files in first if files]
     return present[0][0] if present else catalogue.files[0]
 
 
@@ -89,7 +106,7 @@ def says_mock(path: Path, table: Table) -> bool:
     In FITS by a card named MOCK or MOCKSEED, say; in text by a comment above the names, in parquet
     by its metadata. `table` tells which of several tables in it is the catalogue's.
     """
-    file = open_table(path, choose=partial(share_found, table=table))
+    file = open_table(path, choose=partial(how_likely, table=table))
     return any(_MOCK.search(note) for note in file.notes)
 
 
@@ -114,27 +131,116 @@ def read_any(
     SchemaError
         If an integer, boolean or string is missing where none may be.
     """
-    file = open_table(path, choose=partial(share_found, table=table), one_line=True)
-    fields = find_fields(file.names, table, path)
-    names = [field.name for field in stored_fields(fields)]
+    return read_side_by_side([path], table, chunk_rows, published_split=published_split)
+
+
+def read_side_by_side(
+    paths: Sequence[Path],
+    table: Table,
+    chunk_rows: int = CHUNK_ROWS,
+    *,
+    published_split: str = "",
+) -> Iterator[pa.Table]:
+    """Read rows that are spread over several tables: the same rows in the same order in each.
+
+    A column is read from the first table that has it. A path that is there several times stands
+    for as many tables of one file. What `read_any` raises is raised; an `InputError` too where the
+    tables are not equally long: nothing else tells whether their rows belong together.
+    """
+    parts = open_side_by_side(paths, table)
+    fields = [field for _, own in parts for field in own]
     fixed = {"published_split": published_split} if published_split else {}
-
-    def declared(chunk: pa.Table) -> pa.Table:
-        arrays = []
-        for field in fields:
-            missing = None
-            if flag := field.null_flag:
-                flags = declared_values(flag, chunk[flag.name], spelt=file.text)
-                missing = np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False))
-            arrays.append(declared_values(field, chunk[field.name], missing, spelt=file.text))
-        return _keyed(make_chunk(table, fields, arrays, fixed), table)
-
     made = None
-    for made in map(declared, filter(len, file.chunks(names, chunk_rows))):
+    for pieces in _in_step(parts, chunk_rows):
+        arrays = [
+            file_values(field, piece, file.text)
+            for (file, own), piece in zip(parts, pieces, strict=True)
+            for field in own
+        ]
+        made = _keyed(make_chunk(table, fields, arrays, fixed), table)
         yield made
     if made is None:
         kinds = [pa.type_for_alias(field.column.dtype) for field in fields]
         yield make_chunk(table, fields, [pa.nulls(0, kind) for kind in kinds])
+
+
+def open_side_by_side(paths: Sequence[Path], table: Table) -> list[tuple[TableFile, list[Field]]]:
+    """Open the tables over which a catalogue's columns are spread, each with those it gives.
+
+    An `InputError` names the columns that none of them has.
+    """
+    parts: list[tuple[TableFile, list[Field]]] = []
+    left = table
+    for number, path in enumerate(paths, 1):
+        file = open_table(path, choose=partial(how_likely, table=left), one_line=True)
+        if number == len(paths):
+            where = " and ".join(map(str, dict.fromkeys(paths)))
+            require_all(match_fields(file.names, left, path)[1], table, where)
+        there = {field.column.name for field in match_fields(file.names, left, path)[0]}
+        own = replace(left, columns=tuple(one for one in left if one.name in there))
+        parts.append((file, find_fields(file.names, own, path)))
+        left = replace(left, columns=tuple(one for one in left if one.name not in there))
+    return [(file, own) for file, own in parts if own]
+
+
+def _in_step(
+    parts: Sequence[tuple[TableFile, Sequence[Field]]], rows: int
+) -> Iterator[list[pa.Table]]:
+    """Read several tables, each time the same number of rows of all."""
+    files = [file for file, _ in parts]
+    if len({file.rows for file in files} - {None}) > 1:  # known before they are read
+        raise _unequal(files, [file.rows for file in files])
+    names = [[field.name for field in stored_fields(own)] for _, own in parts]
+    if len(files) == 1:
+        yield from ([chunk] for chunk in filter(len, files[0].chunks(names[0], rows)))
+        return
+    streams = [_pieces(file, own, rows) for file, own in zip(files, names, strict=True)]
+    read = [0] * len(files)
+    for pieces in zip_longest(*streams):
+        read = [
+            count + (0 if piece is None else len(piece))
+            for count, piece in zip(read, pieces, strict=True)
+        ]
+        if len(set(read)) > 1:
+            raise _unequal(files, read, "at least ")
+        yield list(pieces)
+
+
+def _pieces(file: TableFile, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    """Divide a table anew, `rows` to a piece but the last: formats divide each their own way."""
+    waiting: list[pa.Table] = []
+    for chunk in filter(len, file.chunks(names, rows)):
+        waiting.append(chunk)
+        while sum(map(len, waiting)) >= rows:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, rows)
+            waiting = [rest] if len(rest := whole.slice(rows)) else []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _unequal(files: Sequence[TableFile], rows: Sequence[int | None], bound: str = "") -> InputError:
+    counts = ", ".join(
+        f"{bound}{count:,} in {file.path.name}"
+        for file, count in zip(files, rows, strict=True)
+        if count is not None
+    )
+    return InputError(
+        f"{files[0].path.parent}: expected tables that hold the same rows in the same order, found "
+        f"rows: {counts}; put parts of one version of the catalogue there"
+    )
+
+
+def file_values(field: Field, chunk: pa.Table, text: bool) -> pa.Array:
+    """Return a field's values in a chunk of its file, as its column declares them.
+
+    `text` says that all cells of the file are text. What `declared_values` raises is raised.
+    """
+    missing = None
+    if flag := field.null_flag:
+        flags = declared_values(flag, chunk[flag.name], spelt=text)
+        missing = np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False))
+    return declared_values(field, chunk[field.name], missing, spelt=text)
 
 
 def _keyed(chunk: pa.Table, table: Table) -> pa.Table:

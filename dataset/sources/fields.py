@@ -59,17 +59,8 @@ def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Fiel
     holds twice.
     """
     names = list(available)
-    fields, missing = [], []
-    for column in table:
-        if field := _find(column, names, path):
-            fields.append(field)
-        elif spellings := (*column.upstream, *column.upstream_flux):
-            missing.append(" or ".join(spellings))
-    if missing:
-        raise InputError(
-            f"{path}: expected the columns of table '{table.name}', "
-            f"missing {', '.join(missing)}; {REMEDY}"
-        )
+    fields, missing = match_fields(names, table, path)
+    require_all(missing, table, str(path))
     twice = [field.name for field in stored_fields(fields) if names.count(field.name) > 1]
     if twice:
         raise InputError(
@@ -78,10 +69,40 @@ def find_fields(available: Iterable[str], table: Table, path: Path) -> list[Fiel
     return fields
 
 
+def match_fields(
+    available: Sequence[str], table: Table, path: Path
+) -> tuple[list[Field], list[Column]]:
+    """Find those of a table's columns that a file has, as `find_fields`, and those it lacks."""
+    found = {column.name: _find(column, available, path) for column in table}
+    wanted = [column for column in table if column.upstream or column.upstream_flux]
+    missing = [column for column in wanted if found[column.name] is None]
+    return [field for field in found.values() if field], missing
+
+
+def require_all(missing: Sequence[Column], table: Table, where: str) -> None:
+    """Raise `InputError` where columns of a table are missing from what `where` names."""
+    names = [" or ".join((*one.upstream, *one.upstream_flux)) for one in missing]
+    if names:
+        raise InputError(
+            f"{where}: expected the columns of table '{table.name}', "
+            f"missing {', '.join(names)}; {REMEDY}"
+        )
+
+
 def share_found(available: Sequence[str], table: Table) -> float:
     """Return how large a part of the table's upstream columns a file's columns are."""
     wanted = [column for column in table if column.upstream or column.upstream_flux]
     return sum(_find(column, available, Path()) is not None for column in wanted) / len(wanted)
+
+
+def how_likely(available: Sequence[str], table: Table) -> float:
+    """Return how likely a file's columns are the table's: its share, and whether it has the key.
+
+    Of the tables over which a catalogue is spread, the one with the key comes first.
+    """
+    keys = [column for column in table if column.name == table.key]
+    has_key = any(_find(column, available, Path()) for column in keys)
+    return (share_found(available, table) + has_key) / 2
 
 
 def _find(column: Column, available: Sequence[str], path: Path) -> Field | None:

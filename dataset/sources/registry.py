@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, Table
-from transferz.schemas.survey.survey import FOLDER, find_survey, surveys
+from transferz.schemas.survey.survey import FILE, FOLDER, find_survey, surveys
 
 HERE = "transferz.dataset.sources"
 TABLES = {name: table for survey in surveys() for name, table in find_survey(survey).tables.items()}
@@ -74,13 +74,19 @@ class ByHand(_Entry):
     """Data that a person gets from a site and puts in place, in one file of any name.
 
     `how` says what to do there, `query` names the SQL that ships with the project for it (empty
-    for none), and `formats` are the endings that the file's name may have.
+    for none), and `formats` are the endings that the file's name may have. In place of one file
+    there may be all of `parts`, globs of names without their endings.
     """
 
     site: str
     how: str
     query: str = ""
     formats: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+
+    def fits(self, name: str, part: str = "*") -> bool:
+        """Whether a file's name is that of a part, or one that the only file may have."""
+        return any(fnmatch.fnmatchcase(name, f"{part}{ending}") for ending in self.formats)
 
     @property
     def query_path(self) -> Path:
@@ -138,20 +144,27 @@ def load_registry() -> dict[str, Edition]:
     path = importlib.resources.files(HERE) / "registry.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for name, entry in _configured():
-            path = FOLDER / name
-            content |= entry
-        return {key: Edition.model_validate(entry) for key, entry in content.items()}
+        registry = {key: Edition.model_validate(entry) for key, entry in content.items()}
     except (yaml.YAMLError, ValidationError, AttributeError) as error:
         raise ParameterError(f"{path} is not a registry of sources: {error}; correct it") from error
+    for where, key, entry in _configured():
+        try:
+            edition = Edition.model_validate(entry)
+        except ValidationError as error:
+            raise ParameterError(f"{where} is no edition: {error}; correct it") from error
+        if registry.setdefault(key, edition) != edition:
+            raise ParameterError(f"{where}: there is another edition of that name; choose another")
+    return registry
 
 
-def _configured() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The editions that the surveys' own files name."""
+def _configured() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The editions that the surveys' own files name, each with its place and key."""
     for survey in surveys():
         for catalogue, entry in find_survey(survey).catalogues.items():
             names = {"catalogue": catalogue, "table": catalogue}
-            yield survey, {key: names | one for key, one in entry.editions.items()}
+            for key, one in entry.editions.items():
+                where = f"{FOLDER / survey / FILE}: catalogues.{catalogue}.editions.{key}"
+                yield where, key, names | one
 
 
 def find_edition(key: str, catalogue: str) -> Edition:
@@ -159,6 +172,11 @@ def find_edition(key: str, catalogue: str) -> Edition:
     choices = {
         k: edition for k, edition in load_registry().items() if edition.catalogue == catalogue
     }
+    if not choices:
+        raise ParameterError(
+            f"nobody says where catalogue '{catalogue}' comes from; give it 'editions' in its "
+            "survey.yaml, as `transferz survey new` writes them"
+        )
     if key not in choices:
         raise ParameterError(
             f"parameter 'fetch.{catalogue}': found '{key}', expected one of "

@@ -128,8 +128,10 @@ class CatalogueEntry(Entry):
         The column that names a row; `repeated` where it may do so more than once before the cuts.
     files : sequence of mapping
         Published split (empty for none) to the pattern of a file's name without its ending, for
-        each way the catalogue is distributed. `endings` are those that a file may have, the
-        preferred group first; `remedy` is what a person does where there is no file.
+        each way the catalogue is distributed; a list of patterns where files hold the same rows in
+        the same order, each some of the columns (the same pattern again for another table of the
+        same file). `endings` are those that a file may have, the preferred group first; `remedy`
+        is what a person does where there is no file.
     columns : sequence
         Columns (`ColumnEntry`), or the name of one or more that are declared with the survey:
         ``object_id``, ``photometry``, ``published_split`` or a reference; by a mapping, with their
@@ -152,7 +154,7 @@ class CatalogueEntry(Entry):
     description: str
     key: str = "object_id"
     repeated: bool = False
-    files: tuple[dict[str, str], ...] = ({"": "*"},)
+    files: tuple[dict[str, tuple[str, ...]], ...] = ({"": ("*",)},)
     endings: tuple[tuple[str, ...], ...]
     remedy: str
     columns: tuple[str | dict[str, Any], ...]
@@ -163,6 +165,22 @@ class CatalogueEntry(Entry):
     primary: str = ""
     cuts: tuple[dict[str, Any], ...] = ()
     editions: dict[str, dict[str, Any]] = {}
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _listed(cls, files: Any) -> Any:
+        """A pattern that stands alone is a list of one."""
+        if not (isinstance(files, list | tuple) and all(isinstance(way, dict) for way in files)):
+            return files
+        return [
+            {split: [one] if isinstance(one, str) else one for split, one in way.items()}
+            for way in files
+        ]
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether a row is spread over several files, or several tables of one."""
+        return any(len(patterns) > 1 for way in self.files for patterns in way.values())
 
 
 class Survey(Entry):
@@ -435,6 +453,22 @@ def find_survey(name: str) -> Survey:
         ) from None
 
 
+def taken_over(name: str) -> tuple[str, ...]:
+    """Return the surveys whose files configure one: itself, and those it takes over from.
+
+    Examples
+    --------
+    >>> taken_over("mock")
+    ('mock', 'cosmos2020')
+    """
+    content = _own(name)
+    catalogues = content.get("catalogues", {})
+    entries = catalogues.values() if isinstance(catalogues, dict) else ()
+    others = [content.get("base"), *(one.get("of") for one in entries if isinstance(one, dict))]
+    further = [survey for other in filter(None, others) for survey in taken_over(other)]
+    return tuple(dict.fromkeys([name, *further]))
+
+
 def seek_survey(name: str) -> Survey | None:
     """Return a survey as `find_survey` does; None where this package does not have it."""
     there = re.match(NAME, name) and (FOLDER / name / FILE).is_file()
@@ -443,6 +477,21 @@ def seek_survey(name: str) -> Survey | None:
 
 def _raw(name: str) -> dict[str, Any]:
     """The content of a survey's file, with what it takes over from other surveys."""
+    content = _own(name)
+    if base := content.pop("base", ""):
+        others, own = _raw(base), content.get("card", {})
+        content = others | content
+        if isinstance(own, dict):
+            content["card"] = others.get("card", {}) | own
+    catalogues = content.get("catalogues", {})
+    for key, entry in catalogues.items() if isinstance(catalogues, dict) else ():
+        if isinstance(entry, dict) and (other := entry.pop("of", "")):
+            catalogues[key] = _raw(other)["catalogues"][key] | entry
+    return content
+
+
+def _own(name: str) -> dict[str, Any]:
+    """The content of a survey's file as it stands there."""
     path = FOLDER / name / FILE
     if not re.match(NAME, name) or not path.is_file():
         raise ParameterError(
@@ -455,13 +504,4 @@ def _raw(name: str) -> dict[str, Any]:
         raise ParameterError(f"{path} can't be read as YAML: {error}; correct it") from None
     if not isinstance(content, dict):
         raise ParameterError(f"{path}: expected named entries, found {type(content).__name__}")
-    if base := content.pop("base", ""):
-        taken_over, own = _raw(base), content.get("card", {})
-        content = taken_over | content
-        if isinstance(own, dict):
-            content["card"] = taken_over.get("card", {}) | own
-    catalogues = content.get("catalogues", {})
-    for key, entry in catalogues.items() if isinstance(catalogues, dict) else ():
-        if isinstance(entry, dict) and (other := entry.pop("of", "")):
-            catalogues[key] = _raw(other)["catalogues"][key] | entry
     return content
