@@ -277,9 +277,9 @@ def read_extract(path: Path) -> Extract:
     for name in layout.filters:  # a band must not go by a name that is misspelt or there twice
         held = [table.names.count(column) for column in layout.columns(name)]
         if any(held) and held != [1, 1]:
-            flux, error = layout.columns(name)
+            pair = "' and '".join(layout.columns(name))
             raise InputError(
-                f"{path}: expected '{flux}' and '{error}' once each, found them {held[0]} and "
+                f"{path}: expected '{pair}' once each, found them {held[0]} and "
                 f"{held[1]} times; leave both out or give both"
             )
     columns = [name for band in bands for name in layout.columns(band.name)]
