@@ -256,46 +256,6 @@ def test_real_files_give_the_rows_that_the_mock_gives(derived, built):
     assert "+mock" not in ours["version"]
 
 
-def test_the_pipelines_of_mock_and_cosmos2020_are_one():
-    """But for the first stage and the truth, which a mock has; its counts alone are metrics."""
-    root = HERE.parents[1]
-    mock = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
-    real = yaml.safe_load((root / "surveys/cosmos2020/dvc.yaml").read_text())["stages"]
-    assert set(mock) - {"survey"} == set(real) - {"fetch"}
-    fetched = [
-        f"${{path.interim}}/fetch/{one}/counts.json" for one in ("cosmos2020", "hsc", "galaxiesml")
-    ]
-    for name, stage in real.items():
-        if name == "fetch":
-            continue
-        assert stage.pop("wdir") == "../.."
-        stage["deps"] = [one for one in stage["deps"] if one not in fetched]
-        own = [one for one in mock[name]["deps"] if "truth" not in one and "raw}/counts" not in one]
-        expected = mock[name] | {"deps": own}
-        outs = [*expected.get("outs", ()), *expected.pop("metrics", ())]
-        expected["outs"] = [one for one in outs if "truth" not in str(one)]
-        if "params" in expected:
-            expected["params"] = [one for one in expected["params"] if one != "mock"]
-        assert stage == expected, name
-
-
-def test_the_authors_pipeline_declares_the_same_code():
-    """Its stages have fewer inputs, but nothing that makes their rows is left out."""
-    root = HERE.parents[1]
-    real, authors = (
-        yaml.safe_load((root / f"surveys/{name}/dvc.yaml").read_text())["stages"]
-        for name in ("cosmos2020", "authors")
-    )
-    assert list(real) == list(authors)
-    for name, stage in authors.items():
-        code, expected = (
-            {Path(one).stem for one in each["deps"] if not one.startswith("${")}
-            for each in (stage, real[name])
-        )
-        assert expected <= code, name
-        assert stage["cmd"] == real[name]["cmd"]
-
-
 def test_a_stage_refuses_a_catalogue_that_its_survey_lacks(workspace):
     status, said = workspace.stage("select", "hsc", "--survey", "authors")
     assert status == 1
