@@ -89,7 +89,12 @@ COMMANDS = {
     ),
     "sources": Command(
         "sources",
-        "where the upstream files come from, on what terms, and what is read of them",
+        "where upstream files come from, on what terms; `check`: can they be had",
+        "build",
+    ),
+    "specz": Command(
+        "specz",
+        "published redshift catalogues on one scale, the best redshift of each object",
         "build",
     ),
 }

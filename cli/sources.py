@@ -5,20 +5,32 @@ import json
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from transferz.dataset.fetching.preflight import Finding
     from transferz.dataset.sources.registry import Edition
 
 WIDTH = 100
 INDENT = 14  # of what stands beside a label
 
+CHECK = """\
+Ask for every upstream file of a survey without downloading any: is it there, are its name, size and
+hash as known, does it have the columns that are read. Files in place are checked where they lie.
+The exit status is 0 if `make repro SURVEY=...` can begin, 1 if a file is wrong, upstream or in
+place, or only you can get it, 2 if something could not be checked here, without a network say.
+"""
+
 
 def sources(argv: Sequence[str]) -> int:
-    """List the editions of the upstream catalogues: files, licence, citation, columns used."""
+    """List the editions of the upstream catalogues, or check that their files can be had."""
+    if [*argv[:1]] == ["check"]:
+        return _check(argv[1:])
     parser = argparse.ArgumentParser(
         prog="transferz sources",
-        description="Where the upstream files come from, on what terms, and what is read of them.",
+        description="Where the upstream files come from, on what terms, and what is read of them. "
+        "`transferz sources check` asks whether they can be had.",
     )
     parser.add_argument("editions", nargs="*", metavar="EDITION", help="only these (default: all)")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
@@ -69,7 +81,7 @@ def _text(edition: "Edition") -> str:
         ("columns", ", ".join(columns)),
         ("note", edition.note),
     ]
-    return "".join(_labelled(label, text) for label, text in lines)
+    return "".join(labelled(label, text) for label, text in lines)
 
 
 def _files(edition: "Edition") -> list[str]:
@@ -90,7 +102,8 @@ def _size(count: int | None) -> str:
     return "size not stated" if count is None else f"{count / 1e9:.2f} GB"
 
 
-def _labelled(label: str, text: str) -> str:
+def labelled(label: str, text: str) -> str:
+    """Return a text that stands, over as many lines as it takes, beside its label."""
     return (
         textwrap.fill(
             text,
@@ -102,3 +115,52 @@ def _labelled(label: str, text: str) -> str:
         )
         + "\n"
     )
+
+
+def _check(argv: Sequence[str]) -> int:
+    """Check every file of a survey before it is fetched."""
+    from transferz.dataset.fetch import check
+    from transferz.dataset.pipeline.stage import Layout
+    from transferz.schemas.survey.survey import surveys as configured
+
+    surveys = [survey for survey in configured() if not Layout(survey).is_mock]
+    parser = argparse.ArgumentParser(prog="transferz sources check", description=CHECK)
+    parser.add_argument(
+        "survey", nargs="?", choices=surveys, help="only this (default: each that is fetched)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    arguments = parser.parse_args(argv)
+    chosen = [arguments.survey] if arguments.survey else surveys
+    found = {survey: check(Layout(survey)) for survey in chosen}
+    if arguments.json:
+        content = {survey: [asdict(one) for one in findings] for survey, findings in found.items()}
+        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write("\n".join(_findings(*one) for one in found.items()))
+    states = {finding.state for findings in found.values() for finding in findings}
+    return 1 if states & {"missing", "wrong"} else 2 if "no answer" in states else 0
+
+
+def _findings(survey: str, findings: "Sequence[Finding]") -> str:
+    """Lay out a survey's findings: a table, what is to be known of each, and what follows."""
+    from transferz.tables.printing import aligned, printable
+
+    rows = [("catalogue", "file", "state", "size", "hash", "columns")]
+    rows += [
+        (
+            *(one.catalogue, one.file or "(all)", one.state),
+            *("" if one.bytes is None else f"{one.bytes / 1e6:,.1f} MB", one.hash, one.columns),
+        )
+        for one in findings
+    ]
+    faults = sum(one.is_fault for one in findings)
+    verdict = (
+        f"{faults} of {len(findings)} to be put right; then run this again"
+        if faults
+        else f"all is well: `make repro SURVEY={survey}` can begin"
+    )
+    if any(one.state == "no answer" for one in findings):
+        verdict += " (no answer: the server is down, or there is no network here that leads to it)"
+    said = [labelled(one.state, printable(one.said)) for one in findings if one.said]
+    table = "".join(f"  {printable(line)}\n" for line in aligned(rows))
+    return f"{survey}\n{table}{''.join(said)}  {verdict}\n"

@@ -18,8 +18,15 @@ from transferz.dataset.fetching.editions import (
     check_by_hand,
     check_present,
     find_by_hand,
+    hand_label,
     is_by_hand,
     wanted_files,
+)
+from transferz.dataset.fetching.preflight import (
+    Finding,
+    check_catalogue,
+    instead,
+    require_columns,
 )
 from transferz.dataset.fetching.web import Retries, Web
 from transferz.dataset.pipeline.params import Params, read_params
@@ -51,33 +58,33 @@ def fetch(layout: Layout, catalogue: str) -> None:
     Files appear there only whole and checked. Files that are there already are checked in the same
     way and never altered, even where the check fails. A ParameterError is raised for the mock, and
     for an edition that does not serve as this catalogue; an InputError if a file can't be had, or
-    is not what it should be.
+    is not what it should be. Before the first download, all that the survey has still to download
+    is asked for (`fetching.preflight`).
     """
-    if layout.is_mock:
-        raise ParameterError(
-            f"survey '{layout.survey}' is made, not fetched: run "
-            f"`python -m transferz.dataset.survey --survey {layout.survey}`"
-        )
-    params = read_params("fetch", FetchParams)
+    params = _params(layout)
     key = params.edition(catalogue)
     edition = find_edition(key, catalogue)
     recorded, raw = Recorded(layout.survey, key), layout.raw / catalogue
     files: dict[str, dict[str, object]] = {}
     if edition.by_hand and is_by_hand(raw, edition):
-        # The file's name is free, so its hash is noted under the query's.
-        query = edition.by_hand.query
-        label = f"result of {query}" if query else "file put in place by hand"
-        for part, path in find_by_hand(raw, edition, edition.by_hand).items():
-            digest = check_by_hand(path, recorded, label if part == "*" else f"{label}: {part}")
+        found = find_by_hand(raw, edition, edition.by_hand)
+        require_columns([*found.values()], edition, key)  # or a hash is noted that nobody keeps
+        for part, path in found.items():
+            digest = check_by_hand(path, recorded, hand_label(edition.by_hand, part))
             files[path.name] = _entry(digest, edition.by_hand.site)
     else:
         web, folder = Web(params.retries), layout.data / layout.survey / "partial"
-        wanted_first = sorted(
-            wanted_files(raw, edition, recorded, web), key=lambda wanted: not wanted.present
-        )  # what is in place first: an error in it should not have to wait for a download
-        for wanted in wanted_first:
-            name, digest = _get(wanted, raw, folder, recorded, web)
-            files[name] = _entry(digest, _source(edition, wanted, name))
+        wanted = wanted_files(raw, edition, recorded, web)
+        for one in (one for one in wanted if one.present):  # no error in these waits for a download
+            digest = check_present(raw, one, recorded, folder)
+            files[one.present] = _entry(digest, _source(edition, one, one.present))
+        if missing := [one for one in wanted if not one.present]:
+            found = _check(layout, params, web, downloads_only=True)
+            if faults := [finding.said for finding in found if finding.is_fault]:
+                raise InputError("; ".join(dict.fromkeys(faults)))
+        for one in missing:
+            name, digest = _get(one, raw, folder, recorded, web, edition)
+            files[name] = _entry(digest, _source(edition, one, name))
     with replace_directory(layout.interim("fetch", catalogue)) as directory:
         entries = {f"{catalogue}/{name}": files[name] for name in sorted(files)}
         write_json(directory / COUNTS, {"edition": key, "files": entries})
@@ -96,15 +103,11 @@ def _source(edition: Edition, wanted: Wanted, name: str) -> str:
 
 
 def _get(
-    wanted: Wanted, raw: Path, folder: Path, recorded: Recorded, web: Web
+    wanted: Wanted, raw: Path, folder: Path, recorded: Recorded, web: Web, edition: Edition
 ) -> tuple[str, Digest]:
-    """Return name, hashes and size of a file that is there, or that has now been fetched."""
-    if wanted.present:
-        return wanted.present, check_present(raw, wanted, recorded, folder)
+    """Fetch a file; return its name, hashes and size."""
     failures = []
-    for name, copy in wanted.copies.items():
-        if not copy.urls or (wanted.pinned and name not in wanted.pinned):
-            continue
+    for name, copy in wanted.offers.items():
         try:
             digest = download(copy.urls, raw / name, folder, copy.expected, web)
         except Unavailable as failure:
@@ -116,15 +119,39 @@ def _get(
         for other in wanted.copies:
             drop_part(folder, other)
         return name, digest
-    if not failures:  # the copy whose hash is recorded has no address; no other may replace it
-        failures = [
-            f"{', '.join(wanted.pinned)} could not be fetched: no source offers it, and "
-            f"{recorded.path} records its hash ({recorded.remedy(wanted.pinned[0])})"
-        ]
-    raise InputError(
-        f"{'; '.join(failures)}. Run again later, or put the file in {raw} yourself (its name as "
-        "here): it is accepted after the same checks"
-    )
+    raise InputError(f"{'; '.join(failures)}. {instead(raw, edition)}")
+
+
+def check(layout: Layout) -> list[Finding]:
+    """Check every file of a survey, in place or upstream, downloading none and changing nothing.
+
+    Each address is asked once: what another attempt might cure is a finding, too. Raises a
+    ParameterError for the mock, and for an edition that does not serve as the catalogue it is for.
+    """
+    params = _params(layout)
+    once = params.retries.model_copy(update={"attempts": 1})
+    return _check(layout, params, Web(once))
+
+
+def _check(
+    layout: Layout, params: FetchParams, web: Web, *, downloads_only: bool = False
+) -> list[Finding]:
+    return [
+        finding
+        for catalogue in layout.catalogues
+        for finding in check_catalogue(
+            layout, catalogue, params.edition(catalogue), web, downloads_only=downloads_only
+        )
+    ]
+
+
+def _params(layout: Layout) -> FetchParams:
+    if layout.is_mock:
+        raise ParameterError(
+            f"survey '{layout.survey}' is made, not fetched: run `python -m "
+            f"transferz.dataset.survey --survey {layout.survey}`"
+        )
+    return read_params("fetch", FetchParams)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def select(layout: Layout, catalogue: str) -> None:
         after = survey.spectroscopic
     elif entry.role != "photometry":
         after = survey.selected
-        frame = with_label(frame, entry, params.label, ".".join(where))
+        frame = with_label(frame, entry, params.label, where[1])
     kept, counts, removed = apply_cuts(
         frame, params.cuts, before.key, where, [band.name for band in survey.bands]
     )

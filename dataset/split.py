@@ -88,7 +88,8 @@ def shared_photometry(
     Where nothing else tells, these are labels whose magnitudes lie in every band within the
     survey's distance of that galaxy's. `rows` are those of both, by `all_rows`.
     """
-    split_of = pd.Series(assign(rows, params).to_numpy(), rows["object_id"].to_numpy())
+    objects = rows.drop_duplicates("object_id")
+    split_of = pd.Series(assign(objects, params).to_numpy(), objects["object_id"].to_numpy())
     magnitudes = [band.magnitude for band in survey.described_bands]
     own, theirs = (split_of.loc[one["object_id"]].to_numpy() for one in (labels, spectra))
     near = np.zeros(len(labels), bool)

@@ -14,10 +14,10 @@ def survey(layout: Layout) -> None:
     """Write the mock's upstream files into its raw folder; `ParameterError` for a real survey."""
     if not layout.is_mock:
         raise ParameterError(
-            f"survey '{layout.survey}' is observed, not made: expected 'mock'; "
+            f"survey '{layout.survey}' is observed, not made: expected a mock; "
             f"run `make repro SURVEY={layout.survey}`, which fetches the catalogues"
         )
-    params = read_params("mock", MockParams)
+    params = read_params(layout.survey, MockParams)
     with replace_directory(layout.raw) as directory:
         rows = write_mock(params, directory)
         paths = (path for path in directory.rglob("*") if path.is_file())

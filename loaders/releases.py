@@ -40,7 +40,7 @@ class Release:
     version : str
         As its manifest says, e.g. ``"1.0.0"``, or ``"1.0.0+mock"`` for a mock.
     survey : str
-        What it was derived from: ``"mock"``, ``"authors"`` or ``"cosmos2020"``.
+        What it was derived from: ``"mock"``, ``"mock_full"``, ``"authors"`` or ``"cosmos2020"``.
     mock : bool
         Whether its galaxies are simulated.
     origin : str

@@ -20,6 +20,7 @@ from transferz.schemas.survey.columns import (
     magnitude_name,
 )
 from transferz.schemas.survey.release import CONFIGS, REMOVED
+from transferz.schemas.survey.spectra import SPECZ
 
 if TYPE_CHECKING:
     from transferz.schemas.survey.paper import (
@@ -53,6 +54,7 @@ __all__ = [
     "REMOVED",
     "SELECTED",
     "SPECTROSCOPIC",
+    "SPECZ",
     "SPLITS",
     "TRANSFERZ",
     "TRUTH",

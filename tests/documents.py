@@ -23,6 +23,7 @@ VARIES = re.compile(r"\d|/|^(yes|no|met|missed)\b")
 """Words of an output that other data change: numbers, paths, verdicts."""
 
 NOT_RUN = {
+    "transferz sources check": "asks the archives",
     "make": "builds and trains everything: minutes; tests/pipeline runs the stages",
     "dvc": "tests/pipeline runs DVC on a checkout of its own",
     "python benchmarks/": "measures time, for minutes",
@@ -31,12 +32,14 @@ NOT_RUN = {
     "transferz publish": "needs the Hub: tests/dataset/test_publish.py has one of its own",
     "transferz verify ORG/": "needs the Hub, as `transferz publish`",
     "transferz diff ORG/": "needs the Hub, as `transferz publish`",
+    "transferz specz specz_samples/": "needs real tables: tests/dataset/spectra/test_samples.py",
 }
 """How a command begins that no test runs as it stands, and why. Its arguments are checked."""
 
 NOT_PRINTED = {
     "README.md: card:": "of a release that was edited: tests/dataset/test_verify.py edits some",
     "follows 1.0.0:": "of a build: tests/dataset/test_previous.py",
+    "file          ": "of real tables: tests/dataset/spectra/test_samples.py",
 }
 """How a text begins that the command before it doesn't print in a test, and why."""
 

@@ -45,9 +45,9 @@ NO_RESULTS = Path("no results of baselines")
 Edit = Callable[[str, pd.DataFrame], pd.DataFrame | None]
 
 
-def read_rows(release: Path, config: str) -> pd.DataFrame:
+def read_rows(release: Path, config: str, survey: str = "") -> pd.DataFrame:
     """Read all rows of a config: the columns of its survey, and ``split``; ascending ids."""
-    table = find_survey(read_manifest(release)["survey"]).release
+    table = find_survey(survey or read_manifest(release)["survey"]).release
     parts = [
         read_table(path, table).assign(split=name)
         for name, paths in data_files(release)[config].items()
@@ -174,7 +174,7 @@ def _manifest(
 
 def _counts_of(old: Mapping[str, Any], release: Path) -> dict[str, Any]:
     """What stages would have counted that made the rows of a release and removed the rest."""
-    rows = {name: read_rows(release, name) for name in ("transferz", "galaxiesml")}
+    rows = {name: read_rows(release, name, "mock") for name in ("transferz", "galaxiesml")}
     both = int(rows["transferz"]["object_id"].isin(rows["galaxiesml"]["object_id"]).sum())
     shared = old["counts"]["match"]["shared"] | {"by_id": both}
     objects = pd.concat(rows.values()).drop_duplicates("object_id")["split"]

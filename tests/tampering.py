@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from transferz.dataset.pipeline.manifest import content, seal
 from transferz.dataset.pipeline.tables import write_parquet, write_table
 from transferz.dataset.splits.hashing import hash_rows
-from transferz.schemas import INDEX
 from transferz.schemas.survey.files import (
     CROISSANT_FILE,
     MANIFEST_FILE,
@@ -22,6 +21,7 @@ from transferz.schemas.survey.files import (
     index_file,
     self_digest,
 )
+from transferz.schemas.survey.survey import find_survey
 from transferz.tables.files import write_json
 
 Change = Callable[[pa.Table], pa.Table]
@@ -80,7 +80,9 @@ def write_index(release: Path, config: str) -> None:
             parts.append(pd.DataFrame({"object_id": ids, "split": split, "row_hash": hashes}))
     index = pd.concat(parts, ignore_index=True).astype({"split": "string[pyarrow]"})
     if index["object_id"].is_unique:
-        write_table(index, index_file(release, config), INDEX, described=True)
+        survey = json.loads((release / MANIFEST_FILE).read_bytes())["survey"]
+        table = find_survey(survey).index
+        write_table(index, index_file(release, config), table, described=True)
 
 
 def reseal(release: Path, *, index: bool = True) -> Path:

@@ -60,6 +60,7 @@ def test_it_holds_every_package_and_no_tests(wheel):
     packages = {f"{package.replace('.', '/')}/__init__.py" for package in packages_named()}
     assert packages <= set(names)
     assert {"transferz/py.typed", "transferz/dataset/page/card.md.jinja"} <= set(names)
+    assert "transferz/dataset/spectra/catalogues.yaml" in names
     top = {name.split("/")[0] for name in names}
     assert top == {"transferz", f"transferz-{PROJECT['project']['version']}.dist-info"}
     assert not [name for name in names if "test" in name.lower() or name.endswith(".pyc")]

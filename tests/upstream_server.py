@@ -29,7 +29,7 @@ class Fault:
     Attributes
     ----------
     drop_after : int or None
-        Close the connection after so many bytes of a body, `drops` times.
+        Close the connection after so many bytes of a body that has more, `drops` times.
     statuses : list of int
         Answer with these, one per request, before answering normally.
     retry_after : str
@@ -56,6 +56,8 @@ class Fault:
         Send so many bytes more than the file has.
     encoding : str
         Header ``Content-Encoding``.
+    hang_up : bool
+        Close the connection in place of an answer.
     slow_headers : bool
         Send the headers one byte at a time, without end.
     answer : bytes
@@ -80,6 +82,7 @@ class Fault:
     md5: str = ""
     surplus: int = 0
     encoding: str = ""
+    hang_up: bool = False
     slow_headers: bool = False
     answer: bytes = b""
     hold_after: int | None = None
@@ -190,6 +193,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.reply(302, b"", {"Location": fault.redirect})
         elif fault.html:
             self.reply(200, LOGIN_PAGE, {"Content-Type": "text/html"})
+        elif fault.hang_up:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
         elif fault.slow_headers:
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
             while not fault.release.wait(0.005):
@@ -243,8 +249,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             email.utils.formatdate(path.stat().st_mtime, usegmt=True),
         )
         unchanged = self.note.if_range in ("", tag, date) or fault.ignore_if_range
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.note.range)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.note.range)
         start = int(wanted[1]) if wanted and unchanged and not fault.no_range else None
+        end = min(size, int(wanted[2]) + 1) if start is not None and wanted[2] else size
         if start is not None and start >= size:
             self.reply(416, b"", {"Content-Range": f"bytes */{size}"})
             return
@@ -252,14 +259,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         start = max((start or 0) - 7, 0) if fault.wrong_start else start or 0
         self.send_response(self.note.status)
         if self.note.status == 206:
-            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
         if fault.encoding:
             self.send_header("Content-Encoding", fault.encoding)
         if not fault.no_validator:
             self.send_header("ETag", tag)
             self.send_header("Last-Modified", date)
-        self.send_framing(fault, size - start)
-        self.send_body(path, start, fault)
+        self.send_framing(fault, end - start)
+        self.send_body(path, start, end, fault)
 
     def send_framing(self, fault: Fault, length: int) -> None:
         if fault.chunked:
@@ -270,17 +277,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length + fault.surplus))
         self.end_headers()
 
-    def send_body(self, path: Path, start: int, fault: Fault) -> None:
-        left = None
-        if fault.drop_after is not None and fault.drops > 0:
+    def send_body(self, path: Path, start: int, end: int, fault: Fault) -> None:
+        left, dropped = end - start, False
+        if fault.drop_after is not None and fault.drops > 0 and fault.drop_after < left:
             fault.drops -= 1
-            left = fault.drop_after
+            left, dropped = fault.drop_after, True
         with path.open("rb") as file:
             file.seek(start)
-            while data := file.read(CHUNK if left is None else min(CHUNK, left)):
+            while data := file.read(min(CHUNK, left)):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if fault.chunked else data)
                 self.note.sent += len(data)
-                left = None if left is None else left - len(data)
+                left -= len(data)
                 if fault.hold_after is not None and self.note.sent >= fault.hold_after:
                     self.wfile.flush()
                     fault.held.set()
@@ -289,7 +296,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(
                 b"%x\r\n%s\r\n" % (len(surplus), surplus) if fault.chunked else surplus
             )
-        if left is not None:
+        if dropped:
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True

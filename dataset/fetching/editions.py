@@ -12,7 +12,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -29,16 +29,16 @@ from transferz.schemas import InputError
 from transferz.tables.files import read_json, replace_file
 
 API = "https://zenodo.org/api/records/{}"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h5")
 
 
 def _is_record(entry: Any) -> bool:
-    """Whether it has a size and a sha256, or one of the two, and nothing else."""
+    """Whether it has a size and hashes, or some of these, and nothing else."""
     return isinstance(entry, dict) and all(
         type(value) is int
         if name == "bytes"
-        else name == "sha256" and isinstance(value, str) and bool(_SHA256.fullmatch(value))
+        else name in _HASHES and isinstance(value, str) and bool(_HASHES[name].fullmatch(value))
         for name, value in entry.items()
     )
 
@@ -61,7 +61,7 @@ class Recorded:
             entries = files.values() if isinstance(files, dict) else [None]
             if not all(map(_is_record, entries)):
                 raise InputError(
-                    f"{self.path}: expected bytes and sha256 of files by edition, found something "
+                    f"{self.path}: expected bytes and hashes of files by edition, found something "
                     "else; restore it from git, or delete it to record the hashes anew"
                 )
         return content
@@ -75,7 +75,9 @@ class Recorded:
         """Return what a file must be: as recorded, and where nothing is recorded, as stated."""
         entry, stated = self._content.get(self.edition, {}).get(name, {}), stated or Expected()
         return Expected(
-            entry.get("bytes", stated.bytes), stated.md5, entry.get("sha256", stated.sha256)
+            entry.get("bytes", stated.bytes),
+            stated.md5 or entry.get("md5"),  # so that what a record lists is checked each time
+            entry.get("sha256", stated.sha256),
         )
 
     def record(self, name: str, digest: Digest) -> None:
@@ -86,7 +88,7 @@ class Recorded:
         with replace_file(self.path) as beside:
             self._content = self._read()  # as another process, at another catalogue, has left it
             files = self._content.setdefault(self.edition, {})
-            files.setdefault(name, {"bytes": digest.bytes, "sha256": digest.sha256})
+            files.setdefault(name, asdict(digest))
             text = json.dumps(self._content, indent=2, sort_keys=True, ensure_ascii=False)
             beside.write_text(f"{text}\n", encoding="utf-8")
 
@@ -104,10 +106,14 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One form of a file, as it is or compressed: addresses, if it can be fetched, and content."""
+    """One form of a file, as it is or compressed: addresses, if it can be fetched, and content.
+
+    What is `expected` of the content is what is recorded, else what the source has `stated`.
+    """
 
     urls: tuple[str, ...]
     expected: Expected
+    stated: Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,12 @@ class Wanted:
     copies: Mapping[str, Copy]
     pinned: tuple[str, ...]
     present: str
+
+    @property
+    def offers(self) -> dict[str, Copy]:
+        """The copies that may be fetched, by name."""
+        may = self.pinned or self.copies
+        return {name: copy for name, copy in self.copies.items() if copy.urls and name in may}
 
 
 def wanted_files(raw: Path, edition: Edition, recorded: Recorded, web: Web) -> list[Wanted]:
@@ -151,7 +163,7 @@ def _wanted(
     if edition.zenodo is None:
         stated = Expected(file.bytes, file.md5, file.sha256)
         offers = {
-            name: Copy(urls, stated if name == file.name else Expected())
+            name: Copy(urls, *[stated if name == file.name else Expected()] * 2)
             for name, urls in file.copies.items()
         }
     elif names:
@@ -161,11 +173,12 @@ def _wanted(
     else:
         name = pick(listing, file, edition.zenodo)
         offers = {name: listing[name]}
-    none = Copy((), Expected())
+    none = Copy((), Expected(), Expected())
     copies = {}
     for name in dict.fromkeys([*offers, *names, *filter(None, [present])]):
         offer = offers.get(name, none)
-        copies[name] = Copy(offer.urls, recorded.expected(name, offer.expected))
+        expected = recorded.expected(name, offer.expected)
+        copies[name] = Copy(offer.urls, expected, offer.stated)
     pinned = names or [name for name, offer in offers.items() if offer.expected.hashed]
     return Wanted(copies, tuple(pinned), present)
 
@@ -185,7 +198,8 @@ def _listing(
             return {}
         raise InputError(
             f"cannot read what {record_url(edition.zenodo)} holds: {reason}; run again when it can "
-            f"be reached. Without it, files put in {raw} by hand "
+            f"be reached, or, if it is gone, choose another edition in params.yaml "
+            f"(fetch.{edition.catalogue}). Without it, files put in {raw} by hand "
             f"({', '.join(file.name for file in edition.files)}) are accepted only where their "
             "hashes have been recorded"
         ) from reason
@@ -208,9 +222,8 @@ def list_record(record: int, web: Web) -> dict[str, Copy]:
     for name, entry in entries.items():
         with contextlib.suppress(KeyError, TypeError):
             kind, _, value = str(entry["checksum"]).partition(":")
-            copy = Copy(
-                (str(entry["links"]["self"]),), Expected(entry["size"], **{kind: value.lower()})
-            )
+            stated = Expected(entry["size"], **{kind: value.lower()})
+            copy = Copy((str(entry["links"]["self"]),), stated, stated)
             if isinstance(entry["size"], int) and "/" not in name and not name.startswith("."):
                 listing[name] = copy
     return listing
@@ -224,7 +237,7 @@ def pick(listing: Mapping[str, Copy], file: UpstreamFile, record: int) -> str:
         raise InputError(
             f"{record_url(record)}: expected one file {file.name}, found "
             f"{', '.join(names) or 'none'} among {', '.join(sorted(listing)) or 'no files'}; "
-            "correct the name in dataset/sources/registry.yaml"
+            "correct the name in dataset/sources/registry.yaml (or the survey's survey.yaml)"
         )
     return names[0]
 
@@ -247,7 +260,7 @@ def find_present(raw: Path, edition: Edition) -> list[str]:
 
 
 def is_by_hand(raw: Path, edition: Edition) -> bool:
-    """Whether an edition's data are put in place by hand: always, or where a file of theirs is."""
+    """Whether an edition's data are put in place by hand: always, or for once."""
     if not edition.by_hand:
         return False
     present = [path.name for path in raw.glob("*") if not path.name.startswith(".")]
@@ -255,10 +268,14 @@ def is_by_hand(raw: Path, edition: Edition) -> bool:
     return not edition.files or bool(present and not named)
 
 
+class Missing(InputError):
+    """A file that only a person can get is not in place yet."""
+
+
 def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path]:
     """Return the data file that a person has put in a folder, or each of several, by its glob.
 
-    The only file has the glob ``*``. If one is lacking, an InputError says how to get it.
+    The only file has the glob ``*``. If one is lacking, `Missing` says how to get it.
     """
     names = _data_files(raw)
     divided = any(by_hand.fits(name, part) for name in names for part in by_hand.parts)
@@ -266,7 +283,7 @@ def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path
     for part in by_hand.parts if divided else ("*",):
         fitting = [name for name in names if by_hand.fits(name, part)]
         if not fitting:
-            raise InputError(_how_to_get(raw, edition, by_hand, part))
+            raise Missing(_how_to_get(raw, edition, by_hand, part))
         found[part] = raw / _only(raw, fitting)
     return found
 
@@ -294,6 +311,15 @@ def _only(raw: Path, names: Sequence[str]) -> str:
     if len(names) > 1:
         raise InputError(f"{raw}: expected one file, found {', '.join(names)}; keep one there")
     return names[0] if names else ""
+
+
+def hand_label(by_hand: ByHand, part: str = "*") -> str:
+    """Return what the hash of a file put in place by hand goes under: its name is free.
+
+    `part` is its glob, where it is one of several.
+    """
+    label = f"result of {by_hand.query}" if by_hand.query else "file put in place by hand"
+    return label if part == "*" else f"{label}: {part}"
 
 
 def check_by_hand(path: Path, recorded: Recorded, label: str) -> Digest:

@@ -47,6 +47,10 @@ class TemporaryFailure(Exception):
         self.wait = wait
 
 
+class NoAnswer(TemporaryFailure):
+    """Nothing came back: the server, or all of the network, can't be reached from here."""
+
+
 class PermanentFailure(Exception):
     """What another attempt at the same address will not cure."""
 
@@ -125,8 +129,8 @@ class Web:
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         """Open a response, of status 200, 206 or 416, whose body is read as a stream.
 
-        Raises `TemporaryFailure` if the connection failed or broke, or the server is busy;
-        `PermanentFailure` if it doesn't have the file, or the answer can't be trusted.
+        Raises `NoAnswer` if the connection failed, another `TemporaryFailure` if it broke or the
+        server is busy, `PermanentFailure` if it doesn't have the file, or can't be trusted.
         """
         try:
             with self._begin(mirrored(url), headers) as response:
@@ -162,10 +166,15 @@ class Web:
         asking.start()
         asking.join(sum(wait))
         if not answers:
-            raise TemporaryFailure(f"no answer began within {sum(wait):g} s")
-        if isinstance(answers[0], BaseException):
-            raise answers[0]
-        return answers[0]
+            raise NoAnswer(f"no answer began within {sum(wait):g} s")
+        answer = answers[0]
+        if isinstance(answer, NETWORK_ERRORS) and not isinstance(answer, PERMANENT_ERRORS):
+            reason = str(getattr(next(iter(answer.args), None), "reason", answer))
+            said = reason.partition("): ")[2] or reason  # without the connection's own name
+            raise NoAnswer(f"no answer: {printable(without_credentials(said[:300]))}") from answer
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     def body(self, response: requests.Response, most: int) -> Iterator[bytes]:
         """Yield the bytes of a body as they were sent, as they come.

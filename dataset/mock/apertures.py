@@ -96,14 +96,23 @@ class Photometry:
         return self.flux[aperture] * scale, self.error[aperture] * scale
 
 
-def measure(sources: Sources, flags: MaskFlags, params: Cosmos2020Params, seed: int) -> Photometry:
+def zero_points(params: Cosmos2020Params, rng: np.random.Generator) -> Floats:
+    """Draw the flux factors (B,) by which the catalogue's calibration is off."""
+    return factors(params.zero_point_scatter, (len(params.depths),), rng)
+
+
+def measure(
+    sources: Sources, flags: MaskFlags, params: Cosmos2020Params, seed: int, field_seed: int
+) -> Photometry:
     """Measure the photometry of N `sources` in the B bands of `params`.
 
-    Depth and coverage of UltraVISTA depend on the sources' mask `flags`.
+    Depth and coverage of UltraVISTA depend on the sources' mask `flags`. `seed` is the tile's; the
+    calibration is the whole field's, of `field_seed`.
     """
     rng = generator(seed, "cosmos2020", "photometry")
+    zero_points(params, rng)  # a field of one tile has its calibration from the same stream
+    bias = zero_points(params, generator(field_seed, "cosmos2020", "photometry"))
     shape = sources.flux.shape
-    bias = factors(params.zero_point_scatter, shape[1:], rng)
     total = sources.flux * bias * factors(params.flux_jitter, shape, rng)
     total[_unobserved(flags, params, shape, rng)] = np.nan
     sigma = _sigma(flags, params)

@@ -1,5 +1,6 @@
 """The mock's COSMOS2020 CLASSIC catalogue: its own template fit, and the FITS file."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,13 +109,17 @@ def columns(
     result: SourceFits,
     params: Cosmos2020Params,
     seed: int,
+    before: int = 0,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the catalogue's columns under their upstream names, each of shape (N,)."""
+    """Return the catalogue's columns under their upstream names, each of shape (N,).
+
+    So many rows come `before` these: ids go on from there.
+    """
     rng = generator(seed, "cosmos2020", "astrometry")
     scatter = rng.normal(0.0, params.astrometric_scatter_arcsec * ARCSEC, (2, len(sources)))
     ra = sources.ra + scatter[0] / np.cos(np.radians(sources.dec))
     table: dict[str, npt.NDArray[np.generic]] = {
-        "ID": np.arange(1, len(sources) + 1),
+        "ID": np.arange(1, len(sources) + 1) + before,
         "ALPHA_J2000": np.round(ra, 7),
         "DELTA_J2000": np.round(sources.dec + scatter[1], 7),
         "EBV_MW": np.round(sources.ebv, 5),
@@ -189,6 +194,7 @@ def lephare_columns(
     }
 
 
+FITS_BLOCK = 2880  # bytes; files are padded to whole ones
 UNITS = {"ALPHA_J2000": "deg", "DELTA_J2000": "deg", "EBV_MW": "mag", "FLUX_RADIUS": "pixel"}
 SINGLE = np.dtype(">f4")
 
@@ -206,12 +212,13 @@ def _unit(name: str) -> str | None:
     return "mag" if "_MAG" in name or name.startswith("total_off") else UNITS.get(name)
 
 
-def write(
+def append(
     path: Path, table: dict[str, npt.NDArray[np.generic]], seed: int, area_deg2: float
 ) -> None:
-    """Write the catalogue, from `columns`, as a FITS binary table whose bytes repeat.
+    """Write rows of the catalogue, from `columns`, as a FITS binary table whose bytes repeat.
 
-    The header notes that it is a mock, the seed and the simulated area.
+    They go after those in the file, where there is one: it is sound after each call. The header
+    notes that it is a mock, the seed and the simulated area.
     """
     names = list(table)
     dtype = np.dtype([(name, _stored(name, table[name])) for name in names])
@@ -226,4 +233,15 @@ def write(
     hdu.header["MOCKAREA"] = (area_deg2, "simulated area, deg2, masks included")
     primary = fits.PrimaryHDU()
     primary.header["MOCK"] = (True, "simulated galaxies, not COSMOS2020 itself")
-    fits.HDUList([primary, hdu]).writeto(path, output_verify="exception")
+    if not path.exists():
+        fits.HDUList([primary, hdu]).writeto(path, output_verify="exception")
+        return
+    with path.open("r+b") as file:
+        start = file.seek(len(primary.header.tostring()))
+        header = fits.Header.fromfile(file)
+        before = header["NAXIS2"]
+        header["NAXIS2"] = before + len(rows)
+        file.seek(start)
+        file.write(header.tostring().encode("ascii"))
+        end = file.seek(before * rows.itemsize, os.SEEK_CUR) + file.write(rows.data)
+        file.write(bytes(-end % FITS_BLOCK))

@@ -145,31 +145,31 @@ def _observe_field(
     return rows[photometry.detected]
 
 
-def share(
-    field: HscField, sources: Sources, params: SharedParams, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Take rows of the COSMOS field's HSC table: the objects that both samples hold."""
+def shareable(field: HscField, sources: Sources, params: SharedParams) -> pd.DataFrame:
+    """Return the rows of an HSC table that GalaxiesML may hold, and ``redshift_true``."""
     real = field.table["isprimary"].to_numpy() & (field.source >= 0)
     real[real] = sources.kind[field.source[real]] != STAR
-    magnitude = field.table["i_cmodel_mag"].to_numpy()
-    bright = np.flatnonzero(real & (magnitude < params.bright_limit))
-    deep = np.flatnonzero(
-        real & (magnitude >= params.bright_limit) & (magnitude < params.deep_limit)
-    )
+    real &= field.table["i_cmodel_mag"].to_numpy() < max(params.bright_limit, params.deep_limit)
+    columns = ["object_id", "ra", "dec", *MAGNITUDES, *ERRORS]
+    return field.table.loc[real, columns].assign(redshift_true=sources.redshift[field.source[real]])
+
+
+def share(rows: pd.DataFrame, params: SharedParams, rng: np.random.Generator) -> pd.DataFrame:
+    """Choose among the `shareable` rows of the COSMOS field: the objects that both samples hold."""
+    magnitude = rows["i_cmodel_mag"].to_numpy()
+    bright = np.flatnonzero(magnitude < params.bright_limit)
+    deep = np.flatnonzero((magnitude >= params.bright_limit) & (magnitude < params.deep_limit))
     deep_rows = round(params.rows * params.deep_fraction)
     chosen = np.concatenate(
         [rng.permutation(bright)[: params.rows - deep_rows], rng.permutation(deep)[:deep_rows]]
     )
-    truth = sources.redshift[field.source[chosen]]
+    rows = rows.iloc[chosen].reset_index(drop=True)
     error = np.full(len(chosen), params.redshift_error)
-    columns = ["object_id", "ra", "dec", *MAGNITUDES, *ERRORS]
-    rows = field.table.iloc[chosen][columns].reset_index(drop=True)
     return _reidentify(rows, params.other_id_fraction, rng).assign(
         specz_name=[f"COSMOS_{number:07d}" for number in range(len(chosen))],
         specz_flag_homogeneous=True,
         specz_mag_i=np.round(magnitude[chosen] + rng.normal(0.0, 0.1, len(chosen)), 3),
-        redshift_true=truth,
-        **measure_redshifts(truth, error, 0.0, rng),
+        **measure_redshifts(rows["redshift_true"].to_numpy(), error, 0.0, rng),
     )
 
 

@@ -111,7 +111,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class HscField:
-    """The HSC table of the COSMOS field."""
+    """The HSC table of the COSMOS field, or of a tile of it."""
 
     # columns of `transferz.schemas.HSC` under their upstream names, and extinctions ``a_<band>``
     table: pd.DataFrame
@@ -127,14 +127,18 @@ def observe(
     params: HscParams,
     tract: int,
     seed: int,
+    field_seed: int,
 ) -> HscField:
-    """Make the HSC table of the COSMOS field from N sources as HSC resolves them.
+    """Make the HSC table of a tile of the COSMOS field from N sources as HSC resolves them.
 
     `flux` (N, 5) are their grizy fluxes, uJy; the surroundings of bright `stars` are flagged; the
-    field's `tract` is part of every object id.
+    `tract`, or the next for a second detection, is part of every object id. `seed` is the tile's;
+    the calibration is the whole field's, of `field_seed`.
     """
     rng = generator(seed, "hsc", "photometry")
-    photometry = measure(flux, params, zero_points(params, rng), rng)
+    zero_points(params, rng)  # a field of one tile has its calibration from the same stream
+    calibration = zero_points(params, generator(field_seed, "hsc", "photometry"))
+    photometry = measure(flux, params, calibration, rng)
     seen = photometry.detected & (rng.random(len(sources)) >= params.missing_fraction)
     table = pd.DataFrame(photometry.columns())
     ra, dec = _astrometry(sources, photometry, params, rng)

@@ -99,15 +99,16 @@ class Window:
 
 
 def cosmos_window(centre: list[float], area_deg2: float) -> Window:
-    """Return a square window about `centre`.
+    """Return a window about `centre`: a square, or a wider one where the field is not so high.
 
     Raises
     ------
     ValueError
         If it does not lie within the COSMOS field.
     """
-    half = np.sqrt(area_deg2) / 2
-    half_ra = half / np.cos(np.radians(centre[1]))
+    side = np.sqrt(area_deg2) / 2
+    half = min(side, COSMOS_DEC[1] - centre[1], centre[1] - COSMOS_DEC[0])
+    half_ra = side * (side / half) / np.cos(np.radians(centre[1]))
     window = Window(centre[0] - half_ra, centre[0] + half_ra, centre[1] - half, centre[1] + half)
     inside = (
         COSMOS_RA[0] <= window.ra_min

@@ -150,7 +150,7 @@ class Chart:
 
     First come the upstream catalogues, the spectroscopic one last, then where labels and spectra
     are put together, None where there are no labels, then what is released. ``shared`` says how
-    many galaxies both samples hold.
+    many galaxies both samples hold, empty where that is not known.
     """
 
     catalogues: list[Box]
@@ -186,7 +186,8 @@ def read_chart(manifest: Mapping[str, Any]) -> Chart:
         left = f"left: {subject.called(LABEL)}"
         way = ways[subject.survey.match]
         match = _step(way, counts["match"], "labelled galaxies", left, PHOTOMETRIC)
-        shared = f"{sum(counts['match']['shared'].values()):,} in both"
+        if subject.survey.match != "photometry":  # which tells no two galaxies apart
+            shared = f"{sum(counts['match']['shared'].values()):,} in both"
     splitting = "Split, both samples together" if match else "Split"
     roles = {config: role for role, config in subject.configs.items()}
     configs = []
@@ -255,6 +256,8 @@ def _draw_match(
     split_top = match_bottom - DROP
     _arrow(axes, match_column, match_bottom, split_top)
     _arrow(axes, columns[-1], bottoms[-1], split_top)
+    if not shared:
+        return split_top
     # The spectroscopic one is looked through for objects of the other sample: dashed, sideways.
     start, end = sum(columns[-1]) / 2, match_column[1]
     height = match_top - match.height / 2

@@ -9,7 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transferz.dataset.pipeline.params import PARAMS_FILE, load_params, select_section
+from transferz.dataset.pipeline.params import (
+    PARAMS_FILE,
+    find_section,
+    load_params,
+    select_section,
+)
 from transferz.dataset.pipeline.stage import COUNTS, Layout
 from transferz.dataset.splits.hashing import content_hash
 from transferz.schemas import Table
@@ -103,7 +108,7 @@ def _parameters(layout: Layout) -> dict[str, Any]:
     sections, shared = load_params(PARAMS_FILE), layout.configured.shared_photometry
     split, release = sections["split"], sections["release"]
     return {
-        **({"mock": sections["mock"]} if layout.is_mock else {}),
+        **({"mock": find_section(sections, layout.survey)} if layout.is_mock else {}),
         "select": {one: select_section(layout.configured, one)[1] for one in layout.catalogues},
         "match": sections["match"],
         **({} if shared is None else {"shared_photometry": shared}),

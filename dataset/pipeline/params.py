@@ -14,6 +14,9 @@ from transferz.schemas.survey.survey import Survey
 from transferz.tables.hub import parse_reference
 
 PARAMS_FILE = Path("params.yaml")
+CHANGES = {"mock_full": "mock"}
+"""Sections that say only what they change in another one."""
+
 MAX_RADIUS_ARCSEC = 60.0
 """The greatest match radius that makes sense (our choice)."""
 
@@ -33,11 +36,7 @@ def read_params(section: str, model: type[Section], path: Path = PARAMS_FILE) ->
     Raises `ParameterError` if the file or section is missing, or a parameter is unknown, missing or
     out of range.
     """
-    values: Any = load_params(path)
-    for name in section.split("."):
-        if not isinstance(values, Mapping) or name not in values:
-            raise ParameterError(f"{path}: section '{section}' is missing; add it")
-        values = values[name]
+    values = find_section(load_params(path), section, path)
     return validated(values, model, str(path), section)
 
 
@@ -60,6 +59,29 @@ def select_section(survey: Survey, catalogue: str) -> tuple[tuple[str, str], dic
         return (str(PARAMS_FILE), f"select.{catalogue}"), section
     cuts = [dict(cut) for cut in survey.catalogues[catalogue].cuts]
     return (f"surveys/{survey.name}/survey.yaml", f"catalogues.{catalogue}"), {"cuts": cuts}
+
+
+def find_section(sections: Mapping[str, Any], section: str, path: Path = PARAMS_FILE) -> Any:
+    """Return one section, unchecked, of those of the file `path`.
+
+    One of `CHANGES` comes as the section it changes would, with its own values in their places.
+    Raises `ParameterError` if there is none.
+    """
+    values: Any = sections
+    for name in section.split("."):
+        if not isinstance(values, Mapping) or name not in values:
+            raise ParameterError(f"{path}: section '{section}' is missing; add it")
+        values = values[name]
+    if section in CHANGES:
+        values = _changed(find_section(sections, CHANGES[section], path), values)
+    return values
+
+
+def _changed(values: Any, changes: Any) -> Any:
+    """The values with the changes, at whatever depth."""
+    if not (isinstance(values, Mapping) and isinstance(changes, Mapping)):
+        return changes
+    return {**values, **{name: _changed(values.get(name), changes[name]) for name in changes}}
 
 
 def load_params(path: Path) -> Mapping[str, Any]:

@@ -56,10 +56,10 @@ def check_declaration(
             if stated[name][fact] != ours[name][fact]:
                 found = f"{fact} '{stated[name][fact]}' of column '{name}'"
                 yield Broken(MANIFEST_FILE, "declaration", found, f"'{ours[name][fact]}'")
-    bands, our_bands = bands_of(manifest), survey.described_bands
+    bands, our_bands = list(bands_of(manifest)), list(survey.described_bands)
     if not to_the_letter:  # another filter curve is a better word for the same band
         bands, our_bands = ([replace(one, curve="") for one in of] for of in (bands, our_bands))
-    if list(bands) != list(our_bands):
+    if bands != our_bands:
         found = f"bands {', '.join(f'{one.name} ({one.magnitude} {one.curve})' for one in bands)}"
         yield Broken(MANIFEST_FILE, "declaration", found, ADVICE)
 

@@ -96,7 +96,7 @@ def _bands_of_both(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, str]
 def read_config(files: Mapping[str, Sequence[Path]], bands: Mapping[str, str]) -> pd.DataFrame:
     """Read what is compared of one config: `COLUMNS`, magnitudes and ``split``, a row per object.
 
-    `files` are its parquet files by split, `bands` holds the column of each band's magnitude. A file
+    `files` are its parquet files by split, `bands` holds the column of each band's magnitude. One
     that is damaged, lacks a column or has it in a wrong type, and a repeated object raise
     `ReleaseError`.
     """

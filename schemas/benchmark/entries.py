@@ -32,7 +32,7 @@ from transferz.schemas.benchmark.scores import (
     Summary,
 )
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.files import MOCK, Version
+from transferz.schemas.survey.files import Version, is_mock_name
 
 ORDER = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
 """Of the reference networks in tables and figures."""
@@ -170,7 +170,7 @@ class Data(Record):
             said = Version.parse(self.version).mock
         except ParameterError as error:
             raise ValueError(str(error)) from None
-        if len({said, self.mock, self.survey == MOCK}) > 1:
+        if len({said, self.mock, is_mock_name(self.survey)}) > 1:
             raise ValueError(
                 f"version {self.version}, survey {self.survey} and mock {self.mock} contradict "
                 "each other: all of them are a mock's, or none"

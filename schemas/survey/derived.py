@@ -65,7 +65,8 @@ integer column with nulls into floats and a null text into `None`; the files tha
 
 ## A release
 
-The parquet files `<config>/<split>-*.parquet`, the same columns in every config.
+The parquet files `<config>/<split>-*.parquet`, the same columns in every config. These are of the
+paper's surveys; the bands and names of the [others](#other-surveys) differ.
 
 {release}
 
@@ -87,6 +88,24 @@ Names and units are ours; "may be null" and the bounds are wide, because cuts co
 ## Between stages
 
 {stages}
+
+## A compilation of redshifts
+
+What `transferz specz` writes: {specz_description}.
+
+{specz}
+
+## Other surveys
+
+{others}
+"""
+
+SURVEY = """\
+### `{name}`: a release
+
+{title}.
+
+{release}
 """
 
 
@@ -140,9 +159,9 @@ def reference() -> str:
     catalogues = [schemas.COSMOS2020, schemas.HSC, schemas.GALAXIESML, schemas.TRANSFERZ]
     between = [schemas.SELECTED, schemas.SPECTROSCOPIC, schemas.MATCHED]
     between += [schemas.PAIRS, schemas.ASSIGNED, schemas.REMOVED]
-    of_index, of_truth = (  # each to stand inside a sentence
+    of_index, of_truth, of_specz = (  # each to stand inside a sentence
         table.description[0].lower() + table.description[1:]
-        for table in (schemas.INDEX, schemas.TRUTH)
+        for table in (schemas.INDEX, schemas.TRUTH, schemas.SPECZ)
     )
     return PAGE.format(
         release=column_table(schemas.RELEASE),
@@ -152,6 +171,21 @@ def reference() -> str:
         truth_description=of_truth,
         catalogues=_sections(catalogues),
         stages=_sections(between),
+        specz=column_table(schemas.SPECZ),
+        specz_description=of_specz,
+        others=_other_surveys(),
+    )
+
+
+def _other_surveys() -> str:
+    """The release and the catalogues of each survey whose columns are not the paper's."""
+    from transferz.schemas.survey.survey import find_survey, surveys  # not in every install
+
+    others = [one for one in map(find_survey, surveys()) if one.release != schemas.RELEASE]
+    return "\n\n".join(
+        SURVEY.format(name=one.name, title=one.title, release=column_table(one.release))
+        + f"\n{_sections(list(one.tables.values()))}"
+        for one in others
     )
 
 

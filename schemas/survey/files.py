@@ -98,6 +98,11 @@ class Version:
         return f"v{self}"
 
 
+def is_mock_name(survey: str) -> bool:
+    """Whether a survey of this name has simulated galaxies: those of no other begins so."""
+    return survey.split("_")[0] == MOCK
+
+
 def data_files(release: Path) -> dict[str, dict[str, list[Path]]]:
     """List the data files that are in a release's folders, as `named_files` does."""
     names = (path.relative_to(release).as_posix() for path in release.glob("*/*.parquet"))

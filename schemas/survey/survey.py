@@ -24,7 +24,7 @@ from transferz.schemas.survey.columns import (
     position_columns,
 )
 from transferz.schemas.survey.described import ROLES, Band
-from transferz.schemas.survey.files import SURVEY_NAME
+from transferz.schemas.survey.files import SURVEY_NAME, is_mock_name
 from transferz.schemas.survey.release import (
     assigned_table,
     index_table,
@@ -227,6 +227,8 @@ class Survey(Entry):
 
     @model_validator(mode="after")
     def _sound(self) -> "Survey":
+        if self.mock is not is_mock_name(self.name):
+            raise ValueError("the name of a mock, and of no other survey, begins with 'mock'")
         _ = self.tables  # raises where a column is none of the survey's
         return self
 

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from transferz.dataset.pipeline.params import SplitParams
-from transferz.dataset.split import all_rows, assign, moved_rows, published_splits, split_rows
+from transferz.dataset.split import (
+    all_rows,
+    assign,
+    moved_rows,
+    published_splits,
+    shared_photometry,
+    split_rows,
+)
 from transferz.schemas import SPLITS, ParameterError
+from transferz.schemas.survey.survey import find_survey
 
 RADIUS = 1.0
 ARCSEC = 1 / 3600
@@ -234,3 +242,28 @@ def test_conflicts_take_from_every_split_alike():
             after[name] += count
     lost = {name: 1 - after[name] / before[name] for name in SPLITS}
     assert min(lost.values()) > 0.5 * max(lost.values()) > 0.05
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_label_near_a_spectrum_of_another_split_in_every_band_is_left_out(seed):
+    rng = np.random.default_rng(seed)
+    survey = find_survey("cosmos_lite")
+    names = [band.magnitude for band in survey.described_bands]
+    labels, spectra = (
+        rows.assign(**dict(zip(names, rng.uniform(20, 20.6, (4, len(rows))), strict=True)))
+        for rows in sample(seed, 40)
+    )
+    rows = all_rows(labels, spectra)
+    split = dict(zip(rows["object_id"], assign(rows, PARAMS), strict=True))
+    expected = [
+        label.object_id
+        for label in labels.itertuples()
+        if any(
+            split[label.object_id] != split[spectrum.object_id]
+            and max(abs(getattr(label, name) - getattr(spectrum, name)) for name in names)
+            <= survey.shared_photometry
+            for spectrum in spectra.itertuples()
+        )
+    ]
+    assert shared_photometry(labels, spectra, rows, PARAMS, survey).tolist() == expected

@@ -28,7 +28,7 @@ def checkout(folder, *surveys, source):
     for survey in surveys:
         place = folder / "data" / survey / "release" / "transferz"
         shutil.copytree(source, place)
-        manifest = {"version": "1.0.0", "survey": survey, "mock": survey == "mock"}
+        manifest = {"version": "1.0.0", "survey": survey, "mock": survey.startswith("mock")}
         (place / "MANIFEST.json").write_text(json.dumps(manifest))
     return folder
 
@@ -55,6 +55,8 @@ def test_the_variable_comes_before_the_checkout(tiny_release, tmp_path, monkeypa
     ("built", "chosen"),
     [
         (("mock",), "mock"),
+        (("mock_full",), "mock_full"),
+        (("mock_full", "mock"), "mock"),
         (("mock", "authors"), "authors"),
         (("mock", "authors", "cosmos2020"), "cosmos2020"),
     ],

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import transferz
+from transferz.dataset.verify.verifying import inspect
 from transferz.schemas import SPLITS
 
 HERE = Path(__file__).parent
@@ -43,6 +44,13 @@ def online(space, server, **params):
     return space
 
 
+def downloads(server, name):
+    """The ranges asked of a file to download it; the pre-flight asks for parts that have an end."""
+    asked = [request.range for request in server.requests_of(name)]
+    assert asked[0] == "bytes=0-65535"
+    return [one for one in asked if not one or one.endswith("-")]
+
+
 def repro(space, survey, check=True):
     return space.run("dvc", "repro", f"surveys/{survey}/dvc.yaml", check=check)
 
@@ -68,7 +76,7 @@ def authors(built, fresh_module, tmp_path_factory):
     with servers.UpstreamServer(tmp_path_factory.mktemp("zenodo")) as server:
         tables = upstream.place_authors(built, server)
         for table, fault in {
-            "TRAINING": servers.Fault(drop_after=50_000),
+            "TRAINING": servers.Fault(drop_after=70_000),
             "VALIDATION": servers.Fault(no_length=True),
             "TESTING": servers.Fault(statuses=[500]),
             "CONFORMAL": servers.Fault(no_range=True, drop_after=20_000),
@@ -130,9 +138,9 @@ def test_authors_release_loads_and_is_not_called_a_mock(authors, tmp_path, capsy
 
 def test_a_dropped_download_was_resumed_and_a_second_run_fetches_nothing(authors):
     space, _, server = authors
-    ranges = [request.range for request in server.requests_of("transferz_TRAINING.csv")]
-    assert ranges[0] == ""
-    assert [one for one in ranges[1:] if one.startswith("bytes=")]
+    whole, *again = downloads(server, "transferz_TRAINING.csv")
+    assert whole == ""
+    assert [one for one in again if one.startswith("bytes=")]
     before = len(server.requests)
     again = repro(space, "authors")
     assert len(server.requests) == before
@@ -196,7 +204,8 @@ def test_killed_while_fetching_and_while_reading(built, fresh, server):
     space.run_after_kill(*command, lock="surveys/cosmos2020/dvc.lock")
     table = pq.read_table(output / "table.parquet")
     assert table.equals(pq.read_table(built.interim / "ingest/cosmos2020/table.parquet"))
-    _, *again = (request.range for request in server.requests_of(".fits"))
+    whole, *again = downloads(server, ".fits")
+    assert whole == ""
     assert all(one.startswith("bytes=") for one in again)
     assert not list(survey.rglob(".transferz-*"))
 
@@ -224,8 +233,11 @@ STAGES = dict.fromkeys(("fetch", "ingest", "select"), THREE)
 STAGES |= dict.fromkeys(("match", "split", "release", "card"), ((),))
 
 
+conftest = load(HERE / "conftest.py")
+SMALL = conftest.SMALL
+
+
 def make_space(root):
-    conftest = load(HERE / "conftest.py")
     return conftest.make_workspace(root)
 
 
@@ -254,6 +266,38 @@ def test_real_files_give_the_rows_that_the_mock_gives(derived, built):
     assert ours["survey"] == "cosmos2020"
     assert ours["mock"] is False
     assert "+mock" not in ours["version"]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """The survey `mock_full` in small: three tiles, by its stages."""
+    space = make_space(tmp_path_factory.mktemp("full") / "project")
+    for name, value in SMALL.items() | {("tiles", 3)}:
+        space.change(f"mock_full.{name}", value)
+    status, said = space.stage("survey", "--survey", "mock_full")
+    assert status == 0, said
+    for stage in list(STAGES)[1:]:
+        for catalogue in STAGES[stage]:
+            status, said = space.stage(stage, *catalogue, "--survey", "mock_full")
+            assert status == 0, said
+    return space
+
+
+def test_the_full_mock_is_a_sound_release_that_says_what_it_is(full):
+    whole, facts = release(full, "mock_full"), manifest(full, "mock_full")
+    assert inspect(whole).broken == ()
+    assert (facts["survey"], facts["mock"]) == ("mock_full", True)
+    assert facts["version"].endswith("+mock")
+    stated = facts["parameters"]["mock"]
+    assert (stated["tiles"], stated["area_deg2"]) == (3, SMALL["area_deg2"])
+    assert stated["galaxiesml"]["rows"] == SMALL["galaxiesml.rows"]
+    assert "**This is a mock.**" in (whole / "README.md").read_text()
+    assert set(facts["content"]) == {"transferz", "galaxiesml", "combo", "truth"}
+
+
+def test_the_full_mock_is_made_not_fetched_and_says_how(full):
+    status, said = full.stage("fetch", "hsc", "--survey", "mock_full")
+    assert (status, "--survey mock_full`" in said) == (1, True)
 
 
 def test_a_stage_refuses_a_catalogue_that_its_survey_lacks(workspace):

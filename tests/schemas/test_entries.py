@@ -171,6 +171,9 @@ def test_an_entry_is_read_as_it_is_written(make, tmp_path):
 def test_what_an_entry_says_of_itself():
     entry, own = parsed(good_record()), parsed(own_record())
     assert (entry.survey, entry.mock) == ("mock", True)
+    full = good_record()
+    full["data"]["survey"] = "mock_full"
+    assert parsed(full).mock
     assert (own.survey, own.mock, own.tested_rows("table")) == (None, False, 120)
     assert [entry.tested_rows(name) for name in ("galaxiesml", "combo", "table")] == [
         120,

@@ -1,9 +1,7 @@
 """The stage `fetch`: a catalogue's folder is filled whole and checked, a person's files kept."""
 
-import gzip
 import hashlib
 import json
-import os
 import runpy
 import signal
 import subprocess
@@ -13,6 +11,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from upstream_files import AUTHORS as NAMES
+from upstream_files import AUTHORS_RECORD as RECORD
+from upstream_files import (
+    GALAXIESML_NAMES,
+    GALAXIESML_RECORD,
+    cosmos2020_fits,
+    packed,
+    place_authors,
+)
+from upstream_files import authors_csv as csv
+from upstream_files import file_of as table
 
 from transferz.dataset import fetch as fetch_module
 from transferz.dataset.fetch import fetch
@@ -23,15 +32,14 @@ from transferz.dataset.fetching.web import PermanentFailure, Retries, Web
 from transferz.dataset.pipeline.params import read_params
 from transferz.dataset.pipeline.stage import Layout
 from transferz.dataset.sources.registry import UpstreamFile, load_registry
-from transferz.schemas import InputError, ParameterError
+from transferz.schemas import GALAXIESML, HSC, TRANSFERZ, InputError, ParameterError
 from transferz.tables import files as files_module
 
 ROOT = Path(__file__).parents[3]
-RECORD = 16541823
-NAMES = [f"transferz_{part}.csv" for part in ("CONFORMAL", "TESTING", "TRAINING", "VALIDATION")]
 API = f"zenodo.org/api/records/{RECORD}"
 FITS = "COSMOS2020_CLASSIC_R1_v2.2_p3.fits"
 FITS_URL = f"https://irsa.ipac.caltech.edu/data/COSMOS/tables/cosmos2020/{FITS}"
+BEGIN = "bytes=0-65535"  # what is asked of a file before any is downloaded
 HASHES = Path("surveys/authors/hashes.json")
 RETRIES = {
     "attempts": 2,
@@ -45,30 +53,20 @@ RETRIES = {
 }
 
 
-def csv(name, rows=4000):
-    return b"hsc_id,z\n" + b"".join(b"%d,0.5\n" % (len(name) * 10**6 + k) for k in range(rows))
-
-
-def packed(data, level=9):
-    """Gzip: the same bytes at any time."""
-    return gzip.compress(data, level, mtime=0)
-
-
 def file_of(name, record=RECORD):
     return f"zenodo.org/records/{record}/files/{name}"
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, upstream):
-    """A working directory with params.yaml, and the authors' record upstream."""
+    """A working directory with params.yaml, and the records of the survey `authors` upstream."""
     root = tmp_path / "project"
     root.mkdir()
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["fetch"]["retries"] = RETRIES
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(root)
-    for name in NAMES:
-        (upstream.record(RECORD) / name).write_bytes(csv(name))
+    place_authors(upstream)
     return root
 
 
@@ -104,6 +102,10 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def recorded_of(data):
+    return {"bytes": len(data), "md5": hashlib.md5(data).hexdigest(), "sha256": sha256(data)}
+
+
 def test_a_record_is_fetched_checked_and_noted(project):
     fetch(layout(), "transferz")
     assert there() == {name: csv(name) for name in NAMES}
@@ -119,7 +121,7 @@ def test_a_record_is_fetched_checked_and_noted(project):
             for name in NAMES
         },
     }
-    noted = {name: {"bytes": len(csv(name)), "sha256": sha256(csv(name))} for name in NAMES}
+    noted = {name: recorded_of(csv(name)) for name in NAMES}
     assert json.loads(HASHES.read_text()) == {"transferz": noted}
     assert list(noted) == sorted(json.loads(HASHES.read_text())["transferz"])
     assert list(Path("data/authors/partial").iterdir()) == []
@@ -182,14 +184,14 @@ def test_a_wrong_md5(project, upstream, fault):
 def test_faults_on_the_way(project, upstream, fault):
     upstream.faults |= {
         API: fault(statuses=[500]),
-        file_of(NAMES[0]): fault(drop_after=20_000),
+        file_of(NAMES[0]): fault(drop_after=70_000),
         file_of(NAMES[1]): fault(statuses=[500]),
         file_of(NAMES[2]): fault(no_length=True),
-        file_of(NAMES[3]): fault(no_range=True, drop_after=20_000),
+        file_of(NAMES[3]): fault(no_range=True, drop_after=70_000),
     }
     fetch(layout(), "transferz")
     assert there() == {name: csv(name) for name in NAMES}
-    assert [r.range for r in upstream.requests_of(NAMES[0])] == ["", "bytes=20000-"]
+    assert [r.range for r in upstream.requests_of(NAMES[0])] == [BEGIN, "", "bytes=70000-"]
 
 
 @pytest.mark.parametrize("what", [{"status": 404}, {"html": True}, {"status": 500}])
@@ -205,14 +207,14 @@ def test_a_file_that_cannot_be_had(project, upstream, fault, what):
     "entry",
     [
         *([], 7, None, {"bytes": "5"}, {"bytes": 1.5}, {"bytes": True}, {"sha256": 7}),
-        *({"sha256": "0" * 63}, {"sha256": None}, {"md5": "0" * 32}, {"sha256": ["0" * 64]}),
+        *({"sha256": "0" * 63}, {"sha256": None}, {"md5": "0" * 64}, {"sha256": ["0" * 64]}),
     ],
     ids=str,
 )
 def test_recorded_hashes_that_are_none_are_refused_in_a_sentence(project, entry):
     HASHES.parent.mkdir(parents=True, exist_ok=True)
     HASHES.write_text(json.dumps({"transferz": {NAMES[0]: entry}}))
-    with pytest.raises(InputError, match=r"hashes\.json: expected bytes and sha256 .* restore it"):
+    with pytest.raises(InputError, match=r"hashes\.json: expected bytes and hashes .* restore it"):
         fetch(layout(), "transferz")
 
 
@@ -232,7 +234,8 @@ def test_later_fetches_must_match_the_recorded_hash(project, upstream):
     old = counts().read_bytes()
     with pytest.raises(InputError) as error:
         fetch(layout(), "transferz")
-    assert f"expected sha256 {sha256(csv(NAMES[0]))}, found" in str(error.value)
+    old_md5, new_md5 = (recorded_of(data)["md5"] for data in (csv(NAMES[0]), changed.read_bytes()))
+    assert f"recorded md5 {old_md5}, its source states {new_md5}" in str(error.value)
     remedy = f"delete the entry '{NAMES[0]}' under 'transferz' in {HASHES}"
     assert remedy in str(error.value)
     assert NAMES[0] not in there()
@@ -371,20 +374,17 @@ def test_without_any_network(project, monkeypatch):
 
 
 def test_names_that_are_not_known_exactly_are_found_in_the_record(project, upstream):
-    folder = upstream.record(11117528)
-    names = [
-        f"5x127x127_{part}_with_morphology.csv" for part in ("training", "validation", "testing")
-    ]
+    folder, names, sound = upstream.record(GALAXIESML_RECORD), GALAXIESML_NAMES, table(GALAXIESML)
     others = ["5x64x64_training_with_morphology.hdf5", "5x127x127_training.csv", ".DS_Store"]
     for name in [*names, *others]:
-        (folder / name).write_bytes(csv(name))
+        (folder / name).write_bytes(sound)
     fetch(layout(), "galaxiesml")
     assert sorted(there("galaxiesml")) == sorted(names)
     (folder / names[0]).unlink()
     (layout().raw / "galaxiesml" / names[0]).unlink()
     with pytest.raises(InputError, match=rf"no source offers it.* delete the entry '{names[0]}'"):
         fetch(layout(), "galaxiesml")
-    put("5x127x127_training.csv", csv("5x127x127_training.csv"), "galaxiesml")
+    put("5x127x127_training.csv", sound, "galaxiesml")
     with pytest.raises(InputError, match=rf"hash that is known is of {names[0]}.*delete the entry"):
         fetch(layout(), "galaxiesml")
     HASHES.unlink()  # as the errors said
@@ -393,7 +393,7 @@ def test_names_that_are_not_known_exactly_are_found_in_the_record(project, upstr
 
 
 def test_a_file_without_known_hash(project, upstream):
-    data = b"SIMPLE  =" + bytes(50_000)
+    data = PLAIN
     upstream.place(FITS_URL).write_bytes(data)
     fetch(layout("cosmos2020"), "cosmos2020")
     assert there("cosmos2020", "cosmos2020") == {FITS: data}
@@ -404,7 +404,7 @@ def test_a_file_without_known_hash(project, upstream):
 
 
 def test_the_compressed_copy_serves_as_well(project, upstream):
-    data = packed(b"SIMPLE  =" + bytes(50_000))
+    data = packed(PLAIN)
     upstream.place(f"{FITS_URL}.gz").write_bytes(data)
     fetch(layout("cosmos2020"), "cosmos2020")
     assert there("cosmos2020", "cosmos2020") == {f"{FITS}.gz": data}
@@ -421,7 +421,7 @@ def test_a_compressed_copy_in_place_is_accepted(project, upstream):
         fetch(layout("cosmos2020"), "cosmos2020")
 
 
-PLAIN = b"SIMPLE  =" + bytes(range(256)) * 200
+PLAIN = cosmos2020_fits()
 COSMOS_HASHES = Path("surveys/cosmos2020/hashes.json")
 
 
@@ -501,10 +501,10 @@ def test_a_compressed_copy_in_place_of_something_else(recorded_plain, upstream, 
 def test_a_file_that_may_be_cut_short_is_not_recorded(project, upstream, fault, capsys):
     """Not by a later run that finds it in place either; one that knows the size records it."""
     upstream.place(FITS_URL).write_bytes(PLAIN)
-    upstream.faults[FITS_URL.removeprefix("https://")] = fault(no_length=True, drop_after=30_000)
+    upstream.faults[FITS_URL.removeprefix("https://")] = fault(no_length=True, drop_after=70_000)
     for _ in range(2):
         fetch(layout("cosmos2020"), "cosmos2020")
-        assert there("cosmos2020", "cosmos2020") == {FITS: PLAIN[:30_000]}
+        assert there("cosmos2020", "cosmos2020") == {FITS: PLAIN[:70_000]}
         assert not COSMOS_HASHES.exists()
         assert f"{FITS}: its hash is not recorded" in capsys.readouterr().err
     upstream.faults.clear()
@@ -512,14 +512,14 @@ def test_a_file_that_may_be_cut_short_is_not_recorded(project, upstream, fault, 
     fetch(layout("cosmos2020"), "cosmos2020")
     assert there("cosmos2020", "cosmos2020") == {FITS: PLAIN}
     noted = json.loads(COSMOS_HASHES.read_text())["cosmos2020_classic"]
-    assert noted == {FITS: {"bytes": len(PLAIN), "sha256": sha256(PLAIN)}}
+    assert noted == {FITS: recorded_of(PLAIN)}
     assert "not recorded" not in capsys.readouterr().err
     assert list(Path("data/cosmos2020/partial").iterdir()) == []
 
 
 def test_a_person_may_replace_a_file_that_may_be_cut_short(project, upstream, fault):
     upstream.place(FITS_URL).write_bytes(PLAIN)
-    upstream.faults[FITS_URL.removeprefix("https://")] = fault(no_length=True, drop_after=30_000)
+    upstream.faults[FITS_URL.removeprefix("https://")] = fault(no_length=True, drop_after=70_000)
     fetch(layout("cosmos2020"), "cosmos2020")
     put(FITS, PLAIN, "cosmos2020", "cosmos2020")
     fetch(layout("cosmos2020"), "cosmos2020")
@@ -573,12 +573,13 @@ def test_a_missing_hsc_file_says_what_to_do(project, capsys):
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("12345.csv", b"object_id,ra\n1,150.0\n"),
-        ("result.csv.gz", packed(b"object_id,ra\n1,150.0\n")),
-        ("x.fits", b"SIMPLE  = T"),
-        ("x.fits.gz", packed(b"SIMPLE  = T")),
-        ("x.parquet", b"PAR1..."),
+        ("12345.csv", table(HSC)),
+        ("result.csv.gz", table(HSC, ".csv.gz")),
+        ("x.fits", table(HSC, ".fits")),
+        ("x.fits.gz", packed(table(HSC, ".fits"))),
+        ("x.parquet", table(HSC, ".parquet")),
     ],
+    ids=["csv", "csv.gz", "fits", "fits.gz", "parquet"],
 )
 def test_the_hsc_file_may_have_any_name_and_format(project, name, data):
     put(name, data, "hsc", "cosmos2020")
@@ -589,14 +590,14 @@ def test_the_hsc_file_may_have_any_name_and_format(project, name, data):
 
 
 def test_another_hsc_result_is_noticed_whatever_its_name(project):
-    mine = put("1.csv", b"object_id\n1\n", "hsc", "cosmos2020")
+    mine = put("1.csv", table(HSC), "hsc", "cosmos2020")
     fetch(layout("cosmos2020"), "hsc")
     mine.rename(mine.with_name("2.csv"))
     fetch(layout("cosmos2020"), "hsc")
-    put("2.csv", b"object_id\n2\n", "hsc", "cosmos2020")
+    put("2.csv", table(HSC, first=2), "hsc", "cosmos2020")
     with pytest.raises(InputError, match=r"delete the entry 'result of hsc_pdr2\.sql'"):
         fetch(layout("cosmos2020"), "hsc")
-    put("3.csv", b"object_id\n2\n", "hsc", "cosmos2020")
+    put("3.csv", table(HSC, first=2), "hsc", "cosmos2020")
     with pytest.raises(InputError, match=r"expected one file, found 2\.csv, 3\.csv"):
         fetch(layout("cosmos2020"), "hsc")
 
@@ -627,7 +628,7 @@ def test_two_catalogues_at_once_lose_no_hash(project):
     """Each has read the file of hashes before the other writes it."""
     found = [Recorded("cosmos2020", edition) for edition in ("hsc_pdr2", "galaxiesml")]
     for recorded in found:
-        recorded.record("a.csv", Digest("0" * 64, "", 1))
+        recorded.record("a.csv", Digest("0" * 64, "0" * 32, 1))
     again = Recorded("cosmos2020", "hsc_pdr2")
     assert again.expected("a.csv").hashed
     assert Recorded("cosmos2020", "galaxiesml").expected("a.csv").hashed
@@ -638,7 +639,7 @@ def test_hashes_that_cannot_be_written(project, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files_module.os, "fsync", refuse)
-    put("1.csv", b"object_id\n1\n", "hsc", "cosmos2020")
+    put("1.csv", table(HSC), "hsc", "cosmos2020")
     with pytest.raises(InputError, match=r"cannot write surveys/cosmos2020/hashes\.json: No space"):
         fetch(layout("cosmos2020"), "hsc")
     assert not Path("surveys/cosmos2020/hashes.json").exists()
@@ -650,7 +651,7 @@ def test_a_file_that_cannot_be_read(project, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(editions, "hash_stream", refuse)
-    put("1.csv", b"object_id\n1\n", "hsc", "cosmos2020")
+    put("1.csv", table(HSC), "hsc", "cosmos2020")
     with pytest.raises(InputError, match=r"cannot read .*1\.csv: Permission denied"):
         fetch(layout("cosmos2020"), "hsc")
 
@@ -678,7 +679,7 @@ def test_as_a_command(project, monkeypatch, capsys, arguments, status, said):
 
 def test_killed_midway_and_run_again(project, upstream, fault):
     """Files that were complete stay; the one under way is continued."""
-    big = b"hsc_id,z\n" + os.urandom(1_000_000).hex().encode()
+    big = table(TRANSFERZ, rows=40_000)
     (upstream.record(RECORD) / "transferz_VALIDATION.csv").write_bytes(big)
     held = fault(hold_after=600_000)
     upstream.faults[file_of("transferz_VALIDATION.csv")] = held
@@ -699,5 +700,6 @@ def test_killed_midway_and_run_again(project, upstream, fault):
     fetch(layout(), "transferz")
     assert there()["transferz_VALIDATION.csv"] == big
     assert upstream.requests_of("TRAINING.csv") == []
-    (resumed,) = upstream.requests_of("VALIDATION.csv")
+    begin, resumed = upstream.requests_of("VALIDATION.csv")
+    assert begin.range == BEGIN
     assert (resumed.range, resumed.sent) == (f"bytes={kept}-", len(big) - kept)

@@ -18,7 +18,7 @@ from transferz.dataset.mock.build import (
 from transferz.dataset.mock.sky import COSMOS_DEC, COSMOS_RA
 from transferz.dataset.sources.catalogues import read_catalogue
 from transferz.photometry.flux import AB_ZEROPOINT_UJY
-from transferz.schemas import BANDS, COSMOS2020, GALAXIESML, HSC, MAGNITUDES, TRUTH
+from transferz.schemas import BANDS, HSC, MAGNITUDES, TRUTH
 from transferz.schemas.survey.frames import check, to_frame
 from transferz.schemas.survey.survey import find_survey
 

@@ -20,7 +20,7 @@ def change(values, dotted, new):
     ("dotted", "value"),
     [
         ("area_deg2", -1.0),
-        ("area_deg2", 1.45),  # leaves the COSMOS field about this centre
+        ("area_deg2", 1.65),  # leaves the COSMOS field about this centre
         ("area_deg2", "large"),
         ("seed", 1.5),
         ("i_limit", 35.0),
@@ -71,4 +71,4 @@ def test_scaled_shrinks_window_and_spectra(params):
     assert small.galaxiesml.rows == round(0.1 * params.galaxiesml.rows)
     assert small.population == params.population
     with pytest.raises(ValueError, match="leaves the COSMOS field"):
-        params.scaled(11.8)
+        params.scaled(13.3)

@@ -8,6 +8,7 @@ from transferz.dataset.mock.hsc import object_ids
 from transferz.dataset.mock.population import COSMOLOGY
 from transferz.dataset.mock.sky import (
     ARCSEC,
+    COSMOS_DEC,
     BrightStars,
     ClusteringParams,
     Window,
@@ -62,6 +63,10 @@ def test_few_galaxies_can_be_placed(count):
 def test_window_area_and_folding():
     window = cosmos_window([150.1, 2.2], 0.2)
     assert window.area_deg2 == pytest.approx(0.2, rel=1e-4)
+    wide = cosmos_window([150.1, 2.2], 1.55)  # a square of this size is higher than the field
+    assert wide.area_deg2 == pytest.approx(1.55, rel=1e-3)
+    assert COSMOS_DEC[0] == pytest.approx(wide.dec_min)
+    assert wide.dec_max < COSMOS_DEC[1]
     ra, dec = WINDOW.fold(np.array([150.31, 149.9]), np.array([1.99, 2.1]))
     assert ra == pytest.approx([150.01, 150.2])
     assert dec == pytest.approx([2.29, 2.1])

@@ -32,6 +32,8 @@ SECTIONS = [
     "Versions",
 ]
 SURVEYS = ("mock", "cosmos2020", "authors")
+NOT_PUBLISHED = ("ra", "dec", "redshift_lo", "redshift_hi", "cosmos_id")
+"""What the authors' TransferZ does not give."""
 
 
 def as_authors(mock):
@@ -50,17 +52,21 @@ def as_authors(mock):
         "transferz": {"cuts": [{"name": "complete", "keep": "a|b", "source": "our choice"}]},
     }
     label = {"spectroscopic": mock["quality"]["label"]["spectroscopic"]}
+    nulls = {name: dict(shares) for name, shares in mock["quality"]["nulls"].items()}
+    nulls["transferz"] |= dict.fromkeys(NOT_PUBLISHED, 1.0)
+    configs = {role: name for role, name in mock["configs"].items() if role != "truth"}
     return mock | {
         "version": "1.0.0",
         "survey": "authors",
         "mock": False,
+        "configs": configs,
         "content": content,
         "counts": made
         | {"select@transferz": table, "match": match, "split": split}
         | {"release": {"rows_out": rows}},
         "sources": {"transferz": "transferz", "galaxiesml": "galaxiesml"},
         "parameters": parameters,
-        "quality": mock["quality"] | {"label": label},
+        "quality": mock["quality"] | {"label": label, "nulls": nulls},
     }
 
 
@@ -119,9 +125,9 @@ def test_nothing_is_left_unfilled(cards, survey):
 def test_a_fact_that_the_template_lacks_is_an_error(manifests):
     """Nothing of a card is left empty in silence."""
     citation = release_citation(read_citation(ROOT / CITATION_FILE), manifests["mock"])
-    medians = {"transferz": manifests["mock"]["quality"]["medians"]["transferz"]}
+    medians = {"galaxiesml": manifests["mock"]["quality"]["medians"]["galaxiesml"]}
     bare = manifests["mock"]["quality"] | {"medians": medians}
-    with pytest.raises(jinja2.UndefinedError, match="galaxiesml"):
+    with pytest.raises(jinja2.UndefinedError, match="transferz"):
         card_text(manifests["mock"] | {"quality": bare}, citation)
 
 

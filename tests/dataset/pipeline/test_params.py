@@ -3,18 +3,26 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from transferz.dataset.fetch import FetchParams
 from transferz.dataset.mock.build import MockParams
-from transferz.dataset.pipeline.params import MatchParams, ReleaseParams, SplitParams, read_params
+from transferz.dataset.pipeline.params import (
+    MatchParams,
+    ReleaseParams,
+    SplitParams,
+    find_section,
+    read_params,
+)
 from transferz.dataset.select import SelectParams
 from transferz.schemas import ParameterError
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = {
     "mock": MockParams,
+    "mock_full": MockParams,
     "fetch": FetchParams,
     "select.cosmos2020": SelectParams,
     "select.hsc": SelectParams,
@@ -73,8 +81,29 @@ def test_every_cut_names_its_source():
         assert all(cut.source for cut in section.cuts)
 
 
+def test_the_full_mock_is_the_mock_but_for_what_its_section_says(params):
+    said = set(leaves(yaml.safe_load((ROOT / "params.yaml").read_text())["mock_full"]))
+    mock, full = (
+        pd.json_normalize(read_params(name, MockParams, params("mock", i_limit=26.5)).model_dump())
+        for name in ("mock", "mock_full")
+    )
+    assert set(mock) == set(full)
+    assert {name for name in mock if mock[name][0] != full[name][0]} == said
+    assert full["i_limit"][0] == 26.5
+
+
+def test_what_the_full_mock_changes_must_be_there():
+    changed = {"mock": {"a": 1, "b": {"c": 2, "d": 3}}, "mock_full": {"b": {"d": 4}, "e": 5}}
+    assert find_section(changed, "mock_full") == {"a": 1, "b": {"c": 2, "d": 4}, "e": 5}
+    assert find_section(changed, "mock") == {"a": 1, "b": {"c": 2, "d": 3}}
+    with pytest.raises(ParameterError, match="section 'mock' is missing"):
+        find_section({"mock_full": {}}, "mock_full")
+
+
 CUT = {"name": "a", "keep": "ra > 0", "source": "x"}
 REFUSED = [
+    ("mock_full", {"areas": 1.0}, "unknown parameter 'mock_full.areas'"),
+    ("mock_full", {"galaxiesml": 3}, "'mock_full.galaxiesml'"),
     ("match", {"radius_arcsec": -1.0}, "'match.radius_arcsec': Input should be greater than 0"),
     ("match", {"radius": 1.0}, "unknown parameter 'match.radius'"),
     ("match", {"radius_arcsec": "1"}, "'match.radius_arcsec'"),
@@ -82,7 +111,6 @@ REFUSED = [
     ("split", {"scheme": "random"}, "'split.scheme'"),
     ("split", {"salt": ""}, "'split.salt'"),
     ("release", {"version": "1.0"}, "'release.version'"),
-    ("select.cosmos2020", {"label": "ez_z"}, "'select.cosmos2020.label'"),
     ("select.hsc", {"cuts": [{"name": "a", "keep": "1"}]}, "'select.hsc.cuts.0.source' is missing"),
     ("select.hsc", {"cuts": [{"name": "a", "source": "x"}]}, "exactly one of keep"),
     ("select.hsc", {"cuts": [CUT, CUT | {"keep": "ra > 1"}]}, "names of cuts must differ"),

@@ -18,16 +18,20 @@ from transferz.dataset.page.citation import citation_text, read_citation, releas
 from transferz.dataset.page.croissant import croissant
 from transferz.dataset.page.figures import FIGURES, flow_chart
 from transferz.dataset.pipeline.manifest import seal
-from transferz.dataset.pipeline.stage import CATALOGUES
 from transferz.dataset.verify.verifying import inspect
 from transferz.schemas import CONFIGS, RELEASE, SPLITS
+from transferz.schemas.survey.survey import find_survey
 from transferz.tables.files import save_png, write_json
 
 GENERAL = {
     **dict.fromkeys(CONFIGS, "<config>"),
     **dict.fromkeys(SPLITS, "<split>"),
     **dict.fromkeys(RELEASE.names, "<column>"),
-    **{f"{stage}@{name}": stage for stage in ("ingest", "select") for name in CATALOGUES["mock"]},
+    **{
+        f"{stage}@{name}": stage
+        for stage in ("ingest", "select")
+        for name in find_survey("mock").catalogues
+    },
     **dict.fromkeys(("spectroscopic", "true"), "<reference>"),
 }
 
@@ -42,10 +46,11 @@ NOT_PROVEN = {
     *("parameters match remove_median_offset", "parameters match chance_shift_arcsec"),
     *("parameters match magnitude_edges", "parameters match histogram_step_arcsec"),
     *("parameters split sky_block_nside", "parameters split published_calibration"),
-    *("history 0 changes", "template", "drawing"),
+    *("history 0 changes", "template", "drawing", "survey"),
 }
 """Entries of which a release holds no proof. Radius and sky blocks are proven where they matter. By
-another ``template`` or ``drawing`` the last line says what is not checked."""
+another ``template`` or ``drawing``, or a survey that is not here, the last line says what is not
+checked."""
 
 
 def kind(path):

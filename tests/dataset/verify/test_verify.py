@@ -26,13 +26,14 @@ from tampering import (
 
 from transferz.dataset.pipeline.manifest import seal
 from transferz.dataset.pipeline.tables import write_parquet
-from transferz.dataset.verify import pages
 from transferz.dataset.verify.findings import PROMISES
 from transferz.dataset.verify.rows import check_footer
 from transferz.dataset.verify.verifying import inspect, require_sound, verify
 from transferz.schemas import RELEASE, ReleaseError
+from transferz.schemas.survey import survey as survey_module
 from transferz.schemas.survey.derived import votable_footer
 from transferz.schemas.survey.files import data_files, json_text
+from transferz.schemas.survey.survey import find_survey
 from transferz.tables.files import write_json
 
 CONFIGS = ("transferz", "galaxiesml", "combo", "truth")
@@ -91,15 +92,20 @@ def test_published_splits_are_the_authors_own_tables_alone(release):
 
 def test_published_splits_cannot_be_checked_which_is_said(release):
     shutil.rmtree(release / "truth")
+    (release / "_index/truth.index").unlink()
     edit_json(release, "MANIFEST.json", publish)
     sources = {"transferz": "transferz", "galaxiesml": "galaxiesml"}
     authors = {"version": "1.0.0", "survey": "authors", "mock": False, "sources": sources}
     edit_json(release, "MANIFEST.json", lambda manifest: manifest.update(authors))
+    edit_json(release, "MANIFEST.json", lambda manifest: manifest["configs"].pop("truth"))
     report = inspect(reseal(release))
     assert {one.file for one in report.broken} == set(PAGES)  # they are a mock's
     (lacking,) = report.unable  # and so are the counts
     assert (lacking.file, lacking.promise) == ("MANIFEST.json", "counts")
-    assert report.unchecked == ("counts", "own_split", "figures") and "truth" not in report.checked
+    assert (
+        report.unchecked == ("counts", "own_split", "figures", "words")
+        and "truth" not in report.checked
+    )
     sound = replace(report, broken=(), unable=(), unchecked=("own_split",))
     assert ": sound; " in sound.text() and sound.text().endswith("; not checked: own_split\n")
 
@@ -598,30 +604,28 @@ def test_a_unit_in_the_manifest(release, fact, value):
     assert ("MANIFEST.json", "declaration") in resealed(release)
 
 
+def declare(monkeypatch, table):
+    """Let the package declare other columns of the mock's releases."""
+    other = find_survey("mock").model_copy()
+    other.__dict__["release"] = table  # a cached property
+    real = survey_module.find_survey
+    monkeypatch.setattr(
+        survey_module, "find_survey", lambda name: other if name == "mock" else real(name)
+    )
+
+
 def test_a_better_description_is_no_broken_promise(release, monkeypatch):
     """The package moves on; a release that was sound stays so."""
-    from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import rows as row_checks
-
-    ours = {name: one | {"description": "Better."} for name, one in manifest.columns().items()}
-    monkeypatch.setattr(row_checks, "columns", lambda: ours)
     better = tuple(replace(one, description="Better.") for one in RELEASE)
-    monkeypatch.setattr(row_checks, "RELEASE", replace(RELEASE, columns=better))
-    monkeypatch.setattr(pages, "words_digest", lambda: "of other words")
+    declare(monkeypatch, replace(RELEASE, columns=better))
     report = inspect(release)
     assert report.sound and report.unchecked == ("words",)
 
 
 def test_a_release_of_other_declarations_says_so_once(release, monkeypatch):
     """As an older package's would look to this one."""
-    from transferz.dataset.pipeline import manifest
-    from transferz.dataset.verify import rows as row_checks
-
-    ours = manifest.columns()
-    ours["new_column"] = ours["ra"]
-    monkeypatch.setattr(row_checks, "columns", lambda: ours)
     more = (*RELEASE.columns, replace(RELEASE["ra"], name="new_column"))
-    monkeypatch.setattr(row_checks, "RELEASE", replace(RELEASE, columns=more))
+    declare(monkeypatch, replace(RELEASE, columns=more))
     (finding,) = verify(release)
     assert (finding.file, finding.promise) == ("MANIFEST.json", "declaration")
     assert "without new_column" in finding.found and "another version" in finding.expected
@@ -690,6 +694,9 @@ def test_an_index_of_other_rows(release):
 
 def test_a_config_that_is_gone(release):
     shutil.rmtree(release / "combo")
+    assert ("MANIFEST.json", "manifest") in resealed(release)  # which names it as the union
+    (release / "_index/combo.index").unlink()
+    edit_json(release, "MANIFEST.json", lambda manifest: manifest["configs"].pop("union"))
     assert ("MANIFEST.json", "configs") in resealed(release)
 
 

@@ -78,7 +78,7 @@ def test_in_other_words_the_front_matter_may_put_descriptions_otherwise(
     changed = text.replace("description: HSC", "description: SSP", 1)
     (found,) = said_of_the_card(pages, changed)
     assert found.startswith("configs[transferz].description: SSP")
-    monkeypatch.setattr(verify_pages, "words_digest", lambda: "of other words")
+    monkeypatch.setattr(verify_pages, "words_digest", lambda _: "of other words")
     assert said_of_the_card(pages, changed) == []
 
 
@@ -116,7 +116,7 @@ def test_the_card_of_another_template_may_use_other_words_but_no_other_numbers(
     text = (small_release / "README.md").read_text(encoding="utf-8")
     changed = text.replace("never for science", "not for science")
     assert len(said_of_the_card(pages, changed)) == 1
-    monkeypatch.setattr(verify_pages, "words_digest", lambda: "of other words")
+    monkeypatch.setattr(verify_pages, "words_digest", lambda _: "of other words")
     assert said_of_the_card(pages, changed) == []
     (found,) = said_of_the_card(pages, changed.replace("| deg |", "| rad |", 1))
     assert "| rad |" in found
@@ -212,5 +212,5 @@ def test_in_other_words_croissant_may_put_descriptions_otherwise(small_release, 
     for one in (content, content["distribution"][0], first_set(content), ra(content)):
         one["description"] = "Other words."
     assert len(said_of_croissant(pages, content)) == 4
-    monkeypatch.setattr(verify_pages, "words_digest", lambda: "of other words")
+    monkeypatch.setattr(verify_pages, "words_digest", lambda _: "of other words")
     assert said_of_croissant(pages, content) == []

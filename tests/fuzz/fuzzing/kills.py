@@ -371,14 +371,12 @@ def _stages(shop: Any) -> list[Work]:
 def _fetch(upstream: Any) -> Work:
     """The stage `fetch`, from a server on this machine; what has come of a file may stay."""
     import yaml
+    from upstream_files import AUTHORS, place_authors
 
     from transferz.dataset.fetch import fetch
     from transferz.dataset.pipeline.stage import Layout
 
-    names = [f"transferz_{part}.csv" for part in ("CONFORMAL", "TESTING", "TRAINING", "VALIDATION")]
-    for number, name in enumerate(names):
-        data = b"hsc_id,z\n" + b"".join(b"%d,0.5\n" % (number * 10**6 + k) for k in range(10**5))
-        (upstream.record(16541823) / name).write_bytes(data)
+    place_authors(upstream)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
     def run() -> None:
@@ -388,7 +386,7 @@ def _fetch(upstream: Any) -> Work:
     return Work(
         "stage fetch",
         run,
-        tuple(f"data/authors/raw/transferz/{name}" for name in names),
+        tuple(f"data/authors/raw/transferz/{name}" for name in AUTHORS),
         lambda: Path("params.yaml").write_text(yaml.safe_dump(params)) and None,
         kept=("data/authors/partial", "surveys/authors/hashes.json"),
     )

@@ -1,0 +1,1 @@
+"""Published redshift catalogues, brought to one table with one scale of quality."""
