@@ -186,7 +186,7 @@ def _check_file(
         name = field.column.name
         judged[name], values[name] = _judge(field, rows, file, dtype)
     judged |= {one.name: _absent(one, unused) for one in missing if one.name not in elsewhere}
-    faults = []
+    faults: list[str] = []
     if all(values.get(name) is not None for name in POSITION):
         turn, height = (pc.max(pc.abs(values[name])).as_py() for name in POSITION)
         if turn is not None and height is not None:

@@ -16,9 +16,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PIPELINES = (
     "dvc.yaml",
-    "surveys/authors/dvc.yaml",
-    "surveys/cosmos2020/dvc.yaml",
-    "surveys/mock_full/dvc.yaml",
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("surveys/*/dvc.yaml")),
 )
 STAGES = ("survey", "fetch", "ingest", "select", "match", "split", "release", "card")
 SHAPE_NO_ROW = {"schemas/checkout.py", "schemas/errors.py"}  # refusals and their words

@@ -268,49 +268,6 @@ def test_real_files_give_the_rows_that_the_mock_gives(derived, built):
     assert "+mock" not in ours["version"]
 
 
-def test_the_pipelines_of_mock_and_cosmos2020_are_one():
-    """But for the first stage and the truth, which a mock has; its counts alone are metrics."""
-    root = HERE.parents[1]
-    mock = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
-    real = yaml.safe_load((root / "surveys/cosmos2020/dvc.yaml").read_text())["stages"]
-    assert set(mock) - {"survey"} == set(real) - {"fetch"}
-    fetched = [
-        f"${{path.interim}}/fetch/{one}/counts.json" for one in ("cosmos2020", "hsc", "galaxiesml")
-    ]
-    for name, stage in real.items():
-        if name == "fetch":
-            continue
-        assert stage.pop("wdir") == "../.."
-        stage["deps"] = [one for one in stage["deps"] if one not in fetched]
-        own = [one for one in mock[name]["deps"] if "truth" not in one and "raw}/counts" not in one]
-        expected = mock[name] | {"deps": own}
-        outs = [*expected.get("outs", ()), *expected.pop("metrics", ())]
-        expected["outs"] = [one for one in outs if "truth" not in str(one)]
-        if "params" in expected:
-            expected["params"] = [one for one in expected["params"] if one != "mock"]
-        assert stage == expected, name
-
-
-def test_the_pipelines_of_mock_and_mock_full_are_one():
-    """But for where they lie, and the section of parameters that makes it full."""
-    root = HERE.parents[1]
-    mock, full = (
-        yaml.safe_load((root / name).read_text())
-        for name in ("dvc.yaml", "surveys/mock_full/dvc.yaml")
-    )
-    named = json.loads(json.dumps(mock["vars"]).replace("mock", "mock_full"))
-    assert full["vars"] == named
-    assert list(full["stages"]) == list(mock["stages"])
-    for name, stage in full["stages"].items():
-        expected = mock["stages"][name]
-        assert stage.pop("wdir") == "../.."
-        expected["outs"] = [*expected.get("outs", ()), *expected.pop("metrics", ())]
-        if "params" in expected:
-            of_mock = {"mock": ["mock", "mock_full"]}
-            expected["params"] = [p for one in expected["params"] for p in of_mock.get(one, [one])]
-        assert stage == expected, name
-
-
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """The survey `mock_full` in small: three tiles, by its stages."""
@@ -341,23 +298,6 @@ def test_the_full_mock_is_a_sound_release_that_says_what_it_is(full):
 def test_the_full_mock_is_made_not_fetched_and_says_how(full):
     status, said = full.stage("fetch", "hsc", "--survey", "mock_full")
     assert (status, "--survey mock_full`" in said) == (1, True)
-
-
-def test_the_authors_pipeline_declares_the_same_code():
-    """Its stages have fewer inputs, but nothing that makes their rows is left out."""
-    root = HERE.parents[1]
-    real, authors = (
-        yaml.safe_load((root / f"surveys/{name}/dvc.yaml").read_text())["stages"]
-        for name in ("cosmos2020", "authors")
-    )
-    assert list(real) == list(authors)
-    for name, stage in authors.items():
-        code, expected = (
-            {Path(one).stem for one in each["deps"] if not one.startswith("${")}
-            for each in (stage, real[name])
-        )
-        assert expected <= code, name
-        assert stage["cmd"] == real[name]["cmd"]
 
 
 def test_a_stage_refuses_a_catalogue_that_its_survey_lacks(workspace):
