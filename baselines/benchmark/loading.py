@@ -19,8 +19,8 @@ from transferz.schemas.errors import ParameterError
 GROUP = "transferz.methods"
 """Entry points of installed methods."""
 
-DEFAULT_TRAIN = "combo"
-"""Training set of a method that does not name one (our choice: it has both kinds of label)."""
+DEFAULT_TRAIN = ""
+"""Training set of a method that does not name one: all that a release has (our choice)."""
 
 CALLS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "fit": ("fit(train, validation, *, seed)", ("train", "validation"), ("seed",)),
@@ -60,7 +60,8 @@ class Stated:
     name, version, description, citation, code : str
         For the record; `code` is a link.
     train : str
-        The training set that it asks for.
+        The training set that it asks for: a config's name, or its role; empty for all that there
+        is, the union of both kinds of redshift where there are two.
     deterministic : bool
         That no seed changes it: one training then stands for all.
     missing_magnitudes : bool
@@ -136,7 +137,7 @@ class Method:
 
     @property
     def train(self) -> str:
-        """The training set that it asks for."""
+        """The training set that it asks for; empty for all that there is."""
         return self.stated.train
 
     @property

@@ -15,7 +15,6 @@ Floats = npt.NDArray[np.float64]
 class Deterministic:
     """A method without randomness: one fit is all, and no seed has an influence."""
 
-    train = "combo"
     version = "1"
     deterministic = True
 

@@ -54,7 +54,6 @@ class SplitConformal:
     """
 
     around: type[Any]
-    train = "combo"
     version = "1"
     citation = CITATION
 
