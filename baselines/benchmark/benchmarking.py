@@ -236,7 +236,7 @@ def make_outcome(
     learned = calibrated(task) if method.calibrates else task.learned
     content = {
         "schema": SCHEMA,
-        "method": method.describe(key).model_dump(by_alias=True, exclude_unset=True),
+        "method": method.describe(key, task).model_dump(by_alias=True, exclude_unset=True),
         "training": learned.model_dump(mode="json"),
         "bands": task.bands,
         "seeds": max(len(one.point) for one in ran.forecasts.values()),

@@ -150,8 +150,12 @@ class Method:
         """Whether it trains all seeds at once."""
         return callable(getattr(self.kind, "fit_seeds", None))
 
-    def describe(self, key: str | None = None) -> EntryMethod:
-        """Describe it for the record; a MethodError or InputError says what can't stand there."""
+    def describe(self, key: str | None = None, task: Any = None) -> EntryMethod:
+        """Describe it for the record; a MethodError or InputError says what can't stand there.
+
+        A class whose name or description hangs on the data says so, of a task, in a class method
+        ``describe_for(task)``, which returns what is other.
+        """
         stated = self.stated
         if stated.code and not re.match(LINK, stated.code):
             found = "" if "@" in stated.code else f", found '{stated.code}'"
@@ -168,6 +172,9 @@ class Method:
             "code": stated.code or None,
             **({"deterministic": True} if stated.deterministic else {}),
         }
+        if task is not None and callable(hook := getattr(self.kind, "describe_for", None)):
+            with self.surroundings.calling(f"{self.name}: describe_for"):
+                facts |= hook(task)
         text = json.dumps(facts)
         return parse_record(text, EntryMethod, self.spec, "mend its class's attributes")
 

@@ -25,6 +25,9 @@ MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
 I_BANDS, G_BANDS = ((magnitude_name(band), f"{band}_mag") for band in "ig")
 """What the i and the g magnitude may be called."""
 
+CURVES = "curves"
+"""Of a table's `attrs`: the filter curve of each column of magnitudes, where it is known."""
+
 FILE = "file"
 """What a training set from a file is called."""
 

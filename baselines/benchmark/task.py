@@ -15,6 +15,7 @@ import pandas as pd
 
 from transferz.baselines.benchmark.tables import (
     CONFIG,
+    CURVES,
     FILE,
     G_BANDS,
     I_BANDS,
@@ -48,9 +49,6 @@ from transferz.schemas.survey.release import CONFIGS
 
 TESTED_ROLES = (SPECTROSCOPIC, LABEL)
 """The roles of configs whose test splits are scored, in the order of tables."""
-
-CURVES = "curves"
-"""Of a table's `attrs`: the filter curve of each column of magnitudes, where it is known."""
 
 FEW = 500
 """Galaxies to learn from in a trial; half as many of each other table (our choice)."""

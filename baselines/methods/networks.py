@@ -32,6 +32,7 @@ from transferz.baselines.networks.network import (
 from transferz.baselines.networks.training import PAPER, Make, Schedule, train
 from transferz.baselines.scores.probability import GaussianMixture, Prediction
 from transferz.schemas.errors import InputError
+from transferz.schemas.survey.release import CONFIGS
 
 Progress = Callable[[Epoch], None]
 
@@ -147,7 +148,16 @@ class PhotometryMethod(NetworkMethod):
     """
 
     key: str
+    description: str
     origin: dict[str, Any] | None = None
+
+    @classmethod
+    def describe_for(cls, task: Any) -> dict[str, str]:
+        """Say what it was trained on, where that is no release with the paper's configs."""
+        if set(getattr(task.data, "content", ())) <= set(CONFIGS):
+            return {}
+        trained, learned = cls.description.split(" on ")[0], task.learned.set.split("+")[-1]
+        return {"description": f"{trained} on {learned}"}
 
     @classmethod
     def keep(

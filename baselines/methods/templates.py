@@ -1,21 +1,22 @@
-"""Fit templates, with the fitter that labels the mock: to HSC grizy alone, and to real COSMOS2020.
+"""Fit templates, with the fitter that labels the mock: to a release's bands, to real COSMOS2020.
 
 `TemplateFit` is the method of the benchmark. `evaluate` measures how good the mock's template fit
-is on real COSMOS2020 photometry with known redshifts. Two layouts of extracts are read, told apart
-by their columns: LePhare's (``f_<filter>``, ``ferr_<filter>`` in erg/s/cm2/Hz, ``zspec``) and
-CIGALE's (``<filter>``, ``<filter>_err`` in mJy, ``redshift``). Bands without a filter curve (the
-narrow bands, F814W, ...) are left out.
+is on real photometry with known redshifts: COSMOS2020's, or a release's. Two layouts of extracts
+are read, told apart by their columns: LePhare's (``f_<filter>``, ``ferr_<filter>`` in
+erg/s/cm2/Hz, ``zspec``) and CIGALE's (``<filter>``, ``<filter>_err`` in mJy, ``redshift``). Bands
+without a filter curve (the narrow bands, F814W, ...) are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from transferz.baselines.benchmark.tables import CURVES, MAGNITUDE_END, band_columns, error_name
 from transferz.baselines.methods.common import (
     Deterministic,
     Floats,
@@ -30,10 +31,13 @@ from transferz.photometry.fit import CHUNK, chi2_by_redshift, fit_offsets, fit_t
 from transferz.photometry.flux import MAGNITUDE_PER_RELATIVE_ERROR, UJY_PER, to_flux
 from transferz.photometry.likelihood import DEFAULT_ERRORS, Weighted, interval
 from transferz.photometry.redshift_error import redshift_error
-from transferz.photometry.templates import ModelGrid, model_grid
+from transferz.photometry.templates import ModelGrid, model_grid, shared_grid
+from transferz.releases import find_release
+from transferz.rows import read_rows
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
-from transferz.schemas.survey.quantities import FLUX, LABEL
+from transferz.schemas.survey.columns import magnitude_name
+from transferz.schemas.survey.described import SPECTROSCOPIC
+from transferz.schemas.survey.quantities import FLUX, LABEL, MAGNITUDE, MAGNITUDE_ERROR
 from transferz.tables.cells import as_floats
 from transferz.tables.reading import open_table, read_whole
 
@@ -42,6 +46,9 @@ REDSHIFT_MAX = 6.0
 
 LEAST_ERROR = 1e-4
 """Magnitudes: HSC's errors are written to this digit, and 0 where they are smaller."""
+
+HSC_COLUMNS = {magnitude_name(letter): band for letter, band in HSC_BANDS.items()}
+"""Magnitudes whose bands are known by the columns' names alone."""
 
 OFFSET_GALAXIES = 10_000
 """Training galaxies at most that offsets are fitted to (our choice)."""
@@ -59,7 +66,10 @@ SELECTED_ABOVE = 2.0
 
 
 class TemplateFit(Deterministic):
-    """Template-fit photo-z from grizy: free amplitude, a flat prior in redshift.
+    """Template-fit photo-z from a few bands: free amplitude, a flat prior in redshift.
+
+    The bands' filter curves are those that the release names; tables that name none have HSC's
+    columns.
 
     The point is the median of the PDF, as for the mock's labels. Offsets of the bands are fitted to
     the training set and kept where they lower the loss (Tanaka et al. 2018) on the validation set;
@@ -74,11 +84,16 @@ class TemplateFit(Deterministic):
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
         """Compute the models and fit the bands' offsets; the seed has no influence.
 
-        An `InputError` says where a table lacks a band of HSC's grizy, or its errors.
+        An `InputError` says where a band has no filter curve, or a table lacks one or its errors.
         """
-        self.grid = model_grid(tuple(HSC_BANDS.values()), REDSHIFT_MAX)
+        self.bands = fitted_bands(train)
         thinned = train.iloc[:: -(-len(train) // OFFSET_GALAXIES)]
-        fitted = fit_offsets(*fluxes(thinned), labels(thinned), self.grid)
+        known = (*fluxes(thinned, self.bands), labels(thinned))  # looked at before any computing
+        try:
+            self.grid = shared_grid(tuple(self.bands.values()), REDSHIFT_MAX)
+        except ValueError as error:
+            raise InputError(f"the template fit can't use the release's bands: {error}") from None
+        fitted = fit_offsets(*known, self.grid)
 
         def offsets_loss(offsets: Floats) -> float:
             median, _ = self._median_and_pdf(validation, offsets)
@@ -97,7 +112,7 @@ class TemplateFit(Deterministic):
         self, table: pd.DataFrame, offsets: Floats
     ) -> tuple[Floats, npt.NDArray[np.float32]]:
         """Return medians (N,) and PDFs (N, Z), not normalised; NaN where no band is usable."""
-        flux, error = fluxes(table)
+        flux, error = fluxes(table, self.bands)
         photometry = Weighted.of(flux * offsets, error * offsets, self.grid.bands, DEFAULT_ERRORS)
         median = np.full(len(flux), np.nan)
         pdf = np.full((len(flux), self.grid.redshift.size), np.nan, np.float32)
@@ -111,18 +126,49 @@ class TemplateFit(Deterministic):
         median[missing], pdf[missing] = np.nan, np.nan
         return median, pdf
 
+    @classmethod
+    def describe_for(cls, task: Any) -> dict[str, str]:
+        """Say what it is called on the data of a task."""
+        if set(task.bands) == set(HSC_COLUMNS):
+            return {}
+        named = "".join(name.removesuffix(MAGNITUDE_END) for name in task.bands)
+        return {
+            "name": f"Template fit, {named}",
+            "description": f"This project's template fit, flat prior in redshift, on {named} alone",
+        }
 
-def fluxes(table: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return fluxes and their errors in microjansky, both (N, 5), of HSC's grizy magnitudes."""
-    require_bands(
-        table,
-        (*MAGNITUDES, *ERRORS),
-        "the template fit works for HSC's grizy alone, whose filter curves it has, and needs "
-        "magnitudes and errors of all five bands under the release's names",
-    )
-    flux = to_flux(table[[*MAGNITUDES]].to_numpy(np.float64))
-    relative = np.maximum(table[[*ERRORS]].to_numpy(np.float64), LEAST_ERROR)
-    return flux, flux * relative / MAGNITUDE_PER_RELATIVE_ERROR
+
+def fitted_bands(table: pd.DataFrame) -> dict[str, Band]:
+    """Return the bands with their filter curves, by a training table's columns of magnitudes."""
+    if CURVES not in table.attrs:
+        return HSC_COLUMNS
+    curves, columns = table.attrs[CURVES], band_columns(table)
+    if unknown := [name for name in columns if name not in curves]:
+        raise InputError(
+            f"the template fit needs filter curves, and the release names none of "
+            f"{', '.join(unknown)}; name the other bands with --bands"
+            if len(unknown) < len(columns)
+            else "the template fit needs filter curves, and the release names none of its bands'"
+        )
+    return {name: Band(name, curves[name]) for name in columns}
+
+
+def fluxes(table: pd.DataFrame, bands: Mapping[str, Band]) -> tuple[Floats, Floats]:
+    """Return fluxes and their errors in microjansky, both (N, B), of magnitudes in B bands."""
+    columns, errors = list(bands), list(map(error_name, bands))
+    why = "the template fit needs magnitudes and errors of all bands that it has filter curves of"
+    if bands is HSC_COLUMNS:
+        why = (
+            "the template fit works for HSC's grizy alone, whose filter curves it has, and needs "
+            "magnitudes and errors of all five bands under the release's names"
+        )
+    require_bands(table, (*columns, *errors), why)
+    return _fluxes(table[columns].to_numpy(np.float64), table[errors].to_numpy(np.float64))
+
+
+def _fluxes(magnitude: Floats, error: Floats) -> tuple[Floats, Floats]:
+    flux = to_flux(magnitude)
+    return flux, flux * np.maximum(error, LEAST_ERROR) / MAGNITUDE_PER_RELATIVE_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +287,19 @@ class TemplateFitQuality:
 
 
 def evaluate(path: Path) -> list[TemplateFitQuality]:
-    """Fit templates to a table of real galaxies and compare with their spectroscopic redshifts.
+    """Fit templates to galaxies and compare with their spectroscopic redshifts.
 
-    Returns two: with the photometry as it is, and with cross-validated offsets.
+    The path is that of a table, or of a release's directory. Returns two: with the photometry as it
+    is, and with cross-validated offsets.
     """
-    extract = read_extract(path)
-    grid = model_grid(extract.bands, COSMOS_REDSHIFT_MAX)
+    if path.is_dir():
+        extract, redshift_max = read_release_extract(path), REDSHIFT_MAX
+    else:
+        extract, redshift_max = read_extract(path), COSMOS_REDSHIFT_MAX
+    try:
+        grid = model_grid(extract.bands, redshift_max)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
     factors = cross_validated_offsets(extract, grid)
     scaled = replace(extract, flux=extract.flux * factors, error=extract.error * factors)
     means = factors.mean(axis=0)
@@ -255,6 +308,34 @@ def evaluate(path: Path) -> list[TemplateFitQuality]:
         _quality(AS_IT_IS, extract, grid, {}),
         _quality(WITH_OFFSETS, scaled, grid, offsets),
     ]
+
+
+def read_release_extract(path: Path) -> Extract:
+    """Read the spectroscopic test split of a release, in the bands whose filter curves it names.
+
+    A ReleaseError says that there is none, an `InputError` that it names no curve.
+    """
+    release = find_release(path)
+    config = release.config(SPECTROSCOPIC, "the template fit is scored against")
+    bands = [band for band in release.bands() if band.curve]
+    if not bands:
+        raise InputError(f"{path}: the template fit needs filter curves, and it names no band's")
+    names = [name for band in bands for name in (band.magnitude, band.error)]
+    table = read_rows(release, config, "test", ["object_id", "redshift", *names])
+    release.announce()
+    columns = [table[name].to_numpy().astype(np.float64) for name in names]
+    magnitude = MAGNITUDE.without_missing(np.column_stack(columns[0::2]))
+    error = MAGNITUDE_ERROR.without_missing(np.column_stack(columns[1::2]))
+    flux, flux_error = _fluxes(magnitude, error)
+    return Extract(
+        identifiers=table["object_id"].to_numpy(),
+        redshift=table["redshift"].to_numpy().astype(np.float64),
+        bands=tuple(Band(band.name, band.curve) for band in bands),
+        flux=flux,
+        error=flux_error,
+        limits=0,
+        columns=f"object_id, redshift; magnitudes and errors: {', '.join(names)}",
+    )
 
 
 def read_extract(path: Path) -> Extract:
