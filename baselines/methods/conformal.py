@@ -54,6 +54,7 @@ class SplitConformal:
     """
 
     around: type[Any]
+    train = ""  # all that there is
     version = "1"
     citation = CITATION
 

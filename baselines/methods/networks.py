@@ -56,6 +56,7 @@ class NetworkMethod:
     """
 
     name: str
+    train = ""  # all that there is
     version = "1"
     trial = False  # it would take as many epochs
     schedule = PAPER

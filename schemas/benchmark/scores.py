@@ -231,6 +231,12 @@ SETS: MappingProxyType[Config, str] = MappingProxyType(
 )
 """What the galaxies of the paper's configs are called; those of others by the config's name."""
 
+
+def config_title(config: str) -> str:
+    """Return what the galaxies of a config are called."""
+    return SETS.get(config, config)
+
+
 RANGES: MappingProxyType[Range, str] = MappingProxyType(
     {"cosmological": "0.3 < z ≤ 1.5", "all": "all redshifts", "lsst": "0.3 < z < 3, i < 25"}
 )
