@@ -155,7 +155,7 @@ def fit_templates(argv: Sequence[str]) -> int:
     )
     files: list[Path] = parser.parse_args(argv).files
 
-    from transferz.baselines.methods.templates import evaluate, format_table
+    from transferz.baselines.methods.template_study import evaluate, format_table
 
     for path in files:
         sys.stdout.write(f"{printable(path.name)}\n{format_table(evaluate(path))}\n")
