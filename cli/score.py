@@ -15,7 +15,7 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.own_tables import NO_I_BAND
 from transferz.baselines.benchmark.scoring import score_set, scores_text
-from transferz.baselines.benchmark.task import tested_configs
+from transferz.baselines.benchmark.tables import tested_configs
 from transferz.baselines.forecasts.columns import DistributionColumns, NamedColumns
 from transferz.baselines.forecasts.files import FileForecasts, read_predictions, read_truth
 from transferz.baselines.forecasts.scoring import (

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from transferz.releases import Release
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.columns import magnitude_name
-from transferz.schemas.survey.described import Band
+from transferz.schemas.survey.described import LABEL as LABEL_ROLE
+from transferz.schemas.survey.described import SPECTROSCOPIC, Band
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE
 from transferz.tables.printing import printable
@@ -21,6 +23,12 @@ ID = "object_id"
 CONFIG = "config"
 MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
 """How the names of magnitudes and of their errors end in the tables that methods get."""
+
+TESTED_ROLES = (SPECTROSCOPIC, LABEL_ROLE)
+"""The roles of configs whose test splits are scored, in the order of tables."""
+
+I_BAND = "i"
+"""What a release calls the band whose magnitude LSST's range ends at."""
 
 I_BANDS, G_BANDS = ((magnitude_name(band), f"{band}_mag") for band in "ig")
 """What the i and the g magnitude may be called."""
@@ -110,6 +118,12 @@ def band_names(bands: Sequence[Band]) -> dict[str, str]:
     return {band.magnitude: name for band, name in called} | {
         band.error: error_name(name) for band, name in called
     }
+
+
+def tested_configs(release: Release) -> list[str]:
+    """List the configs of a release whose test splits are scored, in the order of tables."""
+    configs = release.configs()
+    return [configs[role] for role in TESTED_ROLES if role in configs]
 
 
 def wanted_columns(names: Iterable[str], bands: Sequence[Band], known: Sequence[Band]) -> list[str]:

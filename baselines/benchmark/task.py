@@ -26,6 +26,7 @@ from transferz.baselines.benchmark.tables import (
     ordered,
     photometry,
     read_training_file,
+    tested_configs,
     the_one,
     wanted_columns,
 )
@@ -47,14 +48,8 @@ from transferz.schemas.survey.described import (
 )
 from transferz.schemas.survey.release import CONFIGS
 
-TESTED_ROLES = (SPECTROSCOPIC, LABEL)
-"""The roles of configs whose test splits are scored, in the order of tables."""
-
 FEW = 500
 """Galaxies to learn from in a trial; half as many of each other table (our choice)."""
-
-I_BAND = "i"
-"""What a release calls the band whose magnitude LSST's range ends at."""
 
 TEST, CALIBRATION = "test", "calibration"
 LEARNED = ("train", "validation")
@@ -213,8 +208,8 @@ def from_release(
     if any(test.truth is not None for test in tests.values()):
         used.add((release.configs()[TRUTH], TEST))
     data = _describe(release, used)
-    names = tuple(band.magnitude for band in chosen)
-    return Task(columns, fit, validation, calibration, tests, facts, data, names)
+    own = tuple(band.magnitude for band in chosen)
+    return Task(columns, fit, validation, calibration, tests, facts, data, own)
 
 
 def training_sets(configs: Mapping[str, str]) -> list[str]:
@@ -241,12 +236,6 @@ def training_configs(release: Release, training: str) -> list[str]:
     if roles not in ([LABEL], [SPECTROSCOPIC], [UNION], [LABEL, SPECTROSCOPIC]):
         return []
     return [release.config(role, f"is to be learned from ('{training}')") for role in roles]
-
-
-def tested_configs(release: Release) -> list[str]:
-    """List the configs of a release whose test splits are scored, in the order of tables."""
-    configs = release.configs()
-    return [configs[role] for role in TESTED_ROLES if role in configs]
 
 
 def release_bands(release: Release, names: Sequence[str] | None) -> tuple[Band, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.benchmark.task import I_BAND, tested_configs
+from transferz.baselines.benchmark.tables import I_BAND, tested_configs
 from transferz.baselines.forecasts.files import FileForecasts, Truth
 from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy

@@ -195,8 +195,8 @@ def read_release_extract(path: Path) -> Extract:
     release.announce()
     columns = [table[name].to_numpy().astype(np.float64) for name in names]
     magnitude = MAGNITUDE.without_missing(np.column_stack(columns[0::2]))
-    error = MAGNITUDE_ERROR.without_missing(np.column_stack(columns[1::2]))
-    flux, flux_error = as_fluxes(magnitude, error)
+    sigma = MAGNITUDE_ERROR.without_missing(np.column_stack(columns[1::2]))
+    flux, flux_error = as_fluxes(magnitude, sigma)
     return Extract(
         identifiers=table["object_id"].to_numpy(),
         redshift=table["redshift"].to_numpy().astype(np.float64),
@@ -228,9 +228,9 @@ def read_extract(path: Path) -> Extract:
     for name in layout.filters:  # a band must not go by a name that is misspelt or there twice
         held = [table.names.count(column) for column in layout.columns(name)]
         if any(held) and held != [1, 1]:
-            flux, error = layout.columns(name)
+            of_flux, of_error = layout.columns(name)
             raise InputError(
-                f"{path}: expected '{flux}' and '{error}' once each, found them {held[0]} and "
+                f"{path}: expected '{of_flux}' and '{of_error}' once each, found them {held[0]} and "
                 f"{held[1]} times; leave both out or give both"
             )
     columns = [name for band in bands for name in layout.columns(band.name)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.scoring import BINNED
-from transferz.baselines.benchmark.task import tested_configs
+from transferz.baselines.benchmark.tables import tested_configs
 from transferz.baselines.leaderboard.entries import Run, read_run
 from transferz.baselines.methods import METHODS
 from transferz.baselines.paper import run_command
