@@ -230,8 +230,8 @@ def read_extract(path: Path) -> Extract:
         if any(held) and held != [1, 1]:
             of_flux, of_error = layout.columns(name)
             raise InputError(
-                f"{path}: expected '{of_flux}' and '{of_error}' once each, found them {held[0]} and "
-                f"{held[1]} times; leave both out or give both"
+                f"{path}: expected '{of_flux}' and '{of_error}' once each, found them {held[0]} "
+                f"and {held[1]} times; leave both out or give both"
             )
     columns = [name for band in bands for name in layout.columns(band.name)]
     rows = read_whole(table, ["id", layout.redshift, *columns])

@@ -135,12 +135,6 @@ def configs_of(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {role: stated[role] for role in ROLES if role in stated}
 
 
-def role_of(manifest: Mapping[str, Any], config: str) -> str:
-    """Return the role that a config of a release plays; empty where it plays none."""
-    played = configs_of(manifest).items()
-    return next((role for role, name in played if name == config), "")
-
-
 def columns_of(manifest: Mapping[str, Any]) -> tuple[Column, ...]:
     """Return a release's columns as its manifest states them, those of our names with our bounds.
 

@@ -9,7 +9,6 @@ from transferz.schemas.survey.described import (
     columns_of,
     configs_of,
     default_config,
-    role_of,
 )
 
 GREEN = {"name": "g", "magnitude": "g_mag", "error": "g_magsigma", "curve": "speclite:decam2014-g"}
@@ -33,11 +32,6 @@ def test_bands_and_configs_are_those_that_the_manifest_names():
     ]
     assert list(configs_of(WHOLE).items()) == [("label", "labels"), ("spectroscopic", "spectra")]
     assert default_config(WHOLE) == "labels"
-    assert [role_of(WHOLE, name) for name in ("labels", "spectra", "more")] == [
-        "label",
-        "spectroscopic",
-        "",
-    ]
     alone = WHOLE | {"configs": {"spectroscopic": "spectra"}}
     assert default_config(alone) == "spectra"
 
