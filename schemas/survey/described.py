@@ -6,16 +6,30 @@ constants: a release may be of any survey.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any, get_args
 
 from transferz.schemas.errors import ReleaseError
-from transferz.schemas.survey.columns import BANDS, error_name, magnitude_name
-from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.survey.columns import BANDS, Column, Dtype, error_name, magnitude_name
+from transferz.schemas.survey.release import CONFIGS, RELEASE
 
 LABEL, SPECTROSCOPIC, UNION, TRUTH = ROLES = ("label", "spectroscopic", "union", "truth")
 """Parts that a config can play: redshifts measured with many bands, with spectra, both together
 with the spectroscopic row kept, and a mock's true ones."""
+
+ROLE_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        LABEL: "redshifts measured with many bands",
+        SPECTROSCOPIC: "spectroscopic redshifts",
+        UNION: "both kinds of redshift together",
+        TRUTH: "true redshifts",
+    }
+)
+"""What a config that plays a role holds, in messages."""
+
+COLUMN_FACTS = ("dtype", "unit", "ucd", "description")
+"""What a manifest states of a column."""
 
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _CURVE = re.compile(r"(\w+:[\w.-]+)?", re.ASCII)
@@ -75,11 +89,17 @@ def bands_of(manifest: Mapping[str, Any]) -> tuple[Band, ...]:
                 raise _broken("bands", f"a {name}", value)
     bands = tuple(Band(**one) for one in stated)
     columns = [name for band in bands for name in (band.magnitude, band.error)]
+    units = ["mag(AB)", "mag"] * len(bands)
     for each in ([band.name for band in bands], columns):
         if twice := [name for name in each if each.count(name) > 1]:
             raise _broken("bands", "every band and column once", twice[0])
     if absent := [name for name in columns if name not in manifest.get("columns", columns)]:
         raise _broken("bands", "columns that are among its 'columns'", absent[0])
+    facts = manifest.get("columns", {})
+    for name, unit in zip(columns, units, strict=True):
+        if name in facts and facts[name]["unit"] != unit:
+            found = facts[name]["unit"]
+            raise _broken("bands", f"'{name}' in {unit}, as its 'columns' state the unit", found)
     return bands
 
 
@@ -113,6 +133,24 @@ def configs_of(manifest: Mapping[str, Any]) -> dict[str, str]:
         if content is not None and name not in content:
             raise _broken("configs", "configs that are in its 'content'", name)
     return {role: stated[role] for role in ROLES if role in stated}
+
+
+def columns_of(manifest: Mapping[str, Any]) -> tuple[Column, ...]:
+    """Return a release's columns as its manifest states them, those of our names with our bounds.
+
+    Columns that this package does not know may have nulls. Where the manifest states none, the
+    columns are those that this package declares. A ReleaseError says that a column has no dtype
+    that a release can have.
+    """
+    ours = {column.name: column for column in RELEASE}
+    columns = []
+    for name, facts in manifest.get("columns", {}).items():
+        known = ours.get(name, Column(name, "string", "", nullable=True))
+        stated = {fact: facts[fact] for fact in COLUMN_FACTS if fact in facts}
+        if stated.get("dtype", "") not in get_args(Dtype):
+            raise _broken("columns", f"a dtype of '{name}'", stated.get("dtype"))
+        columns.append(replace(known, **stated))
+    return tuple(columns) or RELEASE.columns
 
 
 def default_config(manifest: Mapping[str, Any]) -> str:
