@@ -16,17 +16,18 @@ from transferz.frames import masked_array
 from transferz.releases import Release
 from transferz.rows import stacked, tables
 from transferz.schemas.errors import InputError, ReleaseError
-from transferz.schemas.survey.columns import OBJECT_ID, Table
+from transferz.schemas.survey.columns import Table
 from transferz.schemas.survey.derived import (
     longest_strings,
     votable_description,
     votable_document,
     votable_unit,
 )
-from transferz.schemas.survey.described import HSC_BANDS, Band, columns_of, default_config
+from transferz.schemas.survey.described import HSC_BANDS, Band, default_config
 from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
-from transferz.schemas.survey.release import INDEX, RELEASE
+from transferz.schemas.survey.paper import INDEX, RELEASE
+from transferz.schemas.survey.stated import columns_of
 from transferz.tables.files import replace_file
 from transferz.tables.table import require_package
 from transferz.tables.writing import hdf5_file
@@ -204,7 +205,7 @@ RAIL_GROUP = "photometry"
 def rail_names(bands: Sequence[Band]) -> dict[str, str]:
     """Return the columns that are written, with the names that RAIL's stages look for."""
     return {
-        OBJECT_ID.name: "object_id",
+        "object_id": "object_id",
         "redshift": "redshift",
         **{band.magnitude: f"mag_{band.name}_lsst" for band in bands},
         **{band.error: f"mag_err_{band.name}_lsst" for band in bands},

@@ -18,16 +18,13 @@ from transferz.loading import described
 from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.columns import Column
-from transferz.schemas.survey.described import columns_of, default_config
-from transferz.schemas.survey.release import INDEX, RELEASE
+from transferz.schemas.survey.described import default_config
+from transferz.schemas.survey.stated import DECLARED, columns_of
 
 if TYPE_CHECKING:
     from transferz.loading import Loaded
 
     Data: TypeAlias = Loaded | Release | str | os.PathLike[str]
-
-DECLARED: dict[str, Column] = {column.name: column for column in (*INDEX, *RELEASE)}
-"""What is known of a column by its name alone."""
 
 
 def about(data: Data) -> Mapping[str, Any]:

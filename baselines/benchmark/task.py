@@ -43,10 +43,10 @@ from transferz.schemas.survey.described import (
     TRUTH,
     UNION,
     Band,
-    columns_of,
     default_config,
 )
 from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.survey.stated import columns_of
 
 FEW = 500
 """Galaxies to learn from in a trial; half as many of each other table (our choice)."""

@@ -6,10 +6,10 @@ from transferz.photometry.bands import HSC_BANDS
 from transferz.schemas import CONFIGS, RELEASE, ReleaseError
 from transferz.schemas.survey.described import (
     bands_of,
-    columns_of,
     configs_of,
     default_config,
 )
+from transferz.schemas.survey.stated import columns_of
 
 GREEN = {"name": "g", "magnitude": "g_mag", "error": "g_magsigma", "curve": "speclite:decam2014-g"}
 RED = {"name": "r", "magnitude": "r_mag", "error": "r_magsigma", "curve": ""}
