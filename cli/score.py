@@ -15,7 +15,7 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.own_tables import NO_I_BAND
 from transferz.baselines.benchmark.scoring import score_set, scores_text
-from transferz.baselines.benchmark.tables import tested_configs
+from transferz.baselines.benchmark.tables import scored_configs
 from transferz.baselines.forecasts.columns import DistributionColumns, NamedColumns
 from transferz.baselines.forecasts.files import FileForecasts, read_predictions, read_truth
 from transferz.baselines.forecasts.scoring import (
@@ -191,7 +191,7 @@ def _label(
     if args.magnitude:
         raise ParameterError("--magnitude: the release has it; give it where the truth is --true")
     release = find_release(args.release)
-    config, tested = args.config or find_config(given, release), tested_configs(release)
+    config, tested = args.config or find_config(given, release), scored_configs(release)
     if config not in tested:
         raise ParameterError(f"--config: expected one of {', '.join(tested)}, found '{config}'")
     if args.in_order:

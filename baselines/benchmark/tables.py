@@ -120,7 +120,7 @@ def band_names(bands: Sequence[Band]) -> dict[str, str]:
     }
 
 
-def tested_configs(release: Release) -> list[str]:
+def scored_configs(release: Release) -> list[str]:
     """List the configs of a release whose test splits are scored, in the order of tables."""
     configs = release.configs()
     return [configs[role] for role in TESTED_ROLES if role in configs]

@@ -26,7 +26,7 @@ from transferz.baselines.benchmark.tables import (
     ordered,
     photometry,
     read_training_file,
-    tested_configs,
+    scored_configs,
     the_one,
     wanted_columns,
 )
@@ -188,7 +188,7 @@ def from_release(
         table = FileFacts.model_validate(file_facts(path))
     validation = _splits(release, configs, "validation", chosen)
     files = release.files()
-    tested = [c for c in tested_configs(release) if require_test or TEST in files.get(c, {})]
+    tested = [c for c in scored_configs(release) if require_test or TEST in files.get(c, {})]
     held = (TEST, CALIBRATION) if calibrates else (TEST,)
     if tested:
         learned = {"training": fit, "validation": validation}

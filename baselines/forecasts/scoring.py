@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.benchmark.tables import I_BAND, tested_configs
+from transferz.baselines.benchmark.tables import I_BAND, scored_configs
 from transferz.baselines.forecasts.files import FileForecasts, Truth
 from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy
@@ -293,7 +293,7 @@ def find_config(given: FileForecasts, release: Release) -> str:
     assert given.object_id is not None  # noqa: S101 (for mypy, as above)
     counts = {
         config: int(np.isin(_split_ids(release, config, TEST), given.object_id).sum())
-        for config in tested_configs(release)
+        for config in scored_configs(release)
         if TEST in release.files().get(config, {})
     }
     best = max(counts, key=lambda name: counts[name], default="")

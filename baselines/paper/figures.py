@@ -135,14 +135,15 @@ def forecasts(
     """Draw predicted against true redshift on a test split (Soriano et al. 2024, figure 2).
 
     The test split is by default that of the first config, spectroscopic where there is such. The
-    mean over seeds is drawn, of `methods` in this order, as far as they are there: two panels a
-    row, the number of galaxies per cell as colour, on a log scale. What lies beyond the axes is
-    drawn in their outermost cells. `title` says which release this is, and that a mock is one.
+    mean over seeds is drawn, of `methods` in this order, as far as they are there, or of all runs
+    where none of them is: two panels a row, the number of galaxies per cell as colour, on a log
+    scale. What lies beyond the axes is drawn in their outermost cells. `title` says which release
+    this is, and that a mock is one.
     """
     from matplotlib.figure import Figure
 
     known, config = {run.key: run for run in runs}, config or tested_on(runs)[0]
-    drawn = [known[method] for method in methods if method in known]
+    drawn = [known[method] for method in methods if method in known] or list(runs)
     rows, spare = (len(drawn) + 1) // 2, len(drawn) % 2 == 1
     height = ROW_HEIGHT * rows + (TITLE_HEIGHT if spare else TITLE_HEIGHT + LEGEND_HEIGHT)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")

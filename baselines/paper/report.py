@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.scoring import BINNED
-from transferz.baselines.benchmark.tables import tested_configs
+from transferz.baselines.benchmark.tables import scored_configs
 from transferz.baselines.leaderboard.entries import Run, read_run
 from transferz.baselines.methods import METHODS
 from transferz.baselines.paper import run_command
@@ -61,7 +61,7 @@ def report(runs_folder: Path, release: Release, out: Path) -> None:
     far as they are there. An InputError says that a file is missing, damaged or of other galaxies,
     or that the folder, which may be an older one, can't be written.
     """
-    runs, named = read_baselines(runs_folder, tested_configs(release)), title(release)
+    runs, named = read_baselines(runs_folder, scored_configs(release)), title(release)
     with replace_directory(out) as folder:
         for name in OF_THE_RELEASE:
             drawn = require_file(release.path / "figures" / f"{name}.png", "build it: `make repro`")
