@@ -27,8 +27,7 @@ from transferz.dataset.fetching.editions import (
 from transferz.dataset.fetching.remote import OutOfReach, Remote, column_names
 from transferz.dataset.fetching.web import NoAnswer, PermanentFailure, Web, shown
 from transferz.dataset.pipeline.stage import Layout
-from transferz.dataset.sources.catalogues import open_side_by_side
-from transferz.dataset.sources.fields import REMEDY, find_fields, share_found
+from transferz.dataset.sources.fields import REMEDY, find_fields, open_side_by_side, share_found
 from transferz.dataset.sources.registry import ByHand, Edition, find_edition, load_registry
 from transferz.schemas import InputError, Table
 from transferz.tables.reading import open_table
@@ -95,13 +94,13 @@ def check_catalogue(
             return []
         hand = cast(ByHand, edition.by_hand)
         found = find_by_hand(raw, edition, hand)
-        columns = require_columns([*found.values()], edition, key)
-        findings = []
-        for part, path in found.items():
-            digest = check_by_hand(path, recorded, label := hand_label(hand, part))
-            hashed = recorded.expected(label).hashed
-            findings.append(_in_place(path, digest, hashed, edition, key, columns))
-        return findings
+        labels = {path: hand_label(hand, part) for part, path in found.items()}
+        digests = {path: check_by_hand(path, recorded, labels[path]) for path in labels}
+        columns = require_columns([*labels], edition, key)
+        return [
+            _in_place(path, digests[path], recorded.expected(label).hashed, edition, key, columns)
+            for path, label in labels.items()
+        ]
     except Missing as error:
         return [Finding(catalogue, key, "", "missing", str(raw), str(error))]
     except InputError as error:  # of the folder, or of a record as a whole
