@@ -162,7 +162,7 @@ def check() -> dict[str, int]:
         return set(pd.read_parquet(path, columns=["object_id"])["object_id"])
 
     interim, other = Path("data/cosmos2020/interim"), Path("reference")
-    columns = ["object_id", "cosmos_id", "galaxiesml_id"]
+    columns = ["object_id", "cosmos_id", "spectroscopic_id"]
     ours, reference = (
         pd.read_parquet(path, columns=columns, dtype_backend="numpy_nullable")
         .sort_values("object_id")

@@ -117,10 +117,10 @@ def match() -> None:
 
     spectra = pd.read_parquet(OUT / "galaxiesml.parquet")
     same = t["object_id"].isin(spectra["object_id"])
-    t["galaxiesml_id"] = t["object_id"].astype("Int64").where(same)
+    t["spectroscopic_id"] = t["object_id"].astype("Int64").where(same)
     rest, others = t[~same], spectra[~spectra["object_id"].isin(t["object_id"])]
     i, j, _ = mutual(sky(rest), sky(others))
-    t.loc[rest.index[i], "galaxiesml_id"] = others["object_id"].to_numpy()[j]
+    t.loc[rest.index[i], "spectroscopic_id"] = others["object_id"].to_numpy()[j]
     t.to_parquet(OUT / "matched.parquet")
 
 
@@ -169,9 +169,9 @@ def release() -> None:
     assigned = pd.read_parquet(OUT / "split.parquet")
     names = spectra.set_index("object_id")["specz_name"]
     photometric = matched.assign(
-        redshift_kind="photometric", specz_name=matched["galaxiesml_id"].map(names)
+        redshift_kind="photometric", specz_name=matched["spectroscopic_id"].map(names)
     ).merge(assigned, on="object_id")
-    shared = matched.dropna(subset="galaxiesml_id").set_index("galaxiesml_id")["cosmos_id"]
+    shared = matched.dropna(subset="spectroscopic_id").set_index("spectroscopic_id")["cosmos_id"]
     spectroscopic = spectra.assign(
         redshift=spectra["specz_redshift"],
         redshift_lo=spectra["specz_redshift"] - spectra["specz_redshift_err"],
@@ -179,7 +179,7 @@ def release() -> None:
         redshift_kind="spectroscopic",
         cosmos_id=spectra["object_id"].map(shared).astype("Int64"),
     ).merge(assigned, on="object_id")
-    alone = photometric[~photometric["galaxiesml_id"].isin(spectroscopic["object_id"])]
+    alone = photometric[~photometric["spectroscopic_id"].isin(spectroscopic["object_id"])]
     configs = {
         "transferz": photometric,
         "galaxiesml": spectroscopic,

@@ -16,7 +16,6 @@ from transferz.baselines.benchmark.own_tables import (
     table_remarks,
 )
 from transferz.baselines.benchmark.scoring import outcome_text
-from transferz.baselines.benchmark.tables import TRAINING_SETS
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.cli.options import (
     add_columns_option,
@@ -83,7 +82,7 @@ def _list_methods() -> int:
     for name in names:
         try:
             method = load_method(name)
-            said = f"{method.name} (learns from {method.train})"
+            said = f"{method.name} (learns from {method.train or 'all that there is'})"
         except TransferZError as error:
             said = f"can't be loaded: {str(error).splitlines()[0]}"
         sys.stdout.write(f"{name:<{width}}  {said}\n")
@@ -136,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--bands",
         type=column_names,
-        help="magnitudes to use: letters or columns of a release (default: all), a table's columns",
+        help="magnitudes to use: bands or columns of a release (default: all), a table's columns",
     )
     parser.add_argument(
         "--allow-missing",
@@ -148,8 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--train",
         metavar="SET",
-        help=f"{', '.join(TRAINING_SETS)}, or a table with the release's columns "
-        "(default: what the method asks for, or combo)",
+        help="a config, its role (label, spectroscopic, union), label+spectroscopic, or a table "
+        "with the release's columns (default: what the method asks for, or all that there is)",
     )
     _add_table_options(parser)
     group = parser.add_argument_group("what is written")

@@ -34,7 +34,8 @@ no magnitude, nor has an upper limit (negative error); the fluxes stay as they a
 """
 
 FIT_TEMPLATES = """\
-Fit galaxy templates to real COSMOS2020 photometry and score the redshifts against spectroscopic
+Fit galaxy templates to real COSMOS2020 photometry, or to the spectroscopic test galaxies of a
+release in the bands whose filter curves it names, and score the redshifts against spectroscopic
 ones: as they are, and with per-band offsets fitted by 5-fold cross-validation.
 """
 
@@ -149,10 +150,12 @@ def format_counts(counts: Mapping[str, FluxCounts]) -> str:
 def fit_templates(argv: Sequence[str]) -> int:
     """Score the template fit on each file."""
     parser = argparse.ArgumentParser(prog="transferz fit-templates", description=FIT_TEMPLATES)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a table of fluxes")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a table of fluxes, or a release"
+    )
     files: list[Path] = parser.parse_args(argv).files
 
-    from transferz.baselines.methods.templates import evaluate, format_table
+    from transferz.baselines.methods.template_study import evaluate, format_table
 
     for path in files:
         sys.stdout.write(f"{printable(path.name)}\n{format_table(evaluate(path))}\n")

@@ -74,7 +74,11 @@ def export(argv: Sequence[str]) -> int:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--path", type=Path, metavar="DIR", help="a release directory")
     source.add_argument("--version", metavar="V", help="a published version, such as 1.0.0")
-    parser.add_argument("--config", default="transferz", metavar="C", help="default: %(default)s")
+    parser.add_argument(
+        "--config",
+        metavar="C",
+        help="default: that of the labels measured with many bands, else the first there",
+    )
     parser.add_argument(
         "--split",
         action="append",
@@ -90,7 +94,7 @@ def export(argv: Sequence[str]) -> int:
     release = find_release(given.path, version=given.version)
     written = write_export(release, given.out, given.config, given.split, overwrite=given.overwrite)
     splits = ", ".join(written.splits)
-    _say(f"{given.out}: {len(written.rows):,} rows of {given.config} ({splits})")
+    _say(f"{given.out}: {len(written.rows):,} rows of {written.config} ({splits})")
     return 0
 
 

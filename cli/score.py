@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.own_tables import NO_I_BAND
 from transferz.baselines.benchmark.scoring import score_set, scores_text
+from transferz.baselines.benchmark.tables import tested_configs
 from transferz.baselines.forecasts.columns import DistributionColumns, NamedColumns
 from transferz.baselines.forecasts.files import FileForecasts, read_predictions, read_truth
 from transferz.baselines.forecasts.scoring import (
@@ -25,7 +27,7 @@ from transferz.baselines.forecasts.scoring import (
 from transferz.cli.options import column_names
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import rounded
-from transferz.schemas.benchmark.scores import TESTED, EntryScores
+from transferz.schemas.benchmark.scores import EntryScores
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
 from transferz.tables.printing import counted, printable, printable_lines
@@ -50,7 +52,7 @@ def score(argv: Sequence[str]) -> int:
     if not forecasts.scored.any():
         raise InputError(f"{args.predictions}: all forecasts are missing ({FORECAST})")
     facts["left_out"] |= {"forecast": int(np.count_nonzero(~forecasts.scored))}
-    facts["remarks"] = given.distribution.remarks() if given.distribution else []
+    facts["remarks"] += given.distribution.remarks() if given.distribution else []
     if args.plot:
         _require_place(args.plot)
     scores = score_set(forecasts)
@@ -99,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         help="no ids: its rows, or those of the test split of --config, are in the same order",
     )
     group.add_argument("--release", type=Path, metavar="DIR", help="(default: the one found)")
-    group.add_argument("--config", choices=TESTED, help="(default: the one with those galaxies)")
+    group.add_argument(
+        "--config", metavar="C", help="of a release (default: the one with those galaxies)"
+    )
     parser.add_argument("--allow-missing", action="store_true", help="score those that are there")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and no table")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw figures there")
@@ -170,6 +174,7 @@ def _label(
         "seeds": len(given.point),
         "columns": {"forecast": "the median"} | given.columns,
         "left_out": {},
+        "remarks": [],
     }
     missing = args.allow_missing
     if args.truth:
@@ -186,11 +191,16 @@ def _label(
     if args.magnitude:
         raise ParameterError("--magnitude: the release has it; give it where the truth is --true")
     release = find_release(args.release)
-    config = args.config or find_config(given, release)
+    config, tested = args.config or find_config(given, release), tested_configs(release)
+    if config not in tested:
+        raise ParameterError(f"--config: expected one of {', '.join(tested)}, found '{config}'")
     if args.in_order:
         given = replace(given, object_id=None)
     facts |= {"truth": str(release), "config": config, "mock": release.mock}
-    return config, facts, join_labels(given, release, config, allow_missing=missing)
+    joined = join_labels(given, release, config, allow_missing=missing)
+    if np.isnan(joined.i_mag).all():
+        facts["remarks"] = [NO_I_BAND]
+    return config, facts, joined
 
 
 def _left_out(true: npt.NDArray[Any], i_mag: npt.NDArray[Any] | None) -> dict[str, int]:

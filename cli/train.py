@@ -39,7 +39,6 @@ from transferz.cli.options import (
 )
 from transferz.releases import Release, find_release
 from transferz.schemas.errors import ParameterError, TransferZError
-from transferz.schemas.survey.files import read_manifest
 from transferz.tables.files import replace_directory
 from transferz.tables.printing import counted, printable_lines
 
@@ -146,7 +145,7 @@ def _task(
         )
     training = method.train
     if start and not _is_of(start, release):
-        training = METHODS[args.method].config  # what it learned from is no part of this release
+        training = METHODS[args.method].role  # what it learned from is no part of this release
     task = from_release(release, training, require_test=False)
     if further:
         task = add_test_table(task, further, drop_missing=args.drop_missing)
@@ -155,7 +154,7 @@ def _task(
 
 def _is_of(model: "Model", release: Release) -> bool:
     """Whether a model learned from a release's galaxies as they are now."""
-    held = read_manifest(release.path).get("content", {})
+    held = release.manifest().get("content", {})
     learned = model.provenance.get("source", {}).get("release", {}).get("content", {})
     return bool(learned) and all(
         held.get(config, {}).get(split, {}).get("content") == digest
@@ -229,14 +228,15 @@ def _parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    configs = ", ".join(f"{name} ({method.config})" for name, method in METHODS.items())
+    configs = ", ".join(f"{name} ({method.role})" for name, method in METHODS.items())
     parser.add_argument(
         "method",
         nargs="?",
         choices=METHODS,
         default="nn_base",
         metavar="METHOD",
-        help="what to train (default: nn_base), by the config of a release that it learns from: "
+        help="what to train (default: nn_base), by the role of the config of a release that it "
+        "learns from: "
         f"{configs}; on a table they are the same, but that nn_tl fine-tunes --start",
     )
     _add_data_options(parser)

@@ -17,8 +17,7 @@ from transferz.dataset.fetching.editions import (
     Wanted,
     check_by_hand,
     check_present,
-    find_by_hand,
-    hand_label,
+    hand_files,
     is_by_hand,
     wanted_files,
 )
@@ -67,10 +66,10 @@ def fetch(layout: Layout, catalogue: str) -> None:
     recorded, raw = Recorded(layout.survey, key), layout.raw / catalogue
     files: dict[str, dict[str, object]] = {}
     if edition.by_hand and is_by_hand(raw, edition):
-        found = find_by_hand(raw, edition, edition.by_hand)
-        require_columns([*found.values()], edition, key)  # or a hash is noted that nobody keeps
-        for part, path in found.items():
-            digest = check_by_hand(path, recorded, hand_label(edition.by_hand, part))
+        put = hand_files(raw, edition, edition.by_hand)
+        require_columns(list(put.values()), edition, key)  # before a hash is noted in vain
+        for label, path in put.items():
+            digest = check_by_hand(path, recorded, label)
             files[path.name] = _entry(digest, edition.by_hand.site)
     else:
         web, folder = Web(params.retries), layout.data / layout.survey / "partial"

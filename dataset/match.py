@@ -26,7 +26,6 @@ from transferz.tables.files import replace_directory, write_json
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"
-POSITIONED = ("ra", "dec", "object_id")
 DIRECTIONS = 4  # in which positions are moved to count chance matches (our choice)
 
 
@@ -51,7 +50,10 @@ def match_on_sky(layout: Layout) -> None:
     objects = read_table(layout.interim("ingest", names["photometry"]) / TABLE, photometry)
     if primary := survey.catalogues[names["photometry"]].primary:
         objects = objects.loc[objects[primary]].reset_index(drop=True)
-    first, second = positions(labels, label), positions(objects, photometry)
+    first, second = (
+        positions(rows, table.key, table.name)
+        for rows, table in ((labels, label), (objects, photometry))
+    )
     # The two surveys' astrometry differs by a constant offset: the first matches show it, and
     # without it the second ones are closer than chance neighbours. A match is mutual, so that
     # neither object serves two.
@@ -93,10 +95,10 @@ def match_ids(layout: Layout) -> None:
         Counts(len(labelled), len(joined), {}).write(directory, shared=shared)
 
 
-def positions(frame: pd.DataFrame, table: Table) -> Positions:
-    """Return the positions of a table's rows, keyed by its ids."""
-    ra, dec, key = (frame[name].to_numpy() for name in ("ra", "dec", table.key))
-    return Positions(ra, dec, key, table.name)
+def positions(frame: pd.DataFrame, key: str, name: str) -> Positions:
+    """Return the positions of rows, keyed by their ids, the column `key`, under a table's name."""
+    ra, dec, ids = (frame[column].to_numpy() for column in ("ra", "dec", key))
+    return Positions(ra, dec, ids, name)
 
 
 def pair_ids(label_ids: pd.Series, object_ids: pd.Series, matches: Pairs) -> pd.DataFrame:
@@ -145,8 +147,8 @@ def shared_ids(
     rest = matched.loc[~same]
     others = spectra.loc[~spectra["object_id"].isin(matched["object_id"])]
     near = mutual_nearest(
-        Positions(*(rest[name].to_numpy() for name in POSITIONED), "matched"),
-        Positions(*(others[name].to_numpy() for name in POSITIONED), "spectroscopic"),
+        positions(rest, "object_id", "matched"),
+        positions(others, "object_id", "spectroscopic"),
         radius_arcsec,
     )
     rows = rest.index[near.i]

@@ -16,16 +16,18 @@ from transferz.frames import masked_array
 from transferz.releases import Release
 from transferz.rows import stacked, tables
 from transferz.schemas.errors import InputError, ReleaseError
-from transferz.schemas.survey.columns import BANDS, OBJECT_ID, Table, error_name, magnitude_name
+from transferz.schemas.survey.columns import Table
 from transferz.schemas.survey.derived import (
     longest_strings,
     votable_description,
     votable_document,
     votable_unit,
 )
+from transferz.schemas.survey.described import HSC_BANDS, Band, default_config
 from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
-from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
+from transferz.schemas.survey.paper import INDEX, RELEASE
+from transferz.schemas.survey.stated import columns_of
 from transferz.tables.files import replace_file
 from transferz.tables.table import require_package
 from transferz.tables.writing import hdf5_file
@@ -33,20 +35,18 @@ from transferz.tables.writing import hdf5_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EXPORTED = replace(RELEASE, columns=(*RELEASE.columns, INDEX["split"]))
-"""The columns of an exported file."""
-
 MOCK_WARNING = "MOCK: every galaxy in this table is simulated; never use it for science."
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Rows of a release, with the columns of `EXPORTED`, in the order of `splits`."""
+    """Rows of a release, in the order of `splits`, with the columns that `table` declares."""
 
     release: Release
     config: str
     splits: tuple[str, ...]
     rows: pa.Table
+    table: Table
 
     def notes(self) -> dict[str, str]:
         """Say where the rows are from, on what terms they may be used, and whether of a mock."""
@@ -63,7 +63,7 @@ class Export:
 def export(
     release: Release,
     out: Path,
-    config: str = CONFIGS[0],
+    config: str | None = None,
     splits: Sequence[str] = (),
     *,
     overwrite: bool = False,
@@ -72,7 +72,8 @@ def export(
 
     Or, in HDF5, as the group ``photometry`` that RAIL's stages read (`write_rail`). The ending of
     `out` says the format: .vot or .xml, .fits, .ecsv, .hdf5. The splits, by default all, are
-    written one after the other; the column ``split`` tells them apart.
+    written one after the other; the column ``split`` tells them apart. The config is by default
+    that of the labels measured with many bands, else the first there.
 
     Every value is exact. A null is one in VOTable and ECSV (astropy's VOTable reader makes the
     empty string of a null text); in FITS it is NaN in a float column, the column's ``TNULL`` in an
@@ -98,18 +99,23 @@ def export(
         if out.exists() and not overwrite:  # looked at here, where no other process can write it
             raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
         exported = read_export(release, config, splits)
-        WRITERS[ending](beside, exported.rows, EXPORTED, exported.notes())
+        rail = {"bands": release.bands()} if ending == ".hdf5" else {}
+        WRITERS[ending](beside, exported.rows, exported.table, exported.notes(), **rail)
     return exported
 
 
-def read_export(release: Release, config: str, splits: Sequence[str] = ()) -> Export:
+def read_export(release: Release, config: str | None, splits: Sequence[str] = ()) -> Export:
     """Read the rows to write, by default those of all splits."""
+    manifest = release.manifest()
+    config, columns = config or default_config(manifest), columns_of(manifest)
     there = release.require(config, splits)
     chosen = tuple(dict.fromkeys(splits or there))
     only = chosen[0] if len(chosen) == 1 else None
-    parts = tables(release, RELEASE.names, config=config, split=only)
+    names = [column.name for column in columns]
+    parts = tables(release, names, config=config, split=only)
     rows = stacked({split: parts[split] for split in chosen})
-    return Export(release, config, chosen, rows.replace_schema_metadata(None))
+    exported = replace(RELEASE, columns=(*columns, INDEX["split"]))
+    return Export(release, config, chosen, rows.replace_schema_metadata(None), exported)
 
 
 def _licence(release: Path) -> str:
@@ -195,27 +201,35 @@ def write_ecsv(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
 RAIL_GROUP = "photometry"
 """The group that RAIL's stages read (``hdf5_groupname``)."""
 
-RAIL_NAMES = {
-    OBJECT_ID.name: "object_id",
-    "redshift": "redshift",
-    **{magnitude_name(band): f"mag_{band}_lsst" for band in BANDS},
-    **{error_name(band): f"mag_err_{band}_lsst" for band in BANDS},
-}
-"""Our columns, by the names that RAIL's stages look for."""
+
+def rail_names(bands: Sequence[Band]) -> dict[str, str]:
+    """Return the columns that are written, with the names that RAIL's stages look for."""
+    return {
+        "object_id": "object_id",
+        "redshift": "redshift",
+        **{band.magnitude: f"mag_{band.name}_lsst" for band in bands},
+        **{band.error: f"mag_err_{band.name}_lsst" for band in bands},
+    }
 
 
-def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str]) -> None:
+def write_rail(
+    path: Path,
+    rows: pa.Table,
+    table: Table,
+    notes: Mapping[str, str],
+    bands: Sequence[Band] = HSC_BANDS,
+) -> None:
     """Write the HDF5 layout that RAIL's stages read by default.
 
     It is a group ``photometry`` of the ids, the redshift labels, and magnitudes and their errors in
-    *grizy*, in the names that RAIL gives LSST's (``mag_g_lsst``, ``mag_err_g_lsst`` ...); they are
-    HSC's still. What else a release has, no stage of RAIL reads, and is left out. A null is NaN.
-    Takes what `write_votable` does; the notes are attributes of the file, what `table` declares
-    are attributes of the columns.
+    the release's bands, in the names that RAIL gives LSST's (``mag_g_lsst``, ``mag_err_g_lsst``
+    ...); they are of the survey's own filters still. What else a release has, no stage of RAIL
+    reads, and is left out. A null is NaN. Takes what `write_votable` does; the notes are attributes
+    of the file, what `table` declares are attributes of the columns.
     """
     with hdf5_file(path) as file:
         file.attrs.update(notes)
-        for name, theirs in RAIL_NAMES.items():
+        for name, theirs in rail_names(bands).items():
             values = rows[name].to_numpy()
             written = file.create_dataset(f"{RAIL_GROUP}/{theirs}", data=values)
             column = table[name]
@@ -223,7 +237,7 @@ def write_rail(path: Path, rows: pa.Table, table: Table, notes: Mapping[str, str
             written.attrs.update({key: value for key, value in about.items() if value})
 
 
-WRITERS: dict[str, Callable[[Path, pa.Table, Table, Mapping[str, str]], None]] = {
+WRITERS: dict[str, Callable[..., None]] = {
     ".vot": write_votable,
     ".xml": write_votable,
     ".fits": write_fits,

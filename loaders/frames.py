@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 import pyarrow as pa
 
-from transferz.rows import DECLARED, chosen, one_table, table_units
+from transferz.rows import chosen, declared, one_table, table_units
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.columns import Column, Dtype
 from transferz.schemas.survey.frames import to_series
@@ -41,7 +41,7 @@ def to_pandas(data: Data, *, config: str | None = None, split: str | None = None
     data : Dataset, DatasetDict, iterable ones, Release or path-like
         What `transferz.load_dataset` returns, with its selection and order; or a release directory.
     config : str, optional
-        Of a release directory; ``"transferz"`` by default.
+        Of a release directory; by default that of the many-band labels, else the first there.
     split : str, optional
         One split of a directory or DatasetDict. Several are put in one table with a column
         ``split``.
@@ -69,17 +69,18 @@ def to_pandas(data: Data, *, config: str | None = None, split: str | None = None
     import pandas as pd
 
     table = one_table(data, config=config, split=split)
-    frame = pd.DataFrame({name: _series(table[name], name) for name in table.column_names})
+    known = declared(data)
+    frame = pd.DataFrame({name: _series(table[name], name, known) for name in table.column_names})
     frame.attrs["units"] = table_units(data, split, table.column_names)
     return frame
 
 
-def _series(values: pa.ChunkedArray, name: str) -> pd.Series:
+def _series(values: pa.ChunkedArray, name: str, known: Mapping[str, Column]) -> pd.Series:
     """The schema's dtype for this type of values; any other type as pandas has it."""
     kind = str(values.type).removeprefix("large_")
     if kind not in get_args(Dtype):  # floats are called otherwise in Arrow, and need no other dtype
         return values.to_pandas()
-    nullable = values.null_count > 0 or (name in DECLARED and DECLARED[name].nullable)
+    nullable = values.null_count > 0 or (name in known and known[name].nullable)
     return to_series(values, Column(name, cast(Dtype, kind), "", nullable=nullable))
 
 
@@ -91,7 +92,7 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
     data : Dataset, DatasetDict, iterable ones, Release or path-like
         What `transferz.load_dataset` returns, with its selection and order; or a release directory.
     config : str, optional
-        Of a release directory; ``"transferz"`` by default.
+        Of a release directory; by default that of the many-band labels, else the first there.
     split : str, optional
         One split of a directory or DatasetDict. Several are put in one table with a column
         ``split``, as catalogues have it.
@@ -124,14 +125,14 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
     arrow, dataset = one_table(data, config=config, split=split), chosen(data, split)
     if isinstance(dataset, Mapping):  # of several splits, which share them, those of the first
         dataset = next(iter(dataset.values()), None)
-    features = dict(getattr(dataset, "features", None) or {})
+    features, known = dict(getattr(dataset, "features", None) or {}), declared(data)
     table = QTable()
     for name, unit in table_units(data, split, arrow.column_names).items():
         table[name] = _column(arrow[name], name, unit)
         info = table[name].info
-        if name in DECLARED:
-            info.description = DECLARED[name].description
-            info.meta = {"ucd": DECLARED[name].ucd} if DECLARED[name].ucd else {}
+        if name in known:
+            info.description = known[name].description
+            info.meta = {"ucd": known[name].ucd} if known[name].ucd else {}
         if name in features and (odd := _odd_feature(features[name], arrow[name].type, unit)):
             info.meta = {**(info.meta or {}), _FEATURE: odd}
     names = set(arrow.column_names)

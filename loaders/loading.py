@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from transferz.releases import Release, fetch_release, require_splits, seek_release
-from transferz.schemas.errors import ParameterError, ReleaseError
-from transferz.schemas.survey.files import (
-    RELEASE_NAME,
-    json_text,
-    named_files,
-    read_manifest,
-    require_units,
+from transferz.releases import (
+    Release,
+    config_files,
+    fetch_release,
+    require_splits,
+    seek_release,
 )
-from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.errors import ParameterError, ReleaseError
+from transferz.schemas.survey.described import default_config
+from transferz.schemas.survey.files import RELEASE_NAME, json_text, require_units
 from transferz.tables.hub import Reference, published_manifest
 from transferz.tables.hub_client import require_token
 
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 
     Loaded: TypeAlias = DatasetDict | Dataset | IterableDatasetDict | IterableDataset
 
-DEFAULT_CONFIG = CONFIGS[0]
+DESCRIBED = "transferz release: "
+"""How the description of a dataset begins that says what its release says of itself."""
+
+TRAVELLING = ("columns", "bands", "configs")
+"""Entries of the manifest that travel with a dataset, as JSON in its description."""
 
 
 def load_dataset(
@@ -57,8 +62,9 @@ def load_dataset(
     dataset : str
         ``"transferz"``; there so that the call reads as ``datasets.load_dataset`` does.
     config : str, optional
-        ``"transferz"`` (default), ``"galaxiesml"``, ``"combo"`` or, in a mock, ``"truth"``.
-        ``name=`` is taken too, as ``datasets`` spells it.
+        Such as ``"transferz"``, ``"galaxiesml"``, ``"combo"`` or, in a mock, ``"truth"``; by
+        default that of the labels measured with many bands, else the first there. ``name=`` is
+        taken too, as ``datasets`` spells it.
     split : str or list of str, optional
         ``"train"``, ``"validation"``, ``"calibration"``, ``"test"``, or what else ``datasets``
         takes, such as ``"train[:10%]"``. All of them by default.
@@ -77,8 +83,8 @@ def load_dataset(
     -------
     datasets.DatasetDict or datasets.Dataset
         One dataset per split, or one dataset where `split` is a string; iterable ones where
-        `streaming`. Columns as `transferz.schemas.survey.release.RELEASE` declares them; see
-        `transferz.units` for their units.
+        `streaming`. Columns as the release's manifest states them; see `transferz.units` for their
+        units.
 
     Raises
     ------
@@ -94,7 +100,7 @@ def load_dataset(
     >>> load_dataset("transferz")  # doctest: +SKIP
     >>> load_dataset("transferz", "combo", split="test")  # doctest: +SKIP
     """
-    config = _either("configs", "name", config, kwargs.pop("name", None)) or DEFAULT_CONFIG
+    config = _either("configs", "name", config, kwargs.pop("name", None))
     version = _either("versions", "revision", version, kwargs.pop("revision", None))
     if dataset != RELEASE_NAME:
         raise ReleaseError(
@@ -116,17 +122,18 @@ def load_dataset(
     found = seek_release(path, version=version, token=token)
     if isinstance(found, Reference) and streaming:
         manifest, commit = published_manifest(found, token=token)
-        root = f"hf://datasets/{found.repo}@{commit}"
-        require_splits(named_files(manifest["files"]), config, splits, str(found))
+        root, config = f"hf://datasets/{found.repo}@{commit}", config or default_config(manifest)
+        require_splits(config_files(manifest), config, splits, str(found))
         require_units(manifest, str(found))
         sys.stderr.write(f"transferz {found.version} streamed from {found} on the Hub\n")
         return _load(str(found), manifest, root, config, split, kwargs, streaming=True)
     release = found if isinstance(found, Release) else fetch_release(found, token=token)
+    config = config or default_config(release.manifest())
     release.require(config, splits)
     release.checked(config, splits if streaming else ())  # what is kept has all splits
     release.announce()
     place = str(release.path)
-    return _load(place, read_manifest(release.path), place, config, split, kwargs, streaming)
+    return _load(place, release.manifest(), place, config, split, kwargs, streaming)
 
 
 def _either(what: str, keyword: str, ours: str | None, theirs: str | None) -> str | None:
@@ -198,7 +205,7 @@ def _load(
             ),
             data_files=_data_files(manifest, root, config),
             hash=_digest(manifest),
-            info=datasets.DatasetInfo(features=_features(manifest)),
+            info=datasets.DatasetInfo(_description(manifest), features=_features(manifest)),
             **options,
         )
         if streaming:
@@ -238,7 +245,7 @@ def _data_files(manifest: Mapping[str, Any], root: str, config: str) -> Any:
             split: DataFilesList(
                 [f"{root}/{name}" for name in names], [(stated[name]["sha256"],) for name in names]
             )
-            for split, names in named_files(stated)[config].items()
+            for split, names in config_files(manifest)[config].items()
         }
     )
 
@@ -252,7 +259,27 @@ def _features(manifest: Mapping[str, Any]) -> Any:
     return Features(stated) if stated else None
 
 
+def _description(manifest: Mapping[str, Any]) -> str:
+    """What of the manifest travels with a dataset; nothing where it names no bands."""
+    if "bands" not in manifest:
+        return ""
+    return DESCRIBED + json.dumps({name: manifest.get(name) for name in TRAVELLING})
+
+
+def described(data: object) -> dict[str, Any]:
+    """Return what travels with a dataset of a release; nothing where none does."""
+    text = getattr(getattr(data, "info", None), "description", None) or ""
+    if not text.startswith(DESCRIBED):
+        return {}
+    try:
+        stated = json.loads(text.removeprefix(DESCRIBED))
+    except ValueError:  # of several releases, put together
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
 def _digest(manifest: Mapping[str, Any]) -> str:
-    """Name a release in the cache of `datasets` by all its columns and files."""
-    stated = {name: manifest.get(name) for name in ("columns", "files")}
+    """Name a release in the cache of `datasets` by all its columns, bands and files."""
+    named = ("columns", "files", *(one for one in TRAVELLING[1:] if one in manifest))
+    stated = {name: manifest.get(name) for name in named}
     return hashlib.sha256(json_text(stated).encode()).hexdigest()[:16]

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from transferz.schemas.errors import ParameterError, ReleaseError
+from transferz.schemas.survey.described import ROLE_WORDS, Band, bands_of, configs_of
 from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     RELEASE_NAME,
@@ -40,7 +42,7 @@ class Release:
     version : str
         As its manifest says, e.g. ``"1.0.0"``, or ``"1.0.0+mock"`` for a mock.
     survey : str
-        What it was derived from: ``"mock"``, ``"mock_full"``, ``"authors"`` or ``"cosmos2020"``.
+        What it was derived from, such as ``"mock"`` or ``"cosmos2020"``.
     mock : bool
         Whether its galaxies are simulated.
     origin : str
@@ -57,12 +59,37 @@ class Release:
         kind = "MOCK galaxies, not real ones" if self.mock else f"survey {self.survey}"
         return f"transferz {self.version} ({kind}) from {self.origin or self.path}"
 
+    def manifest(self) -> dict[str, Any]:
+        """Read all that it says of itself; a ReleaseError says that it can't be read."""
+        return read_manifest(self.path)
+
+    def bands(self) -> tuple[Band, ...]:
+        """Return its bands, blue to red."""
+        return bands_of(self.manifest())
+
+    def configs(self) -> dict[str, str]:
+        """Return which config plays which role: ``label``, ``spectroscopic``, ``union``, ``truth``.
+
+        Roles that no config plays are not there.
+        """
+        return configs_of(self.manifest())
+
+    def config(self, role: str, why: str) -> str:
+        """Return the config that plays a role; where none does, a ReleaseError says `why`."""
+        configs = self.configs()
+        if role not in configs:
+            held = ", ".join(f"{name} ({ROLE_WORDS[has]})" for has, name in configs.items())
+            raise ReleaseError(
+                f"{self.path} has no config of {ROLE_WORDS[role]} (role '{role}'), which {why}; "
+                f"it has: {held or 'none'}"
+            )
+        return configs[role]
+
     def files(self) -> dict[str, dict[str, list[Path]]]:
         """List the data files that the manifest names: config -> split -> files in shard order."""
-        listed = named_files(read_manifest(self.path).get("files", {}))
         return {
             config: {split: [self.path / name for name in names] for split, names in splits.items()}
-            for config, splits in listed.items()
+            for config, splits in config_files(self.manifest()).items()
         }
 
     def require(self, config: str, splits: Iterable[str] = ()) -> dict[str, list[Path]]:
@@ -81,7 +108,7 @@ class Release:
         other units than this package declares, that the config's folder holds other files than the
         manifest names, or that a file of these splits, by default of all, has other bytes.
         """
-        files, manifest = self.require(config, splits), read_manifest(self.path)
+        files, manifest = self.require(config, splits), self.manifest()
         require_units(manifest, str(self.path))
         require_listed(self.path, manifest, config)
         chosen = (path for split in splits or files for path in files[split])
@@ -91,6 +118,13 @@ class Release:
     def announce(self) -> None:
         """Say source and version in one line on stderr."""
         sys.stderr.write(f"{self}\n")
+
+
+def config_files(manifest: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """List the data files that a manifest names as `named_files` does, configs in roles' order."""
+    listed = named_files(manifest.get("files", {}))
+    first = [name for name in configs_of(manifest).values() if name in listed]
+    return {name: listed[name] for name in dict.fromkeys([*first, *listed])}
 
 
 def require_splits(

@@ -14,19 +14,33 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transferz.loading import described
 from transferz.releases import Release, release_at
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.schemas.survey.columns import Column
-from transferz.schemas.survey.files import read_manifest
-from transferz.schemas.survey.release import CONFIGS, INDEX, RELEASE
+from transferz.schemas.survey.described import default_config
+from transferz.schemas.survey.stated import DECLARED, columns_of
 
 if TYPE_CHECKING:
     from transferz.loading import Loaded
 
     Data: TypeAlias = Loaded | Release | str | os.PathLike[str]
 
-DECLARED: dict[str, Column] = {column.name: column for column in (*INDEX, *RELEASE)}
-"""What is known of a column by its name alone."""
+
+def about(data: Data) -> Mapping[str, Any]:
+    """Return what the release of some data says of itself: its manifest, or what travels with it.
+
+    Nothing is known of a dataset that was loaded otherwise, or of a release up to 2.0.0.
+    """
+    if isinstance(data, Release | str | os.PathLike):
+        return release_at(data).manifest()
+    return described(next(iter(data.values()), None) if isinstance(data, Mapping) else data)
+
+
+def declared(data: Data) -> dict[str, Column]:
+    """Return what is known of columns by name, for some data."""
+    return DECLARED | {column.name: column for column in columns_of(about(data))}
+
 
 SPLIT = "split"
 """The column that tells the splits apart where they are put in one table."""
@@ -64,10 +78,11 @@ def units(data: Data) -> dict[str, str]:
     'mag(AB)'
     """
     if isinstance(data, Release | str | os.PathLike):
-        columns = read_manifest(release_at(data).path).get("columns", {})
+        columns = about(data).get("columns", {})
         return {name: column["unit"] for name, column in columns.items()}
     if not isinstance(data, Mapping):
-        return {name: _unit(name, feature) for name, feature in _features(data).items()}
+        features, known = _features(data), declared(data)
+        return {name: _unit(name, known, feature) for name, feature in features.items()}
     shared: dict[str, str] = {}
     for split, part in data.items():
         for name, unit in units(part).items():
@@ -81,15 +96,15 @@ def units(data: Data) -> dict[str, str]:
 
 def table_units(data: Data, split: str | None, names: Iterable[str]) -> dict[str, str]:
     """Return the units of the columns of a table that `one_table` made."""
-    stated = units(chosen(data, split))
-    return {name: stated.get(name, _unit(name)) for name in names}
+    stated, known = units(chosen(data, split)), declared(data)
+    return {name: stated.get(name, _unit(name, known)) for name in names}
 
 
-def _unit(name: str, feature: object = None) -> str:
+def _unit(name: str, known: Mapping[str, Column], feature: object = None) -> str:
     """Return the unit of a column by its feature, else by its name."""
     if (stated := getattr(feature, "id", None)) is not None:
         return str(stated)
-    return DECLARED[name].unit if name in DECLARED else ""
+    return known[name].unit if name in known else ""
 
 
 def _features(data: Any) -> Mapping[str, object]:
@@ -128,7 +143,9 @@ def tables(
     """
     if isinstance(data, Release | str | os.PathLike):
         release = release_at(data)
-        files = release.checked(config or CONFIGS[0], [split] if split else [])
+        files = release.checked(
+            config or default_config(release.manifest()), [split] if split else []
+        )
         release.announce()
         wanted = [split] if split else files
         return {name: _read_files(files[name], columns) for name in wanted}
@@ -253,7 +270,8 @@ def _of_stream(data: Any, columns: Sequence[str] | None) -> pa.Table:
     schema = None if data.features is None else data.features.arrow_schema
     batches = data.with_format(None).iter(batch_size=BATCH_ROWS)
     try:
-        parts = [_batch(batch, schema) for batch in batches]
+        known = declared(data)
+        parts = [_batch(batch, schema, known) for batch in batches]
         if schema is not None:  # for a stream without rows
             parts.append(schema.empty_table())
         if not parts:
@@ -268,18 +286,21 @@ def _of_stream(data: Any, columns: Sequence[str] | None) -> pa.Table:
     return table.select(list(columns or table.column_names))
 
 
-def _batch(batch: Mapping[str, list[Any]], schema: pa.Schema | None) -> pa.Table:
+def _batch(
+    batch: Mapping[str, list[Any]], schema: pa.Schema | None, known: Mapping[str, Column]
+) -> pa.Table:
     """Rows of a stream as a table: typed as the stream says, else as the names are declared."""
     if schema is not None:
         return pa.Table.from_pydict(batch, schema=schema)
-    return pa.table({name: _declared(pa.array(values), name) for name, values in batch.items()})
+    columns = {name: _declared(pa.array(values), known.get(name)) for name, values in batch.items()}
+    return pa.table(columns)
 
 
-def _declared(values: pa.Array, name: str) -> pa.Array:
+def _declared(values: pa.Array, column: Column | None) -> pa.Array:
     """Values as the type that their column is declared with, where they are of that kind."""
-    if name not in DECLARED:
+    if column is None:
         return values
-    declared = pa.type_for_alias(DECLARED[name].dtype)
+    stated = pa.type_for_alias(column.dtype)
     kinds = (pa.types.is_floating, pa.types.is_integer, pa.types.is_string, pa.types.is_boolean)
-    alike = any(kind(values.type) and kind(declared) for kind in kinds)
-    return values.cast(declared) if alike or pa.types.is_null(values.type) else values
+    alike = any(kind(values.type) and kind(stated) for kind in kinds)
+    return values.cast(stated) if alike or pa.types.is_null(values.type) else values

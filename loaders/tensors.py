@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import numpy as np
 import pyarrow as pa
 
-from transferz.rows import tables
+from transferz.rows import about, tables
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.columns import BANDS, error_name, magnitude_name
+from transferz.schemas.survey.described import Band, bands_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,13 +29,13 @@ class Tensors(NamedTuple):
     Attributes
     ----------
     features : torch.Tensor, shape (n, b), float32
-        cModel magnitudes, AB mag, not corrected for extinction.
+        Magnitudes, AB mag, as released; of HSC cModel, not corrected for extinction.
     errors : torch.Tensor, shape (n, b), float32
         Their 1-sigma errors, mag.
     redshift : torch.Tensor, shape (n,), float32
         The label.
     object_id : torch.Tensor, shape (n,), int64
-        HSC identifiers.
+        The survey's identifiers.
     """
 
     features: torch.Tensor
@@ -47,7 +47,7 @@ class Tensors(NamedTuple):
 @overload
 def to_torch(
     data: Dataset | IterableDataset,
-    bands: Sequence[str] = ...,
+    bands: Sequence[str] | None = ...,
     *,
     config: None = ...,
     split: None = ...,
@@ -56,7 +56,7 @@ def to_torch(
 @overload
 def to_torch(
     data: Data,
-    bands: Sequence[str] = ...,
+    bands: Sequence[str] | None = ...,
     *,
     config: str | None = ...,
     split: str,
@@ -65,7 +65,7 @@ def to_torch(
 @overload
 def to_torch(
     data: Data,
-    bands: Sequence[str] = ...,
+    bands: Sequence[str] | None = ...,
     *,
     config: str | None = ...,
     split: None = ...,
@@ -73,7 +73,7 @@ def to_torch(
 ) -> dict[str, Tensors]: ...
 def to_torch(
     data: Data,
-    bands: Sequence[str] = BANDS,
+    bands: Sequence[str] | None = None,
     *,
     config: str | None = None,
     split: str | None = None,
@@ -88,11 +88,11 @@ def to_torch(
     ----------
     data : Dataset, DatasetDict, iterable ones, Release or path-like
         What `transferz.load_dataset` returns, with its selection and order; or a release directory.
-    bands : sequence of str
-        Of `transferz.schemas.BANDS`, in the order in which the features shall have them;
-        ``"gri"`` is taken too.
+    bands : sequence of str, optional
+        Names of the release's bands, in the order in which the features shall have them; ``"gri"``
+        is taken too. All by default, blue to red.
     config : str, optional
-        Of a release directory; ``"transferz"`` by default.
+        Of a release directory; by default that of the many-band labels, else the first there.
     split : str, optional
         One split of a directory or DatasetDict.
     device : str or torch.device, optional
@@ -117,23 +117,25 @@ def to_torch(
     >>> train.features.shape  # doctest: +SKIP
     torch.Size([12257, 3])
     """
-    bands, device = _require_bands(bands), _usable(device)
-    wanted = [_IDENTIFIER, _LABEL, *map(magnitude_name, bands), *map(error_name, bands)]
-    by_split = tables(data, wanted, config=config, split=split)
-    parts = {name: _tensors(table, bands, device) for name, table in by_split.items()}
+    known, device = bands_of(about(data)), _usable(device)
+    taken = known if bands is None else _require_bands(bands, known)
+    magnitudes, errors = [band.magnitude for band in taken], [band.error for band in taken]
+    by_split = tables(data, [_IDENTIFIER, _LABEL, *magnitudes, *errors], config=config, split=split)
+    parts = {name: _tensors(table, magnitudes, errors, device) for name, table in by_split.items()}
     return parts.get(split if split is not None else "", parts)
 
 
-def _require_bands(bands: object) -> tuple[str, ...]:
-    """Check the bands; a set has no order, so it can't say which feature is which."""
+def _require_bands(bands: object, known: Sequence[Band]) -> tuple[Band, ...]:
+    """Find bands by name; a set has no order, so it can't say which feature is which."""
+    by_name = {band.name: band for band in known}
     names = tuple(bands) if isinstance(bands, Sequence) else ()
-    unknown = [band for band in names if not isinstance(band, str) or band not in BANDS]
+    unknown = [band for band in names if not isinstance(band, str) or band not in by_name]
     if unknown or not names or len(set(names)) < len(names):
         raise ParameterError(
-            f"bands={bands!r}: expected some of {', '.join(BANDS)}, each once, as a text, list or "
-            "tuple" + (f"; {unknown[0]!r} is none of them" if unknown else "")
+            f"bands={bands!r}: expected some of {', '.join(by_name)}, each once, as a text, "
+            "list or tuple" + (f"; {unknown[0]!r} is none of them" if unknown else "")
         )
-    return names
+    return tuple(by_name[name] for name in names)
 
 
 def _usable(device: object) -> torch.device | None:
@@ -151,12 +153,17 @@ def _usable(device: object) -> torch.device | None:
         ) from None
 
 
-def _tensors(table: pa.Table, bands: Sequence[str], device: torch.device | None) -> Tensors:
+def _tensors(
+    table: pa.Table,
+    magnitudes: Sequence[str],
+    errors: Sequence[str],
+    device: torch.device | None,
+) -> Tensors:
     import torch
 
     arrays = (
-        _matrix(table, [magnitude_name(band) for band in bands]),
-        _matrix(table, [error_name(band) for band in bands]),
+        _matrix(table, magnitudes),
+        _matrix(table, errors),
         _matrix(table, [_LABEL])[:, 0],
         _identifiers(table),
     )

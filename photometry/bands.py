@@ -1,8 +1,9 @@
-"""The bands of COSMOS2020 and HSC, and their filter curves.
+"""The bands of COSMOS2020, HSC and other surveys, and their filter curves.
 
 Curves come from two libraries that ship measured ones: speclite (CFHT MegaCam, HSC, Suprime-Cam
-intermediate bands) and sedpy (PyPI name ``astro-sedpy``, MIT; VISTA, Spitzer IRAC, GALEX and the
-Suprime-Cam broad bands). Both tabulate detector signal per photon.
+intermediate bands, DECam, SDSS, LSST, Euclid) and sedpy (PyPI name ``astro-sedpy``, MIT; VISTA,
+Spitzer IRAC, GALEX and the Suprime-Cam broad bands). Both tabulate detector signal per photon. Any
+other curve of theirs makes a `Band` too, such as ``Band("w", "speclite:panstarrs-w")``.
 """
 
 from dataclasses import dataclass
@@ -62,6 +63,27 @@ HSC_BANDS: dict[str, Band] = {
 }
 """The HSC broad bands by letter, blue to red; r and i are the filters in use since 2016."""
 
+SURVEY_BANDS: dict[str, dict[str, Band]] = {
+    "hsc": HSC_BANDS,
+    **{
+        survey: {name: Band(name, f"{curve}{ending}") for name, ending in endings.items()}
+        for survey, curve, endings in (
+            ("des", "speclite:decam2014-", {name: name for name in "grizY"}),
+            ("sdss", "speclite:sdss2010-", {name: name for name in "ugriz"}),
+            ("cfht", "speclite:cfht_megacam-", {name: name for name in "ugriz"}),
+            (
+                "subaru",
+                "sedpy:subaru_suprimecam_",
+                {"B": "B", "V": "V", "r": "rp", "i": "ip", "z": "zp"},
+            ),
+            ("euclid", "speclite:Euclid-", {name: name for name in ("VIS", "Y", "J", "H")}),
+            ("lsst", "speclite:lsst2023-", {name: name for name in "ugrizy"}),
+        )
+    },
+}
+"""The broad bands of surveys by name, blue to red. Of CFHT's filters those of speclite, of
+Suprime-Cam's r+, i+ and z+; u* and others have curves of their own in both libraries."""
+
 COSMOS_BANDS: tuple[Band, ...] = (
     Band("GALEX_FUV", "sedpy:galex_FUV"),
     Band("GALEX_NUV", "sedpy:galex_NUV"),
@@ -110,16 +132,19 @@ def band(name: str) -> Band:
 def _tabulated(curve: str) -> tuple[Array, Array]:
     """Wavelength and response as the library tabulates them (imports it on first use)."""
     library, _, name = curve.partition(":")
-    if library == "speclite":
-        from speclite.filters import load_filter
+    try:
+        if library == "speclite":
+            from speclite.filters import load_filter
 
-        response = load_filter(name)
-        return np.array(response.wavelength, float), np.array(response.response, float)
-    if library == "sedpy":
-        from sedpy.observate import Filter
+            response = load_filter(name)
+            return np.array(response.wavelength, float), np.array(response.response, float)
+        if library == "sedpy":
+            from sedpy.observate import Filter
 
-        filter_curve = Filter(name)
-        return np.array(filter_curve.wavelength), np.array(filter_curve.transmission)
+            filter_curve = Filter(name)
+            return np.array(filter_curve.wavelength), np.array(filter_curve.transmission)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"{library} has no filter curve '{name}': {error}") from None
     raise ValueError(f"unknown library '{library}' in curve '{curve}'; use speclite or sedpy")
 
 
@@ -137,7 +162,7 @@ def transmission(band: Band) -> tuple[Array, Array]:
     Raises
     ------
     ValueError
-        If the band names an unknown library.
+        If the band names an unknown library, or a curve that this has not.
 
     Notes
     -----

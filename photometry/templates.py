@@ -146,6 +146,12 @@ def _model_spectra(coefficients: Array, dust: Sequence[DustGrid]) -> tuple[Array
     )
 
 
+@lru_cache(maxsize=4)
+def shared_grid(bands: tuple[Band, ...], redshift_max: float) -> ModelGrid:
+    """Return `model_grid` of some bands, computed once for all who ask; not to be written to."""
+    return model_grid(bands, redshift_max)
+
+
 def model_grid(
     bands: Sequence[Band],
     redshift_max: float = 6.0,

@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import hashlib
 import importlib.metadata
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from transferz.schemas import BANDS, CONFIGS, INDEX, MAGNITUDES, RELEASE, SPLITS
+from transferz.schemas import INDEX, RELEASE, SPLITS, Column, Table
 from transferz.schemas.survey.derived import feature_list
+from transferz.schemas.survey.described import HSC_BANDS, TRUTH, Band
 from transferz.schemas.survey.files import (
     CARD_FILE,
     INDEX_FOLDER,
@@ -37,21 +39,48 @@ from transferz.schemas.survey.frames import arrow_schema
 sys.path.append(str(Path(__file__).parent))  # `releases` and the servers are imported by name
 
 SPLIT_ROWS = {"train": 300, "validation": 60, "calibration": 50, "test": 70}
-CONFIG_KINDS = {
-    "transferz": "photometric",
-    "galaxiesml": "spectroscopic",
-    "combo": "spectroscopic",
+KINDS = {
+    "label": "photometric",
+    "spectroscopic": "spectroscopic",
+    "union": "spectroscopic",
     "truth": "true",
 }
+CONFIGS = {
+    "label": "transferz",
+    "spectroscopic": "galaxiesml",
+    "union": "combo",
+    "truth": "truth",
+}
+"""Those of the releases up to 2.0.0, whose manifests name neither configs nor bands."""
+
+SIX_BANDS = tuple(
+    Band(name, f"mag_auto_{name}", f"magerr_auto_{name}", f"speclite:decam2014-{name}")
+    for name in "ugrizY"
+)
+"""Of an invented survey; through DES's filters."""
+
+REDDENING = {"u": 1.5, "g": 1.2, "r": 0.5, "i": 0.0, "z": -0.25}
+"""Magnitudes per unit redshift by which a band is fainter than i; the reddest: -0.4."""
 
 
-def release_rows(count: int, kind: str, seed: int) -> pa.Table:
+def release_table(bands: tuple[Band, ...]) -> Table:
+    """The columns of a release, with other bands in HSC's place."""
+    if bands == HSC_BANDS:
+        return RELEASE
+    hsc = {name for band in HSC_BANDS for name in (band.magnitude, band.error)}
+    own = [Column(b.magnitude, "float32", f"{b.name} magnitude", unit="mag(AB)") for b in bands]
+    own += [Column(b.error, "float32", f"Its error in {b.name}", unit="mag") for b in bands]
+    names = [column for column in RELEASE if column.name not in hsc]
+    return Table("release", (*names[:3], *own, *names[3:]), key="object_id")
+
+
+def release_rows(count: int, kind: str, seed: int, bands: tuple[Band, ...] = HSC_BANDS) -> pa.Table:
     """Rows that pass the release schema, with colours that redden with redshift."""
     rng = np.random.default_rng(seed)
     redshift = rng.uniform(0.05, 2.0, count)
     i_magnitude = rng.normal(22.5, 1.0, count)
-    colour = redshift[:, None] * np.array([1.2, 0.5, 0.0, -0.25, -0.4])
-    magnitudes = i_magnitude[:, None] + colour + rng.normal(0.0, 0.05, (count, len(BANDS)))
+    colour = redshift[:, None] * np.array([REDDENING.get(band.name, -0.4) for band in bands])
+    magnitudes = i_magnitude[:, None] + colour + rng.normal(0.0, 0.05, (count, len(bands)))
     identifiers = 10_000 * (seed + 1) + np.arange(count)
     values = {
         "object_id": identifiers,
@@ -65,8 +94,8 @@ def release_rows(count: int, kind: str, seed: int) -> pa.Table:
         "specz_name": [None] * count,
         "group_id": identifiers,
     }
-    values |= {name: magnitudes[:, k] for k, name in enumerate(MAGNITUDES)}
-    schema = arrow_schema(RELEASE)
+    values |= {band.magnitude: magnitudes[:, k] for k, band in enumerate(bands)}
+    schema = arrow_schema(release_table(bands))
     arrays = [
         pa.array(values.get(field.name, np.full(count, 0.03)), from_pandas=True).cast(field.type)
         for field in schema
@@ -74,7 +103,7 @@ def release_rows(count: int, kind: str, seed: int) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def card(configs: dict[str, dict[str, int]], content: str) -> str:
+def card(configs: dict[str, dict[str, int]], content: str, table: Table = RELEASE) -> str:
     """Front matter; `description` makes the cache of `datasets` depend on the content."""
     patterns = {split: f"{split}-*.parquet" for split in SPLITS}
     front = {
@@ -86,11 +115,11 @@ def card(configs: dict[str, dict[str, int]], content: str) -> str:
                     {"split": split, "path": f"{name}/{patterns[split]}"} for split in splits
                 ],
             }
-            | ({"default": True} if name == CONFIGS[0] else {})
+            | ({"default": True} if name == next(iter(configs)) else {})
             for name, splits in configs.items()
         ],
         "dataset_info": [
-            {"config_name": name, "features": feature_list(RELEASE)} for name in configs
+            {"config_name": name, "features": feature_list(table)} for name in configs
         ],
     }
     return f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n# A release for tests\n"
@@ -109,7 +138,9 @@ def stand_in_hash(files: list[Path]) -> str:
     return f"sha256:{hashlib.sha256(b''.join(one.read_bytes() for one in files)).hexdigest()}"
 
 
-def manifest(directory: Path, version: str, mock: bool) -> dict[str, Any]:
+def manifest(
+    directory: Path, version: str, mock: bool, table: Table = RELEASE, **stated: Any
+) -> dict[str, Any]:
     """What vouches for the release in `directory`, as far as loading is concerned."""
     paths = sorted(path for path in directory.rglob("*") if path.is_file())
     whole = {
@@ -117,7 +148,12 @@ def manifest(directory: Path, version: str, mock: bool) -> dict[str, Any]:
         "version": version,
         "survey": "mock" if mock else "authors",
         "mock": mock,
-        "columns": {one.name: {"dtype": one.dtype, "unit": one.unit} for one in RELEASE},
+        **stated,
+        "columns": {
+            one.name: {"dtype": one.dtype, "unit": one.unit}
+            | ({"description": one.description} if stated else {})
+            for one in table
+        },
         "content": {
             config: {
                 split: {"rows": SPLIT_ROWS[split], "content": stand_in_hash(files)}
@@ -132,17 +168,27 @@ def manifest(directory: Path, version: str, mock: bool) -> dict[str, Any]:
 
 
 def build_release(
-    directory: Path, *, version: str = "1.0.0+mock", mock: bool = True, seed: int = 0
+    directory: Path,
+    *,
+    version: str = "1.0.0+mock",
+    mock: bool = True,
+    seed: int = 0,
+    bands: tuple[Band, ...] = HSC_BANDS,
+    roles: dict[str, str] | None = None,
 ) -> Path:
-    """Write a tiny release in the real layout into `directory`; its rows are mock in any case."""
-    configs = {name: dict(SPLIT_ROWS) for name in CONFIG_KINDS if mock or name != "truth"}
+    """Write a tiny release in the real layout into `directory`; its rows are mock in any case.
+
+    With `roles`, role -> config, its manifest names those and the `bands`.
+    """
+    played = {name: role for role, name in (roles or CONFIGS).items() if mock or role != TRUTH}
+    configs, table = {name: dict(SPLIT_ROWS) for name in played}, release_table(bands)
     (directory / INDEX_FOLDER).mkdir(parents=True)
     for number, config in enumerate(configs):
         folder = directory / config
         folder.mkdir()
         parts = {
             split: release_rows(
-                SPLIT_ROWS[split], CONFIG_KINDS[config], seed + 10 * number + position
+                SPLIT_ROWS[split], KINDS[played[config]], seed + 10 * number + position, bands
             )
             for position, split in enumerate(SPLITS)
         }
@@ -152,9 +198,10 @@ def build_release(
                 name = f"{split}-{shard:05d}-of-{len(halves):05d}.parquet"
                 pq.write_table(half, folder / name, compression="zstd", write_page_checksum=True)
         pq.write_table(index(parts), index_file(directory, config))
-    text = card(configs, f"content {version} {seed}")
+    text = card(configs, f"content {version} {seed}", table)
     (directory / CARD_FILE).write_text(text, encoding="utf-8")
-    sealed = json_text(manifest(directory, version, mock))
+    stated = {"configs": roles, "bands": [asdict(band) for band in bands]} if roles else {}
+    sealed = json_text(manifest(directory, version, mock, table, **stated))
     (directory / MANIFEST_FILE).write_text(sealed, encoding="utf-8")
     return directory
 
@@ -169,6 +216,23 @@ def release_builder():
 def tiny_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small mock release; read it, do not change it."""
     return build_release(tmp_path_factory.mktemp("release") / "transferz")
+
+
+@pytest.fixture(scope="session")
+def six_bands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small release of an invented survey, with six bands and own configs; do not change it."""
+    roles = {"label": "labels", "spectroscopic": "spectroscopic", "union": "combo"}
+    to = tmp_path_factory.mktemp("six") / "transferz"
+    return build_release(to, version="1.0.0", mock=False, bands=SIX_BANDS, roles=roles)
+
+
+@pytest.fixture(scope="session")
+def spectra_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small release with spectra alone, in three bands, none of them i; do not change it."""
+    bands = (*SIX_BANDS[1:3], Band("w", "w_mag", "w_magerr", ""))
+    to = tmp_path_factory.mktemp("spectra") / "transferz"
+    roles = {"spectroscopic": "spectra"}
+    return build_release(to, version="1.0.0", mock=False, bands=bands, roles=roles)
 
 
 @pytest.fixture(scope="session")

@@ -124,12 +124,13 @@ def benchmark(
     data : Release or Task, optional
         What to run on; the release found by default.
     train : str, optional
-        ``transferz``, ``galaxiesml``, ``combo``, ``transferz+galaxiesml`` or a file in a release's
-        columns; by default what the method asks for.
+        A config of the release, its role (``label``, ``spectroscopic``, ``union``), both kinds as
+        ``label+spectroscopic``, or a file in the release's columns; by default what the method asks
+        for, or else all that there is.
     seeds : int
         Trainings, seeds 0 to seeds - 1.
     bands : sequence of str, optional
-        Letters of the bands that the method gets; all by default.
+        Names of the bands that the method gets; all by default.
     allow_missing : bool
         Whether galaxies may lack a forecast; the others are then scored.
     key : str, optional
@@ -235,7 +236,7 @@ def make_outcome(
     learned = calibrated(task) if method.calibrates else task.learned
     content = {
         "schema": SCHEMA,
-        "method": method.describe(key).model_dump(by_alias=True, exclude_unset=True),
+        "method": method.describe(key, task).model_dump(by_alias=True, exclude_unset=True),
         "training": learned.model_dump(mode="json"),
         "bands": task.bands,
         "seeds": max(len(one.point) for one in ran.forecasts.values()),

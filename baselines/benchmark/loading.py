@@ -19,8 +19,8 @@ from transferz.schemas.errors import ParameterError
 GROUP = "transferz.methods"
 """Entry points of installed methods."""
 
-DEFAULT_TRAIN = "combo"
-"""Training set of a method that does not name one (our choice: it has both kinds of label)."""
+DEFAULT_TRAIN = ""
+"""Training set of a method that does not name one: all that a release has (our choice)."""
 
 CALLS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "fit": ("fit(train, validation, *, seed)", ("train", "validation"), ("seed",)),
@@ -60,7 +60,8 @@ class Stated:
     name, version, description, citation, code : str
         For the record; `code` is a link.
     train : str
-        The training set that it asks for.
+        The training set that it asks for: a config's name, or its role; empty for all that there
+        is, the union of both kinds of redshift where there are two.
     deterministic : bool
         That no seed changes it: one training then stands for all.
     missing_magnitudes : bool
@@ -136,7 +137,7 @@ class Method:
 
     @property
     def train(self) -> str:
-        """The training set that it asks for."""
+        """The training set that it asks for; empty for all that there is."""
         return self.stated.train
 
     @property
@@ -149,8 +150,12 @@ class Method:
         """Whether it trains all seeds at once."""
         return callable(getattr(self.kind, "fit_seeds", None))
 
-    def describe(self, key: str | None = None) -> EntryMethod:
-        """Describe it for the record; a MethodError or InputError says what can't stand there."""
+    def describe(self, key: str | None = None, task: Any = None) -> EntryMethod:
+        """Describe it for the record; a MethodError or InputError says what can't stand there.
+
+        A class whose name or description hangs on the data says so, of a task, in a class method
+        ``describe_for(task)``, which returns what is other.
+        """
         stated = self.stated
         if stated.code and not re.match(LINK, stated.code):
             found = "" if "@" in stated.code else f", found '{stated.code}'"
@@ -167,6 +172,9 @@ class Method:
             "code": stated.code or None,
             **({"deterministic": True} if stated.deterministic else {}),
         }
+        if task is not None and callable(hook := getattr(self.kind, "describe_for", None)):
+            with self.surroundings.calling(f"{self.name}: describe_for"):
+                facts |= hook(task)
         text = json.dumps(facts)
         return parse_record(text, EntryMethod, self.spec, "mend its class's attributes")
 

@@ -38,6 +38,8 @@ SALT = "transferz-1"
 FRACTIONS = (0.7, 0.1, 0.1, 0.1)
 """Train, validation, calibration and test parts of a table: the project's default."""
 
+NO_I_BAND = "the release has no band i: nothing is scored in LSST's range (i < 25), or by magnitude"
+
 TABLE, TEST_TABLE = "table", "test_table"
 """What the test part of a table, and a further table, are called."""
 
@@ -187,11 +189,13 @@ def add_test_table(
 
 
 def table_remarks(task: Task) -> list[str]:
-    """Say of a task's tables which magnitude is i, and of each how many rows were dropped."""
+    """Say of a task's data which magnitude is i, and of each how many rows were dropped."""
     tables: list[TableFacts | None] = [getattr(task.data, "table", None), task.data.test_table]
     own, i_band = getattr(task.data, "table", None), the_one(I_BANDS, task.bands)
     chosen = dict(zip(task.bands, task.columns, strict=True)).get(i_band or "")
     said = [f"i magnitude, for LSST's range: {chosen}"] if own and chosen else []
+    if not own and task.tests and all(np.isnan(test.i_mag).all() for test in task.tests.values()):
+        said = [NO_I_BAND]
     return said + [
         f"{table.file}: {table.dropped} rows without {'any' if table.missing_magnitudes else 'all'}"
         f" of {', '.join(table.bands)} and {table.redshift} dropped"

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from transferz.schemas import RELEASE
-from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.columns import BANDS, magnitude_name
+from transferz.releases import Release
+from transferz.schemas.errors import InputError
+from transferz.schemas.survey.columns import magnitude_name
+from transferz.schemas.survey.described import LABEL as LABEL_ROLE
+from transferz.schemas.survey.described import SPECTROSCOPIC, Band
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE
 from transferz.tables.printing import printable
@@ -20,13 +22,19 @@ from transferz.tables.reading import open_table, read_whole
 ID = "object_id"
 CONFIG = "config"
 MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
-"""How the names of magnitudes and of their errors end; those of a release do."""
+"""How the names of magnitudes and of their errors end in the tables that methods get."""
+
+TESTED_ROLES = (SPECTROSCOPIC, LABEL_ROLE)
+"""The roles of configs whose test splits are scored, in the order of tables."""
+
+I_BAND = "i"
+"""What a release calls the band whose magnitude LSST's range ends at."""
 
 I_BANDS, G_BANDS = ((magnitude_name(band), f"{band}_mag") for band in "ig")
 """What the i and the g magnitude may be called."""
 
-TRAINING_SETS = ("transferz", "galaxiesml", "combo", "transferz+galaxiesml")
-"""Training sets of a release; any other is a file."""
+CURVES = "curves"
+"""Of a table's `attrs`: the filter curve of each column of magnitudes, where it is known."""
 
 FILE = "file"
 """What a training set from a file is called."""
@@ -98,6 +106,39 @@ def magnitude_column(band: str) -> str:
     return band if band.endswith(MAGNITUDE_END) else f"{band}{MAGNITUDE_END}"
 
 
+def band_column(band: Band) -> str:
+    """Name a column of magnitudes of a release as methods find it; HSC's are called so there."""
+    own = magnitude_name(band.name)
+    return own if band.magnitude == own else f"{band.name}{MAGNITUDE_END}"
+
+
+def band_names(bands: Sequence[Band]) -> dict[str, str]:
+    """Return what a release's columns of some bands are called in the tables that methods get."""
+    called = [(band, band_column(band)) for band in bands]
+    return {band.magnitude: name for band, name in called} | {
+        band.error: error_name(name) for band, name in called
+    }
+
+
+def tested_configs(release: Release) -> list[str]:
+    """List the configs of a release whose test splits are scored, in the order of tables."""
+    configs = release.configs()
+    return [configs[role] for role in TESTED_ROLES if role in configs]
+
+
+def wanted_columns(names: Iterable[str], bands: Sequence[Band], known: Sequence[Band]) -> list[str]:
+    """List which of a release's columns methods get, that have `bands` of the `known` ones alone.
+
+    What is called like a magnitude and is none of these would be taken for a band.
+    """
+    own, every = band_names(bands), band_names(known)
+
+    def is_other(name: str) -> bool:
+        return name in every or name.endswith((MAGNITUDE_END, ERROR_END))
+
+    return [name for name in names if name in own or not is_other(name)]
+
+
 def the_one(names: Sequence[str], columns: Iterable[str]) -> str | None:
     """Return which of some names a table's column has; None for none, two are an InputError."""
     found = [name for name in columns if name in names]
@@ -128,41 +169,33 @@ def ordered(table: pd.DataFrame, bands: Sequence[str]) -> pd.DataFrame:
     return table[[*first, *(name for name in table.columns if name not in first)]]
 
 
-def read_training_file(path: Path, bands: Sequence[str]) -> pd.DataFrame:
-    """Read a training set in a release's columns from a table of one's own.
+def read_training_file(path: Path, bands: Sequence[Band], columns: Sequence[str]) -> pd.DataFrame:
+    """Read a training set in a release's `columns` from a table of one's own.
 
     It must have ids, the bands and redshifts, in every row: else an InputError says what is wrong.
     """
-    if not path.exists():
-        raise ParameterError(
-            f"--train: expected {', '.join(TRAINING_SETS)} or a file, found '{path}', which is none"
-        )
     file = open_table(path)
-    needed = [ID, *bands, "redshift"]
+    magnitudes = [band.magnitude for band in bands]
+    needed = [ID, *magnitudes, "redshift"]
     if absent := [name for name in needed if name not in file.names]:
         raise InputError(
             f"{path} has no column {', '.join(absent)}; a training set has those of a release: "
             f"{', '.join(needed)}, and more if it likes"
         )
-    ours = [name for name in file.names if name in RELEASE.names and is_wanted(name, bands)]
+    ours = [name for name in file.names if name in columns]
     frame: pd.DataFrame = read_whole(file, ours).to_pandas()
-    missing = MAGNITUDE.is_missing(frame[[*bands]].to_numpy(np.float64)).any(axis=1)
+    missing = MAGNITUDE.is_missing(frame[magnitudes].to_numpy(np.float64)).any(axis=1)
     missing |= LABEL.is_missing(frame["redshift"].to_numpy(np.float64))
     if bad := np.count_nonzero(missing):
         raise InputError(
             f"{path}: {bad} of {len(frame)} rows lack a magnitude or redshift ({MAGNITUDE}; "
             f"{LABEL}); drop them"
         )
-    return ordered(frame.assign(**{CONFIG: FILE}), bands)
+    called = frame.rename(columns=band_names(bands)).assign(**{CONFIG: FILE})
+    return ordered(called, list(map(band_column, bands)))
 
 
 def file_facts(path: Path) -> dict[str, str]:
     """Return a file's name, as far as it can be printed, and its ``sha256``, for a record."""
     name = printable(path.name).replace("\\", "\N{REPLACEMENT CHARACTER}")
     return {"file": name, "sha256": file_digest(path)["sha256"]}
-
-
-def is_wanted(name: str, bands: Sequence[str]) -> bool:
-    """Tell whether a column is that of a band that is wanted, or of none."""
-    others = [magnitude_name(band) for band in BANDS if magnitude_name(band) not in bands]
-    return name not in others and name not in map(error_name, others)

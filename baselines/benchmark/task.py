@@ -4,7 +4,7 @@ From a release's splits, or from a table of one's own that is split by hash as `
 does it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,31 +15,38 @@ import pandas as pd
 
 from transferz.baselines.benchmark.tables import (
     CONFIG,
+    CURVES,
     FILE,
     G_BANDS,
     I_BANDS,
     ID,
-    TRAINING_SETS,
+    band_column,
+    band_names,
     file_facts,
-    is_wanted,
     ordered,
     photometry,
     read_training_file,
+    tested_configs,
     the_one,
+    wanted_columns,
 )
 from transferz.baselines.leaks.leaks import read_objects, refuse_leaks
 from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.releases import Release
 from transferz.rows import read_rows
-from transferz.schemas import RELEASE
 from transferz.schemas.benchmark.entries import Data, EntryTraining, FileFacts, TableData
-from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.columns import BANDS, magnitude_name
-from transferz.schemas.survey.files import read_manifest
-
-FILE_VALIDATION = "combo"
-"""Whose validation split goes with a training set from a file (our choice)."""
+from transferz.schemas.survey.described import (
+    LABEL,
+    ROLES,
+    SPECTROSCOPIC,
+    TRUTH,
+    UNION,
+    Band,
+    default_config,
+)
+from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.survey.stated import columns_of
 
 FEW = 500
 """Galaxies to learn from in a trial; half as many of each other table (our choice)."""
@@ -155,33 +162,43 @@ def from_release(
 ) -> Task:
     """Take the splits of a release.
 
-    `training` is one of `TRAINING_SETS`, or a file in the columns of a release; `bands` are letters
-    of bands, or their columns, all by default. Where a method calibrates itself, no galaxy of a
-    calibration split may be learned from either. A test split may be missing unless it is required.
-    What can't be used is a ReleaseError, ParameterError or InputError.
+    `training` is a config, two as `training_sets` has them, the role of one (or two, as
+    ``label+spectroscopic``), or a file in the columns of the release; empty, it is all that there
+    is: the union, or else the only config. The validation split that goes with a file is that of
+    the same (our choice). `bands` are names of bands, or their columns, all by default. Where a
+    method calibrates itself, no galaxy of a calibration split may be learned from either. A test
+    split may be missing unless it is required. What can't be used is a ReleaseError, ParameterError
+    or InputError.
     """
-    columns = release_bands(bands)
-    table = None
-    if training in TRAINING_SETS:
-        configs = training.split("+")
-        fit = _splits(release, configs, "train", columns)
+    chosen = release_bands(release, bands)
+    columns, table = tuple(map(band_column, chosen)), None
+    if configs := training_configs(release, training):
+        training = "+".join(configs)
+        fit = _splits(release, configs, "train", chosen)
     else:
-        path, configs = Path(training), [FILE_VALIDATION]
-        fit = read_training_file(path, columns)
+        path, configs = Path(training), training_configs(release, "")
+        if not path.exists():
+            raise ParameterError(
+                f"--train: expected {', '.join(training_sets(release.configs()))} or a file, found "
+                f"'{path}', which is none"
+            )
+        names = [column.name for column in columns_of(release.manifest())]
+        fit = read_training_file(path, chosen, wanted_columns(names, chosen, release.bands()))
+        fit.attrs[CURVES] = _curves(chosen)
         table = FileFacts.model_validate(file_facts(path))
-    validation = _splits(release, configs, "validation", columns)
+    validation = _splits(release, configs, "validation", chosen)
     files = release.files()
-    tested: list[str] = [name for name in TESTED if require_test or TEST in files.get(name, {})]
+    tested = [c for c in tested_configs(release) if require_test or TEST in files.get(c, {})]
     held = (TEST, CALIBRATION) if calibrates else (TEST,)
     if tested:
         learned = {"training": fit, "validation": validation}
         refuse_leaks(learned, read_objects(release, tested, held), f"'{training}'")
     calibration = {
-        config: _splits(release, [config], CALIBRATION, columns)
+        config: _splits(release, [config], CALIBRATION, chosen)
         for config in tested
         if CALIBRATION in files.get(config, {})
     }
-    tests = read_tests(release, tested, columns)
+    tests = read_tests(release, tested, chosen)
     if table is not None:
         for config, test in tests.items():
             refuse_shared(fit, test.table, columns, training, f"{config}'s test split")
@@ -189,21 +206,50 @@ def from_release(
     used = {(config, split) for config in configs for split in LEARNED}
     used |= {(config, split) for config in tested for split in held}
     if any(test.truth is not None for test in tests.values()):
-        used.add(("truth", TEST))
+        used.add((release.configs()[TRUTH], TEST))
     data = _describe(release, used)
-    return Task(columns, fit, validation, calibration, tests, facts, data, columns)
+    own = tuple(band.magnitude for band in chosen)
+    return Task(columns, fit, validation, calibration, tests, facts, data, own)
 
 
-def release_bands(bands: Sequence[str] | None) -> tuple[str, ...]:
-    """Find the columns of magnitudes of a release, of bands by letter or column; all by default."""
-    known = {name: magnitude_name(band) for band in BANDS for name in (band, magnitude_name(band))}
-    wanted = list(BANDS) if bands is None else list(bands)
+def training_sets(configs: Mapping[str, str]) -> list[str]:
+    """List what can be learned from: each config but a mock's truth, and the two of one kind."""
+    names = [name for role, name in configs.items() if role != TRUTH]
+    both = [configs[role] for role in (LABEL, SPECTROSCOPIC) if role in configs]
+    return [*names, *(["+".join(both)] if len(both) > 1 else [])]
+
+
+def training_configs(release: Release, training: str) -> list[str]:
+    """Find the configs of a training set; none where it is no set of a release, but a file.
+
+    A ReleaseError says that the release has no config of a role that is named. The configs' names
+    in the paper's releases stand for their roles in a release that has no such config, so that a
+    method which asks for ``combo`` runs on any.
+    """
+    configs = release.configs()
+    if not training:
+        return [configs[UNION] if UNION in configs else default_config(release.manifest())]
+    if training in training_sets(configs):
+        return training.split("+")
+    first = dict(zip(CONFIGS, ROLES, strict=True))
+    roles = [first.get(part, part) for part in training.split("+")]
+    if roles not in ([LABEL], [SPECTROSCOPIC], [UNION], [LABEL, SPECTROSCOPIC]):
+        return []
+    return [release.config(role, f"is to be learned from ('{training}')") for role in roles]
+
+
+def release_bands(release: Release, names: Sequence[str] | None) -> tuple[Band, ...]:
+    """Find bands of a release by their names or columns of magnitudes; all by default."""
+    bands = release.bands()
+    known = {name: band for band in bands for name in (band.name, band.magnitude)}
+    wanted = [band.name for band in bands] if names is None else list(names)
     if unknown := [name for name in wanted if name not in known]:
-        raise ParameterError(f"--bands: a release has {','.join(BANDS)}, found '{unknown[0]}'")
-    columns = tuple(known[name] for name in wanted)
-    if len(set(columns)) < len(columns):
+        there = ",".join(band.name for band in bands)
+        raise ParameterError(f"--bands: the release has {there}, found '{unknown[0]}'")
+    chosen = tuple(known[name] for name in wanted)
+    if len(set(chosen)) < len(chosen):
         raise ParameterError(f"--bands: a band is named twice, found {','.join(wanted)}")
-    return columns
+    return chosen
 
 
 def _describe(release: Release, used: Collection[tuple[str, str]]) -> Data:
@@ -214,7 +260,7 @@ def _describe(release: Release, used: Collection[tuple[str, str]]) -> Data:
             for split, facts in splits.items()
             if (config, split) in used
         }
-        for config, splits in read_manifest(release.path).get("content", {}).items()
+        for config, splits in release.manifest().get("content", {}).items()
     }
     return Data.model_validate(
         {
@@ -244,35 +290,43 @@ def calibrated(task: Task) -> EntryTraining:
 
 
 def _splits(
-    release: Release, configs: Sequence[str], split: str, bands: Sequence[str]
+    release: Release, configs: Sequence[str], split: str, bands: Sequence[Band]
 ) -> pd.DataFrame:
-    """Galaxies of a split of one or more configs, with all that is known of them."""
+    """Galaxies of a split of one or more configs, in this order, with all that is known of them."""
     frames = [_read(release, config, split, bands).assign(**{CONFIG: config}) for config in configs]
-    return pd.concat(frames, ignore_index=True)
+    table = pd.concat(frames, ignore_index=True)
+    table.attrs[CURVES] = _curves(bands)
+    return table
+
+
+def _curves(bands: Sequence[Band]) -> dict[str, str]:
+    return {band_column(band): band.curve for band in bands if band.curve}
 
 
 def read_tests(
-    release: Release, configs: Sequence[str], bands: Sequence[str]
+    release: Release, configs: Sequence[str], bands: Sequence[Band]
 ) -> dict[str, TestSet]:
     """Read test splits of a release, with the true redshifts that a mock has of their galaxies.
 
     Methods see the magnitudes in `bands` alone. A split that is not there is a ReleaseError.
     """
-    truth = None
-    if TEST in release.files().get("truth", {}):
-        table = _read(release, "truth", TEST, [])
+    truth, config = None, release.configs().get(TRUTH, "")
+    if TEST in release.files().get(config, {}):
+        table = _read(release, config, TEST, [])
         truth = pd.Series(table["redshift"].to_numpy(), table[ID].to_numpy())
     tests = {}
     for config in configs:
-        known = _read(release, config, TEST, [magnitude_name(band) for band in BANDS])
+        known = _read(release, config, TEST, release.bands())
         true = None if truth is None else truth.reindex(known[ID]).to_numpy(np.float32)
-        tests[config] = TestSet.of(known, bands, true)
+        tests[config] = TestSet.of(known, list(map(band_column, bands)), true)
     return tests
 
 
-def _read(release: Release, config: str, split: str, bands: Sequence[str]) -> pd.DataFrame:
-    names = [name for name in RELEASE.names if is_wanted(name, bands)]
-    return ordered(read_rows(release, config, split, names).to_pandas(), bands)
+def _read(release: Release, config: str, split: str, bands: Sequence[Band]) -> pd.DataFrame:
+    columns = [column.name for column in columns_of(release.manifest())]
+    names = wanted_columns(columns, bands, release.bands())
+    table = read_rows(release, config, split, names).to_pandas()
+    return ordered(table.rename(columns=band_names(bands)), list(map(band_column, bands)))
 
 
 def _rows(table: pd.DataFrame) -> dict[str, int]:

@@ -12,15 +12,14 @@ import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
+from transferz.baselines.benchmark.tables import I_BAND, tested_configs
 from transferz.baselines.forecasts.files import FileForecasts, Truth
 from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy
 from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
 from transferz.releases import Release
 from transferz.rows import read_rows
-from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.columns import magnitude_name
 from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
 from transferz.tables.printing import first_few
 
@@ -175,10 +174,12 @@ def join_labels(
     an InputError where an id comes twice, is of another split or of no galaxy of the release, or a
     forecast is missing and may not be.
     """
-    names = ["object_id", "redshift", magnitude_name("i")]
-    split = read_rows(release, config, TEST, names)
-    ids = split["object_id"].to_numpy()
-    label, i_mag = (split[name].to_numpy().astype(np.float32) for name in names[1:])
+    i_bands = [band.magnitude for band in release.bands() if band.name == I_BAND]
+    split = read_rows(release, config, TEST, ["object_id", "redshift", *i_bands])
+    ids, label = split["object_id"].to_numpy(), split["redshift"].to_numpy().astype(np.float32)
+    i_mag = np.full(ids.size, np.nan, np.float32)
+    for name in i_bands:
+        i_mag = split[name].to_numpy().astype(np.float32)
     whose = f"the {ids.size:,} galaxies of {config}'s test split"
     if given.object_id is None:
         _require_as_many(given, ids.size, whose)
@@ -292,11 +293,11 @@ def find_config(given: FileForecasts, release: Release) -> str:
     assert given.object_id is not None  # noqa: S101 (for mypy, as above)
     counts = {
         config: int(np.isin(_split_ids(release, config, TEST), given.object_id).sum())
-        for config in TESTED
+        for config in tested_configs(release)
         if TEST in release.files().get(config, {})
     }
-    best = max(counts, key=lambda name: counts[name])
-    if not counts[best]:
+    best = max(counts, key=lambda name: counts[name], default="")
+    if not counts.get(best):
         raise InputError(
             f"none of the ids is of a galaxy in a test split of {release}; name the release that "
             "they are of, or the column of the true redshifts with --true"

@@ -26,7 +26,6 @@ from transferz.schemas.benchmark.entries import (
 from transferz.schemas.benchmark.records import Record, parse_record
 from transferz.schemas.benchmark.scores import EntryBin, EntryScores
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.columns import MAGNITUDES
 from transferz.tables.files import made_folder, replace_file
 
 TOLERANCE = 2e-5
@@ -62,7 +61,7 @@ def add_run(
     run = read_run(folder)
     text = entry_text(_with_url(run.entry, url))
     _require_release(run.entry, release, folder)
-    tests = read_tests(release, list(run.forecasts), MAGNITUDES)
+    tests = read_tests(release, list(run.forecasts), release.bands())
     for config, forecasts in run.forecasts.items():
         _require_galaxies(config, forecasts, tests[config], release, folder)
         _require_scores(config, forecasts, run.entry, folder)

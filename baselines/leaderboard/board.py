@@ -58,7 +58,7 @@ class Row:
 
     def scores(self, config: str) -> EntryScores | None:
         """Return its scores on a test set."""
-        return self.entry.scores.get(config)  # type: ignore[call-overload]
+        return self.entry.scores.get(config)
 
     def part(self, config: str, part: str) -> EntryRange | None:
         """Return its scores in a range."""

@@ -36,7 +36,7 @@ def eval_task_file(board: Board) -> dict[str, Any]:
     return {
         "name": f"{'MOCK ' if board.mock else ''}TransferZ photometric redshifts",
         "description": (
-            f"{mock}Photometric redshifts from HSC photometry, scored against the labels of "
+            f"{mock}Photometric redshifts from broad-band photometry, scored against the labels of "
             "galaxies that no method has seen, at 0.3 < z <= 1.5. A task is a test set and a "
             "metric; less is better in all of them, and the value of a bias is its absolute "
             "value. Methods that forecast the same for every galaxy have no results. Values are "

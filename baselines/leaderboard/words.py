@@ -36,7 +36,7 @@ MARK_WORDS: MappingProxyType[Mark, str] = MappingProxyType(
 """What each mark means."""
 
 SET_TITLES: MappingProxyType[str, str] = MappingProxyType(
-    {**dict[str, str](SETS.items()), "table": "the table", "test_table": "the other table"}
+    {**SETS, "table": "the table", "test_table": "the other table"}
 )
 
 GREY, PLAIN = "\x1b[90m", "\x1b[0m"

@@ -19,8 +19,7 @@ from transferz.dataset.sky.positions import Positions
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.files import read_manifest
-from transferz.schemas.survey.release import CONFIGS
+from transferz.schemas.survey.described import TRUTH
 from transferz.tables.printing import first_few
 
 COLUMNS = ("object_id", "group_id", "ra", "dec")
@@ -31,8 +30,6 @@ WAYS = ("id", "group", "position")
 
 RADIUS_ARCSEC = 1.0
 """Within which two positions are one object, where a manifest does not say (params.yaml's)."""
-
-TRUTH = "truth"  # a mock's config that holds the objects of the others again
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -121,7 +118,7 @@ def find_leaks(
     splits : sequence of str
         Whose objects are held back.
     configs : sequence of str, optional
-        Of which configs; all of the release by default, never ``truth``.
+        Of which configs; all of the release by default, never a mock's true redshifts.
 
     Raises
     ------
@@ -147,15 +144,16 @@ def read_objects(
 ) -> HeldObjects:
     """Read the objects of some splits of a release, by default of all configs that have such.
 
-    A mock's ``truth`` is none of them. Raises a ReleaseError where a config or split is not there,
-    or a file is damaged, and a ParameterError where none is named, or ``truth`` is.
+    A mock's config of true redshifts, which holds the objects of the others again, is none of them.
+    Raises a ReleaseError where a config or split is not there, or a file is damaged, and a
+    ParameterError where none is named, or that one is.
     """
-    available = {name: files for name, files in release.files().items() if name != TRUTH}
+    truth = release.configs().get(TRUTH)
+    available = {name: files for name, files in release.files().items() if name != truth}
     chosen = tuple(available) if configs is None else tuple(configs)
-    if not splits or not chosen or TRUTH in chosen:
-        names = ", ".join(name for name in CONFIGS if name != TRUTH)
+    if not splits or not chosen or truth in chosen:
         raise ParameterError(
-            f"expected a split, such as test, and configs among {names}; "
+            f"expected a split, such as test, and configs among {', '.join(available)}; "
             f"found splits {list(splits)}, configs {list(chosen)}"
         )
     # A config that is named must have every split; of all configs, one must.
@@ -171,7 +169,7 @@ def read_objects(
         group_id=frame["group_id"].to_numpy(np.int64),
         ra=frame["ra"].to_numpy(np.float64),
         dec=frame["dec"].to_numpy(np.float64),
-        radius_arcsec=match_radius(read_manifest(release.path)),
+        radius_arcsec=match_radius(release.manifest()),
         release=release,
         splits=tuple(splits),
         configs=tuple(dict.fromkeys(name for name, _ in parts)),
@@ -260,11 +258,12 @@ def _idle_positions(positions: Positions, held: Positions, radius_arcsec: float)
 
 def _released_ids(release: Release) -> dict[str, Ints]:
     """Read the ids and groups of all objects of a release."""
+    truth = release.configs().get(TRUTH)
     parts = [
         read_rows(release, name, split, COLUMNS[:2])
         for name, files in release.files().items()
         for split in files
-        if name != TRUTH
+        if name != truth
     ]
     table = pa.concat_tables(parts)
     return {name: table[name].to_numpy() for name in COLUMNS[:2]}

@@ -12,13 +12,13 @@ from types import MappingProxyType
 class Recipe:
     """How one of the paper's networks is trained; the network is the same for all.
 
-    `title` is what the papers call it, `config` the config of a release that it learns from.
+    `title` is what the papers call it, `role` that of the config of a release that it learns from.
     `start` is the method whose networks it fine-tunes, empty where it starts anew; `frozen` and
     `learning_rate` are fine-tuning's defaults, None being the paper's rate.
     """
 
     title: str
-    config: str
+    role: str
     start: str = ""
     frozen: tuple[int, ...] = ()
     learning_rate: float | None = None
@@ -26,10 +26,10 @@ class Recipe:
 
 METHODS = MappingProxyType(
     {
-        "nn_base": Recipe("NN-Base", "transferz"),
-        "nn_tl": Recipe("NN-TL", "galaxiesml", start="nn_base", frozen=(), learning_rate=1e-4),
-        "nn_combo": Recipe("NN-Combo", "combo"),
-        "nn_spec": Recipe("NN-Spec", "galaxiesml"),
+        "nn_base": Recipe("NN-Base", "label"),
+        "nn_tl": Recipe("NN-TL", "spectroscopic", start="nn_base", frozen=(), learning_rate=1e-4),
+        "nn_combo": Recipe("NN-Combo", "union"),
+        "nn_spec": Recipe("NN-Spec", "spectroscopic"),
     }
 )
 """NN-Base, NN-TL and NN-Combo: Soriano et al. 2024; NN-Spec: its follow-up, arXiv:2601.17222. Which

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 class Deterministic:
     """A method without randomness: one fit is all, and no seed has an influence."""
 
-    train = "combo"
+    train = ""  # all that there is
     version = "1"
     deterministic = True
 

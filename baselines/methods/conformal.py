@@ -54,7 +54,7 @@ class SplitConformal:
     """
 
     around: type[Any]
-    train = "combo"
+    train = ""  # all that there is
     version = "1"
     citation = CITATION
 

@@ -32,6 +32,7 @@ from transferz.baselines.networks.network import (
 from transferz.baselines.networks.training import PAPER, Make, Schedule, train
 from transferz.baselines.scores.probability import GaussianMixture, Prediction
 from transferz.schemas.errors import InputError
+from transferz.schemas.survey.release import CONFIGS
 
 Progress = Callable[[Epoch], None]
 
@@ -55,7 +56,7 @@ class NetworkMethod:
     """
 
     name: str
-    train = "combo"
+    train = ""  # all that there is
     version = "1"
     trial = False  # it would take as many epochs
     schedule = PAPER
@@ -148,7 +149,16 @@ class PhotometryMethod(NetworkMethod):
     """
 
     key: str
+    description: str
     origin: dict[str, Any] | None = None
+
+    @classmethod
+    def describe_for(cls, task: Any) -> dict[str, str]:
+        """Say what it was trained on, where that is no release with the paper's configs."""
+        if set(getattr(task.data, "content", ())) <= set(CONFIGS):
+            return {}
+        trained, learned = cls.description.split(" on ")[0], task.learned.set.split("+")[-1]
+        return {"description": f"{trained} on {learned}"}
 
     @classmethod
     def keep(
@@ -187,21 +197,21 @@ def _start_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class NNBase(PhotometryMethod):
-    """NN-Base: learns from TransferZ."""
+    """NN-Base: learns from redshifts measured with many bands, TransferZ's say."""
 
     key = "nn_base"
     name = METHODS["nn_base"].title
-    train = METHODS["nn_base"].config
+    train = METHODS["nn_base"].role
     citation = PAPERS
     description = "The photometry network, trained on TransferZ"
 
 
 class NNCombo(PhotometryMethod):
-    """NN-Combo: learns from the union of both sets."""
+    """NN-Combo: learns from the union of both kinds of redshift."""
 
     key = "nn_combo"
     name = METHODS["nn_combo"].title
-    train = METHODS["nn_combo"].config
+    train = METHODS["nn_combo"].role
     citation = PAPERS
     description = "The photometry network, trained on TransferZ and GalaxiesML together"
 
@@ -211,7 +221,7 @@ class NNSpec(PhotometryMethod):
 
     key = "nn_spec"
     name = METHODS["nn_spec"].title
-    train = METHODS["nn_spec"].config
+    train = METHODS["nn_spec"].role
     citation = FOLLOW_UP
     description = "The photometry network, trained on GalaxiesML"
 
@@ -220,13 +230,13 @@ class NNTL(PhotometryMethod):
     """NN-TL: NN-Base, fine-tuned on spectroscopic redshifts.
 
     It starts from `start`, NN-Base with as many seeds; by default that is trained first, on the
-    TransferZ galaxies of the training set, with this schedule at the paper's learning rate. Other
-    options are those of `NetworkMethod`.
+    first of the two configs in the training set, with this schedule at the paper's learning rate.
+    It goes on with the second, or the only one. Other options are those of `NetworkMethod`.
     """
 
     key = "nn_tl"
     name = METHODS["nn_tl"].title
-    train = "transferz+galaxiesml"
+    train = f"{METHODS['nn_base'].role}+{METHODS['nn_tl'].role}"
     citation = PAPERS
     description = "NN-Base, fine-tuned on GalaxiesML"
     schedule = replace(
@@ -242,20 +252,27 @@ class NNTL(PhotometryMethod):
     def train_seeds(
         self, training: pd.DataFrame, validation: pd.DataFrame, seeds: Sequence[int]
     ) -> Ensemble:
-        """Train on TransferZ, unless that is done, then fine-tune on GalaxiesML.
+        """Train on the first config, unless that is done, then fine-tune on the second.
 
-        An `InputError` where the training set isn't both, and no model to start from was given.
+        An `InputError` where there are not two, and no model to start from was given.
         """
+        configs = list(dict.fromkeys(training[CONFIG])) if CONFIG in training else []
         if self.start:
             base, self.origin = self.start.ensemble, self.start.provenance
         else:
             schedule = replace(self.schedule, learning_rate=PAPER.learning_rate, frozen=())
-            sets = _of_config(training, validation, NNBase.train)
+            if len(configs) != len(self.train.split("+")):
+                raise InputError(
+                    f"{NNTL.name} learns from two configs, one after the other: expected a "
+                    f"training set of two, found {', '.join(configs) or 'none'}; give --train "
+                    f"{NNTL.train}"
+                )
+            sets = _of_config(training, validation, configs[0])
             base = self._train(*sets, seeds, schedule, title=NNBase.name)
-            described = {"config": NNBase.train, "schedule": asdict(schedule)}
+            described = {"config": configs[0], "schedule": asdict(schedule)}
             self.origin = {"method": NNBase.key} | described
-        if not self.start or (training[CONFIG] == NNSpec.train).any():
-            training, validation = _of_config(training, validation, NNSpec.train)
+        if len(configs) > 1:
+            training, validation = _of_config(training, validation, configs[-1])
         return self._train(training, validation, seeds, self.schedule, start=base)
 
 
@@ -263,15 +280,9 @@ def _of_config(
     training: pd.DataFrame, validation: pd.DataFrame, config: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of a config, of both tables."""
-    first, second = (
-        table[table[CONFIG] == config] if CONFIG in table else table.iloc[:0]
-        for table in (training, validation)
-    )
-    if not len(first) or not len(second):
-        raise InputError(
-            f"{NNTL.name} learns from two sets: expected a training set with {config}, found none; "
-            f"give --train {NNTL.train}"
-        )
+    first, second = (table[table[CONFIG] == config] for table in (training, validation))
+    if not len(second):
+        raise InputError(f"{NNTL.name}: expected validation galaxies of '{config}', found none")
     return first, second
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.leaderboard.entries import Run
-from transferz.baselines.paper.tables import SPREAD, over_seeds
+from transferz.baselines.paper.tables import SPREAD, over_seeds, tested_on
 from transferz.baselines.scores.binning import REDSHIFT_EDGES
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT
 from transferz.baselines.scores.requirements import LIMITS
@@ -21,12 +21,11 @@ from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
     PERCENT,
     RANGES,
-    SETS,
-    TESTED,
     Binning,
     Config,
     EntryBin,
     Metric,
+    config_title,
     minus,
     number_text,
 )
@@ -130,18 +129,19 @@ _LINES = ("predicted = true", f"|Δz| = {OUTLIER_LIMIT:g} (1 + z)")
 def forecasts(
     runs: Sequence[Run],
     title: str,
-    config: Config = "galaxiesml",
+    config: Config | None = None,
     methods: Sequence[str] = PANELS,
 ) -> "Figure":
     """Draw predicted against true redshift on a test split (Soriano et al. 2024, figure 2).
 
-    The mean over seeds is drawn, of `methods` in this order, as far as they are there: two panels a
+    The test split is by default that of the first config, spectroscopic where there is such. The
+    mean over seeds is drawn, of `methods` in this order, as far as they are there: two panels a
     row, the number of galaxies per cell as colour, on a log scale. What lies beyond the axes is
     drawn in their outermost cells. `title` says which release this is, and that a mock is one.
     """
     from matplotlib.figure import Figure
 
-    known = {run.key: run for run in runs}
+    known, config = {run.key: run for run in runs}, config or tested_on(runs)[0]
     drawn = [known[method] for method in methods if method in known]
     rows, spare = (len(drawn) + 1) // 2, len(drawn) % 2 == 1
     height = ROW_HEIGHT * rows + (TITLE_HEIGHT if spare else TITLE_HEIGHT + LEGEND_HEIGHT)
@@ -149,7 +149,7 @@ def forecasts(
     axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     images = _draw_forecast_panels(axes, drawn, config)
     _label(axes, len(drawn))
-    split = f"{SETS[config]} test split, {over_seeds('mean', drawn)}"
+    split = f"{config_title(config)} test split, {over_seeds('mean', drawn)}"
     figure.suptitle(f"{title}\n{split}", linespacing=1.3)
     _explain(figure, axes, images[-1], spare=spare)
     return figure
@@ -259,7 +259,9 @@ SCORE_PANELS: MappingProxyType[Metric, str] = MappingProxyType(
 )
 """Metric of each panel: those of the paper, and those that LSST has a requirement on."""
 
-MARKERS: dict[Config, str] = {"galaxiesml": "s", "transferz": "o"}
+SET_LOOKS = (("s", COLOURS["galaxiesml"]), ("o", COLOURS["transferz"]))
+"""Marker and colour of the first test set, spectroscopic where there is such, and the second."""
+
 SHIFT = 0.16
 """Of a test set's points from the middle of a baseline's row, which is 1 high."""
 
@@ -291,8 +293,8 @@ def scores(runs: Sequence[Run], title: str) -> "Figure":
 
 def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[Run]) -> None:
     scale = 100.0 if metric in PERCENT else 1.0
-    for config in TESTED:
-        _draw_score_set(panel, metric, config, runs, scale)
+    for number, config in enumerate(tested_on(runs)):
+        _draw_score_set(panel, metric, config, runs, scale, number)
     if metric in LIMITS:
         limit = scale * LIMITS[metric]
         low = -limit if metric == "bias" else 0.0
@@ -309,10 +311,15 @@ def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[Run]) -> Non
 
 
 def _draw_score_set(
-    panel: "Axes", metric: Metric, config: Config, runs: Sequence[Run], scale: float
+    panel: "Axes",
+    metric: Metric,
+    config: Config,
+    runs: Sequence[Run],
+    scale: float,
+    number: int,
 ) -> None:
     summaries = [run.entry.scores[config].cosmological.metrics[metric] for run in runs]
-    shift = SHIFT * (-1.0 if config == TESTED[0] else 1.0)
+    shift, (marker, colour) = SHIFT * (1.0 if number else -1.0), SET_LOOKS[number]
     rows = [
         (scale * summary.mean, row + shift, scale * (summary.spread or 0.0))
         for row, summary in enumerate(summaries)
@@ -323,12 +330,12 @@ def _draw_score_set(
         values,
         places,
         xerr=spreads,
-        fmt=MARKERS[config],
-        color=COLOURS[config],
+        fmt=marker,
+        color=colour,
         elinewidth=0.9,
         capsize=1.5,
         markersize=2.6,
-        label=f"{SETS[config]} test",
+        label=f"{config_title(config)} test",
     )
 
 
@@ -352,7 +359,7 @@ BIAS_TICKS = (-0.1, -0.01, 0.0, 0.01, 0.1)
 SCATTER_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-def bins(runs: Sequence[Run], title: str, config: Config = "galaxiesml") -> "Figure":
+def bins(runs: Sequence[Run], title: str, config: Config | None = None) -> "Figure":
     """Draw bias and scatter in bins of redshift: rows are metrics, columns what the bins are of.
 
     Error bars join the spread over seeds and the bootstrap error over galaxies; a bin of too few
@@ -360,6 +367,7 @@ def bins(runs: Sequence[Run], title: str, config: Config = "galaxiesml") -> "Fig
     """
     from matplotlib.figure import Figure
 
+    config = config or tested_on(runs)[0]
     figure = Figure(figsize=(WIDTH, BINS_HEIGHT), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey="row")
     for panels, metric in zip(axes, BIN_ROWS, strict=True):
@@ -370,7 +378,7 @@ def bins(runs: Sequence[Run], title: str, config: Config = "galaxiesml") -> "Fig
         panel.set_xlabel(name)
     band, *handles = axes[0, 0].get_legend_handles_labels()[0]
     figure.legend(handles=[*handles, band], loc="outside lower center", ncols=3, columnspacing=1.2)
-    figure.suptitle(f"{title}\n{SETS[config]} test split", linespacing=1.3)
+    figure.suptitle(f"{title}\n{config_title(config)} test split", linespacing=1.3)
     return figure
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.scoring import BINNED
+from transferz.baselines.benchmark.tables import tested_configs
 from transferz.baselines.leaderboard.entries import Run, read_run
 from transferz.baselines.methods import METHODS
 from transferz.baselines.paper import run_command
@@ -23,9 +24,10 @@ from transferz.baselines.paper.tables import (
     ratio_table,
     requirement_table,
     score_table,
+    tested_on,
 )
 from transferz.releases import Release, find_release
-from transferz.schemas.benchmark.scores import TESTED, Config, Summary
+from transferz.schemas.benchmark.scores import Summary
 from transferz.schemas.errors import InputError
 from transferz.tables.files import replace_directory, require_file, write_json
 
@@ -40,7 +42,6 @@ MADE_OF = "made_of.json"
 METRICS, BINS, PLOTTED = "metrics.json", "bins.csv", "bias_by_redshift.csv"
 """What `dvc metrics` shows; scores in all bins; those of them that `dvc plots` draws."""
 
-PLOTTED_ON: Config = "galaxiesml"
 FILES = frozenset(
     {MADE_OF, METRICS, BINS, PLOTTED}
     | {f"{name}.png" for name in (*OF_THE_RELEASE, *DRAWN)}
@@ -60,7 +61,7 @@ def report(runs_folder: Path, release: Release, out: Path) -> None:
     far as they are there. An InputError says that a file is missing, damaged or of other galaxies,
     or that the folder, which may be an older one, can't be written.
     """
-    runs, named = read_baselines(runs_folder), title(release)
+    runs, named = read_baselines(runs_folder, tested_configs(release)), title(release)
     with replace_directory(out) as folder:
         for name in OF_THE_RELEASE:
             drawn = require_file(release.path / "figures" / f"{name}.png", "build it: `make repro`")
@@ -69,15 +70,18 @@ def report(runs_folder: Path, release: Release, out: Path) -> None:
             save_figure(forecasts(runs, named), folder, "forecasts")
             save_figure(scores(runs, named), folder, "scores")
             save_figure(bins(runs, named), folder, "bins")
-            save_figure(bins(runs, named, "transferz"), folder, "bins_transferz")
+            for config in tested_on(runs)[1:]:
+                save_figure(bins(runs, named, config), folder, f"bins_{config}")
         for name, tables in tabulate(runs, named).items():
             write_tables(tables, folder, name)
         write_json(folder / MADE_OF, {run.key: run.entry.forecasts.sha256 for run in runs})
         write_numbers(runs, folder)
 
 
-def read_baselines(folder: Path) -> list[Run]:
+def read_baselines(folder: Path, tested: Sequence[str]) -> list[Run]:
     """Read the runs of the paper's networks, in the order of tables, from a folder per method.
+
+    They are those on the `tested` configs of a release.
 
     An InputError says that there is none, that a file is missing or damaged, that a run is another
     method's or lacks a test set, or that two were not tested on the same galaxies.
@@ -87,12 +91,12 @@ def read_baselines(folder: Path) -> list[Run]:
         raise InputError(f"{folder} has no folder of a network ({', '.join(METHODS)}); {REMEDY}")
     runs = [read_run(place) for place in places]
     for place, run in zip(places, runs, strict=True):
-        if run.key != place.name or not set(TESTED) <= set(run.forecasts):
+        if run.key != place.name or not set(tested) <= set(run.forecasts):
             raise InputError(
-                f"{place}: expected '{place.name}' on {', '.join(sorted(TESTED))}, found "
+                f"{place}: expected '{place.name}' on {', '.join(sorted(tested))}, found "
                 f"'{run.key}' on {', '.join(sorted(run.forecasts))}; {REMEDY}"
             )
-        for config in TESTED:
+        for config in tested:
             first, own = (one.forecasts[config].object_id for one in (runs[0], run))
             if not np.array_equal(first, own):
                 raise InputError(
@@ -111,7 +115,7 @@ def tabulate(runs: Sequence[Run], named: str) -> dict[str, list[PaperTable]]:
     """Return the tables of each file, by its name without ending, one per test split."""
     makers = (score_table, requirement_table, ratio_table, noise_table)
     made = {
-        name: [table for config in TESTED if (table := maker(runs, config, named))]
+        name: [table for config in tested_on(runs) if (table := maker(runs, config, named))]
         for name, maker in zip(TABLES, makers, strict=True)
     }
     return {name: tables for name, tables in made.items() if tables}
@@ -136,7 +140,8 @@ def write_numbers(runs: Sequence[Run], folder: Path) -> None:
     """Write what `dvc metrics` and `dvc plots` show, and the scores in all bins, from entries."""
     compact = {
         run.key: {
-            config: _means(run.entry.scores[config].cosmological.metrics) for config in TESTED
+            config: _means(run.entry.scores[config].cosmological.metrics)
+            for config in tested_on(runs)
         }
         for run in runs
     }
@@ -153,14 +158,14 @@ def write_numbers(runs: Sequence[Run], folder: Path) -> None:
             **_means(one.metrics or {}),
         }
         for run in runs
-        for config in TESTED
+        for config in tested_on(runs)
         for by, bins_of_kind in (run.entry.scores[config].bins or {}).items()
         for one in bins_of_kind
     ]
     _write_csv(folder / BINS, rows)
     wide: dict[Any, dict[str, Any]] = {}  # by the bins' middles, which are the same for all
     for row in rows:
-        if (row["config"], row["by"]) == (PLOTTED_ON, "true_redshift") and row["n"]:
+        if (row["config"], row["by"]) == (tested_on(runs)[0], "true_redshift") and row["n"]:
             bins_row = wide.setdefault(row["middle"], {"middle": row["middle"]})
             bins_row[row["baseline"]] = row["bias"]
     _write_csv(folder / PLOTTED, list(wide.values()))

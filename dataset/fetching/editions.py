@@ -272,19 +272,21 @@ class Missing(InputError):
     """A file that only a person can get is not in place yet."""
 
 
-def find_by_hand(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path]:
-    """Return the data file that a person has put in a folder, or each of several, by its glob.
+def hand_files(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path]:
+    """Return the data file that a person has put in a folder, or each of several.
 
-    The only file has the glob ``*``. If one is lacking, `Missing` says how to get it.
+    Each has the label under which its hash is recorded. If one is lacking, `Missing` says how to
+    get it.
     """
     names = _data_files(raw)
     divided = any(by_hand.fits(name, part) for name in names for part in by_hand.parts)
+    label = f"result of {by_hand.query}" if by_hand.query else "file put in place by hand"
     found = {}
     for part in by_hand.parts if divided else ("*",):
         fitting = [name for name in names if by_hand.fits(name, part)]
         if not fitting:
             raise Missing(_how_to_get(raw, edition, by_hand, part))
-        found[part] = raw / _only(raw, fitting)
+        found[label if part == "*" else f"{label}: {part}"] = raw / _only(raw, fitting)
     return found
 
 
@@ -311,15 +313,6 @@ def _only(raw: Path, names: Sequence[str]) -> str:
     if len(names) > 1:
         raise InputError(f"{raw}: expected one file, found {', '.join(names)}; keep one there")
     return names[0] if names else ""
-
-
-def hand_label(by_hand: ByHand, part: str = "*") -> str:
-    """Return what the hash of a file put in place by hand goes under: its name is free.
-
-    `part` is its glob, where it is one of several.
-    """
-    label = f"result of {by_hand.query}" if by_hand.query else "file put in place by hand"
-    return label if part == "*" else f"{label}: {part}"
 
 
 def check_by_hand(path: Path, recorded: Recorded, label: str) -> Digest:

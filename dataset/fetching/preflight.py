@@ -19,8 +19,7 @@ from transferz.dataset.fetching.editions import (
     Wanted,
     check_by_hand,
     check_present,
-    find_by_hand,
-    hand_label,
+    hand_files,
     is_by_hand,
     wanted_files,
 )
@@ -30,7 +29,6 @@ from transferz.dataset.pipeline.stage import Layout
 from transferz.dataset.sources.fields import REMEDY, find_fields, open_side_by_side, share_found
 from transferz.dataset.sources.registry import ByHand, Edition, find_edition, load_registry
 from transferz.schemas import InputError, Table
-from transferz.tables.reading import open_table
 
 FACTS = ("bytes", "md5", "sha256")  # of a file's content
 
@@ -93,13 +91,15 @@ def check_catalogue(
         if downloads_only:
             return []
         hand = cast(ByHand, edition.by_hand)
-        found = find_by_hand(raw, edition, hand)
-        labels = {path: hand_label(hand, part) for part, path in found.items()}
-        digests = {path: check_by_hand(path, recorded, labels[path]) for path in labels}
-        columns = require_columns([*labels], edition, key)
+        files = hand_files(raw, edition, hand)
+        digests = {label: check_by_hand(path, recorded, label) for label, path in files.items()}
+        columns = require_columns(list(files.values()), edition, key)
         return [
-            _in_place(path, digests[path], recorded.expected(label).hashed, edition, key, columns)
-            for path, label in labels.items()
+            _in_place(
+                *(path, digests[label], columns, edition, key),
+                known=recorded.expected(label).hashed,
+            )
+            for label, path in files.items()
         ]
     except Missing as error:
         return [Finding(catalogue, key, "", "missing", str(raw), str(error))]
@@ -128,20 +128,22 @@ def _check_present(
     try:
         folder = layout.data / layout.survey / "partial"
         digest = check_present(raw, wanted, recorded, folder)
-        path, hashed = raw / wanted.present, bool(wanted.pinned)
-        return _in_place(path, digest, hashed, edition, key, require_columns([path], edition, key))
+        columns = require_columns([raw / wanted.present], edition, key)
+        return _in_place(
+            raw / wanted.present, digest, columns, edition, key, known=bool(wanted.pinned)
+        )
     except InputError as error:
         where = str(raw / wanted.present)
         return Finding(edition.catalogue, key, wanted.present, "wrong", where, str(error))
 
 
 def _in_place(
-    path: Path, digest: Digest, hashed: bool, edition: Edition, key: str, columns: str
+    path: Path, digest: Digest, columns: str, edition: Edition, key: str, *, known: bool
 ) -> Finding:
     return Finding(
         *(edition.catalogue, key, path.name, "in place", str(path)),
         bytes=digest.bytes,
-        hash="agrees" if hashed else "none known",
+        hash="agrees" if known else "none known",
         columns=columns,
     )
 
@@ -149,19 +151,17 @@ def _in_place(
 def require_columns(paths: Sequence[Path], edition: Edition, key: str) -> str:
     """Say that files in place have the columns that are read of them; raise InputError if not.
 
-    They are one, or those over which the columns are spread; so may several tables of one be.
+    They lie over several files or over several tables of one where the edition has parts.
     """
-    if edition.by_hand and (parts := edition.by_hand.parts):
-        spread = paths if len(paths) > 1 else [*paths] * len(parts)
-        try:
-            found = open_side_by_side(spread, edition.columns)
-        except InputError as error:
-            said = str(error).removesuffix(REMEDY)
-            raise InputError(f"{said}{_columns_remedy(edition, key, edition.columns)}") from error
-        return f"all {sum(len(fields) for _, fields in found)}"
-    (path,) = paths
-    choose = partial(share_found, table=edition.columns)
-    return _count([open_table(path, choose=choose, one_line=True).names], path, edition, key)
+    parts = len(edition.by_hand.parts) if edition.by_hand else 0
+    spread = [*paths] if len(paths) > 1 else [paths[0]] * max(parts, 1)
+    try:
+        tables = open_side_by_side(spread, edition.columns)
+        return f"all {sum(len(fields) for _, fields in tables)}"
+    except InputError as error:
+        said = str(error).removesuffix(REMEDY)
+        remedy = _columns_remedy(edition, key, edition.columns) if said != str(error) else ""
+        raise InputError(f"{said}{remedy}") from error
 
 
 def _count(tables: Iterable[Sequence[str]], path: Path, edition: Edition, key: str) -> str:

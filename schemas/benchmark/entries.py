@@ -22,6 +22,7 @@ from transferz.schemas.benchmark.records import (
     yaml_text,
 )
 from transferz.schemas.benchmark.scores import (
+    CONFIG_NAME,
     LARGEST,
     Config,
     Count,
@@ -49,11 +50,13 @@ MAX_BYTES = 200_000
 
 REMEDY = "write it again with `transferz benchmark`"
 
-TestedSet = Literal[Config, "table", "test_table"]
-"""What is scored: test splits of configs, or a table of one's own (its test part, another)."""
+TestedSet = Config
+"""What is scored: test splits of configs; or of a table of one's own its test part, ``table``, and
+another, ``test_table``."""
 
-TrainingSet = Literal["transferz", "galaxiesml", "combo", "transferz+galaxiesml", "file", "table"]
-"""``file``: a table in a release's columns; ``table``: part of the table that is tested on."""
+TrainingSet = Annotated[str, StringConstraints(pattern=rf"^{CONFIG_NAME}(\+{CONFIG_NAME})?$")]
+"""A config, or two with ``+`` between them; or ``file``: a table in a release's columns; or
+``table``: part of the table that is tested on."""
 
 Split = Literal["train", "validation", "calibration", "test"]
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(refuse_credentials)]
@@ -103,9 +106,9 @@ class FileFacts(Record):
 class TrainingRows(Record):
     """Rows from every config, or of the file or table; None where there were none."""
 
-    train: dict[TestedSet | Literal["file"], Count] = Field(min_length=1)
-    validation: dict[TestedSet | Literal["file"], Count] | None
-    calibration: dict[TestedSet | Literal["file"], Count] | None
+    train: dict[TestedSet, Count] = Field(min_length=1)
+    validation: dict[TestedSet, Count] | None
+    calibration: dict[TestedSet, Count] | None
 
 
 class EntryTraining(Record):
@@ -333,6 +336,9 @@ class Entry(Record):
     def _parts_agree(self) -> Self:
         if (self.training.set == "table") != isinstance(self.data, TableData):
             raise ValueError(f"the training set is '{self.training.set}', and 'data' another's")
+        learned = set(self.training.set.split("+")) - {"file", "table"}
+        if isinstance(self.data, Data) and (absent := learned - set(self.data.content)):
+            raise ValueError(f"the training set is '{min(absent)}', which 'data' does not hold")
         tested = {one.tested_on for one in self.transfer or ()} | set(self.by_magnitude or ())
         if unscored := tested - set(self.scores):
             raise ValueError(f"coverages on '{min(unscored)}', which has no scores")
@@ -357,7 +363,7 @@ class Entry(Record):
         elif isinstance(self.data, TableData):
             table = self.data.table if name == "table" else None
         else:
-            split = dict(self.data.content).get(name, {}).get("test")  # type: ignore[call-overload]
+            split = dict(self.data.content).get(name, {}).get("test")
             return None if split is None else split.rows
         return None if table is None else table.tested
 

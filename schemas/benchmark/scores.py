@@ -3,11 +3,14 @@
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from transferz.schemas.benchmark.records import Record
 
-Config = Literal["transferz", "galaxiesml", "combo", "truth"]
+CONFIG_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
+Config = Annotated[str, StringConstraints(pattern=rf"^{CONFIG_NAME}$")]
+"""The name of a config of a release, of whatever survey."""
+
 Metric = Literal[
     "bias",
     "scatter",
@@ -44,7 +47,8 @@ COSMOLOGICAL: Range = "cosmological"
 """0.3 < z_true <= 1.5: the range that tables and figures show."""
 
 TESTED: tuple[Config, ...] = ("galaxiesml", "transferz")
-"""The configs whose test splits every baseline is scored on, in the order of tables."""
+"""The configs whose test splits every baseline is scored on, in the order of tables; as they are
+called in the releases of the paper's surveys."""
 
 LARGEST = 1e250
 """Of the numbers of an entry: beyond all scores, and still drawn without overflow (our choice)."""
@@ -225,7 +229,13 @@ METRIC_TITLES: MappingProxyType[str, str] = MappingProxyType(
 SETS: MappingProxyType[Config, str] = MappingProxyType(
     {"galaxiesml": "GalaxiesML", "transferz": "TransferZ", "combo": "both"}
 )
-"""What a config's galaxies are called."""
+"""What the galaxies of the paper's configs are called; those of others by the config's name."""
+
+
+def config_title(config: str) -> str:
+    """Return what the galaxies of a config are called."""
+    return SETS.get(config, config)
+
 
 RANGES: MappingProxyType[Range, str] = MappingProxyType(
     {"cosmological": "0.3 < z ≤ 1.5", "all": "all redshifts", "lsst": "0.3 < z < 3, i < 25"}

@@ -7,6 +7,7 @@ constants: a release may be of any survey.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from transferz.schemas.errors import ReleaseError
@@ -16,6 +17,16 @@ from transferz.schemas.survey.release import CONFIGS
 LABEL, SPECTROSCOPIC, UNION, TRUTH = ROLES = ("label", "spectroscopic", "union", "truth")
 """Parts that a config can play: redshifts measured with many bands, with spectra, both together
 with the spectroscopic row kept, and a mock's true ones."""
+
+ROLE_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        LABEL: "redshifts measured with many bands",
+        SPECTROSCOPIC: "spectroscopic redshifts",
+        UNION: "both kinds of redshift together",
+        TRUTH: "true redshifts",
+    }
+)
+"""What a config that plays a role holds, in messages."""
 
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _CURVE = re.compile(r"(\w+:[\w.-]+)?", re.ASCII)
@@ -65,21 +76,27 @@ def bands_of(manifest: Mapping[str, Any]) -> tuple[Band, ...]:
         return HSC_BANDS
     stated, names = manifest["bands"], [field.name for field in fields(Band)]
     if not (isinstance(stated, list) and stated):
-        raise _broken("bands", "a list of one band or more", stated)
+        raise broken("bands", "a list of one band or more", stated)
     for one in stated:
         if not (isinstance(one, dict) and one.keys() == set(names)):
-            raise _broken("bands", f"a band's {', '.join(names)}", one)
+            raise broken("bands", f"a band's {', '.join(names)}", one)
         for name, value in one.items():
             pattern = _CURVE if name == "curve" else _NAME
             if not (isinstance(value, str) and pattern.fullmatch(value)):
-                raise _broken("bands", f"a {name}", value)
+                raise broken("bands", f"a {name}", value)
     bands = tuple(Band(**one) for one in stated)
     columns = [name for band in bands for name in (band.magnitude, band.error)]
+    units = ["mag(AB)", "mag"] * len(bands)
     for each in ([band.name for band in bands], columns):
         if twice := [name for name in each if each.count(name) > 1]:
-            raise _broken("bands", "every band and column once", twice[0])
+            raise broken("bands", "every band and column once", twice[0])
     if absent := [name for name in columns if name not in manifest.get("columns", columns)]:
-        raise _broken("bands", "columns that are among its 'columns'", absent[0])
+        raise broken("bands", "columns that are among its 'columns'", absent[0])
+    facts = manifest.get("columns", {})
+    for name, unit in zip(columns, units, strict=True):
+        if name in facts and facts[name]["unit"] != unit:
+            found = facts[name]["unit"]
+            raise broken("bands", f"'{name}' in {unit}, as its 'columns' state the unit", found)
     return bands
 
 
@@ -101,17 +118,17 @@ def configs_of(manifest: Mapping[str, Any]) -> dict[str, str]:
         return {role: name for role, name in first.items() if content is None or name in content}
     stated = manifest["configs"]
     if not (isinstance(stated, dict) and stated):
-        raise _broken("configs", "a config for one role or more", stated)
+        raise broken("configs", "a config for one role or more", stated)
     if unknown := [role for role in stated if role not in ROLES]:
-        raise _broken("configs", f"roles among {', '.join(ROLES)}", unknown[0])
+        raise broken("configs", f"roles among {', '.join(ROLES)}", unknown[0])
     names = list(stated.values())
     for name in names:
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
-            raise _broken("configs", "a config's name", name)
+            raise broken("configs", "a config's name", name)
         if names.count(name) > 1:
-            raise _broken("configs", "another config for every role", name)
+            raise broken("configs", "another config for every role", name)
         if content is not None and name not in content:
-            raise _broken("configs", "configs that are in its 'content'", name)
+            raise broken("configs", "configs that are in its 'content'", name)
     return {role: stated[role] for role in ROLES if role in stated}
 
 
@@ -125,11 +142,12 @@ def _describes_itself(manifest: Mapping[str, Any]) -> bool:
     there = [name for name in ("bands", "configs") if name in manifest]
     if len(there) == 1:
         absent = "configs" if there == ["bands"] else "bands"
-        raise _broken(absent, f"an entry '{absent}' beside '{there[0]}'", None)
+        raise broken(absent, f"an entry '{absent}' beside '{there[0]}'", None)
     return bool(there)
 
 
-def _broken(entry: str, expected: str, found: object) -> ReleaseError:
+def broken(entry: str, expected: str, found: object) -> ReleaseError:
+    """Return the error for an entry of a manifest that is not what it should be."""
     return ReleaseError(
         f"MANIFEST.json of the release, entry '{entry}': expected {expected}, found {found!r:.80}; "
         "fetch or build the release again"

@@ -18,6 +18,7 @@ from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.catalogues import PUBLISHED_SPLIT
 from transferz.schemas.survey.columns import (
     TYPICAL_MAGNITUDES,
+    WHOLE_SKY,
     Column,
     Dtype,
     Table,
@@ -107,6 +108,13 @@ class Photometry(Entry):
     title: str = ""
     magnitude: Measured
     error: Measured
+
+
+class Position(Entry):
+    """Right ascension and declination, and the range of each that holds all, deg."""
+
+    position: tuple[str, str]
+    within: tuple[tuple[float, float], tuple[float, float]] = WHOLE_SKY
 
 
 class IdEntry(Entry):
@@ -235,9 +243,9 @@ class Survey(Entry):
     @property
     def described_bands(self) -> tuple[Band, ...]:
         """The bands as a release's manifest names them, blue to red."""
-        names = (self.photometry.magnitude.name, self.photometry.error.name)
+        magnitude, error = self.photometry.magnitude.name, self.photometry.error.name
         return tuple(
-            Band(one.name, *(name.format(band=one.name) for name in names), one.curve)
+            Band(one.name, magnitude.format(band=one.name), error.format(band=one.name), one.curve)
             for one in self.bands
         )
 
@@ -387,8 +395,8 @@ class Survey(Entry):
             theirs = Photometry.model_validate(one["photometry"])
             yield from self.photometry_columns(nullable=True, names=theirs)
         elif "position" in one:
-            within = {"field": tuple(map(tuple, one["within"]))} if "within" in one else {}
-            yield from position_columns(*one["position"], **within)
+            place = Position.model_validate(one)
+            yield from position_columns(*place.position, field=place.within)
         else:
             bands = tuple(band.name for band in self.bands)
             yield from _expanded(ColumnEntry.model_validate(one), bands)

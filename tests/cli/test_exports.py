@@ -6,9 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from transferz.cli import main
-from transferz.exporting import RAIL_NAMES, export
+from transferz.exporting import export, rail_names
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES
+from transferz.schemas.survey.described import HSC_BANDS
 
 LSST = "LSST's range"  # RAIL's names of bands are not known to be i's
 ENDINGS = ("vot", "fits", "ecsv", "hdf5")
@@ -41,7 +42,7 @@ def test_every_command_reads_an_export(ending, folder, results, tiny_release, ca
         assert status == int(arguments[0] == "check-leak"), said.err
         return said.out
 
-    bands = [RAIL_NAMES[name] if ending == "hdf5" else name for name in MAGNITUDES]
+    bands = [rail_names(HSC_BANDS)[name] if ending == "hdf5" else name for name in MAGNITUDES]
     own = ("--table", table, "--bands", ",".join(bands), "--redshift", "redshift")
     learning = (*own, "--id", "object_id", "--fractions", "0.5,0.3,0.1,0.1", "--quiet")
     leaks = json.loads(run("check-leak", table, "--release", tiny_release, "--json"))

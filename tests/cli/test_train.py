@@ -68,13 +68,14 @@ def test_each_method_learns_from_its_config(tiny_release):
     release = find_release(tiny_release)
     for method, one in METHODS.items():
         task = from_release(release, PHOTOMETRY[method].train)
-        stored = pq.read_table(tiny_release / one.config / "train-00000-of-00001.parquet")
-        rows = task.training[task.training["config"] == one.config]
+        config = release.configs()[one.role]
+        stored = pq.read_table(tiny_release / config / "train-00000-of-00001.parquet")
+        rows = task.training[task.training["config"] == config]
         assert task.bands == MAGNITUDES
         np.testing.assert_array_equal(rows["redshift"], stored["redshift"])
         assert list(task.tests) == ["galaxiesml", "transferz"]
         assert task.source["release"]["mock"] is True
-        assert one.config in task.source["release"]["content"]
+        assert config in task.source["release"]["content"]
 
 
 def test_a_release_without_a_test_split_can_be_trained_on(release_builder, tmp_path, capsys):

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from transferz import exporting
 from transferz.cli import main
-from transferz.exporting import EXPORTED, export, read_export
+from transferz.exporting import export, read_export
 from transferz.releases import Release, read_release
-from transferz.schemas import Column, InputError, ReleaseError
+from transferz.schemas import INDEX, RELEASE, Column, InputError, ReleaseError
 from transferz.schemas import Table as SchemaTable
 from transferz.schemas.survey.derived import votable_description, votable_unit
 from transferz.schemas.survey.files import (
@@ -34,6 +34,9 @@ from transferz.schemas.survey.files import (
 )
 from transferz.schemas.survey.frames import arrow_schema
 from transferz.tables.reading import open_table, read_whole
+
+EXPORTED = SchemaTable("release", (*RELEASE.columns, INDEX["split"]), key="object_id")
+"""The columns of a file."""
 
 FORMATS = ("vot", "fits", "ecsv")
 """Those that hold every column."""

@@ -85,7 +85,6 @@ NO_BANDS = {
     "unordered": {"g", "y"},
     "iterator": iter("gr"),
     "array": np.array(["g", "r"]),
-    "null": None,
     "number": 5,
     "nested": [["g"]],
 }

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from transferz.photometry import bands
-from transferz.photometry.bands import BY_NAME, COSMOS_BANDS, FIT_BANDS, HSC_BANDS, Band
+from transferz.photometry.bands import (
+    BY_NAME,
+    COSMOS_BANDS,
+    FIT_BANDS,
+    HSC_BANDS,
+    SURVEY_BANDS,
+    Band,
+)
 
 # Mean wavelength, angstrom, per photon: Laigle et al. 2016, ApJS 224, 24, table 1 (COSMOS2015).
 PUBLISHED_MEAN = {
@@ -97,3 +104,36 @@ def test_unknown_bands_and_libraries_are_refused():
         bands.band("SC_gp")
     with pytest.raises(ValueError, match="unknown library 'svo'"):
         bands.transmission(Band("x", "svo:x"))
+
+
+ELSEWHERE = {
+    "des": ("sedpy:decam_", "grizY", ""),
+    "sdss": ("sedpy:sdss_", "ugriz", "0"),
+    "lsst": ("sedpy:lsst_baseline_", "ugrizy", ""),
+    "hsc": ("sedpy:hsc_", "grizy", ""),
+}
+"""Curves of the same filters in the other library."""
+
+
+@pytest.mark.parametrize("survey", ELSEWHERE)
+def test_two_libraries_agree_on_the_bands_of_surveys(survey):
+    start, names, end = ELSEWHERE[survey]
+    assert "".join(SURVEY_BANDS[survey]) == names
+    for name, band in SURVEY_BANDS[survey].items():
+        other = Band(name, f"{start}{name}{end}")
+        assert bands.pivot_wavelength(band) == pytest.approx(
+            bands.pivot_wavelength(other), rel=0.02
+        )
+
+
+@pytest.mark.parametrize("survey", SURVEY_BANDS)
+def test_bands_of_surveys_have_curves_blue_to_red(survey):
+    wavelengths = [bands.effective_wavelength(band) for band in SURVEY_BANDS[survey].values()]
+    assert wavelengths == sorted(wavelengths)
+
+
+@pytest.mark.parametrize("curve", ["speclite:decam2014-q", "sedpy:decam_q", "speclite:", "sedpy:"])
+def test_a_curve_that_a_library_has_not_is_refused(curve):
+    library, name = curve.split(":")
+    with pytest.raises(ValueError, match=f"{library} has no filter curve '{name}'"):
+        bands.transmission(Band("q", curve))

@@ -3,13 +3,22 @@
 import pytest
 
 from transferz.photometry.bands import HSC_BANDS
-from transferz.schemas import CONFIGS, ReleaseError
-from transferz.schemas.survey.described import bands_of, configs_of, default_config
+from transferz.schemas import CONFIGS, RELEASE, ReleaseError
+from transferz.schemas.survey.described import (
+    bands_of,
+    configs_of,
+    default_config,
+)
+from transferz.schemas.survey.stated import columns_of
 
 GREEN = {"name": "g", "magnitude": "g_mag", "error": "g_magsigma", "curve": "speclite:decam2014-g"}
 RED = {"name": "r", "magnitude": "r_mag", "error": "r_magsigma", "curve": ""}
 WHOLE = {
-    "columns": dict.fromkeys(["object_id", "g_mag", "g_magsigma", "r_mag", "r_magsigma"]),
+    "columns": {
+        "object_id": {"dtype": "int64", "unit": ""},
+        **{f"{band}_mag": {"dtype": "float32", "unit": "mag(AB)"} for band in "gr"},
+        **{f"{band}_magsigma": {"dtype": "float32", "unit": "mag"} for band in "gr"},
+    },
     "content": {"labels": {}, "spectra": {}},
     "bands": [GREEN, RED],
     "configs": {"spectroscopic": "spectra", "label": "labels"},
@@ -70,3 +79,20 @@ def test_one_entry_without_the_other_is_refused(absent):
     for read in (bands_of, configs_of):
         with pytest.raises(ReleaseError, match=f"expected an entry '{absent}' beside"):
             read(half)
+
+
+def test_magnitudes_in_another_system_are_refused():
+    columns = WHOLE["columns"] | {"r_mag": {"dtype": "float32", "unit": "mag"}}
+    with pytest.raises(ReleaseError, match=r"'r_mag' in mag\(AB\)"):
+        bands_of(WHOLE | {"columns": columns})
+
+
+def test_columns_are_as_stated_and_ours_keep_their_bounds():
+    stated = {"redshift": {"dtype": "float64", "unit": "", "description": "Theirs"}}
+    (redshift,) = columns_of({"columns": stated})
+    assert (redshift.dtype, redshift.description) == ("float64", "Theirs")
+    assert redshift.maximum == RELEASE["redshift"].maximum
+    assert columns_of({}) == RELEASE.columns
+    assert columns_of(WHOLE)[1].nullable
+    with pytest.raises(ReleaseError, match="a dtype of 'redshift'"):
+        columns_of({"columns": {"redshift": {"dtype": "complex", "unit": ""}}})

@@ -28,8 +28,9 @@ from transferz.schemas.benchmark.scores import (
     LARGEST,
     METRIC_TITLES,
     PERCENT,
+    SETS,
+    TESTED,
     TITLES,
-    Config,
     Metric,
     ProbabilityMetric,
     number_text,
@@ -467,7 +468,8 @@ def test_the_schema_says_what_an_entry_holds():
 
 def test_the_words_are_those_of_the_other_rooms():
     assert Metric.__args__ == METRICS
-    assert Config.__args__ == CONFIGS and Split.__args__ == SPLITS
+    assert Split.__args__ == SPLITS
+    assert set(SETS) | {"truth"} == set(CONFIGS) and set(TESTED) < set(SETS)
     assert tuple(METHODS) == ORDER
     every = {*METRICS, *ProbabilityMetric.__args__}
     assert set(TITLES) <= set(METRICS) and every == set(METRIC_TITLES) and every >= PERCENT
@@ -481,3 +483,26 @@ def test_numbers_are_written_as_the_field_writes_them():
     assert number_text("scatter", 0.0236, 0.001) == "0.0236 ± 0.0010"
     assert number_text("outlier_rate", 0.0524, 0.0012) == "5.24 ± 0.12"
     assert number_text("rmse", None, None) == "–"
+
+
+def test_an_entry_may_be_of_any_releases_configs(tmp_path):
+    record = good_record()
+    names = {"transferz": "labels", "galaxiesml": "spectroscopic"}
+    text = json.dumps(record)
+    for old, new in names.items():
+        text = text.replace(f'"{old}"', f'"{new}"').replace(f"+{old}", f"+{new}")
+    renamed = json.loads(text) | {"transferz": record["transferz"]}
+    del renamed["labels"]  # the package's name, where its version stands
+    renamed["data"]["name"] = "transferz"
+    path = tmp_path / "entry.yaml"
+    path.write_text(json.dumps(renamed), encoding="utf-8")
+    assert set(read_entry(path).scores) <= {*names.values(), "combo"}
+
+
+def test_what_was_learned_from_is_among_the_data(tmp_path):
+    record = good_record()
+    record["training"] |= {"set": "elsewhere"}
+    record["training"]["rows"]["train"] = {"elsewhere": 10}
+    path = tmp_path / "entry.yaml"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    require_refused(path, "the training set is 'elsewhere', which 'data' does not hold")

@@ -65,7 +65,7 @@ def test_a_class_in_the_working_directory_is_found(module):
 
 def test_a_class_needs_to_say_nothing_of_itself(module):
     found = load_method(f"{module(GOOD + '    def train(self): pass')}:Mine")
-    assert (found.name, found.key, found.train) == ("Mine", "mine", "combo")
+    assert (found.name, found.key, found.train) == ("Mine", "mine", "")
 
 
 def test_what_a_constructor_sets_is_said_too(module):

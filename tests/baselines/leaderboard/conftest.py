@@ -47,7 +47,7 @@ class Method:
 def make_run(folder: Path, release: Path, method: Method) -> Path:
     """Write a run as `transferz benchmark` does."""
     found = find_release(release)
-    tests = read_tests(found, ("galaxiesml", "transferz"), MAGNITUDES)
+    tests = read_tests(found, ("galaxiesml", "transferz"), found.bands())
     sets = {config: _forecast(test, config, method) for config, test in tests.items()}
     folder.mkdir(parents=True)
     path = folder / "forecasts.parquet"

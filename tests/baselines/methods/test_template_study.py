@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.baselines.methods import templates as template_fit
-from transferz.baselines.methods.templates import (
+from transferz.baselines.methods import template_study as template_fit
+from transferz.baselines.methods.template_study import (
     CIGALE,
     LEPHARE,
     TemplateFitQuality,

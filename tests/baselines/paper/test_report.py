@@ -52,6 +52,7 @@ from transferz.baselines.scores.metrics import in_cosmological_range, rmse
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.releases import find_release
 from transferz.schemas import InputError
+from transferz.schemas.benchmark.scores import TESTED
 from transferz.schemas.survey.files import file_digest
 
 NAMED = "TransferZ 2.0.0+mock (mock galaxies)"
@@ -66,7 +67,7 @@ def run(small_release, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(run):
-    return read_baselines(run)
+    return read_baselines(run, TESTED)
 
 
 @pytest.fixture
@@ -377,7 +378,7 @@ def test_seeds_are_counted(runs):
 def test_fewer_baselines_give_fewer_tables(copied):
     for method in ("nn_base", "nn_combo", "nn_spec"):
         shutil.rmtree(copied / method)
-    assert set(tabulate(read_baselines(copied), NAMED)) == {"scores", "lsst", "label_noise"}
+    assert set(tabulate(read_baselines(copied, TESTED), NAMED)) == {"scores", "lsst", "label_noise"}
 
 
 def test_numbers_behind_the_figures_are_written_for_dvc_and_others(written, runs):

@@ -32,6 +32,7 @@ from transferz.dataset.fetching import remote as remote_module
 from transferz.dataset.pipeline.stage import Layout
 from transferz.dataset.sources import registry
 from transferz.schemas import COSMOS2020, GALAXIESML, HSC, TRANSFERZ, InputError
+from transferz.schemas.survey import survey as configured
 
 ROOT = Path(__file__).parents[3]
 API = f"zenodo.org/api/records/{AUTHORS_RECORD}"
@@ -76,6 +77,7 @@ def project(tmp_path, monkeypatch, upstream):
     place_authors(upstream)
     upstream.place(FITS_URL).write_bytes(cosmos2020_fits())
     put("hsc", "result.csv", file_of(HSC), "cosmos2020")
+    monkeypatch.setattr(configured, "surveys", lambda: ("authors", "cosmos2020", "mock"))
 
 
 @pytest.fixture

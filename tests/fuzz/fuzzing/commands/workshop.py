@@ -114,7 +114,7 @@ def table_columns(release: Path) -> Columns:
 
 def template_columns() -> Columns:
     """A few galaxies with fluxes in HSC's bands, as template fits read them."""
-    from transferz.baselines.methods import templates
+    from transferz.baselines.methods import template_study as templates
 
     rng = np.random.default_rng(15)
     layout, count = templates.CIGALE, 12
