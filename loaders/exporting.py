@@ -26,8 +26,7 @@ from transferz.schemas.survey.derived import (
 from transferz.schemas.survey.described import HSC_BANDS, Band, default_config
 from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
-from transferz.schemas.survey.paper import INDEX, RELEASE
-from transferz.schemas.survey.stated import columns_of
+from transferz.schemas.survey.stated import INDEX, columns_of, plain_release
 from transferz.tables.files import replace_file
 from transferz.tables.table import require_package
 from transferz.tables.writing import hdf5_file
@@ -114,7 +113,8 @@ def read_export(release: Release, config: str | None, splits: Sequence[str] = ()
     names = [column.name for column in columns]
     parts = tables(release, names, config=config, split=only)
     rows = stacked({split: parts[split] for split in chosen})
-    exported = replace(RELEASE, columns=(*columns, INDEX["split"]))
+    table = plain_release(release.bands())
+    exported = replace(table, columns=(*columns, INDEX["split"]))
     return Export(release, config, chosen, rows.replace_schema_metadata(None), exported)
 
 

@@ -12,8 +12,9 @@ from transferz.schemas.survey.described import ROLE_WORDS, Band, bands_of, confi
 from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     RELEASE_NAME,
-    SURVEYS,
     Version,
+    by_preference,
+    is_mock_name,
     named_files,
     read_manifest,
     require_intact,
@@ -253,7 +254,9 @@ def _built_release(start: Path) -> Path | None:
     checkout = next((folder for folder in (start, *start.parents) if _is_checkout(folder)), None)
     if checkout is None:
         return None
-    places = [checkout / "data" / name / "release" / RELEASE_NAME for name in SURVEYS]
+    built = (path.parts[-3] for path in checkout.glob(f"data/*/release/{RELEASE_NAME}"))
+    names = by_preference({name: is_mock_name(name) for name in built})
+    places = [checkout / "data" / name / "release" / RELEASE_NAME for name in names]
     begun = [place for place in places if place.is_dir()]
     finished = [place for place in begun if (place / MANIFEST_FILE).is_file()]
     if begun and not finished:

@@ -129,7 +129,10 @@ def assigned_table(object_id: Column) -> Table:
 
 
 def release_table(
-    object_id: Column, photometry: tuple[Column, ...], references: tuple[Column, ...], title: str
+    object_id: Column,
+    photometry: tuple[Column, ...],
+    references: tuple[Column, ...],
+    title: str = "",
 ) -> Table:
     """Declare the rows of a release, the same columns in every config.
 

@@ -1,17 +1,59 @@
-"""What a release says of its columns, with what this package knows of those of their names."""
+"""What a release says of its columns, with the bounds that this package knows for their names.
 
-from collections.abc import Mapping
+Whoever only loads a release has no file of its survey: nothing here reads one.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-from transferz.schemas.survey.columns import Column, Dtype
-from transferz.schemas.survey.described import broken
-from transferz.schemas.survey.paper import INDEX, RELEASE
+from transferz.schemas.survey.columns import Column, Dtype, Table
+from transferz.schemas.survey.described import HSC_BANDS, Band, bands_of, broken
+from transferz.schemas.survey.release import index_table, release_table
 
 COLUMN_FACTS = ("dtype", "unit", "ucd", "description")
 """What a manifest states of a column."""
 
-DECLARED: dict[str, Column] = {column.name: column for column in (*INDEX, *RELEASE)}
+_OBJECT_ID = Column("object_id", "int64", "Object identifier", minimum=0, unique=True)
+_REFERENCES = (
+    Column("cosmos_id", "int64", "COSMOS2020 identifier", minimum=0, nullable=True),
+    Column("specz_name", "string", "Name in the spectroscopic compilation", nullable=True),
+)
+
+INDEX = index_table(_OBJECT_ID)
+
+
+def plain_release(bands: Sequence[Band]) -> Table:
+    """Return the table of a release in these bands, but for what its survey alone says of them."""
+    magnitudes = (
+        Column(
+            band.magnitude,
+            "float32",
+            f"{band.name}-band magnitude",
+            unit="mag(AB)",
+            ucd="phot.mag",
+            minimum=0.0,
+            maximum=50.0,
+        )
+        for band in bands
+    )
+    errors = (
+        Column(
+            band.error,
+            "float32",
+            f"1-sigma error of {band.magnitude}",
+            unit="mag",
+            ucd="stat.error;phot.mag",
+            minimum=0.0,
+        )
+        for band in bands
+    )
+    return release_table(_OBJECT_ID, (*magnitudes, *errors), _REFERENCES)
+
+
+DECLARED: dict[str, Column] = {
+    column.name: column for column in (*INDEX, *plain_release(HSC_BANDS))
+}
 """What is known of a column by its name alone."""
 
 
@@ -19,10 +61,11 @@ def columns_of(manifest: Mapping[str, Any]) -> tuple[Column, ...]:
     """Return a release's columns as its manifest states them, those of our names with our bounds.
 
     Columns that this package does not know may have nulls. Where the manifest states none, the
-    columns are those that this package declares. A ReleaseError says that a column has no dtype
-    that a release can have.
+    columns are those that every release in its bands has. A ReleaseError says that a column has no
+    dtype that a release can have.
     """
-    ours = {column.name: column for column in RELEASE}
+    release = plain_release(bands_of(manifest))
+    ours = {column.name: column for column in release}
     columns = []
     for name, facts in manifest.get("columns", {}).items():
         known = ours.get(name, Column(name, "string", "", nullable=True))
@@ -30,4 +73,4 @@ def columns_of(manifest: Mapping[str, Any]) -> tuple[Column, ...]:
         if stated.get("dtype", "") not in get_args(Dtype):
             raise broken("columns", f"a dtype of '{name}'", stated.get("dtype"))
         columns.append(replace(known, **stated))
-    return tuple(columns) or RELEASE.columns
+    return tuple(columns) or release.columns
