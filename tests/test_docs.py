@@ -149,7 +149,7 @@ def given(small_release, tmp_path_factory):
     shutil.copytree(small_release, folder / "data/mock/release/transferz")
     shutil.copytree(small_release, folder / "OLD")
     remake(small_release, folder / "NEW", version="2.0.1", mock=True)
-    for survey in ("authors", "cosmos2020"):
+    for survey in ("authors", "cosmos2020", "cosmos2025"):
         remake(small_release, folder / f"data/{survey}/release/transferz")
     for name, split in (("TABLE", "test"), ("TRAINING", "train")):
         table = pq.read_table(next(small_release.glob(f"combo/{split}-*.parquet")))

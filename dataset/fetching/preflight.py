@@ -26,8 +26,7 @@ from transferz.dataset.fetching.editions import (
 from transferz.dataset.fetching.remote import OutOfReach, Remote, column_names
 from transferz.dataset.fetching.web import NoAnswer, PermanentFailure, Web, shown
 from transferz.dataset.pipeline.stage import Layout
-from transferz.dataset.sources.catalogues import open_side_by_side
-from transferz.dataset.sources.fields import REMEDY, find_fields, share_found
+from transferz.dataset.sources.fields import REMEDY, find_fields, open_side_by_side, share_found
 from transferz.dataset.sources.registry import ByHand, Edition, find_edition, load_registry
 from transferz.schemas import InputError, Table
 

@@ -6,7 +6,6 @@ An `InputError` says that a file is missing, is one of several, or is not what i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -16,11 +15,9 @@ import pyarrow as pa
 
 from transferz.dataset.sources.fields import (
     Field,
-    find_fields,
     how_likely,
     make_chunk,
-    match_fields,
-    require_all,
+    open_side_by_side,
     stored_fields,
 )
 from transferz.dataset.sources.values import declared_values
@@ -162,25 +159,6 @@ def read_side_by_side(
     if made is None:
         kinds = [pa.type_for_alias(field.column.dtype) for field in fields]
         yield make_chunk(table, fields, [pa.nulls(0, kind) for kind in kinds])
-
-
-def open_side_by_side(paths: Sequence[Path], table: Table) -> list[tuple[TableFile, list[Field]]]:
-    """Open the tables over which a catalogue's columns are spread, each with those it gives.
-
-    An `InputError` names the columns that none of them has.
-    """
-    parts: list[tuple[TableFile, list[Field]]] = []
-    left = table
-    for number, path in enumerate(paths, 1):
-        file = open_table(path, choose=partial(how_likely, table=left), one_line=True)
-        if number == len(paths):
-            where = " and ".join(map(str, dict.fromkeys(paths)))
-            require_all(match_fields(file.names, left, path)[1], table, where)
-        there = {field.column.name for field in match_fields(file.names, left, path)[0]}
-        own = replace(left, columns=tuple(one for one in left if one.name in there))
-        parts.append((file, find_fields(file.names, own, path)))
-        left = replace(left, columns=tuple(one for one in left if one.name not in there))
-    return [(file, own) for file, own in parts if own]
 
 
 def _in_step(

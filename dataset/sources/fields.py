@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from transferz.schemas import Column, InputError, SchemaError, Table
 from transferz.schemas.survey.frames import arrow_schema
+from transferz.tables.reading import open_table
+from transferz.tables.table import TableFile
 
 REMEDY = "fetch the file again or check its version"
 NULL_FLAG = "_isnull"  # ends the name of a column that says where another has no value
@@ -122,6 +125,25 @@ def _find(column: Column, available: Sequence[str], path: Path) -> Field | None:
 
 def _in_any_case(name: str, available: Sequence[str]) -> list[str]:
     return [theirs for theirs in available if theirs.casefold() == name.casefold()]
+
+
+def open_side_by_side(paths: Sequence[Path], table: Table) -> list[tuple[TableFile, list[Field]]]:
+    """Open the tables over which a catalogue's columns are spread, each with those it gives.
+
+    An `InputError` names the columns that none of them has.
+    """
+    parts: list[tuple[TableFile, list[Field]]] = []
+    left = table
+    for number, path in enumerate(paths, 1):
+        file = open_table(path, choose=partial(how_likely, table=left), one_line=True)
+        if number == len(paths):
+            where = " and ".join(map(str, dict.fromkeys(paths)))
+            require_all(match_fields(file.names, left, path)[1], table, where)
+        there = {field.column.name for field in match_fields(file.names, left, path)[0]}
+        own = replace(left, columns=tuple(one for one in left if one.name in there))
+        parts.append((file, find_fields(file.names, own, path)))
+        left = replace(left, columns=tuple(one for one in left if one.name not in there))
+    return [(file, own) for file, own in parts if own]
 
 
 def stored_fields(fields: Iterable[Field]) -> list[Field]:

@@ -178,13 +178,14 @@ def reference() -> str:
 
 
 def _other_surveys() -> str:
-    """The release and the catalogues of each survey whose columns are not the paper's."""
+    """The release and the own catalogues of each survey whose columns are not the paper's."""
     from transferz.schemas.survey.survey import find_survey, surveys  # not in every install
 
     others = [one for one in map(find_survey, surveys()) if one.release != schemas.RELEASE]
+    papers = (schemas.HSC, schemas.GALAXIESML)  # taken over, and shown above
     return "\n\n".join(
         SURVEY.format(name=one.name, title=one.title, release=column_table(one.release))
-        + f"\n{_sections(list(one.tables.values()))}"
+        + f"\n{_sections([table for table in one.tables.values() if table not in papers])}"
         for one in others
     )
 
