@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from transferz.schemas.survey.survey import surveys
+
 pytest.importorskip("setuptools", "77", reason="building a wheel offline needs setuptools")
 pytest.importorskip("pip", reason="building a wheel needs pip")
 
@@ -57,10 +59,14 @@ def installed(wheel, bare_site, tmp_path_factory):
 
 def test_it_holds_every_package_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    packages = {f"{package.replace('.', '/')}/__init__.py" for package in packages_named()}
+    modules = [name for name in packages_named() if name != "transferz.surveys"]
+    packages = {f"{package.replace('.', '/')}/__init__.py" for package in modules}
     assert packages <= set(names)
     assert {"transferz/py.typed", "transferz/dataset/page/card.md.jinja"} <= set(names)
-    assert "transferz/dataset/spectra/catalogues.yaml" in names
+    assert {"dataset/spectra/catalogues.yaml", "dataset/surveys/skeleton.yaml"} <= {
+        name.removeprefix("transferz/") for name in names
+    }
+    assert {f"transferz/surveys/{name}/survey.yaml" for name in surveys()} <= set(names)
     top = {name.split("/")[0] for name in names}
     assert top == {"transferz", f"transferz-{PROJECT['project']['version']}.dist-info"}
     assert not [name for name in names if "test" in name.lower() or name.endswith(".pyc")]

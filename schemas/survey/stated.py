@@ -14,10 +14,16 @@ from transferz.schemas.survey.release import index_table, release_table
 COLUMN_FACTS = ("dtype", "unit", "ucd", "description")
 """What a manifest states of a column."""
 
-_OBJECT_ID = Column("object_id", "int64", "Object identifier", minimum=0, unique=True)
+_OBJECT_ID = Column(
+    "object_id", "int64", "Object identifier", ucd="meta.id;meta.main", minimum=0, unique=True
+)
 _REFERENCES = (
-    Column("cosmos_id", "int64", "COSMOS2020 identifier", minimum=0, nullable=True),
-    Column("specz_name", "string", "Name in the spectroscopic compilation", nullable=True),
+    Column("cosmos_id", "int64", "COSMOS2020 identifier", ucd="meta.id", minimum=0, nullable=True),
+    Column(
+        *("specz_name", "string", "Name of the object in the spectroscopic compilation"),
+        ucd="meta.id",
+        nullable=True,
+    ),
 )
 
 INDEX = index_table(_OBJECT_ID)

@@ -1,5 +1,6 @@
 """Upstream archives on loopback, for the tests that fetch."""
 
+import contextlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -32,17 +33,25 @@ NOWHERE = "https://arxiv.org/abs/2601.00001"
 
 
 @pytest.fixture(scope="session")
-def other_surveys(tmp_path_factory):
-    """Let the package have the surveys of ``tests/dataset/surveys`` too, and invented editions."""
-    from releases import INVENTED, ROOT
-
-    from transferz.dataset.sources.registry import Edition, load_registry
-    from transferz.schemas.survey import survey
+def surveys_folder(tmp_path_factory):
+    """The package's surveys, and those of ``tests/dataset/surveys``."""
+    from releases import ROOT
 
     folder = tmp_path_factory.mktemp("surveys")
     for place in (ROOT / "surveys", Path(__file__).parent / "surveys"):
         for path in place.iterdir():
             (folder / path.name).symlink_to(path)
+    return folder
+
+
+@contextlib.contextmanager
+def patched(folder):
+    """Let the package have the surveys of a folder, and invented editions."""
+    from releases import INVENTED
+
+    from transferz.dataset.sources.registry import Edition, load_registry
+    from transferz.schemas.survey import survey
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(survey, "FOLDER", folder)
         for catalogue in ("photos", "spectra", "des"):
@@ -63,17 +72,37 @@ def other_surveys(tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def other_surveys(surveys_folder):
+    """Let the package have the surveys of ``tests/dataset/surveys`` too for one test."""
+    with patched(surveys_folder):
+        yield
+
+
+def build_other(folder, tmp_path_factory, survey):
+    from releases import build
+
+    with patched(folder):
+        return build(tmp_path_factory.mktemp(survey) / "data", survey=survey, figures=True)
+
+
 @pytest.fixture(scope="session")
-def spectra_only(other_surveys, tmp_path_factory):
+def built_des(surveys_folder, tmp_path_factory):
+    return build_other(surveys_folder, tmp_path_factory, "des")
+
+
+@pytest.fixture(scope="session")
+def built_six(surveys_folder, tmp_path_factory):
+    return build_other(surveys_folder, tmp_path_factory, "six")
+
+
+@pytest.fixture
+def spectra_only(other_surveys, built_des):
     """A small release of DES, whose rows are invented: spectra alone."""
-    from releases import build
-
-    return build(tmp_path_factory.mktemp("des") / "data", survey="des", figures=True)
+    return built_des
 
 
-@pytest.fixture(scope="session")
-def six_bands(other_surveys, tmp_path_factory):
+@pytest.fixture
+def six_bands(other_surveys, built_six):
     """A small release of six invented bands, whose labels have neither ids nor positions."""
-    from releases import build
-
-    return build(tmp_path_factory.mktemp("six") / "data", survey="six", figures=True)
+    return built_six

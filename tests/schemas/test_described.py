@@ -93,6 +93,6 @@ def test_columns_are_as_stated_and_ours_keep_their_bounds():
     assert (redshift.dtype, redshift.description) == ("float64", "Theirs")
     assert redshift.maximum == RELEASE["redshift"].maximum
     assert [one.name for one in columns_of({})] == list(RELEASE.names)
-    assert columns_of(WHOLE)[1].nullable
+    assert not columns_of(WHOLE)[1].nullable
     with pytest.raises(ReleaseError, match="a dtype of 'redshift'"):
         columns_of({"columns": {"redshift": {"dtype": "complex", "unit": ""}}})

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from transferz.dataset.sources.catalogues import read_any, says_mock
-from transferz.schemas import Column, InputError, SchemaError, Table
+from transferz.schemas import COSMOS2020, Column, InputError, SchemaError, Table
 
 SKY = Table(
     "sky",
@@ -163,4 +163,4 @@ def test_reading_may_stop_early(tmp_path):
 def test_a_mock_is_told_by_a_comment(tmp_path, name):
     for above, mock in (("# {MOCK: true}\n", True), ("# made\n", False)):
         read(tmp_path, text(above=above), name)
-        assert says_mock(tmp_path / name) is mock
+        assert says_mock(tmp_path / name, COSMOS2020) is mock

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.sources.catalogues import read_any, says_mock
-from transferz.schemas import Column, InputError, SchemaError, Table
+from transferz.schemas import COSMOS2020, Column, InputError, SchemaError, Table
 from transferz.tables.fits_hdus import OnesComplementSum
 
 
@@ -369,7 +369,7 @@ def test_a_mock_is_told_by_its_header(tmp_path, ending):
             hdu.header["MOCK"] = True
         path = tmp_path / f"{mock}{ending}"
         hdu.writeto(path)
-        assert says_mock(path) is mock
+        assert says_mock(path, COSMOS2020) is mock
 
 
 def test_what_is_no_binary_table_is_named_with_a_remedy(tmp_path):

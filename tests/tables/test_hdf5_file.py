@@ -9,7 +9,7 @@ import pytest
 from astropy.table import Table as AstropyTable
 
 from transferz.dataset.sources.catalogues import read_any, says_mock
-from transferz.schemas import Column, InputError, Table
+from transferz.schemas import COSMOS2020, Column, InputError, Table
 from transferz.tables.reading import open_table, read_whole
 from transferz.tables.table import naming
 
@@ -187,4 +187,4 @@ def test_a_mock_is_told_by_the_metadata_of_parquet(tmp_path):
     for note, mock in ({"MOCK": "T"}, True), ({"meta": "{MOCK: true}"}, True), ({"a": "b"}, False):
         path = tmp_path / "a.parquet"
         pq.write_table(pa.table({"x": [1]}).replace_schema_metadata(note), path)
-        assert says_mock(path) is mock
+        assert says_mock(path, COSMOS2020) is mock

@@ -237,7 +237,9 @@ def test_galaxiesml_that_is_not_whole_or_not_one(tmp_path):
     with pytest.raises(InputError, match=r"expected one file, found 5x127.*5x64.*; keep one"):
         read_galaxiesml(tmp_path)
     (tmp_path / "HSC_v6.csv").touch()
-    with pytest.raises(InputError, match=r"one edition of GalaxiesML, found .*, HSC_v6\.csv; keep"):
+    with pytest.raises(
+        InputError, match=r"one edition of the catalogue, found .*, HSC_v6\.csv; keep"
+    ):
         read_galaxiesml(tmp_path)
 
 

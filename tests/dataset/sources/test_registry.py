@@ -80,7 +80,6 @@ VALID = {
         {"files": [{"name": "a.csv", "urls": ["http://a.org/a.csv"]}]},
         {"files": [{"name": "a.csv", "urls": ["https://a.org/a.csv"], "md5": "12"}]},
         {"colour": "blue"},
-        {"by_hand": {"site": "s", "how": "h", "formats": [".csv"]}},
     ],
 )
 def test_an_entry_that_breaks_the_form(change, tmp_path, monkeypatch):
