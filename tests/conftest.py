@@ -35,6 +35,7 @@ from transferz.schemas.survey.files import (
     self_digest,
 )
 from transferz.schemas.survey.frames import arrow_schema
+from transferz.schemas.survey.stated import COLUMN_FACTS
 
 sys.path.append(str(Path(__file__).parent))  # `releases` and the servers are imported by name
 
@@ -149,11 +150,7 @@ def manifest(
         "survey": "mock" if mock else "authors",
         "mock": mock,
         **stated,
-        "columns": {
-            one.name: {"dtype": one.dtype, "unit": one.unit}
-            | ({"description": one.description} if stated else {})
-            for one in table
-        },
+        "columns": {one.name: {fact: getattr(one, fact) for fact in COLUMN_FACTS} for one in table},
         "content": {
             config: {
                 split: {"rows": SPLIT_ROWS[split], "content": stand_in_hash(files)}

@@ -64,8 +64,7 @@ def test_no_label_may_be_a_galaxy_whose_spectrum_is_in_another_split(made):
     if survey.match != "photometry":
         pytest.skip(f"the objects of '{survey.name}' are told apart by their ids")
     labels, spectra = (
-        to_pandas(made.release, config=survey.configs[role], split="all")
-        for role in ("label", "spectroscopic")
+        to_pandas(made.release, config=survey.configs[role]) for role in ("label", "spectroscopic")
     )
     split = pd.concat(
         pd.read_parquet(made.release / "_index" / f"{survey.configs[role]}.index")
