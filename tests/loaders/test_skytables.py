@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import transferz
-from transferz.schemas import RELEASE, ParameterError
+from transferz.schemas import CONFIGS, RELEASE, ParameterError
+from transferz.schemas.survey.described import ROLES
 
 INTEGERS = {f"{sign}int{bits}": bits for sign in ("", "u") for bits in (8, 16, 32, 64)}
 
@@ -31,8 +32,11 @@ def identical(one, other):
         assert str(mine.to_pylist()) == str(theirs.to_pylist())  # repr is exact, also for NaN, -0.0
 
 
-def test_columns_have_units_descriptions_and_ucds(loaded):
-    table = transferz.to_astropy(loaded["test"])
+def test_columns_have_units_descriptions_and_ucds(release_builder, tmp_path):
+    roles = dict(zip(ROLES, CONFIGS, strict=True))  # the release says what its configs are
+    release = release_builder(tmp_path / "transferz", roles=roles)
+    data = transferz.load_dataset(path=release, cache_dir=str(tmp_path / "cache"))
+    table = transferz.to_astropy(data["test"])
     assert isinstance(table, QTable) and len(table) == 70
     assert table.colnames == [*RELEASE.names, "sky"]
     for column in RELEASE:
