@@ -121,8 +121,9 @@ def test_its_citation_and_deposit_are_its_own(release):
     manifest, citation = read_manifest(release), read_citation(release / CITATION_FILE)
     subject = subject_of(manifest)
     assert citation["title"] == f"{subject.name} 2.0.0"
-    assert citation["abstract"].startswith(f"Galaxies with {subject.photometry} and ")
-    assert ("license" in citation) == (manifest["survey"] == "des")
+    assert citation["abstract"].startswith("Galaxies with ")
+    assert not re.search(PAPERS, citation["abstract"])
+    assert ("license" in citation) == (find_survey(manifest["survey"]).card.licence != "other")
     record = datacite(manifest, citation, "a.zip")
     assert record["titles"][1]["title"] == subject.subtitle
     assert record["rightsList"][0]
@@ -159,7 +160,7 @@ def test_the_reference_band_is_i_or_the_middle_one():
 
 def test_the_chart_has_the_boxes_that_there_are(spectra_only, six_bands):
     alone, both = (read_chart(read_manifest(one)) for one in (spectra_only, six_bands))
-    assert alone.match is None and [box.title for box in alone.catalogues] == ["des"]
+    assert alone.match is None and [box.title for box in alone.catalogues] == ["DES"]
     assert [box.title for box in both.catalogues] == ["The photos", "spectra"]
     assert both.match is not None and both.shared == ""
     for release in (spectra_only, six_bands):
