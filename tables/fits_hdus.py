@@ -224,11 +224,20 @@ class Hdu:
     def finish(self) -> None:
         """Pass over what was not read and over the padding, and check the sums.
 
-        The last padding of a file may lack, or a part of it: it holds but zeros.
+        The last padding of a file may lack, or a part of it: it holds but zeros. Without a sum it
+        is there as a whole or not at all: else bytes may have been lost or added above, and all
+        values behind them are wrong.
         """
         self.skip(self._left)
         padding = bytearray(self._padding)
-        self._stream.readinto(padding)
+        size = self._stream.readinto(padding)
+        zeros = not padding.strip(b"\0 ")
+        if "DATASUM" not in self.header and (0 < size < self._padding or not zeros):
+            found = f"{size} bytes" + ("" if zeros else ", not all of them zero")
+            raise HeaderError(
+                f"bytes of its data were lost or added: after them, expected {self._padding} zeros "
+                f"that fill a block of {BLOCK} bytes, found {found}"
+            )
         if self._promises:
             self._sum.add(memoryview(padding))
             self._check_sums()

@@ -313,6 +313,23 @@ DAMAGE = [
 ]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("change", ["lost", "added"])
+def test_bytes_that_are_lost_or_added_are_found_without_checksums(tmp_path, change, packed):
+    """All values behind the place would be wrong, and look like values."""
+    path = tmp_path / "a.fits"
+    save(path, fits.Column("X", "D", array=np.linspace(20.0, 25.1, 400)))
+    content = path.read_bytes()
+    place = len(content) - 2880
+    kept = {"lost": content[:place] + content[place + 3 :], "added": content[:place] + b"abc"}
+    kept["added"] += content[place:]
+    (path := tmp_path / ("b.fits.gz" if packed else "b.fits")).write_bytes(
+        gzip.compress(kept[change]) if packed else kept[change]
+    )
+    with pytest.raises(InputError, match="bytes of its data were lost or added"):
+        values_of(path, one("float64"))
+
+
 @pytest.mark.parametrize(("old", "new", "message"), DAMAGE, ids=lambda value: str(value)[:24])
 def test_a_damaged_header_is_refused(tmp_path, old, new, message):
     columns = [
