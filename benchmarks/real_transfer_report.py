@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,12 @@ from transferz.schemas.errors import InputError
 from transferz.tables.files import read_json, replace_directory, save_png, write_json
 
 LABELS, SPECTRA = "labels", "spectroscopic"
-OWN_DISTANCE = "survey's own"
+STUDIED = ("nn_base", "nn_tl", "nn_combo")
+"""The networks of the study of `shared_photometry`; the others see no label."""
+
+BRIGHT = 22.5
+"""i magnitude above which there are few spectra: the depth of zCOSMOS-bright."""
+
 SHOWN: tuple[Metric, ...] = ("bias", "scatter", "outlier_rate", "rmse")
 
 ELSEWHERE = {
@@ -79,7 +85,7 @@ def report(work: Path, out: Path, page: Path | None, salts: int) -> None:
 
 def with_tables(page: str, texts: Mapping[str, str]) -> str:
     """Put tables into a page, each between its marks."""
-    return PIECE.sub(lambda found: f"{found[1]}\n{texts[found[2]]}\n{found[3]}", page)
+    return PIECE.sub(lambda found: f"{found[1]}\n{texts.get(found[2], '')}\n{found[3]}", page)
 
 
 def read_splits(work: Path, salts: int, ending: str = "") -> dict[str, dict[str, Run]]:
@@ -94,9 +100,9 @@ def read_splits(work: Path, salts: int, ending: str = "") -> dict[str, dict[str,
 # --- what the two samples are
 
 
-def _samples(work: Path) -> dict[str, pd.DataFrame]:
+def _samples(work: Path, ending: str = "") -> dict[str, pd.DataFrame]:
     """Return all splits' rows of both samples, of the first salt."""
-    release = find_release(next(work.glob("salt-01/*/release/transferz")))
+    release = find_release(next(work.glob(f"salt-01{ending}/*/release/transferz")))
     return {
         name: pd.concat(pd.read_parquet(path) for path in (release.path / name).glob("*.parquet"))
         for name in (SPECTRA, LABELS)
@@ -108,7 +114,9 @@ def sample_table(work: Path) -> PaperTable:
     rows = []
     for name, table in _samples(work).items():
         cells = [
-            " / ".join(f"{value:.2f}" for value in np.percentile(table[column], (5, 25, 50, 75, 95)))
+            " / ".join(
+                f"{value:.2f}" for value in np.percentile(table[column], (5, 25, 50, 75, 95))
+            )
             for column in ("i_mag", "redshift")
         ]
         rows.append((f"`{name}`", f"{len(table):,}", *cells))
@@ -124,7 +132,7 @@ def colour_table(work: Path) -> PaperTable:
     """Tabulate how far the median colours of both samples are apart, at the same z and i."""
     found, samples = [], _samples(work)
     edges = (0.3, 0.5, 0.7, 0.9, 1.1)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         chosen = [
             table[table["redshift"].between(low, high) & table["i_mag"].between(20.5, 22.0)]
             for table in samples.values()
@@ -151,72 +159,80 @@ def colour_table(work: Path) -> PaperTable:
 
 
 def distance_tables(work: Path, own: Splits, salts: int) -> list[PaperTable]:
-    """Tabulate what the distance within which labels are left out changes, on the same salts."""
-    endings = sorted(
-        {path.name[len("salt-01") :] for path in work.glob("salt-*-distance-*")},
-        key=lambda name: float(name.rpartition("-")[2]),
-    )
-    studied = {ending: read_splits(work, salts, ending) for ending in endings}
-    whole = {ending: runs for ending, runs in studied.items() if set(runs) >= {"nn_base", "nn_tl", "nn_combo"}}
-    if not whole:
+    """Tabulate what the distance within which labels are left out changes, on the same salts.
+
+    The control, NN-Base on any labels as faint as those left, stands below all labels.
+    """
+    endings = {path.name[len("salt-01") :] for path in work.glob("salt-*-distance-*")}
+    runs = {ending: read_splits(work, salts, ending) for ending in ("", *endings)}
+    runs = {ending: one for ending, one in runs.items() if set(STUDIED) <= set(one)}
+    if len(runs) < 2:
         return []
-    keys = ("nn_base", "nn_tl", "nn_combo")
-    common = set.intersection(
-        *(set(runs[key]) for runs in (*whole.values(), own.runs) for key in keys)
-    )
-    compared = {
-        ending: Splits({key: {s: runs[key][s] for s in runs[key] if s in common} for key in keys})
-        for ending, runs in {"": own.runs, **whole}.items()
+    common = set.intersection(*(set(one[key]) for one in runs.values() for key in STUDIED))
+    if not common:
+        return []
+
+    def chosen(one: Mapping[str, Mapping[str, Run]]) -> Splits:
+        return Splits({key: {s: one[key][s] for s in one[key] if s in common} for key in one})
+
+    studied = {
+        _distance(work, ending): (_samples(work, ending)[LABELS], chosen(one))
+        for ending, one in runs.items()
     }
-    ordered = sorted(compared.items(), key=lambda item: _distance(work, item[0]))
-    return [
-        PaperTable(
-            label=f"distances-{config}",
-            caption=f"Labels left out within a distance of a spectroscopic galaxy in another split. "
-            f"Test galaxies of `{config_title(config)}`, {RANGES[COSMOLOGICAL]}, "
-            f"{len(common)} splits",
-            header=(
-                *("distance (mag)", "labels left", "tested"),
-                *(f"{what} {own.title(key)}" for what in ("bias", "RMS") for key in keys),
-                *(f"RMS NN-Base / {own.title(key)}" for key in keys[1:]),
-            ),
-            rows=tuple(
-                _distance_row(work, ending, one, config, keys) for ending, one in ordered
-            ),
-            notes="Means over splits and seeds ± their error; ratios with their 68 % interval.",
-        )
-        for config in own.configs
-    ]
+    control = chosen(read_splits(work, salts, "-matched"))
+    nearest, own_distance = min(studied), _distance(work, "")
+    found = []
+    for config in own.configs:
+        rows = []
+        for distance, (labels, splits) in sorted(studied.items()):
+            left = f"{len(labels):,}", f"{(labels['i_mag'] < BRIGHT).sum():,}"
+            rows.append(_distance_row((f"{distance:g}", *left), splits, config))
+            if distance == nearest and control.runs:
+                said = f"{nearest:g}, as faint as at {own_distance:g}", NONE, NONE
+                rows.append(_distance_row(said, control, config))
+        found.append(_distance_table(rows, own, config, len(common)))
+    return found
 
 
-def _manifest(work: Path, ending: str) -> dict[str, Any]:
-    path = next(work.glob(f"salt-01{ending}/*/release/transferz/MANIFEST.json"))
-    manifest: dict[str, Any] = read_json(path)
-    return manifest
+def _distance_table(
+    rows: Sequence[tuple[str, ...]], own: Splits, config: str, count: int
+) -> PaperTable:
+    return PaperTable(
+        label=f"distances-{config}",
+        caption=f"Labels left out within a distance of a spectroscopic galaxy in another split. "
+        f"Test galaxies of `{config_title(config)}`, {RANGES[COSMOLOGICAL]}, {count} splits",
+        header=(
+            *("distance (mag)", "labels left", f"of i < {BRIGHT:g}", "tested"),
+            *(f"{what} {own.title(key)}" for what in ("bias", "RMS") for key in STUDIED),
+            *(f"RMS NN-Base / {own.title(key)}" for key in STUDIED[1:]),
+        ),
+        rows=tuple(rows),
+        notes="Means over splits and seeds ± their error; ratios with their 68 % interval.",
+    )
 
 
 def _distance(work: Path, ending: str) -> float:
-    return float(_manifest(work, ending)["parameters"]["shared_photometry"])
+    path = next(work.glob(f"salt-01{ending}/*/release/transferz/MANIFEST.json"))
+    return float(read_json(path)["parameters"]["shared_photometry"])
 
 
-def _distance_row(
-    work: Path, ending: str, splits: Splits, config: str, keys: Sequence[str]
-) -> tuple[str, ...]:
+def _distance_row(first: Sequence[str], splits: Splits, config: str) -> tuple[str, ...]:
     def value(key: str, name: Metric) -> str:
+        if key not in splits.runs:
+            return NONE
         found = splits.summary(key, config, COSMOLOGICAL, name)
         return " ± ".join(value_parts(name, found.mean, found.error)[:2])
 
-    rows = _manifest(work, ending)["content"][LABELS]
-    left = sum(split["rows"] for split in rows.values())
+    def over(key: str) -> str:
+        if key not in splits.runs:
+            return NONE
+        return interval_text(splits.ratio(STUDIED[0], key, config, COSMOLOGICAL, "rmse"))
+
     return (
-        f"{_distance(work, ending):g}",
-        f"{left:,}",
+        *first,
         f"{splits.galaxies(config, COSMOLOGICAL):,.0f}",
-        *(value(key, name) for name in ("bias", "rmse") for key in keys),
-        *(
-            interval_text(splits.ratio(keys[0], key, config, COSMOLOGICAL, "rmse"))
-            for key in keys[1:]
-        ),
+        *(value(key, name) for name in ("bias", "rmse") for key in STUDIED),
+        *map(over, STUDIED[1:]),
     )
 
 
@@ -282,7 +298,9 @@ def _published_table(printed: Mapping[str, Any]) -> PaperTable:
         one = printed["scores"]["ranges"][part]
         cells = []
         for name in (*SHOWN, "scatter_biweight", "catastrophic_rate"):
-            value, error, _ = value_parts(name, *(one["metrics"][name][k] for k in ("mean", "error")))
+            value, error, _ = value_parts(
+                name, *(one["metrics"][name][k] for k in ("mean", "error"))
+            )
             cells.append(f"{value} ± {error}" if error else value or NONE)
         rows.append((RANGES[part], f"{one['n']:,}", *cells))
     return PaperTable(

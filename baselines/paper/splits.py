@@ -85,9 +85,7 @@ class Splits:
     What is asked for is computed once. `resamples` are of the galaxies.
     """
 
-    def __init__(
-        self, runs: Mapping[str, Mapping[str, Run]], resamples: int = RESAMPLES
-    ) -> None:
+    def __init__(self, runs: Mapping[str, Mapping[str, Run]], resamples: int = RESAMPLES) -> None:
         self.runs = {key: dict(of_splits) for key, of_splits in runs.items() if of_splits}
         self.resamples = resamples
         self._columns: dict[tuple[str, str, str, str], tuple[dict[str, float], dict[str, Array]]]
@@ -182,15 +180,15 @@ class Splits:
         paired = Loss(one.value, one.resampled, _variance(values[0] - values[1]), one.seeds)
         return paired_difference(paired, Loss(other.value, other.resampled, 0.0, other.seeds))
 
-    def bins(
-        self, keys: Sequence[str], config: Config, part: Range, by: str
-    ) -> list[BinRow]:
+    def bins(self, keys: Sequence[str], config: Config, part: Range, by: str) -> list[BinRow]:
         """Say which galaxies make the difference between the first method and the others.
 
         `by` is one of `EDGES`; galaxies of all splits are put together.
         """
         splits = [s for s in self.runs[keys[0]] if all(s in self.runs[key] for key in keys)]
-        values = np.concatenate([_values(self._tested(keys[0], config, part, s), by) for s in splits])
+        values = np.concatenate(
+            [_values(self._tested(keys[0], config, part, s), by) for s in splits]
+        )
         errors = {
             key: [_errors(self._tested(key, config, part, split)) for split in splits]
             for key in keys

@@ -1,5 +1,6 @@
 """The tables and the figure of the paper's comparison over several splits."""
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -42,14 +43,14 @@ RATIOS: tuple[Metric, ...] = ("bias", "rmse", "scatter", "outlier_rate", "catast
 COMPARED: tuple[Metric, ...] = ("bias", "scatter", "outlier_rate", "rmse")
 
 SCORES_NOTE = (
-    "Mean over splits and seeds ± its error, which holds galaxies, seeds and the split (in brackets "
-    "the spread from split to split). Bias is the median of dz, scatter 1.4826 MAD, an outlier has "
+    "Mean over splits and seeds ± its error, which holds galaxies, seeds and the split (in "
+    "brackets the spread from split to split). Bias is the median of dz, scatter 1.4826 MAD, an outlier has "
     "abs(dz) > 0.15, RMS is that of dz, catastrophic is abs(z_pred − z_true) > 1."
 )
 RATIO_NOTE = (
     "Values of NN-Base over those of the network, means over splits and seeds: above 1 the network "
-    "is better. In brackets the 68 % interval, from resampling galaxies and splits. A bias enters "
-    "by its absolute value."
+    "is better. In brackets the 68 % interval, from resampling galaxies and splits. A bias "
+    "enters by its absolute value. A dash: too few are catastrophic."
 )
 PAIRED_NOTE = (
     "Value of the first less that of the second, of a bias its distance from 0: below 0 the first "
@@ -107,8 +108,9 @@ def ratio_table(splits: Splits, config: Config, part: Range) -> PaperTable:
     for key in networks(splits):
         if key == REFERENCE:
             continue
-        found = (splits.ratio(REFERENCE, key, config, part, name) for name in RATIOS)
-        rows.append((splits.title(key), *map(interval_text, found)))
+        found = [splits.ratio(REFERENCE, key, config, part, name) for name in RATIOS]
+        cells = (interval_text(one) if math.isfinite(one.high) else NONE for one in found)
+        rows.append((splits.title(key), *cells))
     notes = RATIO_NOTE
     if config == splits.configs[0] and part == COSMOLOGICAL:
         published = (f"{PUBLISHED[n]:g}" if n in PUBLISHED else NONE for n in RATIOS)
@@ -214,9 +216,7 @@ def numbers(splits: Splits) -> dict[str, Any]:
         return {"splits": len(splits.runs[key]), "seeds": splits.seeds(key), **found}
 
     return {
-        config: {
-            part: {key: of_method(key, config, part) for key in splits.runs} for part in PARTS
-        }
+        config: {part: {key: of_method(key, config, part) for key in splits.runs} for part in PARTS}
         for config in splits.configs
     }
 

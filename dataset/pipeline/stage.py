@@ -62,9 +62,7 @@ class Layout:
         return self.data / self.survey / "interim" / stage / catalogue
 
     def split(self, section: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the survey's splits follow from: section ``split``, but published tables keep
-        their splits, and a study has a salt of its own.
-        """
+        """Return section ``split``; but published tables keep theirs, a study has its own salt."""
         scheme = self.configured.split or section["scheme"]
         return {**section, "scheme": scheme, "salt": self.salt or section["salt"]}
 
