@@ -2,8 +2,8 @@
 
 For every salt of the split the release is made anew, in a folder of its own; then the paper's
 networks and the reference methods run on it, as by `transferz train` and `transferz benchmark`.
-What has run on the same release with as many seeds does not run again. Work goes round by round, each
-salt by salt: the networks, the quick methods, the study of `shared_photometry`, the slow methods.
+What has run on the same release with as many seeds does not run again. Work goes round by round,
+each salt by salt: the networks, quick methods, the study of `shared_photometry`, slow methods.
 At the end, or with ``--report`` of what is there, tables and the figure go to
 ``baselines/results/cosmos_lite/`` and into ``docs/real-transfer.md``.
 

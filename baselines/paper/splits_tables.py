@@ -44,8 +44,8 @@ COMPARED: tuple[Metric, ...] = ("bias", "scatter", "outlier_rate", "rmse")
 
 SCORES_NOTE = (
     "Mean over splits and seeds ± its error, which holds galaxies, seeds and the split (in "
-    "brackets the spread from split to split). Bias is the median of dz, scatter 1.4826 MAD, an outlier has "
-    "abs(dz) > 0.15, RMS is that of dz, catastrophic is abs(z_pred − z_true) > 1."
+    "brackets the spread from split to split). Bias is the median of dz, scatter 1.4826 MAD, an "
+    "outlier has abs(dz) > 0.15, RMS is that of dz, catastrophic is abs(z_pred − z_true) > 1."
 )
 RATIO_NOTE = (
     "Values of NN-Base over those of the network, means over splits and seeds: above 1 the network "
@@ -58,9 +58,9 @@ PAIRED_NOTE = (
     f"at {100 * SIGNIFICANCE:g} %, corrected for all of the table (Holm)."
 )
 BINS_NOTE = (
-    "Galaxies are per split. Bias is the median of dz over galaxies, splits and seeds. The share is "
-    "that of the bin in all that the network's sum of squared dz is below NN-Base's: where it is "
-    "negative, NN-Base is better there."
+    "Galaxies are per split. Bias is the median of dz over galaxies, splits and seeds. The share "
+    "is that of the bin in all that the network's sum of squared dz is below NN-Base's: where it "
+    "is negative, NN-Base is better there."
 )
 
 
