@@ -37,6 +37,8 @@ STUDIED = ("nn_base", "nn_tl", "nn_combo")
 BRIGHT = 22.5
 """i magnitude above which there are few spectra: the depth of zCOSMOS-bright."""
 
+PERCENTILES = (5, 25, 50, 75, 95)
+
 SHOWN: tuple[Metric, ...] = ("bias", "scatter", "outlier_rate", "rmse")
 
 ELSEWHERE = {
@@ -109,30 +111,36 @@ def _samples(work: Path, ending: str = "") -> dict[str, pd.DataFrame]:
     }
 
 
+def _all_labels(work: Path) -> dict[str, pd.DataFrame]:
+    """Return both samples with as many labels as any distance leaves, as far as it was made."""
+    folders = work.glob("salt-01*/*/release/transferz/MANIFEST.json")
+    endings = {path.parents[3].name[len("salt-01") :] for path in folders}
+    return _samples(work, min(endings, key=lambda ending: _distance(work, ending)))
+
+
 def sample_table(work: Path) -> PaperTable:
     """Tabulate how bright and how far the galaxies of both samples are."""
-    rows = []
-    for name, table in _samples(work).items():
+    rows, whole = [], _all_labels(work)[LABELS]
+    own = {f"`{name}`": table for name, table in _samples(work).items()}
+    for name, table in {**own, "labels before any were left out": whole}.items():
         cells = [
-            " / ".join(
-                f"{value:.2f}" for value in np.percentile(table[column], (5, 25, 50, 75, 95))
-            )
+            " / ".join(f"{value:.2f}" for value in np.percentile(table[column], PERCENTILES))
             for column in ("i_mag", "redshift")
         ]
-        rows.append((f"`{name}`", f"{len(table):,}", *cells))
+        rows.append((name, f"{len(table):,}", *cells))
     return PaperTable(
         label="samples",
-        caption="The two samples (all splits, first salt): percentiles 5 / 25 / 50 / 75 / 95",
-        header=("config", "galaxies", "i magnitude", "redshift"),
+        caption="The two samples, all splits: percentiles "
+        + " / ".join(f"{level:g}" for level in PERCENTILES),
+        header=("galaxies", "number", "i magnitude", "redshift"),
         rows=tuple(rows),
     )
 
 
 def colour_table(work: Path) -> PaperTable:
     """Tabulate how far the median colours of both samples are apart, at the same z and i."""
-    found, samples = [], _samples(work)
-    edges = (0.3, 0.5, 0.7, 0.9, 1.1)
-    for low, high in pairwise(edges):
+    found, samples = [], _all_labels(work)
+    for low, high in pairwise((0.3, 0.5, 0.7, 0.9, 1.1)):
         chosen = [
             table[table["redshift"].between(low, high) & table["i_mag"].between(20.5, 22.0)]
             for table in samples.values()
@@ -140,18 +148,19 @@ def colour_table(work: Path) -> PaperTable:
         cells = []
         for first, second in ("Vr", "ri", "iz"):
             spectra, labels = (
-                one[f"{first}_mag"].to_numpy() - one[f"{second}_mag"].to_numpy() for one in chosen
+                (one[f"{first}_mag"] - one[f"{second}_mag"]).to_numpy(np.float64) for one in chosen
             )
             apart = float(np.median(labels) - np.median(spectra))
-            error = 1.25 * np.hypot(*(c.std() / np.sqrt(max(c.size, 1)) for c in (labels, spectra)))
+            # Of a median of normal numbers, which colours are not quite.
+            error = 1.25 * np.hypot(*(c.std() / np.sqrt(c.size) for c in (labels, spectra)))
             cells.append(minus(f"{apart:+.3f} ± {error:.3f}"))
         found.append((f"{low:g} to {high:g}", *(f"{len(one):,}" for one in chosen), *cells))
     return PaperTable(
         label="colours",
-        caption="Median colour of `labels` less that of `spectroscopic`, 20.5 < i < 22, mag",
+        caption="Median colour of labels less that of spectroscopic galaxies, 20.5 < i < 22, mag",
         header=("redshift", "spectroscopic", "labels", "V − r", "r − i", "i − z"),
         rows=tuple(found),
-        notes="Each sample by its own redshift; all splits, first salt.",
+        notes="Labels before any were left out; each sample by its own redshift.",
     )
 
 
