@@ -47,8 +47,15 @@ METHOD_SEEDS = 5
 """At most, of a reference method."""
 
 NETWORKS = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
-QUICK_METHODS = ("median", "nearest", "trees", "conformal_trees", "conformal_trees_by_magnitude")
-SLOW_METHODS = ("template_fit", "quantile_trees", "mixture_density", "bayesian")
+QUICK_METHODS = (
+    "median",
+    "nearest",
+    "trees",
+    "conformal_trees",
+    "conformal_trees_by_magnitude",
+    "template_fit",
+)
+SLOW_METHODS = ("quantile_trees", "mixture_density", "bayesian")
 
 DISTANCES = (0.0, 0.05, 0.2)
 """Of `shared_photometry` (mag), beside the survey's own, which all salts have."""

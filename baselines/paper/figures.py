@@ -305,7 +305,7 @@ def draw_scores(
     handles, labels = axes[0].get_legend_handles_labels()
     for panel in axes[len(panels) :]:
         panel.set_axis_off()
-    axes[-1].legend(handles, labels, loc="center left", borderaxespad=0.0)
+    axes[len(panels)].legend(handles, labels, loc="center left", borderaxespad=0.0)
     figure.suptitle(title, linespacing=1.3)
     return figure
 
