@@ -31,8 +31,8 @@ from transferz.schemas.errors import InputError
 from transferz.tables.files import read_json, replace_directory, save_png, write_json
 
 LABELS, SPECTRA = "labels", "spectroscopic"
-STUDIED = ("nn_base", "nn_tl", "nn_combo")
-"""The networks of the study of `shared_photometry`; the others see no label."""
+STUDIED = ("nn_base", "nn_tl")
+"""The networks of the study of `shared_photometry`."""
 
 BRIGHT = 22.5
 """i magnitude above which there are few spectra: the depth of zCOSMOS-bright."""
@@ -174,10 +174,10 @@ def distance_tables(work: Path, own: Splits, salts: int) -> list[PaperTable]:
     """
     endings = {path.name[len("salt-01") :] for path in work.glob("salt-*-distance-*")}
     runs = {ending: read_splits(work, salts, ending) for ending in ("", *endings)}
-    runs = {ending: one for ending, one in runs.items() if set(STUDIED) <= set(one)}
+    runs = {ending: one for ending, one in runs.items() if STUDIED[0] in one}
     if len(runs) < 2:
         return []
-    common = set.intersection(*(set(one[key]) for one in runs.values() for key in STUDIED))
+    common = set.intersection(*(set(one[STUDIED[0]]) for one in runs.values()))
     if not common:
         return []
 
