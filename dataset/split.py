@@ -28,7 +28,7 @@ SHARED_PHOTOMETRY = "shared_photometry"
 def split(layout: Layout) -> None:
     """Assign the splits of a survey's objects, and count what was left out and moved."""
     params = read_params("split", SplitParams)
-    params = params.model_copy(update={"scheme": layout.scheme(params.scheme)})
+    params = params.model_copy(update=layout.split(params.model_dump()))
     radius = read_params("match", MatchParams).radius_arcsec
     survey = layout.configured
     spectroscopic = layout.interim("select", survey.of_role("spectroscopic")) / TABLE

@@ -3,7 +3,7 @@
 They are as wide as a journal's column, in colours for everyone's eyes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from transferz.schemas.benchmark.scores import (
     Config,
     EntryBin,
     Metric,
+    Summary,
     config_title,
     minus,
     number_text,
@@ -277,25 +278,46 @@ def scores(runs: Sequence[Run], title: str) -> "Figure":
     error bars, and grey where a requirement of LSST's is met. `title` says which release this is,
     and that a mock is one.
     """
+    drawn = {
+        run.entry.method.name: {
+            config: run.entry.scores[config].cosmological.metrics for config in tested_on(runs)
+        }
+        for run in runs
+    }
+    return draw_scores(drawn, f"{title}\n{RANGES[COSMOLOGICAL]}, {over_seeds(SPREAD, runs)}")
+
+
+def draw_scores(
+    drawn: Mapping[str, Mapping[Config, Mapping[Any, Summary]]],
+    title: str,
+    panels: Sequence[Metric] = tuple(SCORE_PANELS),
+) -> "Figure":
+    """Draw the scores of baselines, by their names, on test sets: means, and spreads as bars.
+
+    `drawn` has the same test sets for each, and the metrics of the `panels`, five at most.
+    """
     from matplotlib.figure import Figure
 
-    height = 3 * (SCORE_ROW_HEIGHT * len(runs) + SCORE_REST_HEIGHT) + 0.4
+    height = 3 * (SCORE_ROW_HEIGHT * len(drawn) + SCORE_REST_HEIGHT) + 0.4
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(3, 2, sharey=True).ravel()
-    for panel, metric in zip(axes, SCORE_PANELS, strict=False):
-        _draw_score_panel(panel, metric, runs)
+    for panel, metric in zip(axes, panels, strict=False):
+        _draw_score_panel(panel, metric, drawn)
     handles, labels = axes[0].get_legend_handles_labels()
-    axes[-1].set_axis_off()
-    axes[-1].legend(handles, labels, loc="center left", borderaxespad=0.0)
-    seeds = over_seeds(SPREAD, runs)
-    figure.suptitle(f"{title}\n{RANGES[COSMOLOGICAL]}, {seeds}", linespacing=1.3)
+    for panel in axes[len(panels) :]:
+        panel.set_axis_off()
+    axes[len(panels)].legend(handles, labels, loc="center left", borderaxespad=0.0)
+    figure.suptitle(title, linespacing=1.3)
     return figure
 
 
-def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[Run]) -> None:
+def _draw_score_panel(
+    panel: "Axes", metric: Metric, drawn: Mapping[str, Mapping[Config, Mapping[Any, Summary]]]
+) -> None:
     scale = 100.0 if metric in PERCENT else 1.0
-    for number, config in enumerate(tested_on(runs)):
-        _draw_score_set(panel, metric, config, runs, scale, number)
+    for number, config in enumerate(next(iter(drawn.values()))):
+        summaries = [sets[config][metric] for sets in drawn.values()]
+        _draw_score_set(panel, config, summaries, scale, number)
     if metric in LIMITS:
         limit = scale * LIMITS[metric]
         low = -limit if metric == "bias" else 0.0
@@ -305,21 +327,15 @@ def _draw_score_panel(panel: "Axes", metric: Metric, runs: Sequence[Run]) -> Non
         panel.axvline(0.0, color="black", lw=0.6, zorder=1)
     else:
         panel.set_xlim(left=0.0)
-    panel.set(xlabel=SCORE_PANELS[metric], ylim=(len(runs) - 0.5, -0.5))
-    panel.set_yticks(range(len(runs)), [run.entry.method.name for run in runs])
+    panel.set(xlabel=SCORE_PANELS[metric], ylim=(len(drawn) - 0.5, -0.5))
+    panel.set_yticks(range(len(drawn)), list(drawn))
     panel.tick_params(axis="y", length=0)
     panel.locator_params(axis="x", nbins=4)
 
 
 def _draw_score_set(
-    panel: "Axes",
-    metric: Metric,
-    config: Config,
-    runs: Sequence[Run],
-    scale: float,
-    number: int,
+    panel: "Axes", config: Config, summaries: Sequence[Summary], scale: float, number: int
 ) -> None:
-    summaries = [run.entry.scores[config].cosmological.metrics[metric] for run in runs]
     shift, (marker, colour) = SHIFT * (1.0 if number else -1.0), SET_LOOKS[number]
     rows = [
         (scale * summary.mean, row + shift, scale * (summary.spread or 0.0))

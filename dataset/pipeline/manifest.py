@@ -112,7 +112,7 @@ def _parameters(layout: Layout) -> dict[str, Any]:
         "select": {one: select_section(layout.configured, one)[1] for one in layout.catalogues},
         "match": sections["match"],
         **({} if shared is None else {"shared_photometry": shared}),
-        "split": split | {"scheme": layout.scheme(split["scheme"])},
+        "split": layout.split(split),
         "release": {name: value for name, value in release.items() if name != "previous"},
     }
 

@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.checkout import require_own_code
@@ -21,17 +21,26 @@ REMOVED_ROWS = "removed.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files of one survey lie: ``<data>/<survey>/raw → interim → release/transferz``."""
+    """Where the files of one survey lie: ``<data>/<survey>/raw → interim → release/transferz``.
+
+    For a study of the split, `salt` stands in the place of that of params.yaml, and
+    `shared_photometry` (mag) in that of the survey's own; the release's manifest says so.
+    """
 
     survey: str
     data: Path = Path("data")
+    salt: str | None = None
+    shared_photometry: float | None = None
 
     @property
     def configured(self) -> "Survey":
         """The survey as its ``survey.yaml`` configures it."""
         from transferz.schemas.survey.survey import find_survey  # not in every install
 
-        return find_survey(self.survey)
+        survey, distance = find_survey(self.survey), self.shared_photometry
+        if distance is None:
+            return survey
+        return survey.model_copy(update={"shared_photometry": distance})
 
     @property
     def catalogues(self) -> tuple[str, ...]:
@@ -52,9 +61,10 @@ class Layout:
         """Return the output folder of a stage, for one catalogue where it works on one."""
         return self.data / self.survey / "interim" / stage / catalogue
 
-    def scheme(self, chosen: str) -> str:
-        """Return the split scheme: the chosen one, but published tables keep their splits."""
-        return self.configured.split or chosen
+    def split(self, section: Mapping[str, Any]) -> dict[str, Any]:
+        """Return section ``split``; but published tables keep theirs, a study has its own salt."""
+        scheme = self.configured.split or section["scheme"]
+        return {**section, "scheme": scheme, "salt": self.salt or section["salt"]}
 
     @property
     def release(self) -> Path:
