@@ -19,6 +19,7 @@ from transferz.dataset.pipeline.stage import COUNTS, Layout
 from transferz.dataset.splits.hashing import content_hash
 from transferz.schemas import Table
 from transferz.schemas.survey.files import data_files, file_digest, self_digest
+from transferz.schemas.survey.stated import COLUMN_FACTS
 from transferz.tables.files import read_json
 
 IMITATED = {"cosmos2020": "cosmos2020_classic", "hsc": "hsc_pdr2", "galaxiesml": "galaxiesml"}
@@ -59,8 +60,7 @@ def columns(table: Table) -> dict[str, dict[str, str]]:
 
     So a release says itself what its columns are, whatever a later package declares.
     """
-    facts = ("dtype", "unit", "ucd", "description")
-    return {column.name: {fact: getattr(column, fact) for fact in facts} for column in table}
+    return {one.name: {fact: getattr(one, fact) for fact in COLUMN_FACTS} for one in table}
 
 
 def describe(layout: Layout, release: Path, release_version: str, date: str) -> dict[str, Any]:

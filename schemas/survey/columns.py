@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 BANDS = ("g", "r", "i", "z", "y")
 """The HSC broad bands, blue to red."""
+
+MAGNITUDE_RANGE = (0.0, 50.0)
+"""Magnitudes (AB) and their errors lie between these; what is beyond stands for none (our choice)."""
 
 TYPICAL_MAGNITUDES = (10.0, 35.0)
 """The median magnitude of a deep catalogue lies in here; that of a flux does not (our choice)."""
@@ -104,6 +107,44 @@ def error_name(band: str) -> str:
 
 MAGNITUDES = tuple(magnitude_name(band) for band in BANDS)
 ERRORS = tuple(error_name(band) for band in BANDS)
+
+
+def magnitude_column(
+    name: str, description: str, ucd: str = "", *, nullable: bool = False, **upstream: Any
+) -> Column:
+    """Declare a magnitude; `ucd` is the word of its band.
+
+    Where it is `nullable`, in upstream tables, it may be missing or, where a fit failed, absurd.
+    `upstream` says how a file has it.
+    """
+    return Column(
+        name,
+        "float32",
+        description,
+        unit="mag(AB)",
+        ucd=";".join(filter(None, ("phot.mag", ucd))),
+        minimum=None if nullable else MAGNITUDE_RANGE[0],
+        maximum=None if nullable else MAGNITUDE_RANGE[1],
+        nullable=nullable,
+        typical=TYPICAL_MAGNITUDES if nullable else None,
+        **upstream,
+    )
+
+
+def error_column(
+    name: str, description: str, ucd: str = "", *, nullable: bool = False, **upstream: Any
+) -> Column:
+    """Declare the 1-sigma error of a magnitude, as `magnitude_column` does that."""
+    return Column(
+        name,
+        "float32",
+        description,
+        unit="mag",
+        ucd=";".join(filter(None, ("stat.error;phot.mag", ucd))),
+        minimum=None if nullable else MAGNITUDE_RANGE[0],
+        nullable=nullable,
+        **upstream,
+    )
 
 
 def position_columns(

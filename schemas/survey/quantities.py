@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transferz.schemas.survey.columns import MAGNITUDE_RANGE
+
 NINES = (-9.0, -9.9, -9.99, -9.999, -9.9999, -99.0, -99.9, -99.99, -999.0, -999.9, -9999.0)
 """What catalogues write for no value in place of a number that is never negative."""
 
@@ -101,10 +103,10 @@ WIDTH = Quantity("a width", 0.0, 90.0)
 DENSITY = Quantity("a probability density", sentinels=(-1.0, *NINES))
 """A negative one is an error, but where a whole distribution has nothing but such numbers."""
 
-MAGNITUDE = Quantity("a magnitude", 0.0, 50.0)
+MAGNITUDE = Quantity("a magnitude", *MAGNITUDE_RANGE)
 """No galaxy is brighter than 0 mag; a flux of 0 is often written as 50, 90 or 99."""
 
-MAGNITUDE_ERROR = Quantity("an error of a magnitude", 0.0, 50.0, reached=True)
+MAGNITUDE_ERROR = Quantity("an error of a magnitude", *MAGNITUDE_RANGE, reached=True)
 """0 is that of a bright galaxy, in a file of few digits."""
 
 FLUX = Quantity("a flux", sentinels=NINES[5:])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-from transferz.schemas.survey.columns import Column, Dtype, Table
+from transferz.schemas.survey.columns import Column, Dtype, Table, error_column, magnitude_column
 from transferz.schemas.survey.described import HSC_BANDS, Band, bands_of, broken
 from transferz.schemas.survey.release import index_table, release_table
 
@@ -31,29 +31,8 @@ INDEX = index_table(_OBJECT_ID)
 
 def plain_release(bands: Sequence[Band]) -> Table:
     """Return the table of a release in these bands, but for what its survey alone says of them."""
-    magnitudes = (
-        Column(
-            band.magnitude,
-            "float32",
-            f"{band.name}-band magnitude",
-            unit="mag(AB)",
-            ucd="phot.mag",
-            minimum=0.0,
-            maximum=50.0,
-        )
-        for band in bands
-    )
-    errors = (
-        Column(
-            band.error,
-            "float32",
-            f"1-sigma error of {band.magnitude}",
-            unit="mag",
-            ucd="stat.error;phot.mag",
-            minimum=0.0,
-        )
-        for band in bands
-    )
+    magnitudes = (magnitude_column(one.magnitude, f"{one.name}-band magnitude") for one in bands)
+    errors = (error_column(one.error, f"1-sigma error of {one.magnitude}") for one in bands)
     return release_table(_OBJECT_ID, (*magnitudes, *errors), _REFERENCES)
 
 

@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.catalogues import PUBLISHED_SPLIT
 from transferz.schemas.survey.columns import (
-    TYPICAL_MAGNITUDES,
     WHOLE_SKY,
     Column,
     Dtype,
     Table,
+    error_column,
+    magnitude_column,
     position_columns,
 )
 from transferz.schemas.survey.described import ROLES, Band
@@ -348,28 +349,20 @@ class Survey(Entry):
         own, theirs = self.photometry, names or self.photometry
         for band in self.bands:
             name = own.magnitude.name.format(band=band.name)
-            yield Column(
+            yield magnitude_column(
                 name,
-                "float32",
                 own.magnitude.description.format(band=band.name),
-                unit="mag(AB)",
-                ucd=";".join(filter(None, ("phot.mag", band.ucd))),
-                minimum=None if nullable else 0.0,
-                maximum=None if nullable else 50.0,
+                band.ucd,
                 nullable=nullable,
-                typical=TYPICAL_MAGNITUDES if nullable else None,
                 **_upstream(name, theirs.magnitude, own.magnitude, band.name),
             )
         for band in self.bands:
             name = own.error.name.format(band=band.name)
             measured = own.magnitude.name.format(band=band.name)
-            yield Column(
+            yield error_column(
                 name,
-                "float32",
                 own.error.description.format(band=band.name) or f"1-sigma error of {measured}",
-                unit="mag",
-                ucd=";".join(filter(None, ("stat.error;phot.mag", band.ucd))),
-                minimum=None if nullable else 0.0,
+                band.ucd,
                 nullable=nullable,
                 **_upstream(name, theirs.error, own.error, band.name),
             )
