@@ -8,7 +8,7 @@ BANDS = ("g", "r", "i", "z", "y")
 """The HSC broad bands, blue to red."""
 
 MAGNITUDE_RANGE = (0.0, 50.0)
-"""Magnitudes (AB) and their errors lie between these; what is beyond stands for none (our choice)."""
+"""Magnitudes (AB) and their errors lie between; what is beyond stands for none (our choice)."""
 
 TYPICAL_MAGNITUDES = (10.0, 35.0)
 """The median magnitude of a deep catalogue lies in here; that of a flux does not (our choice)."""
