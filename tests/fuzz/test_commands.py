@@ -104,3 +104,9 @@ def test_the_harness_sees_what_is_wrong(monkeypatch):
     verdicts = {number: verdict.kind for number, verdict in attempt_all(makes, 2)}
     found = dict(zip(TRAPS, (verdicts[number] for number in range(len(TRAPS))), strict=True))
     assert found == {name: kind for name, (_, kind) in TRAPS.items()}
+
+
+def test_memory_is_the_commands_not_that_of_the_process_it_is_forked_from(shop, monkeypatch):
+    monkeypatch.setattr("fuzzing.commands.attempt.MEMORY", 64 << 20)  # less than torch takes
+    [(_, verdict)] = attempt_all(enumerate([trap(say("2.0"))]), 1)
+    assert verdict.kind == RIGHT, verdict.reason

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 60
-MEMORY = 2 << 30  # bytes resident, the libraries' included
+MEMORY = 2 << 30  # bytes resident beyond those of the process it is forked from
 HUGE_FILE = 1 << 28
 JUDGING = 120  # seconds more, for the oracle
 OUT = "out"  # the folder that a command may write to; all else must stay as it is
@@ -164,13 +164,13 @@ def _attempt(make: Make, folder: Path) -> Verdict:
     said = " ".join(map(_plain, trial.argv))
     (folder / "about").write_text(f"{said}\n{trial.damage}")
     before = _state(inputs)
-    start = time.monotonic()
+    start, held = time.monotonic(), _peak()
     outcome, trace = run(trial, folder)
     known = {
         "argv": said,
         "damage": trial.damage,
         "seconds": time.monotonic() - start,
-        "bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "bytes": _peak() - held,
     }
     kind, reason = judge(trial, outcome, trace, known["bytes"])
     stays = trial.writes_anywhere or before.items() <= _state(inputs).items()
@@ -240,6 +240,11 @@ def judge(trial: Trial, outcome: Outcome, trace: str, size: int) -> tuple[str, s
         return REFUSED, outcome.stderr
     wrong = trial.judge(outcome)
     return (WRONG, f"{wrong}\n{printed[-600:]}") if wrong else (RIGHT, printed[-500:])
+
+
+def _peak() -> int:
+    """Bytes resident at most so far; a fork begins with those of its parent, however large."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _address_space() -> int:
