@@ -65,28 +65,39 @@ paper: repro
 	dvc repro baselines/paper/dvc.yaml:figures@$(SURVEY)
 	$(call PUBLISH,data/$(SURVEY)/paper)
 
-# The other reference methods on the mock, 5 seeds each, into baselines/leaderboard/entries/, and one
-# page of all. A method that has run on this release does not run again: remove its folder for that.
+# All reference methods on a mock's leaderboard: their entries, how all pairs of them compare, and one
+# page. On the small mock the networks are those of `make baselines`; `SURVEY=mock_full` has galaxies
+# enough to tell more methods apart, five seeds each. A method that has run on this release does not
+# run again: remove its folder for that.
 METHODS := median nearest trees quantile_trees conformal_trees conformal_trees_by_magnitude \
 	template_fit mixture_density bayesian
-ROWS := data/mock/release/transferz/_index/combo.index
-RUNS := data/mock/benchmark
+ifneq ($(SURVEY),mock)
+METHODS += $(NETWORKS)
+endif
+ROWS := $(RELEASE)/_index/combo.index
+RUNS := data/$(SURVEY)/benchmark
 
-leaderboard: baselines $(METHODS:%=$(RUNS)/%/entry.yaml)
-	for method in $(METHODS); do transferz leaderboard add $(RUNS)/$$method --replace || exit 1; done
-	transferz leaderboard compare $(RUNS) --out baselines/leaderboard/entries/mock
-	transferz leaderboard --html $(RUNS)/leaderboard.html
-	transferz leaderboard
+leaderboard: $(if $(filter mock,$(SURVEY)),baselines,repro) $(METHODS:%=$(RUNS)/%/entry.yaml)
+	for method in $(METHODS); do \
+		transferz leaderboard add $(RUNS)/$$method --release $(RELEASE) --replace || exit 1; done
+	transferz leaderboard compare $(RUNS) --out baselines/leaderboard/entries/$(SURVEY)
+	transferz leaderboard --release $(RELEASE) --html $(RUNS)/leaderboard.html
+	transferz leaderboard --release $(RELEASE)
+
+$(RUNS)/%/entry.yaml: $(ROWS)
+	transferz benchmark $* --release $(RELEASE) --out $(@D) --replace
+
+ifneq ($(SURVEY),mock)
+$(RUNS)/nn_tl/entry.yaml: $(RUNS)/nn_base/entry.yaml  # what it starts from
+	transferz train nn_tl --release $(RELEASE) --start $(<D) --seeds 5 --out $(@D) --replace
+endif
+
+$(ROWS): | repro ;
 
 # README's picture of the page, by a headless Chromium.
 docs/mock/leaderboard.png: $(RUNS)/leaderboard.html
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1460,1050 \
 		--user-data-dir=$$(mktemp -d) "--screenshot=$(CURDIR)/$@" "file://$(CURDIR)/$<#theme=light"
-
-$(RUNS)/%/entry.yaml: $(ROWS)
-	transferz benchmark $* --release data/mock/release/transferz --out $(@D) --replace
-
-$(ROWS): | repro ;
 
 # The same methods on tables of real galaxies, from the folder that TRANSFERZ_REAL_DATA names.
 real: $(STAMP)

@@ -3,7 +3,7 @@
 For every salt of the split the release is made anew, in a folder of its own; then the paper's
 networks and the reference methods run on it, as by `transferz train` and `transferz benchmark`.
 What has run on the same release with as many seeds does not run again. Work goes round by round,
-each salt by salt: the networks, quick methods, the study of `shared_photometry`, slow methods.
+each salt by salt: quick methods, the networks, slow methods, the study of `shared_photometry`.
 At the end, or with ``--report`` of what is there, tables and the figure go to
 ``baselines/results/cosmos_lite/`` and into ``docs/real-transfer.md``.
 
@@ -105,16 +105,16 @@ def jobs(args: argparse.Namespace) -> Iterator[Job]:
         return Job(*own, args.seeds, args.epochs, args.data)
 
     salts = range(1, args.salts + 1)
-    yield from (job(salt, NETWORKS) for salt in salts)
     yield from (job(salt, QUICK_METHODS[: 2 if args.quick else None]) for salt in salts)
+    yield from (job(salt, NETWORKS) for salt in salts)
+    if not args.quick:
+        yield from (job(salt, SLOW_METHODS) for salt in salts)
     for salt in salts[:DISTANCE_SALTS]:
         for distance in DISTANCES[:1] if args.quick else DISTANCES:
             yield job(salt, DISTANCE_METHODS, distance)
         yield job(salt, [MATCHED])
     if args.data:
         yield from (job(None, [place]) for place in PLACES)
-    if not args.quick:
-        yield from (job(salt, SLOW_METHODS) for salt in salts)
 
 
 def build(job: Job) -> None:

@@ -27,6 +27,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from transferz.schemas import InputError
+from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC, UNION
 from transferz.schemas.survey.documents import parse_json, read_bytes
 from transferz.schemas.survey.files import json_text
 
@@ -340,8 +341,8 @@ def require_file(path: Path, remedy: str = "run the stage before this one: `dvc 
     return path
 
 
-COLOURS = MappingProxyType({"transferz": "#0072B2", "galaxiesml": "#D55E00", "combo": "#009E73"})
-"""Of the configs in every figure: Okabe-Ito, colour-blind safe."""
+COLOURS = MappingProxyType({LABEL: "#0072B2", SPECTROSCOPIC: "#D55E00", UNION: "#009E73"})
+"""Of the configs in every figure, by role: Okabe-Ito, colour-blind safe."""
 
 _RUN_LENGTH = 3  # zlib's Z_RLE
 

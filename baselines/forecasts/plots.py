@@ -11,6 +11,7 @@ from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.paper.figures import GREY, STYLE, WIDTH, paper_style
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT, normalised_error
 from transferz.baselines.scores.probability import pit_histogram
+from transferz.schemas.survey.described import LABEL
 from transferz.tables.files import COLOURS, made_folder, replace_file, save_png
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ ENDS = (0.5, 99.5)
 BINS = 12
 """Of redshift or magnitude, with equal numbers of galaxies (our choice)."""
 
-COLOUR = COLOURS["transferz"]
+COLOUR = COLOURS[LABEL]
 
 Array = npt.NDArray[np.float64]
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from transferz.baselines.benchmark.tables import TESTED_ROLES
 from transferz.baselines.leaderboard.board import Board, Row
 from transferz.baselines.leaderboard.words import training_title, value_text
 from transferz.baselines.scores.requirements import LIMITS
@@ -21,6 +22,7 @@ from transferz.schemas.benchmark.scores import (
     unit,
     value_parts,
 )
+from transferz.schemas.survey.described import UNION
 
 DOTTED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate", "crps", "coverage_90")
 """Metrics that are drawn with error bars, a chart each."""
@@ -112,9 +114,13 @@ def _requirement(metric: str, part: str) -> list[float]:
 
 
 def colour_class(row: Row) -> str:
-    """Return the class of an entry's colour: by what it learned from."""
-    learned = row.entry.training.set
-    return learned if learned in ("transferz", "galaxiesml", "combo") else "other"
+    """Return the class of an entry's colour: the role of what it learned from, or ``other``."""
+    learned = set(row.entry.training.set.split("+"))
+    tested = dict(zip(row.entry.scores, TESTED_ROLES, strict=False))
+    if learned <= set(tested):
+        return tested[learned.pop()] if len(learned) == 1 else UNION
+    of_release = set(getattr(row.entry.data, "content", ()))
+    return UNION if learned <= of_release else "other"
 
 
 # --- all methods by a metric

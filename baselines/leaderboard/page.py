@@ -29,6 +29,7 @@ from transferz.baselines.scores.paired import (
     distance,
 )
 from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryRange, value_parts
+from transferz.schemas.survey.described import UNION
 from transferz.tables.files import COLOURS, replace_file
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -60,6 +61,7 @@ def page(board: Board) -> str:
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         colours=COLOURS,
+        learned=_learned(board),
         sort=SORT,
         figures=figures,
         titles=METRIC_TITLES,
@@ -79,6 +81,13 @@ def write_page(board: Board, path: Path) -> None:
     text = page(board)
     with replace_file(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _learned(board: Board) -> dict[str, str]:
+    """What the entries learned from, by the class of its colour, as the legend has it."""
+    sets = {figures.colour_class(row): training_title(row) for row in board.rows}
+    others = {UNION: "both", "other": "a table of their own"}
+    return {kind: others.get(kind, sets[kind]) for kind in (*COLOURS, "other") if kind in sets}
 
 
 def _panel(board: Board, config: str, part: str) -> dict[str, Any]:

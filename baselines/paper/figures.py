@@ -30,6 +30,7 @@ from transferz.schemas.benchmark.scores import (
     minus,
     number_text,
 )
+from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC, UNION
 from transferz.tables.files import COLOURS, save_png
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ STYLE: MappingProxyType[str, Any] = MappingProxyType(
 
 LOOKS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
     {
-        "nn_base": {"color": COLOURS["transferz"], "marker": "o", "linestyle": "-"},
+        "nn_base": {"color": COLOURS[LABEL], "marker": "o", "linestyle": "-"},
         "nn_tl": {"color": "#CC79A7", "marker": "s", "linestyle": "--"},
-        "nn_combo": {"color": COLOURS["combo"], "marker": "D", "linestyle": "-."},
-        "nn_spec": {"color": COLOURS["galaxiesml"], "marker": "^", "linestyle": ":"},
+        "nn_combo": {"color": COLOURS[UNION], "marker": "D", "linestyle": "-."},
+        "nn_spec": {"color": COLOURS[SPECTROSCOPIC], "marker": "^", "linestyle": ":"},
     }
 )
 """Of the baselines: the colour of the config that they learn from (NN-TL, which learns from two,
@@ -261,7 +262,7 @@ SCORE_PANELS: MappingProxyType[Metric, str] = MappingProxyType(
 )
 """Metric of each panel: those of the paper, and those that LSST has a requirement on."""
 
-SET_LOOKS = (("s", COLOURS["galaxiesml"]), ("o", COLOURS["transferz"]))
+SET_LOOKS = (("s", COLOURS[SPECTROSCOPIC]), ("o", COLOURS[LABEL]))
 """Marker and colour of the first test set, spectroscopic where there is such, and the second."""
 
 SHIFT = 0.16

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from transferz.dataset.page.subject import Subject, reference_band, subject_of
-from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC, UNION
+from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC
 from transferz.schemas.survey.files import file_digest
 from transferz.tables.files import COLOURS, save_png
 
@@ -26,11 +26,6 @@ FIGURES = {name: f"figures/{name}.png" for name in ("distributions", "flow")}
 KINDS = {LABEL: "photo-z", SPECTROSCOPIC: "spec-z"}
 """The redshifts of the samples that are drawn, by role."""
 
-ROLE_COLOURS = {
-    LABEL: COLOURS["transferz"],
-    SPECTROSCOPIC: COLOURS["galaxiesml"],
-    UNION: COLOURS["combo"],
-}
 SHARES = (0.005, 0.995)
 """Quantiles between which a histogram reaches (our choice)."""
 
@@ -90,7 +85,7 @@ def distributions(tables: Mapping[str, pd.DataFrame], subject: Subject, title: s
     for axes, (label, (step, samples)) in zip(row, panels.items(), strict=True):
         bins = _bins(samples, step)
         for role, values in zip(tables, samples, strict=True):
-            style = {"density": True, "color": ROLE_COLOURS[role]}
+            style = {"density": True, "color": COLOURS[role]}
             axes.hist(values, bins, alpha=0.25, **style)
             name = f"{subject.called(role)} ({KINDS[role]})"
             axes.hist(values, bins, histtype="step", linewidth=1.5, label=name, **style)
@@ -119,7 +114,7 @@ DROP = 0.38  # of an arrow
 INNER = 2.45  # the widest that a box's text gets
 FONT = 9
 
-PHOTOMETRIC, SPECTRAL, PLAIN = ROLE_COLOURS[LABEL], ROLE_COLOURS[SPECTROSCOPIC], "#555555"
+PHOTOMETRIC, SPECTRAL, PLAIN = COLOURS[LABEL], COLOURS[SPECTROSCOPIC], "#555555"
 ARROW = {"arrowstyle": "-|>", "color": PLAIN, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 1}
 
 Column = tuple[float, float]
@@ -194,7 +189,7 @@ def read_chart(manifest: Mapping[str, Any]) -> Chart:
     for name, splits in counts["release"]["rows_out"].items():
         lines = tuple((split, f"{rows:,}") for split, rows in splits.items())
         total = ("rows", f"{sum(splits.values()):,}")
-        configs.append(Box(name, lines, total, ROLE_COLOURS.get(roles.get(name, ""), PLAIN)))
+        configs.append(Box(name, lines, total, COLOURS.get(roles.get(name, ""), PLAIN)))
     split = _step(splitting, counts["split"], "objects", "left: released", PLAIN)
     return Chart(catalogues, match, split, configs, shared)
 

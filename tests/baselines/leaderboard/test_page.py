@@ -2,12 +2,14 @@
 
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, Browser
 
+from transferz.baselines.leaderboard import figures
 from transferz.baselines.leaderboard.board import read_board
 from transferz.baselines.leaderboard.page import page
 from transferz.baselines.leaderboard.words import secure_link
@@ -316,3 +318,24 @@ def test_a_script_put_into_the_page_does_not_run(browser, text, tmp_path):
     browser.open(path.as_uri())
     assert browser.run("typeof window.hacked") == "undefined"
     assert browser.complaints != []
+
+
+@pytest.mark.parametrize(
+    ("learned", "expected"),
+    [
+        ("transferz", "label"),
+        ("galaxiesml", "spectroscopic"),
+        ("combo", "union"),
+        ("transferz+galaxiesml", "union"),
+        ("elsewhere", "other"),
+    ],
+)
+def test_a_method_has_the_colour_of_what_it_learned_from(board, learned, expected):
+    row = board.rows[0]
+    tested = {name: row.entry.scores[name] for name in ("galaxiesml", "transferz")}
+    training = row.entry.training.model_copy(update={"set": learned})
+    content = row.entry.data.content | {"combo": {}}
+    data = row.entry.data.model_copy(update={"content": content})
+    changed = {"training": training, "scores": tested, "data": data}
+    entry = row.entry.model_copy(update=changed)
+    assert figures.colour_class(replace(row, entry=entry)) == expected
