@@ -1,6 +1,7 @@
 """The `transferz` command: one module per family of commands, imported when it is called."""
 
 import contextlib
+import difflib
 import importlib
 import io
 import os
@@ -16,88 +17,105 @@ from transferz.tables.printing import printable_lines
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: the module of this package that has it, a line for the help, an extra to install.
+    """A command: the module of this package that has it, what it does, an example, an extra.
 
     The module's function of the command's name (``check_leak`` for ``check-leak``) takes the
     arguments after that and returns an exit status. It raises a TransferZError where the input is
-    not what it should be; nothing is written then.
+    not what it should be; nothing is written then. `extra` is what it needs installed.
     """
 
     module: str
     summary: str
+    example: str
     extra: str = ""
 
 
-COMMANDS = {
-    "info": Command("release", "what the release in use is and holds"),
-    "compare": Command(
-        "verify", "two releases: rows in one only and what removed them, labels, magnitudes"
-    ),
-    "verify": Command("verify", "whether a release is whole and keeps every promise", "build"),
-    "diff": Command(
-        "verify",
-        "two versions of a release: rows added, removed, moved, changed; columns changed",
-        "build",
-    ),
-    "publish": Command(
-        "release",
-        "verify a release and put it on the Hugging Face Hub, tagged with its version",
-        "build",
-    ),
-    "deposit": Command(
-        "release", "a folder ready for Zenodo: files, checksums, DataCite metadata", "build"
-    ),
-    "export": Command(
-        "release",
-        "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
-        "astropy",
-    ),
-    "train": Command(
-        "train",
-        "train networks, all seeds at once, on a release or a table of your own; score them",
-        "bench",
-    ),
-    "predict": Command(
-        "predict", "redshifts of any table with the bands, by a trained model", "bench"
-    ),
-    "benchmark": Command(
-        "benchmark", "any photo-z method: trained, scored with error bars, recorded", "bench"
-    ),
-    "score": Command(
-        "score", "forecasts in a table or a qp file: scored with error bars, and drawn", "bench"
-    ),
-    "leaderboard": Command(
-        "leaderboard", "benchmarked methods: which are better, which can't be told apart", "bench"
-    ),
-    "check-leak": Command(
-        "leaks", "whether a training table holds a release's test galaxies", "bench"
-    ),
-    "fit-templates": Command(
-        "photometry",
-        "template-fit redshifts of real photometry, scored against spectroscopic ones",
-        "build",
-    ),
-    "magnitudes": Command(
-        "photometry",
-        "AB magnitudes of a table's fluxes, and counts of the negative and missing ones",
-        "build",
-    ),
-    "survey": Command(
-        "survey",
-        "surveys as configuration: list them, add one, check one against its files",
-        "build",
-    ),
-    "sources": Command(
-        "sources",
-        "where upstream files come from, on what terms; `check`: can they be had",
-        "build",
-    ),
-    "specz": Command(
-        "specz",
-        "published redshift catalogues on one scale, the best redshift of each object",
-        "build",
-    ),
+TASKS = {
+    "Use a release": {
+        "info": Command("release", "show which release is in use and what it holds", ""),
+        "export": Command(
+            "release",
+            "write rows as FITS, VOTable, ECSV or HDF5, with units",
+            "transferz.fits",
+            "astropy",
+        ),
+        "verify": Command("verify", "check a release's integrity and its promises", "", "build"),
+        "diff": Command(
+            "verify", "show what changed between two versions of a release", "OLD NEW", "build"
+        ),
+        "compare": Command(
+            "verify", "explain how two releases' labels and photometry differ", "OURS THEIRS"
+        ),
+    },
+    "Train and score photo-z methods": {
+        "benchmark": Command(
+            "benchmark",
+            "train any method with several seeds and score it, with error bars",
+            "mymethod:Boosted --out run",
+            "bench",
+        ),
+        "score": Command(
+            "score",
+            "score forecasts that you have already",
+            "forecasts.csv --id object_id",
+            "bench",
+        ),
+        "leaderboard": Command(
+            "leaderboard",
+            "show which methods are better and which can't be told apart",
+            "--html board.html",
+            "bench",
+        ),
+        "train": Command(
+            "train",
+            "train the paper's networks, all seeds at once",
+            "nn_combo --out model",
+            "bench",
+        ),
+        "predict": Command(
+            "predict",
+            "forecast the redshifts of a table with a trained model",
+            "--model model TABLE.parquet --out OUT.parquet",
+            "bench",
+        ),
+        "check-leak": Command(
+            "leaks", "look for a release's test galaxies in a training table", "TABLE.csv", "bench"
+        ),
+    },
+    "Work with photometry": {
+        "magnitudes": Command(
+            "photometry",
+            "turn a table's fluxes into AB magnitudes",
+            "TABLE.fits --unit ujy --out OUT.fits",
+            "build",
+        ),
+        "fit-templates": Command(
+            "photometry", "fit templates to real photometry and score them", "TABLE.csv", "build"
+        ),
+    },
+    "Build and publish releases": {
+        "survey": Command("survey", "list, add and check surveys", "list", "build"),
+        "sources": Command(
+            "sources", "show where upstream files come from; check them", "check", "build"
+        ),
+        "specz": Command(
+            "specz",
+            "join published redshift catalogues on one quality scale",
+            "*.parquet --out specz.parquet",
+            "build",
+        ),
+        "publish": Command(
+            "release",
+            "put a release on the Hugging Face Hub",
+            "--repo ORG/transferz-mock --dry-run",
+            "build",
+        ),
+        "deposit": Command("release", "make a folder ready for Zenodo", "zenodo", "build"),
+    },
 }
+"""Commands by what a user wants to do."""
+
+COMMANDS = {name: command for task in TASKS.values() for name, command in task.items()}
 
 USER_ERROR = 2
 BUG = 70  # sysexits' EX_SOFTWARE; not 1, which says "broken" in `verify`, "leak" in `check-leak`
@@ -164,16 +182,20 @@ def _drop_output() -> None:
 
 
 def _run(name: str, *rest: str) -> int:
-    if name in ("-h", "--help"):
+    if name in ("-h", "--help", "help"):
+        if rest and rest[0] in COMMANDS:
+            return _run(rest[0], "--help")
         sys.stdout.write(_help())
         return 0
-    if name == "--version":
+    if name in ("-V", "--version"):
         import transferz
 
         sys.stdout.write(f"transferz {transferz.__version__}\n")
         return 0
     if name not in COMMANDS:
-        return _fail(f"no command '{name}'; there are: {', '.join(COMMANDS)} (transferz --help)")
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        meant = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(COMMANDS)}"
+        return _fail(f"no command '{name}'; {meant} (transferz --help)")
     command = COMMANDS[name]
     try:
         require_own_code()
@@ -200,12 +222,19 @@ def _fail(message: str) -> int:
 
 def _help() -> str:
     width = max(map(len, COMMANDS))
-    lines = (f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
-    return (
+    text = (
         "usage: transferz COMMAND ...\n\n"
-        "Galaxies with redshifts and HSC photometry, as versioned, leak-free releases.\n\n"
-        "commands:\n" + "\n".join(lines) + "\n\n"
-        "options:\n"
-        "  --help     this text; 'transferz COMMAND --help' for a command's own\n"
-        "  --version  the version of this package\n"
+        "Galaxies with redshifts and photometry, as versioned, leak-free releases.\n"
+    )
+    for task, commands in TASKS.items():
+        text += f"\n{task}:\n"
+        for name, command in commands.items():
+            text += f"  {name:<{width}}  {command.summary}\n"
+            text += f"  {'':<{width}}    transferz {name} {command.example}".rstrip() + "\n"
+    return text + (
+        "\noptions:\n"
+        "  -h, --help     this text; 'transferz COMMAND --help' for a command's own\n"
+        "  -V, --version  the version of this package\n\n"
+        "exit status: 0 done; 1 the answer is no (verify, check-leak); 2 something to mend, in one "
+        "line;\n3 check-leak can't tell; 70 an error of ours; 130 interrupted\n"
     )

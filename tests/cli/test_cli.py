@@ -19,7 +19,7 @@ def run(*args, code="import sys; from transferz.cli import main; sys.exit(main()
     )
 
 
-@pytest.mark.parametrize("args", [["--help"], ["-h"], []])
+@pytest.mark.parametrize("args", [["help"], ["--help"], ["-h"], []])
 def test_help_names_every_command(args, capsys):
     assert cli.main(args) == 0
     text = capsys.readouterr().out
@@ -99,9 +99,17 @@ def test_a_manifest_that_can_not_be_read_is_not_called_damaged(tiny_release, mon
     assert "MANIFEST.json can't be read: Permission denied; change its permissions" in said
 
 
-def test_an_unknown_command_lists_those_there_are(capsys):
+def test_an_unknown_command_lists_those_there_are_or_the_one_that_is_meant(capsys):
     assert cli.main(["trian"]) == 2
-    assert "no command 'trian'; there are: info, compare, verify, diff, " in capsys.readouterr().err
+    assert "no command 'trian'; did you mean 'train'? (transferz --help)" in capsys.readouterr().err
+    assert cli.main(["zzz"]) == 2
+    assert "no command 'zzz'; there are: info, export, verify, " in capsys.readouterr().err
+
+
+def test_help_of_a_command_is_that_commands(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["help", "info"])
+    assert (stop.value.code, "usage: transferz info" in capsys.readouterr().out) == (0, True)
 
 
 def test_a_missing_package_names_the_extra(tiny_release):
