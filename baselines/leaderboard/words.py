@@ -79,10 +79,8 @@ def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool 
     for place, row in enumerate(rows, start=1):
         if colour and not row.current:
             lines[place] = f"{GREY}{lines[place]}{PLAIN}"
-    return (
-        "\n".join([_title(board, config, part), "", *lines, "", *_notes(board, rows, metrics)])
-        + "\n"
-    )
+    notes = [*_notes(board, rows, metrics), *_decided(board, config, part, sort)]
+    return "\n".join([_title(board, config, part), "", *lines, "", *notes]) + "\n"
 
 
 def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> list[str]:
@@ -114,6 +112,19 @@ def _notes(board: Board, rows: Sequence[Row], metrics: Sequence[str]) -> list[st
     if any(not row.current for row in rows):
         notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
     return notes + [f"left out: {printable(said)}" for said in board.unusable.values()]
+
+
+def _decided(board: Board, config: str, part: str, metric: str) -> list[str]:
+    """Say for how many pairs of methods the galaxies and seeds decide which is better."""
+    ranked = metric not in UNRANKED
+    if not (pairs := board.pairs(config, part, metric) if ranked else []):
+        return []
+    kinds = [kind for *_, kind in pairs]
+    told, same = sum(kind in ("better", "worse") for kind in kinds), kinds.count("same")
+    return [
+        f"of {len(pairs)} pairs of methods, by {METRIC_TITLES[metric]}: {told} differ, "
+        f"{same} are the same within the margin, {kinds.count('open')} can't be told apart"
+    ]
 
 
 def margins_text(metrics: Iterable[str]) -> str:

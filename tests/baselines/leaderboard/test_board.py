@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -256,6 +257,13 @@ def test_the_table_says_all(board):
     assert "\n~: not enough galaxies, or seeds, to tell it from the best\n" in text
     assert "note" not in head
     assert "scored" not in head  # all have scored everything
+    kinds = Counter(kind for *_, kind in board.pairs("galaxiesml", "cosmological", "scatter"))
+    assert kinds["better"] + kinds["worse"] > 0
+    told = kinds["better"] + kinds["worse"]
+    assert lines[-1] == (
+        f"of {kinds.total()} pairs of methods, by scatter: {told} differ, {kinds['same']} are the "
+        f"same within the margin, {kinds['open']} can't be told apart"
+    )
 
 
 def test_a_value_is_written_with_its_errors():
