@@ -89,8 +89,8 @@ class _Stages:
         ]
         self.match = ["${path.interim}/match/table.parquet"] if survey.match else []
         self.spectra = [f"${{path.interim}}/{'/'.join(survey.spectra)}/{TABLE}"]
-        sections = (MOCK, survey.name)  # a mock's own numbers replace those of all mocks
-        self.mock_params = [one for one in dict.fromkeys(sections) if one in self.params]
+        sections = configured.taken_over(survey.name)[::-1]  # a mock's own numbers come last
+        self.mock_params = [one for one in sections if one in self.params]
 
     def all(self) -> dict[str, Stage]:
         """The stages in the order in which they run."""

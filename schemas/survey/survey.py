@@ -495,10 +495,24 @@ def taken_over(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name, *further]))
 
 
+def base_of(name: str) -> str:
+    """Return the survey whose entries one takes over; empty where there is none, or no survey.
+
+    Examples
+    --------
+    >>> base_of("mock_full")
+    'mock'
+    """
+    return str(_own(name).get("base", "")) if _is_there(name) else ""
+
+
 def seek_survey(name: str) -> Survey | None:
     """Return a survey as `find_survey` does; None where this package does not have it."""
-    there = re.match(NAME, name) and (FOLDER / name / FILE).is_file()
-    return find_survey(name) if there else None
+    return find_survey(name) if _is_there(name) else None
+
+
+def _is_there(name: str) -> bool:
+    return bool(re.match(NAME, name)) and (FOLDER / name / FILE).is_file()
 
 
 def _raw(name: str) -> dict[str, Any]:
@@ -519,7 +533,7 @@ def _raw(name: str) -> dict[str, Any]:
 def _own(name: str) -> dict[str, Any]:
     """The content of a survey's file as it stands there."""
     path = FOLDER / name / FILE
-    if not re.match(NAME, name) or not path.is_file():
+    if not _is_there(name):
         raise ParameterError(
             f"there is no survey '{name}': {path} is missing; "
             f"`transferz survey new {name}` writes a skeleton"
