@@ -235,6 +235,14 @@ def test_what_is_not_released_is_traced_through_the_compilation(space, judged):
     assert steps["cut"].tolist() == ["ambiguous"] * len(lost) + ["no_counterpart"] * 3
 
 
+def test_a_compilation_is_taken_for_what_it_is(space, capsys):
+    """Though none of its catalogues gives an error."""
+    path = space.root / f"data/{SURVEY}/raw/specz/compilation.parquet"
+    assert cli.main(["survey", "check", SURVEY, str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "compilation.parquet: catalogue 'specz'" in said and "MISSING" not in said
+
+
 def test_the_order_of_the_compilation_changes_nothing(space, tmp_path):
     other = space.copy(tmp_path / "project", code=False)
     path = other.root / f"data/{SURVEY}/raw/specz/compilation.parquet"
