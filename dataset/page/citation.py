@@ -46,7 +46,7 @@ LINE = 92
 _TEXT = re.compile(
     r"(?P<author>[^,]+?) et al\. (?P<year>\d{4}), (?P<where>arXiv:\S+|[^:]+): (?P<title>.+)"
 )
-_JOURNAL = re.compile(r"(?P<journal>\D+) (?P<volume>\d+), (?P<start>\d+)")
+_JOURNAL = re.compile(r"(?P<journal>\D+) (?P<volume>\d+), (?P<start>[A-Z]?\d+)")
 EPRINT = re.compile(r"arxiv(?:\.org/abs/|:)(\d{4}\.\d{4,5})", re.IGNORECASE)
 
 SCHEMA = "http://datacite.org/schema/kernel-4"
@@ -138,7 +138,8 @@ def spectra_of(manifest: Mapping[str, Any]) -> list[tuple[str, int, Catalogue | 
     There are none where spectra are no compilation's. Of a catalogue that ``transferz specz`` was
     told of by its user nothing is known here.
     """
-    known, found = load_catalogues(), manifest.get("quality", {}).get("spectra", {})
+    found = manifest.get("quality", {}).get("spectra", {})
+    known = load_catalogues() if found else {}
     return [(name, rows, known.get(name)) for name, rows in found.items()]
 
 
