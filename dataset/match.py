@@ -25,7 +25,7 @@ from transferz.dataset.sky.neighbours import (
 )
 from transferz.dataset.sky.neighbours import joined as stacked
 from transferz.dataset.sky.positions import Floats, Positions, shift, tangent_offsets
-from transferz.schemas import REMOVED, Table
+from transferz.schemas import REMOVED, InputError, Table
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.schemas.survey.survey import Survey
 from transferz.tables.files import replace_directory, write_json
@@ -150,8 +150,8 @@ def join_spectra(
 ) -> Compiled:
     """Give the selected redshifts of a compilation the photometry of the objects they are of.
 
-    The whole compilation is matched, as labels are, and then cut. What may be the redshift of
-    either of two objects, or one of several of one object, is nobody's.
+    The whole compilation is matched, as labels are, and then cut. Of several redshifts that claim
+    one object none is taken: which of them is that of its light is not known.
     """
     survey, (_, name) = layout.configured, layout.configured.spectra
     key, found = survey.tables[name].key, find(layout, name, objects, params)
@@ -224,13 +224,19 @@ def join(
     From a catalogue whose id is `key`, without its positions, and the one with photometry after
     their cuts, and table `pairs`: all matches, whatever the cuts did to either row. Returns the
     columns of all three; table `REMOVED`, of the first catalogue's rows; and how many of these had
-    no counterpart, or one that its cuts removed.
+    no counterpart, or one that its cuts removed. An `InputError` says that nothing is left.
     """
     paired = selected.merge(pairs, on=key, validate="one_to_one")
     joined = paired.merge(objects, on="object_id", validate="one_to_one")
     alone = selected.loc[~selected[key].isin(paired[key]), key]
     cut = paired.loc[~paired[key].isin(joined[key]), key]
     gone = {"no_counterpart": alone, "counterpart_cut": cut}
+    if joined.empty:
+        raise InputError(
+            f"of {len(selected):,} rows with a {key} none has photometry: {len(alone):,} have no "
+            f"counterpart within the match radius, those of {len(cut):,} were cut; put catalogues "
+            "of one field in place, or change the cuts"
+        )
     removed = pd.concat([removed_rows(ids, name) for name, ids in gone.items()])
     counts = Counts(len(selected), len(joined), {name: len(ids) for name, ids in gone.items()})
     return joined, removed, counts

@@ -15,7 +15,7 @@ from transferz.dataset.match import (
 from transferz.dataset.pipeline.params import MatchParams
 from transferz.dataset.sky.neighbours import match_with_offset
 from transferz.dataset.sky.positions import Positions
-from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
+from transferz.schemas import BANDS, HSC, MATCHED, InputError, error_name, magnitude_name
 from transferz.schemas.survey.frames import check
 
 
@@ -48,6 +48,14 @@ def test_a_removed_row_is_listed_with_the_cut_that_removed_it():
         3: "no_counterpart",
         2: "counterpart_cut",
     }
+
+
+def test_nothing_left_is_an_error():
+    """Such as catalogues of two fields; an empty config would be a release that nobody can load."""
+    with pytest.raises(
+        InputError, match="of 2 rows with a cosmos_id none has photometry: 1 have no"
+    ):
+        join(labels([1, 2]), photometry([12]), pairs([1], [11]), "cosmos_id")
 
 
 def on_a_line(arcsec, first_key):
