@@ -1,10 +1,12 @@
 """Stage `match`: join labels to photometry on the sky and find which objects have spectra too.
 
-Labels that have photometry of their own are joined already: there the stage finds what has spectra,
-by id.
+Spectra that have no photometry of their own are joined to it alike. Labels that have are joined
+already: there the stage finds what has spectra, by id.
 """
 
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,18 +16,23 @@ from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
 from transferz.dataset.sky.neighbours import (
+    Mask,
     OffsetMatches,
     Pairs,
+    iterate_pairs,
     match_with_offset,
     mutual_nearest,
 )
+from transferz.dataset.sky.neighbours import joined as stacked
 from transferz.dataset.sky.positions import Floats, Positions, shift, tangent_offsets
-from transferz.schemas import REMOVED, Table
+from transferz.schemas import REMOVED, InputError, Table
 from transferz.schemas.survey.frames import pandas_dtype
+from transferz.schemas.survey.survey import Survey
 from transferz.tables.files import replace_directory, write_json
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"
+AMBIGUOUS = "ambiguous"
 DIRECTIONS = 4  # in which positions are moved to count chance matches (our choice)
 
 
@@ -38,47 +45,144 @@ def match(layout: Layout) -> None:
 
 
 def match_on_sky(layout: Layout) -> None:
-    """Match label and photometry and write the joined table of selected rows with its report."""
+    """Match labels to photometry, and spectra that have none of their own; write all of it."""
     survey, params = layout.configured, read_params("match", MatchParams)
-    names = {role: survey.of_role(role) for role in ("label", "photometry", "spectroscopic")}
-    label, photometry = (survey.tables[names[role]] for role in ("label", "photometry"))
-    radius = params.radius_arcsec
-    # Whole catalogues are matched, and the cuts applied to the pairs: an object whose true
-    # counterpart was cut must not take the label of its neighbour. Of several detections of one
-    # object, though, only the primary one stands for it.
-    labels = read_table(layout.interim("ingest", names["label"]) / TABLE, label)
-    objects = read_table(layout.interim("ingest", names["photometry"]) / TABLE, photometry)
-    if primary := survey.catalogues[names["photometry"]].primary:
-        objects = objects.loc[objects[primary]].reset_index(drop=True)
-    first, second = (
-        positions(rows, table.key, table.name)
-        for rows, table in ((labels, label), (objects, photometry))
-    )
-    # The two surveys' astrometry differs by a constant offset: the first matches show it, and
-    # without it the second ones are closer than chance neighbours. A match is mutual, so that
-    # neither object serves two.
-    sky_match = match_with_offset(first, second, radius, remove=params.remove_median_offset)
-    pairs = pair_ids(labels[label.key], objects["object_id"], sky_match.matches)
+    label, (stage, spectroscopic) = survey.of_role("label"), survey.spectra
+    key, objects = survey.tables[label].key, read_objects(layout)
+    found = find(layout, label, objects, params)
     # Of the pairs, those remain whose both rows passed their cuts.
-    joined, removed, counts = join(
-        read_table(layout.interim("select", names["label"]) / TABLE, survey.selected),
-        read_table(layout.interim("select", names["photometry"]) / TABLE, photometry),
-        pairs,
-        label.key,
-    )
+    photometry = selected_photometry(layout)
+    selected = read_table(layout.interim("select", label) / TABLE, survey.selected)
+    selected = selected[[key, "redshift", "redshift_lo", "redshift_hi"]]
+    joined, removed, counts = join(selected, photometry, found.pairs, key)
     # A galaxy that has a spectrum too must be known as the same one: `split` keeps both of its
     # rows together, `release` takes one of them into the union.
-    spectra = layout.interim("select", names["spectroscopic"]) / TABLE
-    twins, shared = shared_ids(joined, read_table(spectra, survey.spectroscopic), radius)
+    compiled = join_spectra(layout, objects, photometry, params) if stage == "match" else None
+    if compiled is None:
+        spectra = read_table(layout.spectra, survey.spectroscopic)
+        twins, shared = shared_ids(joined, spectra, params.radius_arcsec)
+    else:  # whose ids are the labels' own: another id is another object, however near
+        twins = same_ids(joined, compiled.joined)
+        shared = {"by_id": int(twins.notna().sum()), "by_position": 0}
     joined = joined.assign(spectroscopic_id=twins, published_split=pd.NA)
-    magnitude = labels[survey.catalogues[names["label"]].magnitude]
-    report = describe(first, sky_match, magnitude, params)
+    magnitude = found.rows[survey.catalogues[label].magnitude]
+    report = describe(found.positions, found.sky_match, magnitude, params)
     with replace_directory(layout.interim("match")) as directory:
         write_table(joined, directory / TABLE, survey.matched)
-        write_table(pairs, directory / PAIRS_FILE, survey.pairs)
+        write_table(found.pairs, directory / PAIRS_FILE, survey.pairs(label))
         write_table(removed, directory / REMOVED_ROWS, REMOVED)
         write_json(directory / REPORT, report)
         counts.write(directory, shared=shared)
+        if compiled is not None:
+            compiled.write(directory / spectroscopic, survey)
+
+
+def read_objects(layout: Layout) -> pd.DataFrame:
+    """Read the whole catalogue with photometry; of an object's detections, the primary one."""
+    # Whole catalogues are matched, and the cuts applied to the pairs: an object whose true
+    # counterpart was cut must not take the label of its neighbour. Of several detections of one
+    # object, though, only the primary one stands for it.
+    survey, name = layout.configured, layout.configured.of_role("photometry")
+    objects = read_table(layout.interim("ingest", name) / TABLE, survey.tables[name])
+    if primary := survey.catalogues[name].primary:
+        objects = objects.loc[objects[primary]].reset_index(drop=True)
+    return objects
+
+
+def selected_photometry(layout: Layout) -> pd.DataFrame:
+    """Read id, position and photometry of the objects that passed their cuts."""
+    survey, name = layout.configured, layout.configured.of_role("photometry")
+    objects = read_table(layout.interim("select", name) / TABLE, survey.tables[name])
+    measured = (column.name for column in survey.photometry_columns(nullable=False))
+    return objects[["object_id", "ra", "dec", *measured]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A whole catalogue, its positions, and its matches with photometry; `pairs` has their ids."""
+
+    rows: pd.DataFrame
+    positions: Positions
+    sky_match: OffsetMatches
+    pairs: pd.DataFrame
+
+
+def find(layout: Layout, catalogue: str, objects: pd.DataFrame, params: MatchParams) -> Found:
+    """Match a catalogue as ingested to the objects of `read_objects`, each to its mutual nearest.
+
+    A match is mutual, so that neither object serves two.
+    """
+    table = layout.configured.tables[catalogue]
+    rows = read_table(layout.interim("ingest", catalogue) / TABLE, table)
+    first = positions(rows, table.key, table.name)
+    second = positions(objects, "object_id", layout.configured.of_role("photometry"))
+    # The two surveys' astrometry differs by a constant offset: the first matches show it, and
+    # without it the second ones are closer than chance neighbours.
+    sky_match = match_with_offset(
+        first, second, params.radius_arcsec, remove=params.remove_median_offset
+    )
+    pairs = pair_ids(rows[table.key], objects["object_id"], sky_match.matches)
+    return Found(rows, first, sky_match, pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The redshifts of a compilation that found photometry, and what became of the others."""
+
+    joined: pd.DataFrame
+    pairs: pd.DataFrame
+    removed: pd.DataFrame
+    counts: Counts
+    report: dict[str, Any]
+
+    def write(self, directory: Path, survey: Survey) -> None:
+        """Write all of it into a new folder."""
+        directory.mkdir()
+        write_table(self.joined, directory / TABLE, survey.spectroscopic)
+        write_table(self.pairs, directory / PAIRS_FILE, survey.pairs(survey.spectra[1]))
+        write_table(self.removed, directory / REMOVED_ROWS, REMOVED)
+        write_json(directory / REPORT, self.report)
+        self.counts.write(directory)
+
+
+def join_spectra(
+    layout: Layout, objects: pd.DataFrame, photometry: pd.DataFrame, params: MatchParams
+) -> Compiled:
+    """Give the selected redshifts of a compilation the photometry of the objects they are of.
+
+    The whole compilation is matched, as labels are, and then cut. Of several redshifts that claim
+    one object none is taken: which of them is that of its light is not known.
+    """
+    survey, (_, name) = layout.configured, layout.configured.spectra
+    key, found = survey.tables[name].key, find(layout, name, objects, params)
+    selected = read_table(layout.interim("select", name) / TABLE, survey.tables[name])
+    unsure = found.rows.loc[ambiguous(found, params.radius_arcsec), key]
+    ids = selected.loc[selected[key].isin(unsure), key]
+    sure = selected.loc[~selected[key].isin(unsure)].drop(columns=["ra", "dec"])
+    joined, removed, counts = join(sure, photometry, found.pairs, key)
+    return Compiled(
+        joined,
+        found.pairs,
+        pd.concat([removed_rows(ids, AMBIGUOUS), removed]),
+        Counts(len(selected), len(joined), {AMBIGUOUS: len(ids)} | counts.removed),
+        describe_offsets(found.positions, found.sky_match, params),
+    )
+
+
+def ambiguous(found: Found, radius_arcsec: float) -> Mask:
+    """Find rows with an object within the radius (arcsec) that is another row's as well.
+
+    Their nearest object is the nearest of another row, too, or it lies nearer to another row.
+    """
+    first, (matches, _, second) = found.positions, found.sky_match
+    near = stacked(list(iterate_pairs(first, second, radius_arcsec)))
+    order = np.lexsort((second.key[near.j], near.separation, near.i))
+    rows, place = np.unique(near.i[order], return_index=True)
+    nearest = near.j[order][place]
+    claims = np.bincount(nearest, minlength=len(second))
+    unsure = np.zeros(len(first), np.bool_)
+    unsure[rows] = (claims[nearest] > 1) | ~np.isin(rows, matches.i)
+    return unsure
 
 
 def match_ids(layout: Layout) -> None:
@@ -117,20 +221,31 @@ def join(
 ) -> tuple[pd.DataFrame, pd.DataFrame, Counts]:
     """Join the selected rows that are pairs: one's id and photometry, the other's redshift.
 
-    From the label's catalogue, whose id is `key`, and the one with photometry after their cuts, and
-    table `pairs`: all matches, whatever the cuts did to either row. Returns table `matched` but for
-    ``spectroscopic_id`` and ``published_split``; table `REMOVED`, of the label's rows; and how many
-    of these had no counterpart, or one that its cuts removed.
+    From a catalogue whose id is `key`, without its positions, and the one with photometry after
+    their cuts, and table `pairs`: all matches, whatever the cuts did to either row. Returns the
+    columns of all three; table `REMOVED`, of the first catalogue's rows; and how many of these had
+    no counterpart, or one that its cuts removed. An `InputError` says that nothing is left.
     """
-    labels = selected[[key, "redshift", "redshift_lo", "redshift_hi"]]
-    paired = labels.merge(pairs, on=key, validate="one_to_one")
+    paired = selected.merge(pairs, on=key, validate="one_to_one")
     joined = paired.merge(objects, on="object_id", validate="one_to_one")
-    alone = labels.loc[~labels[key].isin(paired[key]), key]
+    alone = selected.loc[~selected[key].isin(paired[key]), key]
     cut = paired.loc[~paired[key].isin(joined[key]), key]
     gone = {"no_counterpart": alone, "counterpart_cut": cut}
+    if joined.empty:
+        raise InputError(
+            f"of {len(selected):,} rows with a {key} none has photometry: {len(alone):,} have no "
+            f"counterpart within the match radius, those of {len(cut):,} were cut; put catalogues "
+            "of one field in place, or change the cuts"
+        )
     removed = pd.concat([removed_rows(ids, name) for name, ids in gone.items()])
-    counts = Counts(len(labels), len(joined), {name: len(ids) for name, ids in gone.items()})
+    counts = Counts(len(selected), len(joined), {name: len(ids) for name, ids in gone.items()})
     return joined, removed, counts
+
+
+def same_ids(rows: pd.DataFrame, spectra: pd.DataFrame) -> pd.Series:
+    """Return the id of each row that the objects with spectra have too; null elsewhere."""
+    ids = rows["object_id"]
+    return ids.astype("Int64").where(ids.isin(spectra["object_id"]))
 
 
 def shared_ids(
@@ -141,8 +256,8 @@ def shared_ids(
     Returns the spectroscopic id of each matched row, null where it is not there, and how many were
     found ``by_id`` and, of the others, ``by_position``.
     """
-    same = matched["object_id"].isin(spectra["object_id"])
-    twins = matched["object_id"].astype("Int64").where(same)
+    twins = same_ids(matched, spectra)
+    same = twins.notna()
     # The id there may be that of another detection or data release: by position, then.
     rest = matched.loc[~same]
     others = spectra.loc[~spectra["object_id"].isin(matched["object_id"])]
@@ -163,8 +278,7 @@ def join_labelled(labelled: pd.DataFrame, spectra: pd.DataFrame, matched: Table)
     ``spectroscopic_id`` is found by id alone.
     """
     rows = labelled.reindex(columns=list(matched.names))
-    same = labelled["object_id"].isin(spectra["object_id"])
-    rows["spectroscopic_id"] = labelled["object_id"].astype("Int64").where(same)
+    rows["spectroscopic_id"] = same_ids(labelled, spectra)
     return rows.astype({column.name: pandas_dtype(column) for column in matched})
 
 
@@ -175,13 +289,20 @@ def describe(
 
     `magnitudes` (AB) are those of every row of the label's catalogue.
     """
-    matches, objects = sky_match.matches, sky_match.second
-    east, north = tangent_offsets(labels.take(matches.i), objects.take(matches.j))
     magnitude = magnitudes.to_numpy(dtype=np.float64)
+    chance = chance_matches(labels, sky_match.second, magnitude, params)
+    return describe_offsets(labels, sky_match, params) | {"chance_matches": chance}
+
+
+def describe_offsets(
+    first: Positions, sky_match: OffsetMatches, params: MatchParams
+) -> dict[str, Any]:
+    """Describe by how much positions differ: the median offset, removed or not, and the rest."""
+    matches, second = sky_match.matches, sky_match.second
+    east, north = tangent_offsets(first.take(matches.i), second.take(matches.j))
     return {
         "median_offset_arcsec": [round(value, 4) for value in sky_match.offset_arcsec],
         "offset_histogram": offset_histogram(east, north, params),
-        "chance_matches": chance_matches(labels, objects, magnitude, params),
     }
 
 

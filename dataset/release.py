@@ -108,9 +108,7 @@ def require_successor(old: Snapshot | None, version: str, configs: Path, survey:
 def config_rows(layout: Layout) -> dict[str, pd.DataFrame]:
     """Put together the rows of every config: the columns of table `release`, and ``split``."""
     survey = layout.configured
-    spectra = read_table(
-        layout.interim("select", survey.of_role("spectroscopic")) / TABLE, survey.spectroscopic
-    )
+    spectra = read_table(layout.spectra, survey.spectroscopic)
     assigned = read_table(layout.interim("split") / TABLE, survey.assigned)
 
     def released(rows: pd.DataFrame) -> pd.DataFrame:
@@ -164,9 +162,9 @@ def spectroscopic_rows(
     From tables `spectroscopic` and, where there are labels, `matched`; the release's columns but
     for ``group_id``. The interval is the redshift ± its error.
     """
-    entry = survey.catalogues[survey.of_role("spectroscopic")]
-    redshift = spectra[entry.redshift[0]]
-    error = spectra[entry.error] if entry.error else np.float32("nan")
+    entry, dtype = survey.catalogues[survey.spectra[1]], pandas_dtype(survey.release["redshift"])
+    redshift = spectra[entry.redshift[0]].astype(dtype)
+    error = spectra[entry.error].astype(dtype) if entry.error else np.float32("nan")
     names = {}
     if matched is not None and survey.label_id:
         by_id = matched.dropna(subset="spectroscopic_id").set_index("spectroscopic_id")

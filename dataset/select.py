@@ -74,7 +74,7 @@ def select(layout: Layout, catalogue: str) -> None:
     after = before
     if entry.role == "spectroscopic":
         after = survey.spectroscopic
-    elif entry.role != "photometry":
+    elif entry.role not in ("photometry", "spectra"):
         after = survey.selected
         frame = with_label(frame, entry, params.label, where[1])
     kept, counts, removed = apply_cuts(

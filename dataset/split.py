@@ -31,8 +31,7 @@ def split(layout: Layout) -> None:
     params = params.model_copy(update=layout.split(params.model_dump()))
     radius = read_params("match", MatchParams).radius_arcsec
     survey = layout.configured
-    spectroscopic = layout.interim("select", survey.of_role("spectroscopic")) / TABLE
-    spectra = read_table(spectroscopic, survey.spectroscopic)
+    spectra = read_table(layout.spectra, survey.spectroscopic)
     matched = (
         read_table(layout.interim("match") / TABLE, survey.matched)
         if survey.match

@@ -268,7 +268,7 @@ def _description(manifest: Mapping[str, Any]) -> str:
 
 def described(data: object) -> dict[str, Any]:
     """Return what travels with a dataset of a release; nothing where none does."""
-    text = getattr(getattr(data, "info", None), "description", None) or ""
+    text = getattr(getattr(data, "info", None), "description", None) or _behind(data)
     if not text.startswith(DESCRIBED):
         return {}
     try:
@@ -276,6 +276,24 @@ def described(data: object) -> dict[str, Any]:
     except ValueError:  # of several releases, put together
         return {}
     return stated if isinstance(stated, dict) else {}
+
+
+def _behind(stream: object) -> str:
+    """Return the description of the dataset that a stream was made of; empty where there is none.
+
+    ``to_iterable_dataset`` passes on nothing but features. The dataset itself lies behind the
+    stream, whatever is done to that, where no public name leads.
+    """
+    waiting: list[Any] = [getattr(stream, "_ex_iterable", None)]
+    texts: set[str] = set()
+    while waiting:
+        part = waiting.pop()
+        waiting += getattr(part, "ex_iterables", ())
+        waiting += filter(None, [getattr(part, "ex_iterable", None)])
+        shards = (getattr(part, "kwargs", None) or {}).get("shards")
+        for one in shards if isinstance(shards, list) else ():
+            texts.add(getattr(getattr(one, "info", None), "description", None) or "")
+    return texts.pop() if len(texts) == 1 else ""  # of several datasets it is that of none
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:

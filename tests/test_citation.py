@@ -17,6 +17,7 @@ from transferz.dataset.page.citation import (
     release_citation,
 )
 from transferz.dataset.sources.registry import load_registry
+from transferz.dataset.spectra.catalogues import load_catalogues
 from transferz.schemas import InputError
 from transferz.schemas.survey.files import CITATION_FILE
 
@@ -93,10 +94,24 @@ def test_a_release_of_the_authors_table_names_no_licence_of_ours(small_release):
 @pytest.mark.parametrize("key", load_registry())
 def test_every_catalogue_but_the_papers_own_can_be_cited(key):
     reference = catalogue_reference(load_registry()[key].citation)
-    assert (reference is None) == (key == "transferz")
+    assert (reference is None) == (key in ("transferz", "specz_compilation"))
     if reference:
         assert reference["title"] and reference["year"] > 2000
         assert re.fullmatch(r"arXiv:\d{4}\.\d{4,5}", reference["identifiers"][0]["value"])
+
+
+@pytest.mark.parametrize("name", load_catalogues())
+def test_every_catalogue_of_spectra_can_be_cited(name):
+    """By what a release of a compilation, whose own edition can't be, takes its references from."""
+    citation = load_catalogues()[name].citation
+    reference = catalogue_reference(citation)
+    assert reference["title"] and reference["year"] > 2000 and "http" in reference["url"]
+    assert reference.get("volume", "") in citation.text
+    assert (
+        ("volume" in reference)
+        == (reference["journal"] != "arXiv e-prints")
+        == (name != "desi_dr1")
+    )
 
 
 def test_bibtex_has_an_entry_for_the_release_and_each_reference(real):

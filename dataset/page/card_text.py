@@ -24,11 +24,12 @@ from transferz.dataset.page.citation import (
     licence,
     licence_url,
     paper_eprint,
+    spectra_of,
 )
 from transferz.dataset.page.facts import baselines
 from transferz.dataset.page.figures import FIGURES
 from transferz.dataset.page.subject import Subject, reference_band, subject_of
-from transferz.dataset.sources.registry import load_registry
+from transferz.dataset.sources.registry import Citation, load_registry
 from transferz.photometry.redshift_error import MAD_TO_SIGMA, OUTLIER_LIMIT
 from transferz.schemas import SPLITS, Table
 from transferz.schemas.survey.derived import column_table, feature_list
@@ -115,6 +116,7 @@ def card_text(
         "licence": licence(manifest),
         "licence_url": licence_url(manifest),
         "editions": [registry[name] for name in manifest["sources"].values()],
+        "spectra": spectra_of(manifest),
         "bibtex": bibtex(citation),
         "history": manifest["history"],
     }
@@ -154,8 +156,16 @@ def _template() -> jinja2.Template:
     )
     environment.filters["count"] = "{:,}".format
     environment.filters["word"] = lambda number: dict(enumerate(WORDS)).get(number, str(number))
+    environment.filters["link"] = _link
     environment.filters["percent"] = lambda share, digits: f"{share:.{digits}%}".replace("%", " %")
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _link(citation: Citation) -> str:
+    """A citation's text before its title, as a link where there is an address."""
+    text, address = citation.text.split(": ")[0], citation.url
+    address = address or (f"https://doi.org/{citation.doi}" if citation.doi else "")
+    return f"[{text}]({address})" if address else text
 
 
 def _stages(manifest: Mapping[str, Any], subject: Subject) -> Iterator[dict[str, Any]]:
@@ -164,10 +174,12 @@ def _stages(manifest: Mapping[str, Any], subject: Subject) -> Iterator[dict[str,
     selects = {f"select@{name}": subject.title(name) for name in subject.survey.catalogues}
     spectra = {f"select@{last}": selects.pop(f"select@{last}")} if last else {}
     of_both = " (objects of both samples)" if len(subject.samples) > 1 else ""
+    spectra |= {f"match@{last}": f"Match of {subject.title(last)}"}
     stages = selects | {"match": "Match"} | spectra | {"split": f"Split{of_both}"}
     whose = subject.survey.photometry.title
     built_in = {
         "no_counterpart": f"no {whose} object within the match radius",
+        "ambiguous": f"its nearest {whose} object is another one's nearest too, or nearer to that",
         "counterpart_cut": f"the {whose} counterpart did not pass its own cuts",
         "shared_photometry": "magnitudes too near those of a spectrum in another split",
         "split_conflict": "too near an object of another split",

@@ -16,6 +16,7 @@ import yaml
 
 from transferz.dataset.page.subject import subject_of
 from transferz.dataset.sources.registry import Citation, Edition, load_registry, record_url
+from transferz.dataset.spectra.catalogues import Catalogue, load_catalogues
 from transferz.schemas import InputError
 from transferz.schemas.survey.documents import MAX_YAML, parse_yaml, read_bytes
 from transferz.schemas.survey.files import (
@@ -45,7 +46,7 @@ LINE = 92
 _TEXT = re.compile(
     r"(?P<author>[^,]+?) et al\. (?P<year>\d{4}), (?P<where>arXiv:\S+|[^:]+): (?P<title>.+)"
 )
-_JOURNAL = re.compile(r"(?P<journal>\D+) (?P<volume>\d+), (?P<start>\d+)")
+_JOURNAL = re.compile(r"(?P<journal>\D+) (?P<volume>\d+), (?P<start>[A-Z]?\d+)")
 EPRINT = re.compile(r"arxiv(?:\.org/abs/|:)(\d{4}\.\d{4,5})", re.IGNORECASE)
 
 SCHEMA = "http://datacite.org/schema/kernel-4"
@@ -112,10 +113,9 @@ def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) ->
     `project` is the project's own, as `read_citation` reads it: who made the release, and the
     paper. Keys are in the order in which they are written.
     """
-    registry, spdx, subject = load_registry(), licence(manifest), subject_of(manifest)
+    spdx, subject = licence(manifest), subject_of(manifest)
     url = {"license-url": licence_url(manifest)} if licence_url(manifest) else {}
-    sources = dict.fromkeys(registry[edition].citation for edition in manifest["sources"].values())
-    catalogues = filter(None, map(catalogue_reference, sources))
+    catalogues = filter(None, map(catalogue_reference, cited_catalogues(manifest)))
     return {
         "cff-version": project["cff-version"],
         "message": "If you use this release, please cite it, the paper and its catalogues.",
@@ -130,6 +130,25 @@ def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) ->
         PAPER: project[PAPER],
         "references": [project[PAPER], *catalogues],
     }
+
+
+def spectra_of(manifest: Mapping[str, Any]) -> list[tuple[str, int, Catalogue | None]]:
+    """Return the catalogues that a compilation's spectra are from: name, objects, what is known.
+
+    There are none where spectra are no compilation's. Of a catalogue that ``transferz specz`` was
+    told of by its user nothing is known here.
+    """
+    found = manifest.get("quality", {}).get("spectra", {})
+    known = load_catalogues() if found else {}
+    return [(name, rows, known.get(name)) for name, rows in found.items()]
+
+
+def cited_catalogues(manifest: Mapping[str, Any]) -> list[Citation]:
+    """Return the citations of a release's catalogues, each once; of spectra those compiled."""
+    registry = load_registry()
+    sources = [registry[edition].citation for edition in manifest["sources"].values()]
+    sources += [catalogue.citation for _, _, catalogue in spectra_of(manifest) if catalogue]
+    return list(dict.fromkeys(sources))
 
 
 def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
@@ -286,7 +305,7 @@ def datacite(
         "descriptions": [
             {"description": text, "descriptionType": kind} for kind, text in descriptions.items()
         ],
-        "relatedIdentifiers": [*_relations(mock, citation, editions)],
+        "relatedIdentifiers": [*_relations(mock, citation, cited_catalogues(manifest))],
         "sizes": [
             f"{sum(file['bytes'] for file in manifest['files'].values())} bytes",
             *(
@@ -337,7 +356,7 @@ def _rights(manifest: Mapping[str, Any], editions: Sequence[Edition]) -> list[di
 
 
 def _relations(
-    mock: bool, citation: Mapping[str, Any], editions: Sequence[Edition]
+    mock: bool, citation: Mapping[str, Any], catalogues: Sequence[Citation]
 ) -> Iterator[dict[str, str]]:
     """The paper, and the catalogues with their papers, each once."""
     paper = _arxiv(f"arXiv:{_eprint(citation[PAPER])}")
@@ -345,7 +364,7 @@ def _relations(
         yield _related(paper, "arXiv", "Cites" if mock else "IsDescribedBy", "Preprint")
     derived = "References" if mock else "IsDerivedFrom"
     seen = {paper}
-    for source in (edition.citation for edition in editions):
+    for source in catalogues:
         if source.doi and source.doi not in seen:
             yield _related(source.doi, "DOI", derived, "Dataset")
         eprint = _arxiv(source.url)

@@ -12,9 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transferz.dataset.page.citation import OTHER_RIGHTS, bibtex, licence_url, read_citation
+from transferz.dataset.page.citation import (
+    OTHER_RIGHTS,
+    bibtex,
+    licence_url,
+    read_citation,
+    spectra_of,
+)
 from transferz.dataset.page.subject import Subject, subject_of
-from transferz.dataset.sources.registry import Edition, load_registry, record_url
+from transferz.dataset.sources.registry import Citation, Edition, load_registry, record_url
 from transferz.schemas import SPLITS, Table
 from transferz.schemas.survey.derived import column_fields
 from transferz.schemas.survey.files import (
@@ -220,6 +226,10 @@ def _derived_from(manifest: Facts) -> list[dict[str, Any]]:
             described.append((catalogue, edition.title, edition.note, reference))
     if "" in files:
         described.append(("", "Truth of the mock", TRUTH_NOTE, {}))
+    for name, rows, known in spectra_of(manifest):
+        about = f"Of its spectra {rows:,} are here, by way of the compilation."
+        reference = {"citation": _cited(known.citation)} if known else {}
+        described.append((f"spectra of {name}", known.title if known else name, about, reference))
     return [
         {
             "@type": ["prov:Entity", "sc:Dataset"],
@@ -243,8 +253,12 @@ def _reference(key: str, edition: Edition) -> dict[str, Any]:
         "identifier": [key, *([citation.doi] if citation.doi else [])],
         "url": address,
         "license": edition.licence,
-        "citation": f"{citation.text} ({citation.url})" if citation.url else citation.text,
+        "citation": _cited(citation),
     }
+
+
+def _cited(citation: Citation) -> str:
+    return f"{citation.text} ({citation.url})" if citation.url else citation.text
 
 
 def _generated_by(manifest: Facts) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def quality(tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]) -> 
     answer has ``label``: by reference (``spectroscopic``, and in a mock ``true``) what
     `label_quality` finds; ``medians``: by config of ``redshift`` and of the magnitude in the
     `reference_band`, by its name (AB mag); ``nulls``: by config the share of nulls of each column
-    that has any.
+    that has any. Where spectra are a compilation's, ``spectra`` has the objects by catalogue.
     """
     configs, bands = configs_of(manifest), bands_of(manifest)
     band, label = reference_band(bands), {}
@@ -88,7 +88,19 @@ def quality(tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]) -> 
         }
         shares = {name: float(rows[name].isna().mean()) for name in manifest["columns"]}
         nulls[config] = {name: round(share, 4) for name, share in shares.items() if share > 0}
-    return {"label": label, "medians": medians, "nulls": nulls}
+    answer = {"label": label, "medians": medians, "nulls": nulls}
+    if any(stage.startswith("match@") for stage in manifest["counts"]):
+        answer["spectra"] = _by_source(tables[configs[SPECTROSCOPIC]]["specz_name"])
+    return answer
+
+
+def _by_source(names: pd.Series) -> dict[str, int]:
+    """Objects by the catalogue that the names of their spectra begin with, most first."""
+    found = names.str.split("-").str[0].value_counts().sort_index()
+    return {
+        str(name): int(rows)
+        for name, rows in found.sort_values(ascending=False, kind="stable").items()
+    }
 
 
 def naming_columns(manifest: Mapping[str, Any]) -> list[str]:

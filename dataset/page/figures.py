@@ -169,8 +169,14 @@ def read_chart(manifest: Mapping[str, Any]) -> Chart:
     for name in sorted(manifest["sources"], key=subject.spectroscopic.__eq__):
         title = ("Mock " if subject.mock else "") + subject.title(name)
         colour = SPECTRAL if name == subject.spectroscopic else PHOTOMETRIC
-        catalogues.append(_step(title, counts[f"select@{name}"], "rows", "left", colour))
-    match, shared = None, ""
+        step = counts[f"select@{name}"]
+        if match := counts.get(f"match@{name}"):  # spectra that are joined to photometry here
+            step = match | {
+                "rows_in": step["rows_in"],
+                "removed": step["removed"] | match["removed"],
+            }
+        catalogues.append(_step(title, step, "rows", "left", colour))
+    labels, shared = None, ""
     if subject.survey.match:
         radius = manifest["parameters"]["match"]["radius_arcsec"]
         ways = {
@@ -180,10 +186,10 @@ def read_chart(manifest: Mapping[str, Any]) -> Chart:
         }
         left = f"left: {subject.called(LABEL)}"
         way = ways[subject.survey.match]
-        match = _step(way, counts["match"], "labelled galaxies", left, PHOTOMETRIC)
+        labels = _step(way, counts["match"], "labelled galaxies", left, PHOTOMETRIC)
         if subject.survey.match != "photometry":  # which tells no two galaxies apart
             shared = f"{sum(counts['match']['shared'].values()):,} in both"
-    splitting = "Split, both samples together" if match else "Split"
+    splitting = "Split, both samples together" if labels else "Split"
     roles = {config: role for role, config in subject.configs.items()}
     configs = []
     for name, splits in counts["release"]["rows_out"].items():
@@ -191,7 +197,7 @@ def read_chart(manifest: Mapping[str, Any]) -> Chart:
         total = ("rows", f"{sum(splits.values()):,}")
         configs.append(Box(name, lines, total, COLOURS.get(roles.get(name, ""), PLAIN)))
     split = _step(splitting, counts["split"], "objects", "left: released", PLAIN)
-    return Chart(catalogues, match, split, configs, shared)
+    return Chart(catalogues, labels, split, configs, shared)
 
 
 def _step(title: str, counts: Mapping[str, Any], what: str, left: str, colour: str) -> Box:

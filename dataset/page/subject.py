@@ -78,7 +78,7 @@ class Subject:
     @property
     def spectroscopic(self) -> str:
         """The catalogue that the spectroscopic redshifts are from."""
-        return self.survey.of_role("spectroscopic")
+        return self.survey.spectra[1]
 
     def called(self, role: str) -> str:
         """Return what the config of a role is called in sentences; empty where there is none."""

@@ -73,6 +73,7 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
     survey, mock, catalogues = layout.configured, layout.is_mock, layout.catalogues
     sizes = content(release)
     stages = [(stage, name) for stage in ("ingest", "select") for name in catalogues]
+    stages += [survey.spectra] if survey.of_role("spectra") else []
     counts = {f"{s}@{name}": read_json(layout.interim(s, name) / COUNTS) for s, name in stages}
     for stage in ("match",) * bool(survey.match) + ("split", "release"):
         counts[stage] = read_json(layout.interim(stage) / COUNTS)

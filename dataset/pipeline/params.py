@@ -9,14 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from transferz.schemas import ParameterError, TransferZError
 from transferz.schemas.survey.documents import MAX_YAML, parse_yaml, read_bytes
-from transferz.schemas.survey.files import Version
-from transferz.schemas.survey.survey import Survey
+from transferz.schemas.survey.files import Version, is_mock_name
+from transferz.schemas.survey.survey import Survey, base_of
 from transferz.tables.hub import parse_reference
 
 PARAMS_FILE = Path("params.yaml")
-CHANGES = {"mock_full": "mock"}
-"""Sections that say only what they change in another one."""
-
 MAX_RADIUS_ARCSEC = 60.0
 """The greatest match radius that makes sense (our choice)."""
 
@@ -64,16 +61,16 @@ def select_section(survey: Survey, catalogue: str) -> tuple[tuple[str, str], dic
 def find_section(sections: Mapping[str, Any], section: str, path: Path = PARAMS_FILE) -> Any:
     """Return one section, unchecked, of those of the file `path`.
 
-    One of `CHANGES` comes as the section it changes would, with its own values in their places.
-    Raises `ParameterError` if there is none.
+    The section of a mock that takes over from another mock says only what it changes: the rest
+    is as in that one's. Raises `ParameterError` if there is none.
     """
     values: Any = sections
     for name in section.split("."):
         if not isinstance(values, Mapping) or name not in values:
             raise ParameterError(f"{path}: section '{section}' is missing; add it")
         values = values[name]
-    if section in CHANGES:
-        values = _changed(find_section(sections, CHANGES[section], path), values)
+    if is_mock_name(base := base_of(section)):
+        values = _changed(find_section(sections, base, path), values)
     return values
 
 

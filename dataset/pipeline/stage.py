@@ -61,6 +61,11 @@ class Layout:
         """Return the output folder of a stage, for one catalogue where it works on one."""
         return self.data / self.survey / "interim" / stage / catalogue
 
+    @property
+    def spectra(self) -> Path:
+        """The table of the objects with spectra, from which splits and releases are made."""
+        return self.interim(*self.configured.spectra) / TABLE
+
     def split(self, section: Mapping[str, Any]) -> dict[str, Any]:
         """Return section ``split``; but published tables keep theirs, a study has its own salt."""
         scheme = self.configured.split or section["scheme"]

@@ -30,6 +30,7 @@ from transferz.photometry.flux import to_magnitude
 from transferz.schemas import Column, InputError, SchemaError, Table, TransferZError
 from transferz.schemas.survey.documents import MAX_YAML, parse_yaml, read_bytes
 from transferz.schemas.survey.frames import check, to_frame
+from transferz.schemas.survey.spectra import COMPILED
 from transferz.schemas.survey.survey import Survey
 from transferz.tables.cells import guess_types
 from transferz.tables.printing import first_few
@@ -242,7 +243,7 @@ def _judge(
         numbers = known.to_numpy(zero_copy_only=False)
         low, median, high = (float(of(numbers)) for of in (np.min, np.median, np.max))
         found = replace(found, low=low, median=median, high=high)
-    if len(values) and not len(known):
+    if len(values) and not len(known) and column not in COMPILED:  # where no catalogue need say
         faults.append("no row has a value; is it the right column?")
     faults += _value_faults(field, values, rows, file)
     return replace(found, faults=tuple(faults)), values

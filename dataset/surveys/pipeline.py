@@ -88,9 +88,9 @@ class _Stages:
             f"surveys/{one}/{configured.FILE}" for one in configured.taken_over(survey.name)
         ]
         self.match = ["${path.interim}/match/table.parquet"] if survey.match else []
-        self.spectra = [f"${{path.interim}}/select/{survey.of_role('spectroscopic')}/{TABLE}"]
-        sections = (MOCK, survey.name)  # a mock's own numbers replace those of all mocks
-        self.mock_params = [one for one in dict.fromkeys(sections) if one in self.params]
+        self.spectra = [f"${{path.interim}}/{'/'.join(survey.spectra)}/{TABLE}"]
+        sections = configured.taken_over(survey.name)[::-1]  # a mock's own numbers come last
+        self.mock_params = [one for one in sections if one in self.params]
 
     def all(self) -> dict[str, Stage]:
         """The stages in the order in which they run."""
@@ -161,8 +161,12 @@ class _Stages:
 
     def find(self) -> Stage:
         on_sky = self.survey.match == "sky"
-        whole = [self.survey.of_role(role) for role in ("label", "photometry") if on_sky]
+        joined, folder = self.survey.of_role("spectra"), "${path.interim}/match"
+        roles = ("label", "photometry", "spectra")
+        whole = [name for name in map(self.survey.of_role, roles) if name and on_sky]
         own = (TABLE, *("pairs.parquet", REMOVED, "report.json")[: 3 * on_sky])
+        outs = [f"{folder}/{file}" for file in own]
+        outs += [f"{folder}/{joined}/{file}" for file in (*own, COUNTS) if joined]
         return self._stage(
             "match",
             "Find which labelled objects have photometry, and which have spectra",
@@ -172,7 +176,7 @@ class _Stages:
             ],
             code=("dataset/match.py", "dataset/sky"),
             params=["match"] if on_sky else [],
-            outs=[f"${{path.interim}}/match/{file}" for file in own],
+            outs=outs,
             counts="match",
         )
 
@@ -204,6 +208,7 @@ class _Stages:
         survey = self.survey
         stages = ["ingest", "select"] if survey.mock else ["fetch", "ingest", "select"]
         counts = [f"{stage}/{name}" for stage in stages for name in self.names]
+        counts += ["/".join(survey.spectra)] if survey.of_role("spectra") else []
         counts += [*(["match"] if survey.match else []), "split", "release"]
         # A mock is trained on here, and its scores lie here; of another survey there may be none
         # yet, and DVC wants what it depends on to be there.
@@ -220,7 +225,7 @@ class _Stages:
             code=(
                 *(f"baselines/leaderboard/entries{own}", f"baselines/results{own}"),
                 *("CITATION.cff", "dataset/CHANGELOG.md", "dataset/card.py", "dataset/page"),
-                *("dataset/sky", "dataset/sources", "dataset/splits"),
+                *("dataset/sky", "dataset/sources", "dataset/spectra", "dataset/splits"),
                 *("photometry", "schemas/benchmark"),
             ),
             params=[

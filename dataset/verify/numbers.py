@@ -90,13 +90,16 @@ def _expected_counts(
         cuts = [cut["name"] for cut in manifest["parameters"]["select"][name].get("cuts", ())]
         select = counts[f"select@{name}"] | {"rows_in": stage["rows_out"]}
         expected[f"select@{name}"] = _summed(select, cuts)
-    rows_in = expected[f"select@{survey.of_role('spectroscopic')}"]["rows_out"]
+    on_sky = ["no_counterpart", "counterpart_cut"] if survey.match == "sky" else []
+    if name := survey.of_role("spectra"):
+        match = counts[f"match@{name}"] | {"rows_in": expected[f"select@{name}"]["rows_out"]}
+        expected[f"match@{name}"] = _summed(match, ["ambiguous", *on_sky])
+    rows_in = expected["@".join(survey.spectra)]["rows_out"]
     if survey.match:
         labels = survey.of_role("label") or survey.of_role("labelled")
-        matching = ["no_counterpart", "counterpart_cut"] if survey.match == "sky" else []
         match = counts["match"] | {"rows_in": expected[f"select@{labels}"]["rows_out"]}
         match["shared"] = {name: int(match["shared"][name]) for name in ("by_id", "by_position")}
-        expected["match"] = _summed(match, matching)
+        expected["match"] = _summed(match, on_sky)
         rows_in += expected["match"]["rows_out"] - match["shared"]["by_id"]
     objects, removed = _objects(rows, configs_of(manifest)), {}
     if survey.shared_photometry is not None:

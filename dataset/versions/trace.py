@@ -26,7 +26,7 @@ UNEXPLAINED = "unexplained"
 
 MEANINGS = {
     NOT_IN_TABLE: "the upstream table has no such object",
-    NO_COUNTERPART: "no mutual nearest neighbour in the label's catalogue within the match radius",
+    NO_COUNTERPART: "no mutual nearest neighbour among labels, or spectra, in the match radius",
     SPECTROSCOPIC_ROW_KEPT: "the same galaxy is released by its spectroscopic row",
     NO_TRUE_REDSHIFT: "a star or artefact of the mock, without a true redshift",
     UNEXPLAINED: "the build's tables hold it, but the release does not",
@@ -56,6 +56,8 @@ class Build:
         cuts = [Path("select", name, file) for name in used for file in (TABLE, REMOVED_ROWS)]
         pairs = [Path("match", PAIRS_FILE)] if self.survey.match == "sky" else []
         match = [Path("match", TABLE)] if self.survey.match else []
+        if name := self.survey.of_role("spectra"):
+            match += [Path("match", name, file) for file in (PAIRS_FILE, REMOVED_ROWS)]
         own = [Path("split", TABLE), Path("split", REMOVED_ROWS)]
         return [self.interim / path for path in (*cuts, *pairs, *match, *own)]
 
@@ -84,7 +86,7 @@ class Build:
         Of an object with several rows it is the last one: until then a row of it was left.
         """
         rows = self.read(f"{stage.replace('@', '/')}/{REMOVED_ROWS}", "id", "cut")
-        rows = rows.loc[rows["id"].isin(ids)].astype({"cut": "str"})
+        rows = rows.loc[rows["id"].isin(ids.dropna())].astype({"cut": "str"})  # exact: no float
         rank = rows["cut"].map({cut: place for place, cut in enumerate(self.cut_order(stage))})
         last = rows.assign(rank=rank).sort_values(["id", "rank"], kind="stable")
         return ids.map(last.drop_duplicates("id", keep="last").set_index("id")["cut"])
@@ -136,8 +138,7 @@ def trace(build: Build, objects: pd.DataFrame, config: str) -> pd.DataFrame:
     if not spectroscopic.any():
         return steps
     others = ids[spectroscopic]
-    last = build.survey.of_role("spectroscopic")
-    route = [*_catalogue(build, others, last), *_after_matching(build, others, config)]
+    route = [*_spectroscopic(build, others), *_after_matching(build, others, config)]
     return pd.concat([steps[~spectroscopic], _first(route)]).reindex(objects.index)
 
 
@@ -146,15 +147,32 @@ def _photometric(build: Build, ids: pd.Series) -> list[Cuts]:
     survey = build.survey
     if survey.match != "sky":
         return _catalogue(build, ids, survey.of_role("labelled"))
-    label = survey.of_role("label")
-    key, stage = survey.catalogues[label].key, f"select@{label}"
-    pairs = build.read(f"match/{PAIRS_FILE}", "object_id", key).set_index("object_id")
-    partner = ids.map(pairs.loc[pairs.index.isin(ids), key])
+    partner, steps = _on_sky(build, ids, survey.of_role("label"), "match")
+    return [*steps, ("match", _note(NO_COUNTERPART, partner.isna()))]
+
+
+def _spectroscopic(build: Build, ids: pd.Series) -> list[Cuts]:
+    """The steps until objects with spectra come to the splits."""
+    stage, name = build.survey.spectra
+    if stage == "select":
+        return _catalogue(build, ids, name)
+    match = f"{stage}@{name}"
+    partner, steps = _on_sky(build, ids, name, f"{stage}/{name}")
     return [
-        *_catalogue(build, ids, survey.of_role("photometry")),
-        (stage, build.cuts(stage, partner)),
-        ("match", _note(NO_COUNTERPART, partner.isna())),
+        *steps,
+        (match, build.cuts(match, partner)),
+        (match, _note(NO_COUNTERPART, partner.isna())),
     ]
+
+
+def _on_sky(build: Build, ids: pd.Series, name: str, folder: str) -> tuple[pd.Series, list[Cuts]]:
+    """Of a catalogue matched to photometry: the row that is each object's, and the cuts on both."""
+    survey, stage = build.survey, f"select@{name}"
+    key = survey.catalogues[name].key
+    pairs = build.read(f"{folder}/{PAIRS_FILE}", "object_id", key).set_index("object_id")
+    partner = ids.map(pairs.loc[pairs.index.isin(ids), key])
+    photometry = _catalogue(build, ids, survey.of_role("photometry"))
+    return partner, [*photometry, (stage, build.cuts(stage, partner))]
 
 
 def _catalogue(build: Build, ids: pd.Series, name: str) -> list[Cuts]:

@@ -17,5 +17,5 @@ PIXEL_FLAGS = tuple(
 TRANSFERZ = find_survey("authors").tables["transferz"]
 
 SELECTED, SPECTROSCOPIC, MATCHED = _SURVEY.selected, _SURVEY.spectroscopic, _SURVEY.matched
-PAIRS, ASSIGNED, RELEASE = _SURVEY.pairs, _SURVEY.assigned, _SURVEY.release
+PAIRS, ASSIGNED, RELEASE = _SURVEY.pairs("cosmos2020"), _SURVEY.assigned, _SURVEY.release
 INDEX, TRUTH = _SURVEY.index, _SURVEY.truth

@@ -86,6 +86,19 @@ def spectroscopic_table(catalogue: Table) -> Table:
     return Table("spectroscopic", tuple(columns), catalogue.key, description)
 
 
+def compiled_table(compilation: Table, object_id: Column, photometry: tuple[Column, ...]) -> Table:
+    """Declare the objects with photometry that a compilation has redshifts of.
+
+    Their position is the one with photometry.
+    """
+    own = (one for one in compilation if one.name not in ("ra", "dec"))
+    distance = "Distance from the position with photometry to the spectrum's, median offset removed"
+    separation = replace(_SEPARATION, description=distance)
+    columns = (object_id, *position_columns(), *photometry, separation, *own)
+    description = f"Objects with photometry and a redshift of {compilation.name}"
+    return Table("spectroscopic", columns, "object_id", description)
+
+
 def matched_table(
     object_id: Column, photometry: tuple[Column, ...], label_id: tuple[Column, ...]
 ) -> Table:
@@ -114,12 +127,12 @@ def matched_table(
     return Table("matched", columns, "object_id", description)
 
 
-def pairs_table(object_id: Column, label_id: Column) -> Table:
-    """Declare the matches on the sky of a label's catalogue and the one with photometry."""
-    own = replace(label_id, nullable=False, unique=True, upstream=())
+def pairs_table(object_id: Column, own_id: Column) -> Table:
+    """Declare the matches on the sky of a catalogue, by its own id, and the one with photometry."""
+    own = replace(own_id, nullable=False, unique=True, upstream=())
     columns = (own, replace(object_id, upstream=()), _SEPARATION)
     description = "Every match of both catalogues, whatever the cuts did to either row"
-    return Table("pairs", columns, label_id.name, description)
+    return Table("pairs", columns, own_id.name, description)
 
 
 def assigned_table(object_id: Column) -> Table:

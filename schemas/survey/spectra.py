@@ -107,3 +107,16 @@ SPECZ = Table(
     key="specz_name",
     description="Spectroscopic redshifts of published catalogues, the best one of each object",
 )
+
+COMPILED = (
+    Column(
+        "specz_id",
+        "int64",
+        "Hash of the row's values, by which stages name the row",
+        ucd="meta.id",
+        minimum=0,
+        unique=True,
+    ),
+    *(replace(column, upstream=(column.name,)) for column in SPECZ),
+)
+"""The columns of `SPECZ` as a survey reads them from a file."""

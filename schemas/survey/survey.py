@@ -29,6 +29,7 @@ from transferz.schemas.survey.described import ROLES, Band
 from transferz.schemas.survey.files import SURVEY_NAME, is_mock_name
 from transferz.schemas.survey.release import (
     assigned_table,
+    compiled_table,
     index_table,
     labelled_table,
     matched_table,
@@ -38,6 +39,7 @@ from transferz.schemas.survey.release import (
     spectroscopic_table,
     truth_table,
 )
+from transferz.schemas.survey.spectra import COMPILED
 from transferz.schemas.survey.words import Words
 
 FOLDER = Path(__file__).resolve().parents[2] / "surveys"
@@ -132,7 +134,8 @@ class CatalogueEntry(Entry):
     ----------
     role : str
         ``label``: many-band redshifts, joined by position to a ``photometry`` catalogue;
-        ``labelled``: redshifts with photometry of their own; ``spectroscopic``.
+        ``labelled``: redshifts with photometry of their own. ``spectra``: spectroscopic redshifts,
+        joined as labels are; ``spectroscopic``: with photometry of their own.
     key : str
         The column that names a row; `repeated` where it may do so more than once before the cuts.
     files : sequence of mapping
@@ -143,7 +146,8 @@ class CatalogueEntry(Entry):
         is what a person does where there is no file.
     columns : sequence
         Columns (`ColumnEntry`), or the name of one or more that are declared with the survey:
-        ``object_id``, ``photometry``, ``published_split`` or a reference; by a mapping, with their
+        ``object_id``, ``photometry``, ``published_split``, ``compilation`` (all that ``transferz
+        specz`` writes, and ``specz_id``) or a reference; by a mapping, with their
         names in these files: ``{object_id: [...]}`` (``values`` where they have no ids: a row is
         named by what it holds), ``{photometry: {magnitude: {from: [...]},
         error: ...}}``, ``{position: [ra, dec], within: [[from, to], [from, to]]}``.
@@ -159,7 +163,7 @@ class CatalogueEntry(Entry):
         Where its files come from: entries as in the registry of sources.
     """
 
-    role: Literal["label", "photometry", "labelled", "spectroscopic"]
+    role: Literal["label", "photometry", "labelled", "spectra", "spectroscopic"]
     description: str
     key: str = "object_id"
     repeated: bool = False
@@ -239,6 +243,15 @@ class Survey(Entry):
         if self.mock is not is_mock_name(self.name):
             raise ValueError("the name of a mock, and of no other survey, begins with 'mock'")
         _ = self.tables  # raises where a column is none of the survey's
+        roles = [one.role for one in self.catalogues.values()]
+        if "spectra" in roles:
+            if "spectroscopic" in roles or self.match != "sky":
+                raise ValueError(
+                    "a catalogue of role 'spectra' stands in place of one of role 'spectroscopic', "
+                    "in a survey whose labels take their photometry alike (match: sky)"
+                )
+            if "specz_name" not in (one.name for one in self.references):
+                raise ValueError("role 'spectra' needs the reference specz_name, which says whose")
         return self
 
     @property
@@ -253,6 +266,12 @@ class Survey(Entry):
     def of_role(self, role: str) -> str:
         """Return the catalogue of a role; empty where there is none."""
         return next((name for name, one in self.catalogues.items() if one.role == role), "")
+
+    @property
+    def spectra(self) -> tuple[str, str]:
+        """The stage whose table holds the objects with spectra, and the catalogue they are from."""
+        compilation = self.of_role("spectra")
+        return ("match", compilation) if compilation else ("select", self.of_role("spectroscopic"))
 
     @functools.cached_property
     def tables(self) -> dict[str, Table]:
@@ -277,8 +296,12 @@ class Survey(Entry):
 
     @functools.cached_property
     def spectroscopic(self) -> Table:
-        """What the cuts leave of the spectroscopic catalogue."""
-        return spectroscopic_table(self.tables[self.of_role("spectroscopic")])
+        """The objects with spectra, each once: what the cuts and, by position, the match leave."""
+        stage, catalogue = self.spectra
+        if stage == "select":
+            return spectroscopic_table(self.tables[catalogue])
+        released = tuple(self.photometry_columns(nullable=False))
+        return compiled_table(self.tables[catalogue], self.id_column(), released)
 
     @functools.cached_property
     def matched(self) -> Table:
@@ -287,10 +310,10 @@ class Survey(Entry):
         label_id = tuple(map(self.reference, filter(None, [self.label_id])))
         return matched_table(self.id_column(), released, label_id)
 
-    @functools.cached_property
-    def pairs(self) -> Table:
-        """The matches on the sky."""
-        return pairs_table(self.id_column(), self.reference(self.label_id))
+    def pairs(self, catalogue: str) -> Table:
+        """Return the table of a catalogue's matches on the sky with the one that has photometry."""
+        table = self.tables[catalogue]
+        return pairs_table(self.id_column(), table[table.key])
 
     @functools.cached_property
     def assigned(self) -> Table:
@@ -373,6 +396,8 @@ class Survey(Entry):
             yield from self.photometry_columns(nullable=True)
         elif one == "published_split":
             yield PUBLISHED_SPLIT
+        elif one == "compilation":
+            yield from COMPILED
         elif one == "object_id":
             yield self.id_column(unique=not entry.repeated)
         elif isinstance(one, str) and one in names:
@@ -470,10 +495,24 @@ def taken_over(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name, *further]))
 
 
+def base_of(name: str) -> str:
+    """Return the survey whose entries one takes over; empty where there is none, or no survey.
+
+    Examples
+    --------
+    >>> base_of("mock_full")
+    'mock'
+    """
+    return str(_own(name).get("base", "")) if _is_there(name) else ""
+
+
 def seek_survey(name: str) -> Survey | None:
     """Return a survey as `find_survey` does; None where this package does not have it."""
-    there = re.match(NAME, name) and (FOLDER / name / FILE).is_file()
-    return find_survey(name) if there else None
+    return find_survey(name) if _is_there(name) else None
+
+
+def _is_there(name: str) -> bool:
+    return bool(re.match(NAME, name)) and (FOLDER / name / FILE).is_file()
 
 
 def _raw(name: str) -> dict[str, Any]:
@@ -494,7 +533,7 @@ def _raw(name: str) -> dict[str, Any]:
 def _own(name: str) -> dict[str, Any]:
     """The content of a survey's file as it stands there."""
     path = FOLDER / name / FILE
-    if not re.match(NAME, name) or not path.is_file():
+    if not _is_there(name):
         raise ParameterError(
             f"there is no survey '{name}': {path} is missing; "
             f"`transferz survey new {name}` writes a skeleton"

@@ -4,10 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transferz.dataset.match import chance_matches, join, join_labelled, offset_histogram
+from transferz.dataset.match import (
+    Found,
+    ambiguous,
+    chance_matches,
+    join,
+    join_labelled,
+    offset_histogram,
+)
 from transferz.dataset.pipeline.params import MatchParams
+from transferz.dataset.sky.neighbours import match_with_offset
 from transferz.dataset.sky.positions import Positions
-from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
+from transferz.schemas import BANDS, HSC, MATCHED, InputError, error_name, magnitude_name
 from transferz.schemas.survey.frames import check
 
 
@@ -40,6 +48,43 @@ def test_a_removed_row_is_listed_with_the_cut_that_removed_it():
         3: "no_counterpart",
         2: "counterpart_cut",
     }
+
+
+def test_nothing_left_is_an_error():
+    """Such as catalogues of two fields; an empty config would be a release that nobody can load."""
+    with pytest.raises(
+        InputError, match="of 2 rows with a cosmos_id none has photometry: 1 have no"
+    ):
+        join(labels([1, 2]), photometry([12]), pairs([1], [11]), "cosmos_id")
+
+
+def on_a_line(arcsec, first_key):
+    """Positions along a line of right ascension at the equator."""
+    ra = 150.0 + np.array(arcsec) / 3600.0
+    return Positions(ra, np.zeros(len(arcsec)), np.arange(first_key, first_key + len(arcsec)))
+
+
+@pytest.mark.parametrize(
+    ("spectra", "objects", "expected"),
+    [
+        ([0.0], [0.3], [False]),
+        ([0.0], [5.0], [False]),  # nothing is near: unmatched, and no rival
+        ([0.0], [0.3, -0.6], [False]),  # of two objects the nearest is its own
+        ([-0.6, 0.6], [0.0], [True, True]),  # both claim one object
+        ([-0.6, 0.6], [0.0, 0.7], [False, False]),  # the second has a nearer one to itself
+        ([0.0, 1.1], [0.8, 1.0], [True, False]),  # its nearest lies nearer to another
+        ([-0.6, 0.6, 9.0], [0.0, 9.1], [True, True, False]),
+        ([0.9, 9.0], [0.0, 9.1], [False, False]),
+    ],
+)
+def test_a_spectrum_whose_object_is_another_ones_too_is_ambiguous(spectra, objects, expected):
+    first, second = on_a_line(spectra, 1), on_a_line(objects, 10)
+    sky_match = match_with_offset(first, second, 1.0, remove=False)
+    found = Found(pd.DataFrame(), first, sky_match, pd.DataFrame())
+    assert ambiguous(found, 1.0).tolist() == expected
+    matched = np.isin(np.arange(len(spectra)), sky_match.matches.i)
+    near = np.abs(np.subtract.outer(spectra, objects)).min(axis=1) <= 1.0
+    assert (matched | np.array(expected) | ~near).all()  # nobody's fate is left open
 
 
 def test_the_published_table_keeps_its_ids_exactly_and_leaves_the_rest_null():
@@ -78,6 +123,7 @@ def test_pandas_looks_ids_of_64_bits_up_exactly_missing_ones_too():
         assert (found.dtype, found.index.tolist()) == (dtype, [5, 4, 3, 9])
         assert found.isna().tolist() == [False, True, True, False]
         assert found.dropna().tolist() == values.iloc[::-1].tolist()
+    assert pd.Series([HUGE], dtype="Int64").isin(wanted.dropna()).tolist() == [True]
 
 
 MATCH = MatchParams(

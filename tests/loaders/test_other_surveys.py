@@ -6,6 +6,7 @@ import pytest
 
 import transferz
 from transferz.exporting import export
+from transferz.loading import described
 from transferz.releases import find_release
 from transferz.schemas.errors import ParameterError, ReleaseError
 from transferz.tables.reading import open_table
@@ -47,13 +48,20 @@ def test_the_default_config_is_the_labels_or_else_the_first(six, six_bands, spec
     )
 
 
-@pytest.mark.parametrize("place", ["directory", "dataset", "selection", "stream"])
+def streamed(dataset):
+    """The dataset as a stream of its own shards, after some of what may be done to a stream."""
+    stream = dataset.to_iterable_dataset(num_shards=3).filter(lambda row: row["redshift"] > 0)
+    return stream.map(lambda row: row | {"new": 1}).with_format("numpy").skip(0)
+
+
+@pytest.mark.parametrize("place", ["directory", "dataset", "selection", "stream", "iterable"])
 def test_tensors_have_the_bands_of_the_release(place, six, six_bands):
     data = {
         "directory": lambda: six_bands,
         "dataset": lambda: six,
         "selection": lambda: {"train": six["train"].select(range(300))},
         "stream": lambda: transferz.load_dataset(path=six_bands, streaming=True),
+        "iterable": lambda: {"train": streamed(six["train"])},
     }[place]()
     magnitudes = stored(six_bands, "labels", [f"mag_auto_{name}" for name in NAMES])
     every = transferz.to_torch(data, split="train")
@@ -65,12 +73,16 @@ def test_tensors_have_the_bands_of_the_release(place, six, six_bands):
         transferz.to_torch(data, bands="gy", split="train")
 
 
-@pytest.mark.parametrize("place", ["directory", "dataset", "stream"])
+@pytest.mark.parametrize("place", ["directory", "dataset", "stream", "iterable"])
 def test_units_and_descriptions_are_the_releases(place, six, six_bands):
     data = six_bands
     if place != "directory":
         stream = transferz.load_dataset(path=six_bands, split="train", streaming=True)
-        data = six["train"] if place == "dataset" else stream.map(lambda row: row)
+        data = {
+            "dataset": six["train"],
+            "stream": stream.map(lambda row: row),
+            "iterable": streamed(six["train"]),
+        }[place]
     assert transferz.units(data)["mag_auto_Y"] == "mag(AB)"
     options = {"split": "train"} if place == "directory" else {}
     assert transferz.to_pandas(data, **options).attrs["units"]["magerr_auto_u"] == "mag"
@@ -86,6 +98,9 @@ def test_datasets_of_several_surveys_are_not_taken_for_one(six, loaded):
     both = datasets.concatenate_datasets([six["test"], loaded["test"]])
     with pytest.raises(ParameterError, match="missing"):  # HSC's, of which half have none
         transferz.to_torch(both)
+    streams = [one["test"].to_iterable_dataset() for one in (six, loaded)]
+    assert described(streams[0])["bands"] and not described(streams[1])
+    assert described(datasets.concatenate_datasets(streams)) == {}
 
 
 @pytest.mark.parametrize("ending", ["vot", "fits", "ecsv", "hdf5"])

@@ -30,7 +30,7 @@ def test_the_configs_of_a_survey_are_those_its_catalogues_can_fill(name):
     roles = {one.role for one in survey.catalogues.values()}
     assert ("label" in survey.configs) is bool(survey.match) is bool(roles & {"label", "labelled"})
     assert ("truth" in survey.configs) is survey.mock
-    assert survey.of_role("spectroscopic")
+    assert survey.of_role("spectra") or survey.of_role("spectroscopic")
     magnitudes = [band.magnitude for band in survey.described_bands]
     assert [one for one in survey.release.names if one in magnitudes] == magnitudes
 
@@ -65,6 +65,24 @@ def test_a_column_that_nobody_declares(written):
     catalogue["columns"].append("cosmos_id")
     with pytest.raises(ParameterError, match="'cosmos_id' is no column that the survey declares"):
         written("wrong", catalogues={"des": catalogue})
+
+
+def test_a_compilation_needs_photometry_and_a_name(written):
+    content = yaml.safe_load((FOLDER / "cosmos_specz/survey.yaml").read_text())
+    whole = yaml.safe_load((FOLDER / "cosmos2020/survey.yaml").read_text())
+    catalogues = whole["catalogues"] | {"specz": content["catalogues"]["specz"]}
+    with pytest.raises(ParameterError, match="stands in place of one of role 'spectroscopic'"):
+        written("both", base="cosmos2020", catalogues=catalogues)
+    del catalogues["galaxiesml"]
+    with pytest.raises(ParameterError, match="match: sky"):
+        written("by_id", base="cosmos2020", catalogues=catalogues, match="id")
+    references = [one for one in whole["references"] if one["name"] != "specz_name"]
+    with pytest.raises(ParameterError, match="needs the reference specz_name"):
+        written("nameless", base="cosmos2020", catalogues=catalogues, references=references)
+    survey = written("sound", base="cosmos2020", catalogues=catalogues)
+    assert survey.spectra == ("match", "specz")
+    assert survey.spectroscopic.names[-3:] == ("n_measurements", "other_names", "disagrees")
+    assert survey.tables["specz"]["specz_id"].upstream == ()
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../mock", "Mock"])

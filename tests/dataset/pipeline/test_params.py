@@ -18,6 +18,7 @@ from transferz.dataset.pipeline.params import (
 )
 from transferz.dataset.select import SelectParams
 from transferz.schemas import ParameterError
+from transferz.schemas.survey import survey as configured
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = {
@@ -98,6 +99,16 @@ def test_what_the_full_mock_changes_must_be_there():
     assert find_section(changed, "mock") == {"a": 1, "b": {"c": 2, "d": 3}}
     with pytest.raises(ParameterError, match="section 'mock' is missing"):
         find_section({"mock_full": {}}, "mock_full")
+
+
+def test_a_mock_changes_the_section_of_the_mock_that_it_takes_over(tmp_path, monkeypatch):
+    for name, base in (("mock", "cosmos2020"), ("mock_big", "mock"), ("mock_huge", "mock_big")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "survey.yaml").write_text(f"base: {base}\n")
+    monkeypatch.setattr(configured, "FOLDER", tmp_path)
+    sections = {"mock": {"a": 1, "b": 2, "c": 3}, "mock_big": {"b": 4}, "mock_huge": {"c": 5}}
+    assert find_section(sections, "mock_huge") == {"a": 1, "b": 4, "c": 5}
+    assert find_section(sections | {"mock_full": {"a": 6}}, "mock_full") == {"a": 6}  # no survey
 
 
 CUT = {"name": "a", "keep": "ra > 0", "source": "x"}

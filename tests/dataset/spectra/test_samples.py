@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 
 from transferz import cli
+from transferz.dataset.match import Found, ambiguous, positions
 from transferz.dataset.pipeline.tables import read_table
+from transferz.dataset.sky.neighbours import match_with_offset
 from transferz.dataset.spectra.catalogues import load_catalogues
 from transferz.dataset.spectra.merging import merge
 from transferz.dataset.spectra.reading import read_catalogue
 from transferz.schemas import SPECZ
+from transferz.schemas.survey.survey import find_survey
 
 ROOT = Path(__file__).parents[3]
 CATALOGUES = load_catalogues()
@@ -120,3 +123,28 @@ def test_secure_redshifts_of_one_object_agree_far_better_than_others(read):
     pairs = merged.all_pairs
     others, differ = pairs.pairs - pairs.secure, pairs.disagreeing - pairs.secure_disagreeing
     assert pairs.secure_disagreeing / pairs.secure < 0.1 < differ / others
+
+
+def test_they_find_their_galaxies_on_the_real_sky_by_position(read, samples):
+    """Against zCOSMOS-bright's positions and redshifts, as the stage `match` joins photometry."""
+    theirs = pd.read_csv(samples[0].parents[1] / "zcosmos_bright.csv.gz")
+    theirs = theirs.assign(ra=theirs["alpha"], dec=theirs["delta"], object_id=theirs.index)
+    ours = merge([frame for frame, _ in read.values()]).compilation
+    ours = ours.assign(specz_id=ours.index)
+    first = positions(ours, "specz_id", "compilation")
+    sky_match = match_with_offset(first, positions(theirs, "object_id", "zcosmos"), 1.0)
+    matches = sky_match.matches
+    assert len(matches.i) == 36 and np.median(matches.separation) < 0.05
+    assert not ambiguous(Found(ours, first, sky_match, ours), 1.0).any()
+    both = ours.iloc[matches.i].assign(
+        theirs=theirs["zpec"].to_numpy()[matches.j], sure=theirs["cc"].to_numpy()[matches.j]
+    )
+    both = both[both["secure"] & both["sure"].between(3, 4.9) & (both["theirs"] > 0)]
+    dz = (both["redshift"] - both["theirs"]) / (1 + both["theirs"])
+    assert len(both) == 18 and (dz.abs() < 0.01).all()
+    field = find_survey("cosmos_specz").tables["hsc"]
+    inside = [
+        ours[name].between(field[name].minimum, field[name].maximum) for name in ("ra", "dec")
+    ]
+    found = ours[inside[0] & inside[1]]["source"].value_counts().to_dict()
+    assert found == {"vuds": 383, "primus": 121, "vvds": 107, "3dhst": 26}
