@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "export": Command(
         "release",
-        "a config as VOTable, FITS or ECSV, with units, for TOPCAT and its like",
+        "a config as VOTable, FITS, ECSV or HATS, with units, for TOPCAT, LSDB and their like",
         "astropy",
     ),
     "train": Command(

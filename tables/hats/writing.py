@@ -1,0 +1,260 @@
+"""Write a table as a HATS collection: its catalogue, and the margin around each partition.
+
+Pixels, properties and maps are those of `hats`. What is more than LSDB writes: every leaf says
+itself, in a footer by the IVOA's VOParquet convention, what its columns are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transferz.schemas.errors import InputError
+from transferz.schemas.survey.columns import Column, Table
+from transferz.schemas.survey.derived import longest_strings, votable_footer
+from transferz.tables.hats.reading import COMMON, DATASET, DEEPEST, HEALPIX, METADATA
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from hats.pixel_math import HealpixPixel
+
+PARTITION_ROWS = 100_000
+"""Rows of a partition at most (our choice: some 10 MB, of which LSDB's workers hold a few)."""
+
+MARGIN_ARCSEC = 10.0
+"""Width of the margin: rows this near to a partition are found from within it (LSDB's users' most
+common choice)."""
+
+SKYMAP_ORDER = 8
+"""Of the map of row counts: pixels of 14 arcmin, as LSDB's."""
+
+SUFFIX = ".parquet"
+"""Ends the name of a leaf."""
+
+RA, DEC = "ra", "dec"
+
+HEALPIX_COLUMN = Column(
+    HEALPIX,
+    "int64",
+    f"HEALPix pixel of the position: order {DEEPEST}, nested scheme, ICRS",
+    ucd="pos.healpix",
+    minimum=0,
+)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a collection, whole, and their pixels of order 29.
+
+    `index` is sorted; `order` has the place in `table` of each row in that order. `footer` is what
+    leaves say of the columns.
+    """
+
+    table: pa.Table
+    index: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    footer: Mapping[str, str]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """What leaves are made of."""
+        return pa.schema([pa.field(HEALPIX, pa.int64(), nullable=False), *self.table.schema])
+
+    def between(self, pixels: npt.NDArray[np.int64], order: int) -> npt.NDArray[np.int64]:
+        """Return which rows, by their number in `index`, lie in any of some pixels of an order."""
+        shift = 2 * (DEEPEST - order)
+        starts = np.searchsorted(self.index, pixels << shift)
+        ends = np.searchsorted(self.index, (pixels + 1) << shift)
+        spans = [np.arange(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
+        return np.concatenate(spans) if spans else np.empty(0, np.int64)
+
+    def take(self, numbers: npt.NDArray[np.int64]) -> pa.Table:
+        """Return some rows, by their numbers in `index`, as a leaf holds them."""
+        rows = self.table.take(pa.array(self.order[numbers]))
+        return pa.table([pa.array(self.index[numbers]), *rows.columns], schema=self.schema)
+
+
+def write_collection(
+    folder: Path,
+    name: str,
+    rows: pa.Table,
+    table: Table,
+    about: Mapping[str, str],
+    *,
+    partition_rows: int = PARTITION_ROWS,
+    suffix: str = SUFFIX,
+) -> None:
+    """Write rows with columns `RA` and `DEC` (ICRS, deg) into an empty folder, as a collection.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty folder; `transferz.tables.files.replace_directory` gives one.
+    name : str
+        The catalogue's, and its folder's.
+    rows : pyarrow.Table
+        At least one row, of the columns that `table` declares. The order of rows that lie in one
+        pixel of order 29 (0.4 milliarcsec) is kept; the others come in the order of their pixels.
+    about : mapping
+        What `hats.properties` say beside what HATS prescribes, such as ``obs_title``.
+    partition_rows : int
+        A pixel with more rows than this is cut into four.
+    suffix : str
+        Ends the names of the leaves.
+
+    Raises
+    ------
+    InputError
+        Where there is no row, or one without a position.
+    """
+    from hats import pixel_math
+    from hats.catalog.dataset.collection_properties import CollectionProperties
+    from hats.pixel_tree.negative_tree import compute_negative_tree_pixels
+    from hats.pixel_tree.pixel_tree import PixelTree
+
+    held = _indexed(rows, table)
+    finest = int(pixel_math.healpix_shim.margin2order(MARGIN_ARCSEC / 60))
+    pixels = _partitions(held, partition_rows, finest - 1)
+    margin = f"{name}_{MARGIN_ARCSEC:g}arcs"
+    facts = {**_STANDARD, **about, "npix_suffix": suffix}
+    leaves = ((pixel, held.between(np.array([pixel.pixel]), pixel.order)) for pixel in pixels)
+    _write_catalogue(folder / name, held, leaves, facts | {"catalog_type": "object"})
+    empty = compute_negative_tree_pixels(PixelTree.from_healpix(pixels))
+    around = ((pixel, _margin(held, pixel, finest)) for pixel in [*pixels, *empty])
+    of_margin = {"primary_catalog": name, "margin_threshold": MARGIN_ARCSEC}
+    _write_catalogue(folder / margin, held, around, facts | {"catalog_type": "margin"} | of_margin)
+    CollectionProperties(
+        obs_collection=name,
+        hats_primary_table_url=name,
+        all_margins=margin,
+        default_margin=margin,
+        **_STANDARD,
+        **about,
+    ).to_properties_file(folder)
+
+
+_STANDARD = {
+    "hats_builder": "transferz",
+    "hats_version": "v1.0",
+    "hats_release_date": "2025-08-22",
+}
+"""The version of HATS that is written, and its date; who wrote it, without a clock, so that bytes
+repeat."""
+
+
+def _indexed(rows: pa.Table, table: Table) -> _Rows:
+    from hats.pixel_math.spatial_index import compute_spatial_index
+
+    ra, dec = (rows[name].to_numpy() for name in (RA, DEC))
+    lacking = np.count_nonzero(~(np.isfinite(ra) & np.isfinite(dec)))
+    if lacking or not len(rows):
+        found = f"{lacking:,} of {len(rows):,} rows without one" if lacking else "no rows"
+        raise InputError(
+            f"HATS places each row on the sky: expected a position ({RA}, {DEC}) in every row, "
+            f"found {found}; leave those out"
+        )
+    index = compute_spatial_index(ra, dec)
+    order = np.argsort(index, kind="stable")
+    declared = replace(table, columns=(HEALPIX_COLUMN, *table))
+    footer = votable_footer(declared, longest_strings(rows))
+    return _Rows(rows.combine_chunks(), index[order], order, footer)
+
+
+def _partitions(rows: _Rows, most: int, deepest: int) -> list[HealpixPixel]:
+    """Return the largest pixels that have rows, and no more than `most`, by their place on the sky.
+
+    What lies in one pixel of the order `deepest` is not cut further.
+    """
+    from hats.pixel_math import HealpixPixel
+
+    pixels, waiting = [], [HealpixPixel(0, number) for number in reversed(range(12))]
+    while waiting:
+        pixel = waiting.pop()
+        count = len(rows.between(np.array([pixel.pixel]), pixel.order))
+        if count > most and pixel.order < deepest:
+            below = (HealpixPixel(pixel.order + 1, 4 * pixel.pixel + k) for k in (3, 2, 1, 0))
+            waiting.extend(below)
+        elif count:
+            pixels.append(pixel)
+    return pixels
+
+
+def _margin(rows: _Rows, pixel: HealpixPixel, order: int) -> npt.NDArray[np.int64]:
+    """Return which rows lie just outside a pixel: in the ring of pixels of an order around it."""
+    from hats.pixel_math import get_margin
+
+    ring = get_margin(pixel.order, pixel.pixel, order - pixel.order)
+    return rows.between(np.array(ring, np.int64), order)
+
+
+def _write_catalogue(
+    folder: Path,
+    rows: _Rows,
+    leaves: Iterable[tuple[HealpixPixel, npt.NDArray[np.int64]]],
+    facts: Mapping[str, Any],
+) -> None:
+    """Write leaves of some rows, what says where they are, and the properties."""
+    from hats.catalog import PartitionInfo, TableProperties
+    from hats.io import paths
+
+    dataset = folder / DATASET
+    dataset.mkdir(parents=True)
+    counts: dict[HealpixPixel, int] = {}
+    footers = []
+    for pixel, numbers in leaves:
+        if len(numbers):
+            place = paths.new_pixel_catalog_file(folder, pixel, npix_suffix=facts["npix_suffix"])
+            _write_leaf(Path(place), rows.take(numbers), rows.footer)
+            footers.append(pq.read_metadata(place))
+            footers[-1].set_file_path(Path(place).relative_to(dataset).as_posix())
+            counts[pixel] = len(numbers)
+    pq.write_metadata(rows.schema, dataset / METADATA, footers, store_schema=False)
+    _write_leaf(dataset / COMMON, rows.schema.empty_table(), rows.footer)
+    info = PartitionInfo(list(counts))
+    info.write_to_file(catalog_path=folder)
+    if has_map := facts["catalog_type"] == "object":
+        _write_map(folder, rows.index)
+    TableProperties(
+        catalog_name=folder.name,
+        total_rows=sum(counts.values()),
+        ra_column=RA,
+        dec_column=DEC,
+        healpix_column=HEALPIX,
+        healpix_order=DEEPEST,
+        skymap_order=SKYMAP_ORDER if has_map else None,
+        hats_max_rows=max(counts.values(), default=0),
+        hats_order=max((pixel.order for pixel in counts), default=0),
+        moc_sky_fraction=float(f"{info.calculate_fractional_coverage():.5g}"),
+        **facts,
+    ).to_properties_file(folder)
+
+
+def _write_leaf(path: Path, leaf: pa.Table, footer: Mapping[str, str]) -> None:
+    """Write a leaf as `hats` does, with the checksum of each page, and what its columns are."""
+    from hats.io.file_io.file_io import get_parquet_write_table_kwargs
+
+    options = get_parquet_write_table_kwargs(leaf.schema)
+    group = options.pop("row_group_size")
+    with pq.ParquetWriter(
+        path, leaf.schema, **options, write_page_checksum=True, store_schema=False
+    ) as writer:
+        if len(leaf):
+            writer.write_table(leaf, group)
+        writer.add_key_value_metadata(dict(footer))
+
+
+def _write_map(folder: Path, index: npt.NDArray[np.int64]) -> None:
+    """Write the number of rows in each pixel of the sky, under both names that readers look for."""
+    from hats.io import file_io, paths, skymap
+    from hats.pixel_math.healpix_shim import order2npix
+
+    pixels = index >> 2 * (DEEPEST - SKYMAP_ORDER)
+    counts = np.bincount(pixels, minlength=order2npix(SKYMAP_ORDER))
+    skymap.write_skymap(counts, folder)
+    file_io.write_fits_image(counts, paths.get_point_map_file_pointer(folder))
