@@ -110,7 +110,7 @@ def _require_place(out: Path, *, overwrite: bool) -> None:
 
 def _about(exported: Export) -> dict[str, str]:
     """What the properties of the collection say of its rows, in the words of HATS."""
-    notes, manifest = exported.notes(), exported.release.manifest()
+    notes, date = exported.notes(), exported.release.manifest().get("date")
     description = f"{exported.table.description}. Splits: {notes['SPLITS']}."
     return {
         "obs_title": f"{notes['RELEASE']}, {exported.config}",
@@ -118,9 +118,8 @@ def _about(exported: Export) -> dict[str, str]:
         "obs_copyright": notes["LICENCE"],
         "prov_progenitor": notes["SURVEY"],
         "hats_data_semver": exported.release.version,
-        "hats_creation_date": f"{manifest['date']}T00:00UTC",
         "hats_cols_survey_id": exported.table.key,
-    }
+    } | ({"hats_creation_date": f"{date}T00:00UTC"} if date else {})
 
 
 def to_lsdb(

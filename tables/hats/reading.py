@@ -101,11 +101,17 @@ class HatsTable(TableFile):
         return pa.schema([self.kinds.field(name) for name in columns], self.kinds.metadata)
 
     def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """As `TableFile.chunks`; a chunk never goes beyond a leaf."""
+        """As `TableFile.chunks`; how rows are divided among leaves makes no difference."""
         schema = self.schema(columns)
+        waiting = schema.empty_table()
         for leaf in self.leaves:
             for chunk in ParquetTable.open(leaf).chunks(columns, rows):
-                yield chunk.cast(schema)
+                waiting = pa.concat_tables([waiting, chunk.cast(schema)])
+                while len(waiting) >= rows:
+                    yield waiting.slice(0, rows).combine_chunks()
+                    waiting = waiting.slice(rows)
+        if len(waiting):
+            yield waiting.combine_chunks()
 
 
 def digest(path: Path) -> str:

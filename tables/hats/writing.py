@@ -6,7 +6,7 @@ itself, in a footer by the IVOA's VOParquet convention, what its columns are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from transferz.schemas.errors import InputError
 from transferz.schemas.survey.columns import Column, Table
 from transferz.schemas.survey.derived import longest_strings, votable_footer
 from transferz.tables.hats.reading import COMMON, DATASET, DEEPEST, HEALPIX, METADATA
+from transferz.tables.table import CHUNK_ROWS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -115,18 +116,15 @@ def write_collection(
     """
     from hats import pixel_math
     from hats.catalog.dataset.collection_properties import CollectionProperties
-    from hats.pixel_tree.negative_tree import compute_negative_tree_pixels
-    from hats.pixel_tree.pixel_tree import PixelTree
 
     held = _indexed(rows, table)
     finest = int(pixel_math.healpix_shim.margin2order(MARGIN_ARCSEC / 60))
-    pixels = _partitions(held, partition_rows, finest - 1)
+    pixels, empty = _partitions(held, partition_rows, finest - 1)
     margin = f"{name}_{MARGIN_ARCSEC:g}arcs"
     facts = {**_STANDARD, **about, "npix_suffix": suffix}
     leaves = ((pixel, held.between(np.array([pixel.pixel]), pixel.order)) for pixel in pixels)
     _write_catalogue(folder / name, held, leaves, facts | {"catalog_type": "object"})
-    empty = compute_negative_tree_pixels(PixelTree.from_healpix(pixels))
-    around = ((pixel, _margin(held, pixel, finest)) for pixel in [*pixels, *empty])
+    around = _margins(held, [*pixels, *empty], finest)
     of_margin = {"primary_catalog": name, "margin_threshold": MARGIN_ARCSEC}
     _write_catalogue(folder / margin, held, around, facts | {"catalog_type": "margin"} | of_margin)
     CollectionProperties(
@@ -166,31 +164,51 @@ def _indexed(rows: pa.Table, table: Table) -> _Rows:
     return _Rows(rows.combine_chunks(), index[order], order, footer)
 
 
-def _partitions(rows: _Rows, most: int, deepest: int) -> list[HealpixPixel]:
-    """Return the largest pixels that have rows, and no more than `most`, by their place on the sky.
+def _partitions(
+    rows: _Rows, most: int, deepest: int
+) -> tuple[list[HealpixPixel], list[HealpixPixel]]:
+    """Return the largest pixels with rows, and no more than `most`; and those that cover the rest.
 
-    What lies in one pixel of the order `deepest` is not cut further.
+    Both by their place on the sky. What lies in a pixel of the order `deepest` is not cut further.
     """
     from hats.pixel_math import HealpixPixel
 
-    pixels, waiting = [], [HealpixPixel(0, number) for number in reversed(range(12))]
+    filled, empty = [], []
+    waiting = [HealpixPixel(0, number) for number in reversed(range(12))]
     while waiting:
         pixel = waiting.pop()
         count = len(rows.between(np.array([pixel.pixel]), pixel.order))
         if count > most and pixel.order < deepest:
             below = (HealpixPixel(pixel.order + 1, 4 * pixel.pixel + k) for k in (3, 2, 1, 0))
             waiting.extend(below)
-        elif count:
-            pixels.append(pixel)
-    return pixels
+        else:
+            (filled if count else empty).append(pixel)
+    return filled, empty
 
 
-def _margin(rows: _Rows, pixel: HealpixPixel, order: int) -> npt.NDArray[np.int64]:
-    """Return which rows lie just outside a pixel: in the ring of pixels of an order around it."""
-    from hats.pixel_math import get_margin
+def _margins(
+    rows: _Rows, pixels: Sequence[HealpixPixel], order: int
+) -> Iterator[tuple[HealpixPixel, npt.NDArray[np.int64]]]:
+    """Yield of each pixel which rows lie just outside: in the ring of pixels of an order around it.
 
-    ring = get_margin(pixel.order, pixel.pixel, order - pixel.order)
-    return rows.between(np.array(ring, np.int64), order)
+    `pixels` cover the sky. That is what `hats.pixel_math.get_margin` gives, which lists each ring
+    whole: this looks at pixels with rows alone.
+    """
+    import cdshealpix
+
+    pixels = sorted(pixels, key=lambda pixel: pixel.pixel << 2 * (DEEPEST - pixel.order))
+    starts = np.array([pixel.pixel << 2 * (order - pixel.order) for pixel in pixels])
+    held = np.unique(rows.index >> 2 * (DEEPEST - order))
+    pairs = [np.empty((0, 2), np.int64)]  # the number of a pixel, and what lies beside it
+    for first in range(0, len(held), CHUNK_ROWS):
+        own = held[first : first + CHUNK_ROWS]
+        ring = cdshealpix.neighbours(own, order)  # (n, 9), with itself; -1 where there is none
+        homes, home = (np.searchsorted(starts, one, side="right") - 1 for one in (ring, own))
+        row, column = np.nonzero((homes != home[:, None]) & (ring >= 0))
+        pairs.append(np.unique(np.column_stack([homes[row, column], own[row]]), axis=0))
+    all_pairs = np.concatenate(pairs)
+    for number, pixel in enumerate(pixels):
+        yield pixel, rows.between(all_pairs[all_pairs[:, 0] == number, 1], order)
 
 
 def _write_catalogue(
