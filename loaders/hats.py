@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from transferz.exporting import Export, read_export
@@ -25,9 +26,14 @@ from transferz.tables.hats.writing import (
 from transferz.tables.table import require_package
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from lsdb.catalog import Catalog
 
     from transferz.rows import Data
+
+
+FINEST = 7
+"""Order of the smallest partitions in memory, 27 arcmin: what LSDB takes by default."""
 
 
 def export_hats(
@@ -175,35 +181,42 @@ def to_lsdb(
     _require_lsdb("to_lsdb")
     import lsdb
     import pandas as pd
+    from hats.pixel_math import compute_spatial_index
 
     rows, known = one_table(data, config=config, split=split), declared(data)
-    _require_positions(rows)
+    ra, dec = _positions(rows)
+    fullest = int(np.bincount(compute_spatial_index(ra, dec, FINEST)).max())
     units = table_units(data, split, rows.column_names)
     fields = [_described(field, units[field.name], known.get(field.name)) for field in rows.schema]
     return lsdb.from_dataframe(
         rows.to_pandas(types_mapper=pd.ArrowDtype),
         ra_column=RA,
         dec_column=DEC,
-        partition_rows=partition_rows,
+        partition_rows=max(partition_rows, fullest),  # LSDB refuses what it can't cut so finely
+        highest_order=FINEST,
         margin_threshold=margin_arcsec,
         catalog_name="transferz",
         schema=pa.schema([*fields, (HEALPIX, pa.int64())]),
     )
 
 
-def _require_positions(rows: pa.Table) -> None:
+def _positions(rows: pa.Table) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return right ascensions and declinations; every row must have both."""
     for name in (RA, DEC):
         if name not in rows.column_names:
             raise ParameterError(
                 f"there is no column '{name}', which places rows on the sky; there are: "
                 f"{', '.join(rows.column_names)}"
             )
-        if rows[name].null_count or not len(rows):
-            found = f"{rows[name].null_count:,} nulls" if len(rows) else "no rows"
-            raise ParameterError(
-                f"column '{name}': expected a position in every row, found {found}; leave these "
-                "rows out with ds.filter"
-            )
+    ra, dec = (rows[name].to_numpy().astype(np.float64) for name in (RA, DEC))
+    lacking = np.count_nonzero(~(np.isfinite(ra) & np.isfinite(dec)))
+    if lacking or not len(rows):
+        found = f"{lacking:,} of {len(rows):,} rows without one" if lacking else "no rows"
+        raise ParameterError(
+            f"columns '{RA}' and '{DEC}': expected a position in every row, found {found}; leave "
+            "these rows out with ds.filter"
+        )
+    return ra, dec
 
 
 def _described(field: pa.Field, unit: str, column: Column | None) -> pa.Field:

@@ -173,7 +173,8 @@ def _partitions(
     """
     from hats.pixel_math import HealpixPixel
 
-    filled, empty = [], []
+    filled: list[HealpixPixel] = []
+    empty: list[HealpixPixel] = []
     waiting = [HealpixPixel(0, number) for number in reversed(range(12))]
     while waiting:
         pixel = waiting.pop()
