@@ -21,6 +21,7 @@ from transferz.tables.hats.writing import (
     MARGIN_ARCSEC,
     PARTITION_ROWS,
     RA,
+    facts_of,
     write_collection,
 )
 from transferz.tables.table import require_package
@@ -115,17 +116,12 @@ def _require_place(out: Path, *, overwrite: bool) -> None:
 
 
 def _about(exported: Export) -> dict[str, str]:
-    """What the properties of the collection say of its rows, in the words of HATS."""
-    notes, date = exported.notes(), exported.release.manifest().get("date")
-    description = f"{exported.table.description}. Splits: {notes['SPLITS']}."
-    return {
-        "obs_title": f"{notes['RELEASE']}, {exported.config}",
-        "obs_description": " ".join(filter(None, (description, notes.get("WARNING")))),
-        "obs_copyright": notes["LICENCE"],
-        "prov_progenitor": notes["SURVEY"],
-        "hats_data_semver": exported.release.version,
-        "hats_cols_survey_id": exported.table.key,
-    } | ({"hats_creation_date": f"{date}T00:00UTC"} if date else {})
+    """What the properties of the collection say of its rows, terms and date too."""
+    release, licence = exported.release, exported.notes()["LICENCE"]
+    facts = facts_of(release.version, release.survey, exported.config, exported.splits)
+    date = release.manifest().get("date")
+    made = {"hats_creation_date": f"{date}T00:00UTC"} if date else {}
+    return {**facts, "obs_copyright": licence, **made}
 
 
 def to_lsdb(

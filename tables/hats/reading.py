@@ -1,7 +1,6 @@
 """Read a HATS collection, or a catalogue of one, leaf by leaf."""
 
 import csv
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Self
 import pyarrow as pa
 
 from transferz.schemas.errors import InputError
+from transferz.schemas.survey.columns import Column
 from transferz.schemas.survey.files import file_digest
 from transferz.tables.parquet import ParquetTable
 from transferz.tables.printing import first_few
@@ -30,6 +30,14 @@ DEEPEST = 29
 
 HEALPIX = f"_healpix_{DEEPEST}"
 """The column that leaves are sorted by: the pixel of that order in which a row lies."""
+
+HEALPIX_COLUMN = Column(
+    HEALPIX,
+    "int64",
+    f"HEALPix pixel of the position: order {DEEPEST}, nested scheme, ICRS",
+    ucd="pos.healpix",
+    minimum=0,
+)
 
 HELD = ("object", "source")
 """Types of catalogues whose rows are of that catalogue alone; a margin's are copies."""
@@ -114,14 +122,16 @@ class HatsTable(TableFile):
             yield waiting.combine_chunks()
 
 
-def digest(path: Path) -> str:
-    """Return the sha256 (hexadecimal) of the names and hashes of a catalogue's leaves, in order."""
+def listing(path: Path) -> str:
+    """Return the names and sha256 (hexadecimal) of a catalogue's leaves: what it holds, in short.
+
+    A line each, in order, as ``sha256sum`` has them. What is broken is an `InputError`.
+    """
     folder = _catalogue_folder(path)
     leaves = _leaves(folder, read_properties(folder).get("hats_npix_suffix", ".parquet"))
-    lines = (
-        f"{file_digest(leaf)['sha256']}  {leaf.relative_to(folder).as_posix()}\n" for leaf in leaves
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    names = (leaf.relative_to(folder).as_posix() for leaf in leaves)
+    hashes = (file_digest(leaf)["sha256"] for leaf in leaves)
+    return "".join(f"{found}  {name}\n" for found, name in zip(hashes, names, strict=True))
 
 
 def read_properties(folder: Path) -> dict[str, str]:

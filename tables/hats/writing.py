@@ -16,9 +16,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.columns import Column, Table
+from transferz.schemas.survey.columns import Table
 from transferz.schemas.survey.derived import longest_strings, votable_footer
-from transferz.tables.hats.reading import COMMON, DATASET, DEEPEST, HEALPIX, METADATA
+from transferz.schemas.survey.files import MOCK_WARNING, Version
+from transferz.tables.hats.reading import (
+    COMMON,
+    DATASET,
+    DEEPEST,
+    HEALPIX,
+    HEALPIX_COLUMN,
+    METADATA,
+)
 from transferz.tables.table import CHUNK_ROWS
 
 if TYPE_CHECKING:
@@ -40,13 +48,18 @@ SUFFIX = ".parquet"
 
 RA, DEC = "ra", "dec"
 
-HEALPIX_COLUMN = Column(
-    HEALPIX,
-    "int64",
-    f"HEALPix pixel of the position: order {DEEPEST}, nested scheme, ICRS",
-    ucd="pos.healpix",
-    minimum=0,
-)
+
+def facts_of(version: str, survey: str, config: str, splits: Iterable[str]) -> dict[str, str]:
+    """Return what the properties of a config of a release say of it, in the words of HATS."""
+    warning = f" {MOCK_WARNING}" if Version.parse(version).mock else ""
+    return {
+        "obs_title": f"transferz {version}, {config}",
+        "obs_description": f"Galaxies with photometry and a redshift. Splits: "
+        f"{', '.join(splits)}.{warning}",
+        "prov_progenitor": survey,
+        "hats_data_semver": version,
+        "hats_cols_survey_id": "object_id",
+    }
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from hats.pixel_tree.negative_tree import compute_negative_tree_pixels
 from hats.pixel_tree.pixel_tree import PixelTree
 
 from transferz.schemas import Column, InputError, Table
-from transferz.tables.hats.reading import DEEPEST, HEALPIX, digest, is_hats
+from transferz.schemas.survey.files import file_digest
+from transferz.tables.hats.reading import DEEPEST, HEALPIX, is_hats, listing
 from transferz.tables.hats.writing import MARGIN_ARCSEC, SKYMAP_ORDER, write_collection
 from transferz.tables.reading import open_table, read_whole
 
@@ -471,7 +472,10 @@ def test_what_is_broken_is_one_clear_error(copy, breaking):
     assert "\n" not in str(raised.value)
 
 
-def test_a_digest_tells_collections_apart(collection, copy):
-    assert digest(copy) == digest(collection) == digest(collection / "sky")
+def test_a_listing_tells_collections_apart(collection, copy):
+    assert listing(copy) == listing(collection) == listing(collection / "sky")
+    first = leaves(collection / "sky")[0]
+    line = f"{file_digest(first)['sha256']}  {first.relative_to(collection / 'sky').as_posix()}\n"
+    assert line in listing(copy) and len(listing(copy).splitlines()) == len(leaves(copy / "sky"))
     fewer_rows(copy / "sky")
-    assert digest(copy) != digest(collection)
+    assert listing(copy) != listing(collection)
