@@ -109,6 +109,7 @@ class ManifestShape(_Entry):
     content: dict[str, dict[str, _Split]]
     counts: dict[str, Any]
     sources: dict[str, str]
+    hats: Literal["", "_hats"] = ""
     parameters: _Parameters
     template: str = ""
     files: dict[str, _File]
