@@ -32,6 +32,7 @@ from transferz.schemas.survey.files import (
     HATS_FOLDER,
     HATS_SUFFIX,
     INDEX_FILE,
+    MOCK,
     SPLIT_FILE,
     Version,
     data_files,
@@ -52,6 +53,8 @@ def release(layout: Layout) -> None:
     that can't be had; nothing is replaced then.
     """
     params = read_params("release", ReleaseParams)
+    if params.hats:
+        require_kept(layout.survey)
     previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
     configs = config_rows(layout)
     with replace_directory(layout.release) as directory:
@@ -64,6 +67,16 @@ def release(layout: Layout) -> None:
             write_hats(directory, name, layout.configured, params.version)
     with replace_directory(layout.interim("release")) as directory:
         write_json(directory / COUNTS, {"rows_out": counts})
+
+
+def require_kept(survey: str) -> None:
+    """Check that DVC keeps the HATS collections: a `ParameterError` says that dvc.yaml is older."""
+    pipeline = Path("dvc.yaml" if survey == MOCK else f"surveys/{survey}/dvc.yaml")
+    if pipeline.is_file() and f"/{HATS_FOLDER}:" not in pipeline.read_text(encoding="utf-8"):
+        raise ParameterError(
+            f"parameter 'release.hats' is true, and {pipeline} has no {HATS_FOLDER}, which DVC "
+            f"would not keep then: run `transferz survey pipeline {survey}`"
+        )
 
 
 def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:

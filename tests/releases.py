@@ -267,6 +267,9 @@ def _project(folder: Path, scheme: str, hats: bool) -> Path:
     for path in ROOT.iterdir():
         if path.name not in ("params.yaml", "data", "baselines"):
             (folder / path.name).symlink_to(path)
+    if hats:  # the pipeline that `transferz survey pipeline` would write
+        (folder / "dvc.yaml").unlink()
+        (folder / "dvc.yaml").write_text(yaml.safe_dump({"outs": ["release/_hats:"]}))
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["split"]["scheme"], params["release"]["hats"] = scheme, hats
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
