@@ -35,7 +35,7 @@ def test_a_stage_refuses_to_write_what_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     require_kept("mock")  # no pipeline, no DVC
     (tmp_path / "dvc.yaml").write_text("outs: [_index]\n")
-    with pytest.raises(ParameterError, match="dvc.yaml has no _hats.* run `transferz survey pipe"):
+    with pytest.raises(ParameterError, match=r"dvc.yaml has no _hats.* run `transferz survey pipe"):
         require_kept("mock")
     (tmp_path / "dvc.yaml").write_text("outs:\n- release/_hats: {persist: true}\n")
     require_kept("mock")
