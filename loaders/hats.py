@@ -13,14 +13,12 @@ from transferz.exporting import Export, read_export
 from transferz.releases import Release
 from transferz.rows import declared, one_table, table_units
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.columns import Column
+from transferz.schemas.survey.columns import DEC, RA, Column
 from transferz.tables.files import replace_directory
 from transferz.tables.hats.reading import HEALPIX, is_hats
 from transferz.tables.hats.writing import (
-    DEC,
     MARGIN_ARCSEC,
     PARTITION_ROWS,
-    RA,
     facts_of,
     write_collection,
 )

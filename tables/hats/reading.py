@@ -176,6 +176,8 @@ def _require_catalogue(folder: Path, properties: Mapping[str, str]) -> None:
 
 def _leaves(folder: Path, suffix: str) -> tuple[Path, ...]:
     """List the leaves' files; those of `PARTITIONS` must be there, and no others."""
+    if not re.fullmatch(r"/|[\w.-]*", suffix):
+        raise InputError(f"{folder}: leaves can't end in {suffix!r} (hats_npix_suffix); {AGAIN}")
     dataset, pixels = folder / DATASET, _pixels(folder / PARTITIONS)
     there: dict[tuple[int, int], Path] = {}
     for place in dataset.glob("Norder=*/Dir=*/Npix=*"):

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.columns import Table
+from transferz.schemas.survey.columns import DEC, RA, Table
 from transferz.schemas.survey.derived import longest_strings, votable_footer
 from transferz.schemas.survey.files import MOCK_WARNING, Version
 from transferz.tables.hats.reading import (
@@ -45,8 +45,6 @@ SKYMAP_ORDER = 8
 
 SUFFIX = ".parquet"
 """Ends the name of a leaf."""
-
-RA, DEC = "ra", "dec"
 
 
 def facts_of(version: str, survey: str, config: str, splits: Iterable[str]) -> dict[str, str]:
@@ -131,6 +129,7 @@ def write_collection(
     from hats.catalog.dataset.collection_properties import CollectionProperties
 
     held = _indexed(rows, table)
+    about = {key: " ".join(text.split()) for key, text in about.items()}  # a line each
     finest = int(pixel_math.healpix_shim.margin2order(MARGIN_ARCSEC / 60))
     pixels, empty = _partitions(held, partition_rows, finest - 1)
     margin = f"{name}_{MARGIN_ARCSEC:g}arcs"

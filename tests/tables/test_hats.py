@@ -437,6 +437,11 @@ def nothing_at_all(folder):
     (folder / "partition_info.csv").unlink()
 
 
+def suffix_leads_out(folder):
+    with (folder / "hats.properties").open("a") as file:
+        file.write("hats_npix_suffix=/../../../elsewhere.parquet\n")
+
+
 def not_text(folder):
     (folder / "hats.properties").write_bytes(b"\xff\xfe\x00")
 
@@ -460,6 +465,7 @@ BROKEN = {
     online: r"its catalogue lies elsewhere \(https://example.org/sky\), which is not read",
     no_properties: r"no HATS catalogue in .*sky: it has no hats.properties",
     nothing_at_all: r"it has neither rows nor dataset/_common_metadata",
+    suffix_leads_out: r"leaves can't end in '/../../../elsewhere.parquet'",
     not_text: r"can't read .*hats.properties",
 }
 
