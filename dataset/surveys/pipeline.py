@@ -231,7 +231,7 @@ class _Stages:
         )
 
     def _released(self) -> list[str]:
-        hats = ["_hats"] if self.params["release"].get("hats") else []
+        hats = ["_hats"] if self.params.get("release", {}).get("hats") else []
         names = [*self.survey.configs.values(), "_index", *hats]
         return [f"${{path.release}}/{name}" for name in names]
 
