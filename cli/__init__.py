@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "export": Command(
         "release",
-        "a config as VOTable, FITS, ECSV or HATS, with units, for TOPCAT, LSDB and their like",
+        "a config as VOTable, FITS, ECSV or HATS, with units, for TOPCAT, LSDB and others",
         "astropy",
     ),
     "train": Command(
