@@ -35,7 +35,7 @@ TASKS = {
         "info": Command("release", "show which release is in use and what it holds", ""),
         "export": Command(
             "release",
-            "write rows as FITS, VOTable, ECSV or HDF5, with units",
+            "write rows as FITS, VOTable, ECSV, HDF5 or HATS, with units",
             "transferz.fits",
             "astropy",
         ),

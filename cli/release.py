@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transferz.cli.options import add_release_option
 from transferz.releases import Release, find_release
@@ -11,11 +12,15 @@ from transferz.schemas.survey.files import read_manifest, require_intact
 from transferz.tables.hub_client import prepare
 from transferz.tables.printing import aligned, printable, printable_lines
 
+if TYPE_CHECKING:
+    from transferz.exporting import Export
+
 EXPORT = """\
 Write a config of a release as one table with every unit, UCD and description: VOTable (.vot or
 .xml), FITS (.fits) or ECSV (.ecsv); or ids, redshifts and photometry as the stages of RAIL read
-them (.hdf5). The release is the one that transferz.load_dataset would load, unless --path or
---version says otherwise. FITS is by far the fastest of the tables.
+them (.hdf5); or, with --hats, a folder: a HATS collection, which LSDB opens. The release is the one
+that transferz.load_dataset would load, unless --path or --version says otherwise. FITS is by far
+the fastest of the tables.
 """
 
 PUBLISH = """\
@@ -68,9 +73,21 @@ def _report(release: Release, counts: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def export(argv: Sequence[str]) -> int:
-    """Write a config of a release as VOTable, FITS or ECSV, or as RAIL reads it."""
+    """Write a config of a release as VOTable, FITS or ECSV, as RAIL reads it, or as HATS."""
     parser = argparse.ArgumentParser(prog="transferz export", description=EXPORT)
-    parser.add_argument("out", type=Path, metavar="OUT", help="the file; its ending says how")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument(
+        "out", type=Path, nargs="?", metavar="OUT", help="the file; its ending says how"
+    )
+    place.add_argument(
+        "--hats", type=Path, metavar="DIR", help="write a HATS collection, for LSDB, here instead"
+    )
+    parser.add_argument(
+        "--partition-rows",
+        type=int,
+        metavar="N",
+        help="of HATS: a partition of the sky with more rows is cut into four (default: 100,000)",
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--path", type=Path, metavar="DIR", help="a release directory")
     source.add_argument("--version", metavar="V", help="a published version, such as 1.0.0")
@@ -86,16 +103,35 @@ def export(argv: Sequence[str]) -> int:
         metavar="S",
         help="a split to write; repeat for several (default: all)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
     given = parser.parse_args(argv)
+    if given.partition_rows is not None and not given.hats:
+        parser.error("--partition-rows is for --hats")
+    written = _export(given)
+    splits = ", ".join(written.splits)
+    _say(f"{given.hats or given.out}: {len(written.rows):,} rows of {written.config} ({splits})")
+    return 0
 
+
+def _export(given: argparse.Namespace) -> "Export":
+    """Write what was asked for, as one file or as a HATS collection."""
+    release = find_release(given.path, version=given.version)
+    if given.hats:
+        from transferz.hats import export_hats
+        from transferz.tables.hats.writing import PARTITION_ROWS
+
+        most = PARTITION_ROWS if given.partition_rows is None else given.partition_rows
+        return export_hats(
+            release,
+            given.hats,
+            given.config,
+            given.split,
+            partition_rows=most,
+            overwrite=given.overwrite,
+        )
     from transferz.exporting import export as write_export
 
-    release = find_release(given.path, version=given.version)
-    written = write_export(release, given.out, given.config, given.split, overwrite=given.overwrite)
-    splits = ", ".join(written.splits)
-    _say(f"{given.out}: {len(written.rows):,} rows of {written.config} ({splits})")
-    return 0
+    return write_export(release, given.out, given.config, given.split, overwrite=given.overwrite)
 
 
 def publish(argv: Sequence[str]) -> int:

@@ -24,6 +24,7 @@ from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
+    HATS_FOLDER,
     INDEX_FOLDER,
     MANIFEST_FILE,
     data_files,
@@ -92,7 +93,7 @@ def card(layout: Layout) -> None:
     require_file(index_file(layout.release, next(iter(layout.configured.configs.values()))))
     citation = require_file(Path(CITATION_FILE), "run this from the project's root")
     entries, figures = (folder / layout.survey for folder in BASELINES)
-    kept = (*data_files(layout.release), INDEX_FOLDER)
+    kept = (*data_files(layout.release), INDEX_FOLDER, HATS_FOLDER)
     with replace_directory(layout.release, keep=kept) as directory:
         manifest = describe(layout, directory, params.version, params.date)
         complete(directory, manifest | {"history": history}, citation, entries, figures)

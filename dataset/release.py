@@ -1,5 +1,7 @@
 """Stage `release`: write the configs as parquet, one file per split, and their row index.
 
+Where params.yaml asks for it, each config is written as a HATS collection too.
+
 They are compared with the previous release. What that finds is said on stderr and goes into no
 output: a build gives the same bytes whether or not the previous release can be had.
 """
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from transferz.dataset.pipeline.manifest import columns
+from transferz.dataset.pipeline.manifest import columns, read_split
 from transferz.dataset.pipeline.params import ReleaseParams, read_params
 from transferz.dataset.pipeline.stage import COUNTS, TABLE, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, write_table
@@ -25,12 +28,22 @@ from transferz.dataset.versions.diff import (
     require_step,
 )
 from transferz.schemas import SPLITS, ParameterError
-from transferz.schemas.survey.files import INDEX_FILE, SPLIT_FILE, Version
+from transferz.schemas.survey.files import (
+    HATS_FOLDER,
+    HATS_SUFFIX,
+    INDEX_FILE,
+    MOCK,
+    SPLIT_FILE,
+    Version,
+    data_files,
+)
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.schemas.survey.survey import Survey
 from transferz.tables.files import replace_directory, write_json
+from transferz.tables.hats.writing import facts_of, write_collection
 from transferz.tables.hub import locate, parse_reference
 from transferz.tables.hub_client import Unreachable
+from transferz.tables.table import require_package
 
 
 def release(layout: Layout) -> None:
@@ -40,6 +53,8 @@ def release(layout: Layout) -> None:
     that can't be had; nothing is replaced then.
     """
     params = read_params("release", ReleaseParams)
+    if params.hats:
+        require_kept(layout.survey)
     previous = read_previous(params.previous, layout.release, mock=layout.is_mock)
     configs = config_rows(layout)
     with replace_directory(layout.release) as directory:
@@ -48,8 +63,20 @@ def release(layout: Layout) -> None:
             for name, rows in configs.items()
         }
         require_successor(previous, params.version, directory, layout.configured)
+        for name in configs if params.hats else ():
+            write_hats(directory, name, layout.configured, params.version)
     with replace_directory(layout.interim("release")) as directory:
         write_json(directory / COUNTS, {"rows_out": counts})
+
+
+def require_kept(survey: str) -> None:
+    """Check that DVC keeps the HATS collections: a `ParameterError` says that dvc.yaml is older."""
+    pipeline = Path("dvc.yaml" if survey == MOCK else f"surveys/{survey}/dvc.yaml")
+    if pipeline.is_file() and f"/{HATS_FOLDER}:" not in pipeline.read_text(encoding="utf-8"):
+        raise ParameterError(
+            f"parameter 'release.hats' is true, and {pipeline} has no {HATS_FOLDER}, which DVC "
+            f"would not keep then: run `transferz survey pipeline {survey}`"
+        )
 
 
 def read_previous(previous: str | None, built: Path, *, mock: bool) -> Snapshot | None:
@@ -221,6 +248,25 @@ def write_config(rows: pd.DataFrame, release: Path, config: str, survey: Survey)
     row_hash = hash_rows(rows, table.names).view("int64")
     write_table(rows.assign(row_hash=row_hash), index, survey.index, described=True)
     return counts
+
+
+def write_hats(release: Path, config: str, survey: Survey, version: str) -> None:
+    """Write a config a second time, as a HATS collection: the rows of its files, and ``split``.
+
+    An InputError says that the package `lsdb` is missing, or that rows have no position.
+    """
+    folder = release / HATS_FOLDER / config
+    require_package(folder, "lsdb", "HATS", install="'transferz[lsdb]'")
+    folder.mkdir(parents=True)
+    parts = {split: read_split(paths) for split, paths in data_files(release)[config].items()}
+    rows = pa.concat_tables(
+        part.replace_schema_metadata().append_column("split", pa.array([split] * len(part)))
+        for split, part in parts.items()
+    )
+    table = replace(survey.release, columns=(*survey.release, survey.index["split"]))
+    number = str(replace(Version.parse(version), mock=survey.mock))
+    facts = facts_of(number, survey.name, config, parts)
+    write_collection(folder, config, rows, table, facts, suffix=HATS_SUFFIX)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from transferz.releases import Release, find_release
 
 if TYPE_CHECKING:
     from transferz.frames import from_astropy, to_astropy, to_pandas
+    from transferz.hats import to_lsdb
     from transferz.rows import units
     from transferz.tensors import Tensors, to_torch
 
@@ -15,6 +16,7 @@ _LATER = {
     "Tensors": "tensors",
     "from_astropy": "frames",
     "to_astropy": "frames",
+    "to_lsdb": "hats",
     "to_pandas": "frames",
     "to_torch": "tensors",
     "units": "rows",
@@ -29,6 +31,7 @@ __all__ = [
     "from_astropy",
     "load_dataset",
     "to_astropy",
+    "to_lsdb",
     "to_pandas",
     "to_torch",
     "units",

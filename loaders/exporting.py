@@ -25,7 +25,7 @@ from transferz.schemas.survey.derived import (
 )
 from transferz.schemas.survey.described import HSC_BANDS, Band, default_config
 from transferz.schemas.survey.documents import parse_json, read_bytes
-from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE
+from transferz.schemas.survey.files import CARD_FILE, CROISSANT_FILE, MOCK_WARNING
 from transferz.schemas.survey.stated import INDEX, columns_of, plain_release
 from transferz.tables.files import replace_file
 from transferz.tables.table import require_package
@@ -33,8 +33,6 @@ from transferz.tables.writing import hdf5_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MOCK_WARNING = "MOCK: every galaxy in this table is simulated; never use it for science."
 
 
 @dataclass(frozen=True, slots=True)

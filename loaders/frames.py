@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from transferz.rows import chosen, declared, one_table, table_units
 from transferz.schemas.errors import ParameterError
-from transferz.schemas.survey.columns import Column, Dtype
+from transferz.schemas.survey.columns import DEC, RA, Column, Dtype
 from transferz.schemas.survey.frames import to_series
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SKY = "sky"
 """The column of positions that is made of `RA` and `DEC`."""
 
-RA, DEC = "ra", "dec"
 _REMOVE = "remove the column first"
 _REMEDIES = {
     "SkyCoord": f"call the column '{SKY}', or put its ra and dec in columns of their own",

@@ -1,12 +1,11 @@
 """Open a table of any format, told by the file's content.
 
-Parquet, HDF5, VOTable and ECSV are read here by their libraries; `fits` and `text` read the others.
+VOTable and ECSV are read here by astropy; modules of their own read the others.
 """
 
 import codecs
 import html
 import io
-import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,14 +15,15 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transferz.schemas.errors import InputError
 from transferz.tables import table as limits
 from transferz.tables.cells import TEXT, guess_types, nested, typed
 from transferz.tables.fits import FitsTable
+from transferz.tables.hats.reading import HatsTable, is_hats
 from transferz.tables.hdf5 import Hdf5Table
 from transferz.tables.masks import with_masks
+from transferz.tables.parquet import ParquetTable
 from transferz.tables.table import (
     CHUNK_ROWS,
     ByteStream,
@@ -34,7 +34,6 @@ from transferz.tables.table import (
     one_clear_error,
     require_columns,
     require_package,
-    require_plausible,
     the_one_meant,
     unsound,
 )
@@ -60,12 +59,13 @@ def open_table(
 
     The file is FITS, parquet, HDF5, VOTable, ECSV, or text with columns parted by commas,
     semicolons, tabs, bars or blanks; all but parquet and HDF5 may be packed by gzip, bzip2 or xz. A
-    file that is missing, none of these, or damaged is an `InputError`.
+    folder is a HATS collection or catalogue. What is missing, none of these, or damaged is an
+    `InputError`.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or the folder of a HATS collection.
     names : sequence of str, optional
         All the columns' names, for a text table without a line of names, or one that lacks some.
         A line of names is told from a row by the numbers that a row holds.
@@ -87,6 +87,8 @@ def open_table(
     ...     read_whole(open_table(path), ["id", "i_mag"]).to_pylist()
     [{'id': 43158605133375001, 'i_mag': 22.5}]
     """
+    if is_hats(path):
+        return with_masks(HatsTable.open(path))
     head, packing = first_bytes(path)
     take = choose or naming(())
     if packing and head.startswith((PARQUET, HDF5)):
@@ -116,81 +118,6 @@ def read_whole(table: TableFile, columns: Sequence[str]) -> pa.Table:
     chunks = list(table.chunks(columns, CHUNK_ROWS))
     whole = pa.concat_tables([table.schema(columns).empty_table(), *chunks])
     return typed(whole, guess_types([whole], columns)) if table.text else whole
-
-
-@dataclass(frozen=True)
-class ParquetTable(TableFile):
-    """A parquet file, read a few pages at a time, each page's checksum verified."""
-
-    stored: pa.Schema
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Read the footer."""
-        with one_clear_error(path, "parquet"), _opened(path) as file:
-            schema, metadata = file.schema_arrow, file.metadata
-            notes = [text.decode() for pair in (metadata.metadata or {}).items() for text in pair]
-            units = {
-                field.name: field.metadata[b"unit"].decode()
-                for field in schema
-                if field.metadata and b"unit" in field.metadata
-            }
-            names, rows = tuple(schema.names), metadata.num_rows
-            return cls(path, names, rows, schema, units=units, notes=tuple(notes))
-
-    def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """As `TableFile.schema`: the types that are stored, text and lists in their plain form."""
-        fields = [self.stored.field(self.names.index(name)) for name in columns]
-        plain = [field.with_type(_plain(field.type)) for field in fields]
-        return pa.schema(plain, self.stored.metadata)
-
-    def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """As `TableFile.chunks`; a chunk never goes beyond a row group."""
-        schema, done = self.schema(columns), 0
-        with (
-            one_clear_error(self.path, "parquet"),
-            _opened(self.path) as file,
-        ):
-            for name in columns[:1]:  # no column's own count: pyarrow dies of a damaged one
-                require_plausible(self.path, name, 8 * file.metadata.num_rows)
-            for group in range(file.num_row_groups):  # one by one: across them less is checked
-                for batch in file.iter_batches(rows, row_groups=[group], columns=list(columns)):
-                    whole = pa.Table.from_batches([batch])
-                    arrays = [
-                        whole[field.name].cast(field.type)
-                        if not _is_view(whole[field.name].type)
-                        else pa.array(whole[field.name].to_pylist(), field.type)  # no cast is right
-                        for field in schema
-                    ]
-                    yield pa.table(arrays, schema=schema)
-                    done += len(batch)
-            if columns and done != file.metadata.num_rows:
-                reason = f"{done:,} rows where {file.metadata.num_rows:,} are announced"
-                raise unsound(self.path, "parquet", reason)
-
-
-def _opened(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(
-        pa.OSFile(os.fsencode(path)),  # a name that is no UTF-8 is one to no other way in
-        buffer_size=limits.BLOCK_BYTES,
-        pre_buffer=False,
-        page_checksum_verification=True,
-    )
-
-
-def _is_view(kind: pa.DataType) -> bool:
-    return pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """The form that all of our readers know of what newer Arrow holds in several."""
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string()
-    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-        return pa.binary()
-    if pa.types.is_large_list(kind) or _is_view(kind):
-        return pa.list_(_plain(kind.value_type))
-    return kind
 
 
 @dataclass(frozen=True)

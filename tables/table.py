@@ -94,10 +94,14 @@ class TableFile(ABC):
         """
 
 
-def require_package(path: Path, package: str, kind: str) -> None:
-    """Raise `InputError` where the package that a format needs is not installed."""
+def require_package(path: Path, package: str, kind: str, install: str = "") -> None:
+    """Raise `InputError` where the package that a format needs is not installed.
+
+    `install` is what to install, where that is more than the package.
+    """
     if find_spec(package) is None:
-        raise InputError(f"{path}: {kind} needs the package '{package}': pip install {package}")
+        remedy = f"pip install {install or package}"
+        raise InputError(f"{path}: {kind} needs the package '{package}': {remedy}")
 
 
 def require_columns(path: Path, available: Sequence[str], wanted: Sequence[str]) -> None:

@@ -240,6 +240,14 @@ def small_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("small") / "data", figures=True)
 
 
+@pytest.fixture(scope="session")
+def hats_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole mock release as `small_release`, each config as a HATS collection too."""
+    from releases import build
+
+    return build(tmp_path_factory.mktemp("with hats") / "data", hats=True)
+
+
 def requirements(names: tuple[str, ...]) -> set[str]:
     """The distributions that `names` need, themselves included."""
     seen: set[Requirement] = set()

@@ -205,6 +205,7 @@ def build(
     seed: int = 0,
     scheme: str = "hash",
     figures: bool = False,
+    hats: bool = False,
 ) -> Path:
     """Make a small release with the stages split, release and card, of invented tables.
 
@@ -226,6 +227,8 @@ def build(
         How the splits are made; else params.yaml is the project's.
     figures : bool
         Whether the card's figures are drawn, which takes most of the time.
+    hats : bool
+        Whether it has its configs as HATS collections, too.
 
     Returns
     -------
@@ -251,21 +254,24 @@ def build(
         truth = pd.DataFrame({"object_id": everything.iloc[5:]})  # the first are no galaxies
         truth["redshift_true"] = rng.uniform(0.05, 3.5, len(truth)).astype("float32")
         write_table(truth, layout.raw / "truth.parquet", TRUTH)
-    project = _project(layout.data.with_name("project"), scheme)
+    project = _project(layout.data.with_name("project"), scheme, hats)
     with contextlib.chdir(project), drawing(figures):
         for stage in (split, release, card):
             stage(layout)
     return layout.release
 
 
-def _project(folder: Path, scheme: str) -> Path:
-    """Make a folder that stages can run in: the project's, but for a parameter and the results."""
+def _project(folder: Path, scheme: str, hats: bool) -> Path:
+    """Make a folder that stages can run in: the project's, but for parameters and the results."""
     folder.mkdir()
     for path in ROOT.iterdir():
         if path.name not in ("params.yaml", "data", "baselines"):
             (folder / path.name).symlink_to(path)
+    if hats:  # the pipeline that `transferz survey pipeline` would write
+        (folder / "dvc.yaml").unlink()
+        (folder / "dvc.yaml").write_text(yaml.safe_dump({"outs": ["release/_hats:"]}))
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["split"]["scheme"] = scheme
+    params["split"]["scheme"], params["release"]["hats"] = scheme, hats
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     return folder
 

@@ -290,6 +290,58 @@ add("parquet by astropy", lambda path: astropy_table().write(path, format="parqu
 add("parquet by pandas", lambda path: pd.DataFrame(TRUTH).to_parquet(path), pyarrow=True)
 
 
+# --- HATS
+
+
+def hats(suffix=".parquet", collection=True, listed=True, old=False, sizes=(5, 0, 1, 6), **kinds):
+    """Folders as hats-import and LSDB write them: leaves of so many rows, one without any."""
+
+    def write(path):
+        folder = path / "catalog" if collection else path
+        whole = whole_parquet(path.with_name("whole"), **kinds)
+        folder.mkdir(parents=True)
+        if collection:
+            named = "obs_collection=t\nhats_primary_table_url=catalog\nall_margins=margin\n"
+            (path / "collection.properties").write_text(f"#HATS Collection\n{named}")
+            leaf(path / "margin", 0, whole.slice(2, 3), suffix)  # rows that are in the catalogue
+        about = ["#HATS catalog", "dataproduct_type=object", f"hats_nrows={ROWS}"]
+        if suffix != ".parquet":
+            about.append(f"hats_npix_suffix={suffix}")
+        (folder / ("properties" if old else "hats.properties")).write_text("\n".join(about))
+        if listed:
+            lines = ["Norder,Npix", *(f"1,{4 * k}" for k in range(len(sizes)))]
+            (folder / "partition_info.csv").write_text("\n".join(lines) + "\n")
+        for k, size in enumerate(sizes):
+            leaf(folder, 4 * k, whole.slice(sum(sizes[:k]), size), suffix)
+
+    def leaf(folder, pixel, rows, suffix):
+        place = folder / "dataset" / "Norder=1" / "Dir=0" / f"Npix={pixel}{suffix.strip('/')}"
+        if suffix == "/":
+            place /= "part0.parquet"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        index = pa.array([(pixel << 56) + row for row in range(len(rows))], pa.int64())
+        pq.write_table(rows.add_column(0, "_healpix_29", index), place)
+
+    return write
+
+
+def whole_parquet(path, **kinds):
+    parquet(**kinds)(path)
+    return pq.read_table(path)
+
+
+add("HATS", hats())
+add("HATS, a catalogue alone", hats(collection=False))
+add("HATS, before 1.0", hats(collection=False, old=True))
+add("HATS, no list of partitions", hats(listed=False))
+add("HATS, leaves that are folders", hats("/"))
+add("HATS, another suffix", hats(".snappy.parquet"))
+add("HATS, one partition", hats(sizes=(ROWS,)))
+add("HATS, a row in each", hats(sizes=(1,) * ROWS))
+add("HATS, ids text", hats(ids=pa.string()))
+add("HATS, text large_string", hats(texts=pa.large_string()))
+
+
 # --- HDF5
 
 

@@ -1,5 +1,6 @@
 """The tables that methods get: all of a training galaxy, only the photometry of a test galaxy."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from transferz.schemas.survey.described import LABEL as LABEL_ROLE
 from transferz.schemas.survey.described import SPECTROSCOPIC, Band
 from transferz.schemas.survey.files import file_digest
 from transferz.schemas.survey.quantities import LABEL, MAGNITUDE
+from transferz.tables.hats.reading import is_hats, listing
 from transferz.tables.printing import printable
 from transferz.tables.reading import open_table, read_whole
 
@@ -196,6 +198,11 @@ def read_training_file(path: Path, bands: Sequence[Band], columns: Sequence[str]
 
 
 def file_facts(path: Path) -> dict[str, str]:
-    """Return a file's name, as far as it can be printed, and its ``sha256``, for a record."""
+    """Return a file's name, as far as it can be printed, and its ``sha256``, for a record.
+
+    Of a HATS collection, which is a folder, that of the listing of its leaves.
+    """
     name = printable(path.name).replace("\\", "\N{REPLACEMENT CHARACTER}")
+    if is_hats(path):
+        return {"file": name, "sha256": hashlib.sha256(listing(path).encode()).hexdigest()}
     return {"file": name, "sha256": file_digest(path)["sha256"]}

@@ -8,6 +8,7 @@ Files that are in place are only read.
 import contextlib
 import fnmatch
 import gzip
+import io
 import json
 import re
 import zlib
@@ -27,10 +28,12 @@ from transferz.dataset.fetching.web import PermanentFailure, Web
 from transferz.dataset.sources.registry import ByHand, Edition, UpstreamFile, record_url
 from transferz.schemas import InputError
 from transferz.tables.files import read_json, replace_file
+from transferz.tables.hats.reading import is_hats, listing
 
 API = "https://zenodo.org/api/records/{}"
 _HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
-DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h5")
+DATA_ENDINGS = (".csv", ".csv.gz", ".fits", ".fits.gz", ".parquet", ".hdf5", ".h5", ".hats")
+"""The last is that of a folder, a HATS collection."""
 
 
 def _is_record(entry: Any) -> bool:
@@ -306,7 +309,8 @@ def _data_files(raw: Path) -> list[str]:
     if not raw.is_dir():
         return []
     visible = (path for path in raw.iterdir() if not path.name.startswith("."))
-    return sorted(p.name for p in visible if p.name.endswith(DATA_ENDINGS) and p.is_file())
+    there = (path for path in visible if path.is_file() or is_hats(path))
+    return sorted(path.name for path in there if path.name.endswith(DATA_ENDINGS))
 
 
 def _only(raw: Path, names: Sequence[str]) -> str:
@@ -361,7 +365,9 @@ def check_present(raw: Path, wanted: Wanted, recorded: Recorded, folder: Path) -
 
 
 def _hash_data(path: Path) -> Digest:
-    """Return the hashes of a file that is what its name says."""
+    """Return the hashes of a file that is what its name says; of HATS, those of its listing."""
+    if is_hats(path):
+        return hash_stream(io.BytesIO(listing(path).encode()))
     try:
         with path.open("rb") as file:
             wrong = wrong_type(file.read(512), path.name)

@@ -36,6 +36,7 @@ from transferz.schemas.survey.derived import column_table, feature_list
 from transferz.schemas.survey.described import LABEL, ROLES, SPECTROSCOPIC, default_config
 from transferz.schemas.survey.files import Version
 from transferz.schemas.survey.survey import Survey
+from transferz.tables.hats.writing import MARGIN_ARCSEC
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
@@ -119,6 +120,8 @@ def card_text(
         "spectra": spectra_of(manifest),
         "bibtex": bibtex(citation),
         "history": manifest["history"],
+        "hats": manifest.get("hats", ""),
+        "margin": f"{MARGIN_ARCSEC:g}",
     }
     return _template().render(context)
 

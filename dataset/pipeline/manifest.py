@@ -18,12 +18,15 @@ from transferz.dataset.pipeline.params import (
 from transferz.dataset.pipeline.stage import COUNTS, Layout
 from transferz.dataset.splits.hashing import content_hash
 from transferz.schemas import Table
-from transferz.schemas.survey.files import data_files, file_digest, self_digest
+from transferz.schemas.survey.files import HATS_FOLDER, data_files, file_digest, self_digest
 from transferz.schemas.survey.stated import COLUMN_FACTS
 from transferz.tables.files import read_json
 
 IMITATED = {"cosmos2020": "cosmos2020_classic", "hsc": "hsc_pdr2", "galaxiesml": "galaxiesml"}
 """The entries of the sources' registry in whose format the mock's files are."""
+
+NOT_STATED = ("previous", "hats")
+"""Parameters of the section `release` on which no row depends."""
 
 PACKAGES = (
     *("astro-sedpy", "astropy", "astropy-healpix", "numpy", "pandas", "pyarrow", "scipy"),
@@ -83,6 +86,7 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
         fetched = {one: read_json(layout.interim("fetch", one) / COUNTS) for one in catalogues}
         sources = {catalogue: facts["edition"] for catalogue, facts in fetched.items()}
         upstream = {name: file for of in fetched.values() for name, file in of["files"].items()}
+    has_hats = (release / HATS_FOLDER).is_dir()
     return {
         "name": "transferz",
         "version": release_version + ("+mock" if mock else ""),
@@ -91,6 +95,7 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
         "date": date,
         "bands": [asdict(band) for band in survey.described_bands],
         "configs": survey.configs,
+        **({"hats": HATS_FOLDER} if has_hats else {}),
         "columns": columns(survey.release),
         "content": {name: sizes[name] for name in survey.configs.values()},
         "counts": counts,
@@ -104,7 +109,8 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
 def _parameters(layout: Layout) -> dict[str, Any]:
     """The parameters that the release depends on.
 
-    Not the previous release: it is compared with, and nothing that is written depends on it.
+    Not the previous release: it is compared with, and nothing that is written depends on it. Nor
+    whether rows are there a second time, as HATS: entry ``hats`` says that.
     """
     sections, shared = load_params(PARAMS_FILE), layout.configured.shared_photometry
     split, release = sections["split"], sections["release"]
@@ -114,7 +120,7 @@ def _parameters(layout: Layout) -> dict[str, Any]:
         "match": sections["match"],
         **({} if shared is None else {"shared_photometry": shared}),
         "split": layout.split(split),
-        "release": {name: value for name, value in release.items() if name != "previous"},
+        "release": {name: value for name, value in release.items() if name not in NOT_STATED},
     }
 
 

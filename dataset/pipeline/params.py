@@ -156,11 +156,13 @@ class ReleaseParams(Params):
 
     `previous` is the release to compare with: a directory, or ``org/name@x.y.z`` on the Hub. None
     compares with nothing. It decides whether the version will do, and nothing of what is written.
+    With `hats` each config is written a second time, as a HATS collection.
     """
 
     version: str
     date: str
     previous: str | None = None
+    hats: bool = False
 
     @field_validator("version")
     @classmethod

@@ -199,7 +199,7 @@ class _Stages:
             "Write the configs as parquet, one file per split, and their indices",
             data=[*self.match, *self.spectra, f"${{path.interim}}/split/{TABLE}", *truth],
             code=("dataset/release.py", *rooms),
-            params=["release.version", "release.previous"],
+            params=["release.version", "release.previous", "release.hats"],
             outs=self._released(),
             counts="release",
         )
@@ -236,7 +236,8 @@ class _Stages:
         )
 
     def _released(self) -> list[str]:
-        names = [*self.survey.configs.values(), "_index"]
+        hats = ["_hats"] if self.params.get("release", {}).get("hats") else []
+        names = [*self.survey.configs.values(), "_index", *hats]
         return [f"${{path.release}}/{name}" for name in names]
 
     def _by_catalogue(self, section: str) -> list[str]:

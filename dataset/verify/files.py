@@ -24,6 +24,8 @@ from transferz.schemas.survey.files import (
     CITATION_FILE,
     CROISSANT_FILE,
     FIRST_INDEX_FILE,
+    HATS_FOLDER,
+    HATS_SUFFIX,
     INDEX_FILE,
     MANIFEST_FILE,
     SHARD,
@@ -35,6 +37,23 @@ from transferz.schemas.survey.files import (
     self_digest,
 )
 from transferz.schemas.survey.survey import NAME, seek_survey
+from transferz.tables.hats.reading import (
+    CATALOGUE,
+    COLLECTION,
+    COMMON,
+    DATASET,
+    METADATA,
+    PARTITIONS,
+)
+
+_OF_CATALOGUE = "|".join(
+    [
+        *map(re.escape, (*CATALOGUE, PARTITIONS, "skymap.fits", "point_map.fits")),
+        *(re.escape(f"{DATASET}/{name}") for name in (METADATA, COMMON)),
+        rf"{DATASET}/Norder=\d+/Dir=\d+/Npix=\d+{re.escape(HATS_SUFFIX)}",
+    ]
+)
+"""The names of files in a HATS catalogue, or in its margin."""
 
 _PAGES = "|".join(map(re.escape, (CARD_FILE, CITATION_FILE, CROISSANT_FILE)))
 
@@ -90,6 +109,7 @@ class ManifestShape(_Entry):
     content: dict[str, dict[str, _Split]]
     counts: dict[str, Any]
     sources: dict[str, str]
+    hats: Literal["", "_hats"] = ""
     parameters: _Parameters
     template: str = ""
     files: dict[str, _File]
@@ -180,7 +200,8 @@ def _layout(manifest: Mapping[str, Any]) -> re.Pattern[str]:
         re.escape(name).replace(re.escape("{config}"), f"(?:{configs})") for name in index_files
     )
     data = rf"(?:{configs})/(?:{'|'.join(SPLITS)}){SHARD}"
-    return re.compile("|".join([_PAGES, r"figures/[\w-]+\.png", *indices, data]), re.ASCII)
+    hats = rf"{HATS_FOLDER}/({configs})/(?:{COLLECTION}|\1(?:_\d+arcs)?/(?:{_OF_CATALOGUE}))"
+    return re.compile("|".join([_PAGES, r"figures/[\w-]+\.png", *indices, data, hats]), re.ASCII)
 
 
 def _check_file(

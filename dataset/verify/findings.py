@@ -21,6 +21,7 @@ PROMISES = {
     "counts": "the manifest's counts of the build follow from one another and from the rows",
     "quality": "the manifest's medians, nulls and quality of the labels are those of the rows",
     "index": "the index lists the objects, splits and row hashes of the data",
+    "hats": "the HATS collections, where there are any, have the rows of the configs, and footers",
     "unique_ids": "an object occurs once in a config, and rows are in the order of their ids",
     "own_split": "an object's split follows from its id, or block of sky, by the parameters",
     "one_split": "an object is in the same split in every config",

@@ -24,7 +24,7 @@ from transferz.schemas.survey.survey import Survey
 ENTRIES = (
     *("name", "version", "survey", "mock", "date", "columns", "content", "counts", "sources"),
     *("upstream", "parameters", "packages", "history", "template", "drawing", "quality"),
-    *("baselines", "files", "sha256", "bands", "configs"),
+    *("baselines", "files", "sha256", "bands", "configs", "hats"),
 )
 """All that a manifest states."""
 

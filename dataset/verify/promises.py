@@ -25,7 +25,7 @@ from transferz.schemas.survey.described import (
     bands_of,
     configs_of,
 )
-from transferz.schemas.survey.files import MANIFEST_FILE
+from transferz.schemas.survey.files import HATS_FOLDER, MANIFEST_FILE
 
 Rows = Mapping[str, pd.DataFrame]
 """config -> rows, as `read_rows` gives them, of all splits."""
@@ -212,7 +212,15 @@ ROW_CHECKS: dict[str, Callable[[Rows, Manifest], Iterator[Broken]]] = {
 """The checks of what rows promise together, by promise."""
 
 
+def has_hats(manifest: Manifest) -> bool:
+    """Whether a release has its configs as HATS collections, too."""
+    listed = any(name.startswith(f"{HATS_FOLDER}/") for name in manifest["files"])
+    return listed or "hats" in manifest
+
+
 def is_made(promise: str, manifest: Manifest) -> bool:
-    """Whether a release makes a promise: some are of configs that not every release has."""
+    """Whether a release makes a promise: some are of what not every release has."""
+    if promise == "hats":
+        return has_hats(manifest)
     needed = {"combo": {LABEL, SPECTROSCOPIC, UNION}, "truth": {TRUTH}}.get(promise, set())
     return needed <= configs_of(manifest).keys()

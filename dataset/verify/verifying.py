@@ -26,12 +26,14 @@ from transferz.dataset.verify.findings import (
     safely,
     unreadable,
 )
+from transferz.dataset.verify.hats import check_hats
 from transferz.schemas import ReleaseError, Table
 from transferz.schemas.survey.described import configs_of
 from transferz.schemas.survey.files import (
     CARD_FILE,
     CITATION_FILE,
     CROISSANT_FILE,
+    HATS_FOLDER,
     MANIFEST_FILE,
     data_files,
     index_file,
@@ -146,6 +148,9 @@ class Inspection:
             for config, splits in present.items()
             if (part := self._config(config, splits, table, ours)) is not None
         }
+        for config, stated in self.sizes.items() if promises.has_hats(manifest) else ():
+            name = f"{HATS_FOLDER}/{config}"
+            self._check(name, "hats", check_hats, release, config, table, stated)
         if set(data) == set(expected.values()):
             if survey:
                 self._derive("counts", numbers.check_counts, manifest, self.sizes, data, survey)

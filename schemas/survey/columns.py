@@ -13,6 +13,9 @@ MAGNITUDE_RANGE = (0.0, 50.0)
 TYPICAL_MAGNITUDES = (10.0, 35.0)
 """The median magnitude of a deep catalogue lies in here; that of a flux does not (our choice)."""
 
+RA, DEC = "ra", "dec"
+"""The columns of positions, ICRS, deg."""
+
 WHOLE_SKY = ((0.0, 360.0), (-90.0, 90.0))
 """Range of right ascension and of declination, deg."""
 

@@ -34,6 +34,13 @@ READ_FIRST = (".huggingface.yaml", "dataset_infos.json", f"{RELEASE_NAME}.py")
 """What `datasets`, of one version or another, reads over the card where it is there; no release has
 any of them."""
 
+HATS_FOLDER = "_hats"
+"""Where a release may have each config a second time, as a HATS collection of the config's name:
+passed over, as the index is, by readers of folders."""
+
+HATS_SUFFIX = ".pq"
+"""Ends the names of leaves there, which readers of ``*.parquet`` at any depth pass over so."""
+
 SPLIT_FILE = "{split}-00000-of-00001.parquet"
 
 SHARD = r"-\d{5}-of-\d{5}\.parquet"
@@ -50,12 +57,13 @@ UNITS = dict.fromkeys(("ra", "dec"), "deg") | dict.fromkeys(
 SURVEY_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 MOCK = "mock"
+MOCK_WARNING = "MOCK: every galaxy in this table is simulated; never use it for science."
 _NUMBER = "(0|[1-9][0-9]{0,8})"
 _VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:\+({MOCK}))?")
 _DATA_FILE = re.compile(rf"(?P<config>\w[\w.-]*)/(?P<split>[a-z_]+){SHARD}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
-_FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+_FILE_NAME = re.compile(r"\w[\w.=-]*(/\w[\w.=-]*)*", re.ASCII)
 """No part of a file's path may be ``..``, hidden or absolute, whoever wrote the manifest."""
 
 

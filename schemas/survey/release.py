@@ -166,9 +166,8 @@ def release_table(
         *references,
         _GROUP_ID,
     )
-    description = (
-        f"A galaxy with {title} photometry and a redshift; the same columns in every config"
-    )
+    photometry_of = f"{title} photometry" if title else "photometry"
+    description = f"A galaxy with {photometry_of} and a redshift; the same columns in every config"
     return Table("release", columns, "object_id", description)
 
 

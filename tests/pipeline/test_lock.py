@@ -178,6 +178,7 @@ def test_every_parameter_is_named_by_a_stage(recorded):
         ("split.fractions.train", {"split", "card"}),
         ("release.version", {"release", "card"}),
         ("release.date", {"card"}),
+        ("release.hats", {"release", "card"}),
         ("baselines.seeds", set()),
     ],
 )

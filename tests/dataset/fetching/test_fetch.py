@@ -552,6 +552,24 @@ def test_files_of_another_edition_are_not_read_beside(project, upstream):
     fetch(layout("cosmos2020"), "cosmos2020")
 
 
+def test_a_hats_collection_put_by_hand_is_known_by_its_leaves(project):
+    edition = load_registry()["hsc_pdr2"]
+    by_hand = edition.by_hand.model_copy(update={"formats": (".csv", ".hats")})
+    leaf = put("x.hats/dataset/Norder=0/Dir=0/Npix=3.parquet", table(HSC, ".parquet"))
+    put("x.hats/hats.properties", b"dataproduct_type=object\n")
+    raw = layout("authors").raw / "transferz"
+    ((label, path),) = editions.hand_files(raw, edition, by_hand).items()
+    assert path == raw / "x.hats"
+    recorded = Recorded("authors", "hsc_pdr2")
+    digest = editions.check_by_hand(path, recorded, label)
+    line = f"{sha256(leaf.read_bytes())}  dataset/Norder=0/Dir=0/Npix=3.parquet\n"
+    assert digest.sha256 == sha256(line.encode())
+    assert editions.check_by_hand(path, recorded, label) == digest
+    leaf.write_bytes(leaf.read_bytes() + b" ")
+    with pytest.raises(InputError, match=r"x.hats is not the file that surveys/authors/hash"):
+        editions.check_by_hand(path, recorded, label)
+
+
 def test_a_missing_hsc_file_says_what_to_do(project, capsys):
     with pytest.raises(InputError) as error:
         fetch(layout("cosmos2020"), "hsc")

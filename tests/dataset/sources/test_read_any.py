@@ -1,6 +1,7 @@
 """Any upstream file: read as declared, or refused with one error that names file and column."""
 
 import gzip
+import shutil
 
 import h5py
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.sources import catalogues
-from transferz.dataset.sources.catalogues import read_any
+from transferz.dataset.sources.catalogues import matching, read_any
 from transferz.dataset.sources.fields import origin
 from transferz.schemas import COSMOS2020, Column, InputError, SchemaError, Table
 from transferz.schemas.survey.frames import arrow_schema
@@ -82,6 +83,18 @@ def write_hdf5(path, columns):
             file.create_dataset(name, data=values.astype(kind))
 
 
+def write_hats(path, columns):
+    rows = pa.table({name: pa.array(values.tolist()) for name, values in columns.items()})
+    parquet = path.with_name("whole.parquet")
+    pq.write_table(rows, parquet)
+    shutil.rmtree(path, ignore_errors=True)
+    (path / "dataset/Norder=0/Dir=0").mkdir(parents=True)
+    (path / "hats.properties").write_text(f"hats_nrows={len(rows)}\n")
+    half = len(rows) // 2
+    for pixel, part in ((3, rows.slice(0, half)), (7, rows.slice(half))):
+        pq.write_table(part, path / f"dataset/Norder=0/Dir=0/Npix={pixel}.parquet")
+
+
 WRITERS = {
     ".fits": write_fits,
     ".fits.gz": write_fits,
@@ -126,6 +139,15 @@ def test_every_format_gives_the_same_rows(write):
         file, names = origin(chunk)
         assert file == str(path)
         assert names["mag"] == "MAG_OLD" and "made" not in names
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2, 5, 100])
+def test_a_hats_catalogue_gives_the_same_rows(tmp_path, chunk_rows):
+    path = tmp_path / "a.hats"
+    write_hats(path, COLUMNS)
+    expect_stars(rows_of(path, chunk_rows=chunk_rows))
+    assert {origin(chunk)[0] for chunk in read_any(path, STARS)} == {str(path)}
+    assert matching(tmp_path, "*", [".csv", ".hats"]) == [path]
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 5, 100])
