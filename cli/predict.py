@@ -9,16 +9,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from transferz.baselines.forecasts.compact import FEWEST, MOST
 from transferz.cli.options import add_columns_option, add_machine_options, column_names, positive
+from transferz.schemas.errors import ParameterError
 from transferz.tables.printing import printable
 from transferz.tables.reading import open_table
-from transferz.tables.table import CHUNK_ROWS, naming
+from transferz.tables.table import CHUNK_ROWS, naming, require_package
 from transferz.tables.writing import SUFFIXES, check_place
 
 DESCRIPTION = """\
 Apply a model that transferz train wrote to a table of any size: FITS, parquet, HDF5, VOTable, ECSV,
 CSV or text with columns parted by blanks. The output holds all of its columns and redshift_pred,
-the mean over the model's seeds.
+the mean over the model's seeds; with --pdf compact:40, a column of densities of 40 bytes each too.
 """
 
 
@@ -26,6 +28,8 @@ def predict(argv: Sequence[str]) -> int:
     """Forecast the redshifts of a table."""
     args = _parser().parse_args(argv)
     check_place(args.out, args.table)
+    if args.pdf and not args.out.name.lower().endswith(".parquet"):
+        raise ParameterError(f"--pdf: a column of bytes needs --out FILE.parquet, found {args.out}")
 
     import torch  # seconds: the arguments are fine by now
 
@@ -35,8 +39,11 @@ def predict(argv: Sequence[str]) -> int:
 
     torch.set_num_threads(args.threads)
     model = load_ensemble(args.model)
+    if model.ensemble.has_densities:
+        require_package(args.model, "scipy", "a mixture")
     table = open_table(args.table, args.columns, choose=naming(args.bands or model.bands))
-    forecaster = Forecaster.of(model, args.bands, find_device(args.device), args.each_seed)
+    device = find_device(args.device)
+    forecaster = Forecaster.of(model, args.bands, device, args.each_seed, args.pdf)
     forecaster.require(table)
     if note := forecaster.mock_note:
         sys.stderr.write(f"{note}\n")
@@ -51,6 +58,17 @@ def predict(argv: Sequence[str]) -> int:
         )
     sys.stderr.writelines(f"{printable(line)}\n" for line in tally.remarks())
     return 0
+
+
+def _bytes_of_pdf(text: str) -> int:
+    """Read ``compact:N``."""
+    kind, _, count = text.partition(":")
+    if kind != "compact" or not count.isdecimal() or not FEWEST <= int(count) <= MOST:
+        raise argparse.ArgumentTypeError(
+            f"expected compact:N, N from {FEWEST} to {MOST} bytes, such as compact:40; "
+            f"found '{text[:60]}'"
+        )
+    return int(count)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         "--each-seed",
         action="store_true",
         help="write a column redshift_pred_seed_<k> for every seed too",
+    )
+    parser.add_argument(
+        "--pdf",
+        type=_bytes_of_pdf,
+        default=0,
+        metavar="compact:N",
+        help="write the density too, in N bytes, where the model forecasts one (docs/pdfs.md)",
     )
     parser.add_argument(
         "--drop-missing",

@@ -50,6 +50,10 @@ OVERSHOT = 0.25
 """A quantile is put at most this share of the next step too high: then every step leads up, and the
 error of one does not go on to those after a gap between two peaks (our choice)."""
 
+SLACK = 1e-9
+"""Above which a quantile is too high, and not so by rounding: what was decoded is encoded to the
+same bytes."""
+
 _BETWEEN = (STEPS[1:] + STEPS[:-1]) / 2.0
 
 _ARROW = (pa.Array, pa.ChunkedArray)
@@ -140,7 +144,7 @@ def _steps(quantiles: Array, size: int) -> Bytes:
     """Encode quantiles (N, K): each step is taken from where the one before has led."""
     values = np.empty((len(quantiles), size), np.uint8)
     gaps = np.diff(quantiles, axis=1)
-    room = OVERSHOT * np.column_stack([gaps, np.full(len(gaps), np.inf)])
+    room = SLACK + OVERSHOT * np.column_stack([gaps, np.full(len(gaps), np.inf)])
     start = np.rint((quantiles[:, 0] - LOW) * UNITS)
     start -= (LOW + start / UNITS - quantiles[:, 0] > room[:, 0]) & (start > 1.0)
     start = np.minimum(start, 2**16 - 1)

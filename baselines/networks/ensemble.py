@@ -19,13 +19,22 @@ import torch
 from torch import Tensor
 
 from transferz.baselines.networks import MODEL_FILE
-from transferz.baselines.networks.network import LAYERS, StackedNetworks
+from transferz.baselines.networks.network import (
+    LAYERS,
+    MixtureNetworks,
+    StackedNetworks,
+    components,
+)
+from transferz.baselines.scores.probability import GaussianMixture
 from transferz.schemas.errors import InputError, ParameterError
 
 CHUNK_FORECASTS = 262_144
 """Seeds times galaxies of a forecast at once: 210 MB of float32 per hidden layer."""
 
 FORMAT = "transferz photometry networks 2"
+KINDS = {"": StackedNetworks, "mixture": MixtureNetworks}
+"""What networks a file may hold, by the ``kind`` in its notes; the first have none."""
+
 NOTES = "transferz"
 """The one entry of the file's metadata: several would come in another order each time."""
 
@@ -94,8 +103,28 @@ class Ensemble:
         return self.scaler(magnitudes, weight.dtype).to(weight.device)
 
     def predict(self, magnitudes: Floats) -> Floats:
-        """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on."""
+        """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on.
+
+        Of networks that forecast mixtures, they are the medians.
+        """
+        if self.has_densities:
+            each = self.mixtures(magnitudes)
+            return np.concatenate([mixture.quantiles([0.5]).T for mixture in each])
         return forecast(self.networks, self.scaled(magnitudes)).cpu().numpy()
+
+    @property
+    def has_densities(self) -> bool:
+        """Whether the networks forecast a density of each galaxy, and not a redshift alone."""
+        return isinstance(self.networks, MixtureNetworks)
+
+    def mixtures(self, magnitudes: Floats) -> list[GaussianMixture]:
+        """Forecast a mixture for each of the N galaxies, by each seed's network."""
+        outputs = forecast(self.networks, self.scaled(magnitudes)).cpu()  # (S, N, 3 K)
+        parts = zip(*components(outputs), strict=True)
+        return [
+            GaussianMixture(log_weights.exp().numpy(), means.numpy(), widths.numpy())
+            for log_weights, means, widths in parts
+        ]
 
     def take(self, seeds: Sequence[int]) -> "Ensemble":
         """Copy the networks of some seeds, in that order; they must all be there."""
@@ -143,8 +172,10 @@ def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[st
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     tensors["scaler.minimum"] = torch.from_numpy(ensemble.scaler.minimum.copy())
     tensors["scaler.maximum"] = torch.from_numpy(ensemble.scaler.maximum.copy())
+    kind = next(name for name, of in KINDS.items() if type(ensemble.networks) is of)
     notes = {
         "format": FORMAT,
+        **({"kind": kind} if kind else {}),
         "bands": list(bands),
         "fits": [asdict(fit) for fit in ensemble.fits],
         "provenance": provenance,
@@ -202,11 +233,14 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
     weights, biases = (
         [tensors[f"{kind}.{layer}"] for layer in range(LAYERS)] for kind in ("weights", "biases")
     )
-    networks = StackedNetworks(weights, biases).eval().requires_grad_(False)
+    kind = KINDS[metadata.get("kind", "")]
+    networks = kind(weights, biases).eval().requires_grad_(False)
     bands = tuple(metadata["bands"])
     fits = tuple(Fit(**fit) for fit in metadata["fits"])
     if (len(networks), networks.bands, len(low)) != (len(fits), len(bands), len(bands)):
         raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
+    if (outputs := biases[-1].shape[-1]) != kind.OUTPUTS:
+        raise ValueError(f"a head of {outputs} outputs, expected {kind.OUTPUTS}")
     return Model(Ensemble(networks, Scaler(low, high), fits), bands, metadata["provenance"])
 
 

@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from transferz.baselines.forecasts.compact import encode_pdfs, pdf_field
 from transferz.baselines.networks import PREDICTED, SEED
 from transferz.baselines.networks.ensemble import Ensemble, Model, require_order
+from transferz.baselines.scores.probability import GaussianMixture
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import MAGNITUDE
 from transferz.tables.cells import Floats, as_floats
@@ -65,20 +67,30 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True)
 class Forecaster:
-    """A model, and the columns that it takes (in its order) and adds."""
+    """A model, and the columns that it takes (in its order) and adds.
+
+    The last of these holds densities of so many bytes, `pdf`, where it is not 0.
+    """
 
     ensemble: Ensemble
     bands: tuple[str, ...]
     added: pa.Schema
     provenance: dict[str, Any]
+    pdf: int = 0
 
     @classmethod
     def of(
-        cls, model: Model, bands: Sequence[str] | None, device: torch.device, each_seed: bool
+        cls,
+        model: Model,
+        bands: Sequence[str] | None,
+        device: torch.device,
+        each_seed: bool,
+        pdf: int = 0,
     ) -> "Forecaster":
         """Make one from a model, for a table that calls its bands so, or else as the model does.
 
-        A `ParameterError` says where these are not as many as the model's, or one is named twice.
+        A `ParameterError` says where these are not as many as the model's, or one is named twice;
+        or where densities of `pdf` bytes are wanted of networks that forecast none.
         """
         columns = tuple(bands or model.bands)
         if len(columns) != len(model.bands):
@@ -92,7 +104,9 @@ class Forecaster:
         seeds = model.ensemble.seeds if each_seed else ()
         names = [PREDICTED, *(SEED.format(seed) for seed in seeds)]
         added = pa.schema([(name, pa.float64()) for name in names])
-        return cls(model.ensemble.to(device), columns, added, model.provenance)
+        if pdf:
+            added = added.append(_density_field(model, pdf))
+        return cls(model.ensemble.to(device), columns, added, model.provenance, pdf)
 
     def require(self, table: TableFile) -> None:
         """Raise an `InputError` where a band is absent, or a name doubled or to be added."""
@@ -124,14 +138,28 @@ class Forecaster:
     def forecast(self, magnitudes: Floats) -> pa.Table:
         """Forecast redshifts of magnitudes, shape (N, B), as the columns to be added."""
         each = self.ensemble.predict(magnitudes)  # (S, N)
-        columns = [each.mean(axis=0), *each[: len(self.added) - 1]]
-        return pa.table([pa.array(column) for column in columns], schema=self.added)
+        points = len(self.added) - (1 if self.pdf else 0)
+        columns = [pa.array(column) for column in (each.mean(axis=0), *each[: points - 1])]
+        if self.pdf:
+            whole = GaussianMixture.pooled(self.ensemble.mixtures(magnitudes))
+            columns.append(encode_pdfs(whole, self.pdf))
+        return pa.table(columns, schema=self.added)
 
     def far(self, magnitudes: Floats) -> int:
         """Count rows with a magnitude far outside the range trained on."""
         scaler = self.ensemble.scaler
         low, high = scaler.minimum - FAR, scaler.maximum + FAR
         return int(np.count_nonzero(((magnitudes < low) | (magnitudes > high)).any(axis=1)))
+
+
+def _density_field(model: Model, size: int) -> pa.Field:
+    method = model.provenance.get("method", "network")
+    if not model.ensemble.has_densities:
+        raise ParameterError(
+            f"--pdf: '{method}' forecasts a redshift per seed, and no density; 'mixture_density' "
+            "has one: transferz benchmark mixture_density --out DIR, then --model DIR"
+        )
+    return pdf_field(method, size)
 
 
 def trained_on_mock(provenance: Mapping[str, Any]) -> bool:

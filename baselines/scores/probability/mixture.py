@@ -1,6 +1,6 @@
 """Forecast with mixtures of Gaussians, or with samples, which a sum of Gaussians smooths."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -98,6 +98,13 @@ class GaussianMixture(Distribution):
         total = np.where(total > 0.0, total, np.nan)
         object.__setattr__(self, "weights", self.weights / total[:, None])
 
+    @classmethod
+    def pooled(cls, mixtures: Sequence[Self]) -> Self:
+        """Return the mean of several forecasts of the same galaxies: all of their Gaussians."""
+        weights = np.column_stack([one.weights / len(mixtures) for one in mixtures])
+        means = np.column_stack([one.means for one in mixtures])
+        return cls(weights, means, np.column_stack([one.sigmas for one in mixtures]))
+
     def __len__(self) -> int:
         return len(self.weights)
 
@@ -164,8 +171,8 @@ class GaussianMixture(Distribution):
     def _near_quantiles(self, levels: Array, points: int) -> Array:
         """Find the cells of a grid that reach the levels, then twice where their chords do."""
         apart = np.linspace(-REACH, REACH, points)
-        grid = (self.means[:, :, None] + self.sigmas[:, :, None] * apart).reshape(len(self), -1)
-        grid.sort(axis=1)
+        grid = self.means[:, :, None] + self.sigmas[:, :, None] * apart
+        grid = np.sort(grid.reshape(len(self), points * self._width()), axis=1)
         cdf = np.maximum.accumulate(np.nan_to_num(self._cdf_at(grid)), axis=1)
         row = np.arange(len(self))[:, None]
         # A CDF is at most 1, so that those of all rows, one after the other, are in order.
