@@ -224,16 +224,20 @@ class Quantiles(Distribution):
         array([[1., 0.]])
         """
         wanted = as_grid(grid)
-        densities = np.full((len(self), wanted.size), np.nan)
-        for rows, part in () if self._few else blocks(self, wanted.size):
-            densities[rows] = part._on_grid(wanted)
+        densities = np.empty((len(self), wanted.size))
+        if self._few:
+            densities[:] = np.nan
+            return densities
+        for rows, _ in blocks(self, self._width()):
+            densities[rows] = self.take(rows)._on_grid(wanted)
         return densities
 
     def _on_grid(self, grid: Array) -> Array:
         """Repeat each height as often as its interval holds redshifts; the last holds its end."""
         first = np.searchsorted(grid, self._widened)
         first[:, -1] = np.searchsorted(grid, self._widened[:, -1], side="right")
-        counts = np.diff(np.pad(first, ((0, 0), (1, 0))), append=grid.size)
+        counts = np.column_stack([first, np.full(len(self), grid.size)])
+        counts[:, 1:] -= first
         heights = np.pad(self._heights, ((0, 0), (1, 1)))
         densities = np.repeat(heights.ravel(), counts.ravel()).reshape(len(self), grid.size)
         densities[self.missing] = np.nan
