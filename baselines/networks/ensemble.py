@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.network import (
@@ -30,6 +31,9 @@ from transferz.schemas.errors import InputError, ParameterError
 
 CHUNK_FORECASTS = 262_144
 """Seeds times galaxies of a forecast at once: 210 MB of float32 per hidden layer."""
+
+PIECE = 512
+"""Galaxies of a product, where mixtures are forecast."""
 
 FORMAT = "transferz photometry networks 2"
 KINDS = {"": StackedNetworks, "mixture": MixtureNetworks}
@@ -118,12 +122,19 @@ class Ensemble:
         return isinstance(self.networks, MixtureNetworks)
 
     def mixtures(self, magnitudes: Floats) -> list[GaussianMixture]:
-        """Forecast a mixture for each of the N galaxies, by each seed's network."""
-        outputs = forecast(self.networks, self.scaled(magnitudes)).cpu()  # (S, N, 3 K)
-        parts = zip(*components(outputs), strict=True)
+        """Forecast a mixture for each of the N galaxies, by each seed's network.
+
+        Products of matrices have as many rows each time, the last of them filled up: what is
+        forecast of a galaxy hangs on it alone, and not on how many there are.
+        """
+        scaled = self.scaled(magnitudes)
+        filled = pad(scaled, (0, 0, 0, -len(scaled) % PIECE))
+        with torch.no_grad():
+            parts = [self.networks(part).double() for part in filled.split(PIECE)]
+        outputs = torch.cat(parts, dim=1)[:, : len(scaled)].cpu()  # (S, N, 3 K)
         return [
             GaussianMixture(log_weights.exp().numpy(), means.numpy(), widths.numpy())
-            for log_weights, means, widths in parts
+            for log_weights, means, widths in zip(*components(outputs), strict=True)
         ]
 
     def take(self, seeds: Sequence[int]) -> "Ensemble":
