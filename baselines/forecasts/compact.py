@@ -1,6 +1,6 @@
 """Keep the density of a galaxy's redshift in a few bytes, in a column of any table.
 
-A value of N bytes holds K = N - 3 quantiles, of levels that K alone decides: where the lowest lies,
+A value of S bytes holds K = S - 3 quantiles, of levels that K alone decides: where the lowest lies,
 and a byte for the step from each to the next. The steps are a table of 256, twelve to a factor of
 two, so that narrow densities are kept as finely as wide ones, and quantiles can't cross. All that
 is needed to read a value is in it; docs/pdfs.md has the layout for readers in other languages.
@@ -82,7 +82,7 @@ def levels_of(size: int) -> Array:
 def pdf_field(method: str, size: int) -> pa.Field:
     """Return the column that holds a method's densities at `size` bytes a galaxy.
 
-    Its metadata say how it is read, for people; `decode_pdfs` needs them not.
+    Its metadata say how it is read, for people; `decode_pdfs` does not need them.
     """
     said = {
         "encoding": "transferz quantile steps",
@@ -179,8 +179,8 @@ def decode_pdfs(column: Any) -> Quantiles:
     Returns
     -------
     Quantiles
-        Of N galaxies, NaN where there is none; `qp` has them by
-        `transferz.baselines.forecasts.to_qp`.
+        Of N galaxies, NaN where there is none. `transferz.baselines.forecasts.to_qp` makes a qp
+        ensemble of the same column.
 
     Raises
     ------
@@ -227,7 +227,8 @@ def _as_bytes(column: Any) -> tuple[Bytes, npt.NDArray[np.bool_]]:
 def _of_arrow(array: pa.Array) -> tuple[Bytes, npt.NDArray[np.bool_]]:
     known = array.is_valid().to_numpy(zero_copy_only=False)
     if not pa.types.is_fixed_size_binary(array.type):
-        array = array.cast(pa.large_binary())  # of whatever holds bytes
+        nothing = array.null_count == len(array)  # pandas then takes them for numbers
+        array = (pa.nulls(len(array)) if nothing else array).cast(pa.large_binary())
         lengths = np.unique(pc.binary_length(array.drop_null()).to_numpy())
         if lengths.size > 1:
             raise InputError(f"expected values of one length; found {lengths.tolist()} bytes")

@@ -240,8 +240,8 @@ def test_missing_forecasts_are_null():
     assert column.is_valid().to_pylist() == [True, False, True]
     assert decode_pdfs(column).missing.tolist() == [False, True, False]
     assert np.isnan(decode_pdfs(column).on_grid([0.0, 1.0])[1]).all()
-    none = decode_pdfs(pa.array([None, None], pa.binary()))
-    assert none.missing.tolist() == [True, True]
+    for none in (pa.nulls(2, pa.binary()), pa.nulls(2, pa.binary(40)), pd.Series([np.nan] * 2)):
+        assert decode_pdfs(none).missing.tolist() == [True, True]
     assert len(decode_pdfs(encode_pdfs(forecast.take(slice(0, 0)), 40))) == 0
 
 
