@@ -20,6 +20,7 @@ from torch import Tensor
 
 from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.network import LAYERS, StackedNetworks
+from transferz.baselines.networks.pieces import forecast_pieces
 from transferz.schemas.errors import InputError, ParameterError
 
 CHUNK_FORECASTS = 262_144
@@ -94,8 +95,11 @@ class Ensemble:
         return self.scaler(magnitudes, weight.dtype).to(weight.device)
 
     def predict(self, magnitudes: Floats) -> Floats:
-        """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on."""
-        return forecast(self.networks, self.scaled(magnitudes)).cpu().numpy()
+        """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on.
+
+        Those of a galaxy are the same, bit for bit, whatever galaxies stand beside it.
+        """
+        return forecast_pieces(self.networks, self.scaled(magnitudes)).cpu().numpy()
 
     def take(self, seeds: Sequence[int]) -> "Ensemble":
         """Copy the networks of some seeds, in that order; they must all be there."""

@@ -17,6 +17,7 @@ from transferz.schemas.survey.quantities import MAGNITUDE
 from transferz.tables.cells import Floats, as_floats
 from transferz.tables.files import replace_file
 from transferz.tables.table import TableFile, require_columns
+from transferz.tables.threads import read_ahead, write_behind
 from transferz.tables.writing import open_writer
 
 FAR = 0.5
@@ -122,9 +123,13 @@ class Forecaster:
         return f"{PREDICTED}: mean of {len(self.ensemble)} seeds of {method}, transferz{mock}"
 
     def forecast(self, magnitudes: Floats) -> pa.Table:
-        """Forecast redshifts of magnitudes, shape (N, B), as the columns to be added."""
+        """Forecast redshifts of magnitudes, shape (N, B), as the columns to be added.
+
+        Those of a row are the same, bit for bit, whatever rows stand beside it.
+        """
         each = self.ensemble.predict(magnitudes)  # (S, N)
-        columns = [each.mean(axis=0), *each[: len(self.added) - 1]]
+        mean = sum(each) / len(each)  # seed by seed: NumPy's mean adds a single row up otherwise
+        columns = [mean, *each[: len(self.added) - 1]]
         return pa.table([pa.array(column) for column in columns], schema=self.added)
 
     def far(self, magnitudes: Floats) -> int:
@@ -153,29 +158,27 @@ def predict_table(
 ) -> RowCounts:
     """Write a table with forecasts beside its columns, and count its rows.
 
-    No more than a chunk of `rows` rows is in memory; `progress` is told the rows done after each.
-    `out` is the file to write, as `transferz.tables.writing.check_place` has let pass. With
-    `drop_missing`, rows that lack a magnitude are left out; else an `InputError` refuses the table,
-    as it does where no row is left, or something can't be read or written. Nothing is written then.
+    A few chunks of `rows` rows are in memory: while one is forecast, the next is read and the one
+    before is written. `progress` is told the rows done after each. `out` is the file to write, as
+    `transferz.tables.writing.check_place` has let pass. With `drop_missing`, rows that lack a
+    magnitude are left out; else an `InputError` refuses the table, as it does where no row is left,
+    or something can't be read or written. Nothing is written then.
     """
     tally = RowCounts()
-    bands = forecaster.bands
     with (
         replace_file(out) as beside,
         open_writer(beside, out, table, forecaster.added, forecaster.note, rows) as (names, write),
     ):
-        columns = tuple(dict.fromkeys((*names, *bands)))
-        for chunk in table.chunks(columns, rows):
-            magnitudes = np.column_stack([as_floats(chunk, name, table.path) for name in bands])
-            missing = MAGNITUDE.is_missing(magnitudes)
-            tally.count(bands, missing)
-            if tally.left_out and not drop_missing:
-                continue  # only counts what else is missing
-            kept = ~missing.any(axis=1)
-            tally.far += forecaster.far(magnitudes[kept])
-            write(chunk.select(names).filter(pa.array(kept)), forecaster.forecast(magnitudes[kept]))
-            if progress:
-                progress(tally.rows)
+        columns = tuple(dict.fromkeys((*names, *forecaster.bands)))
+        with read_ahead(table.chunks(columns, rows)) as chunks, write_behind(write) as write_later:
+            for chunk in chunks:
+                kept, magnitudes = _kept_rows(forecaster, chunk, table.path, tally)
+                if tally.left_out and not drop_missing:
+                    continue  # only counts what else is missing
+                extra = forecaster.forecast(magnitudes)
+                write_later(chunk.select(names).filter(pa.array(kept)), extra)
+                if progress:
+                    progress(tally.rows)
         if tally.left_out and not drop_missing:
             raise InputError(
                 f"{table.path}: {tally.left_out:,} of {tally.rows:,} rows lack a magnitude in "
@@ -184,3 +187,15 @@ def predict_table(
         if tally.rows and tally.left_out == tally.rows:
             raise InputError(f"{table.path}: none of its {tally.rows:,} rows has all magnitudes")
     return tally
+
+
+def _kept_rows(
+    forecaster: Forecaster, chunk: pa.Table, path: Path, tally: RowCounts
+) -> tuple[npt.NDArray[np.bool_], Floats]:
+    """Say which rows of a chunk have all magnitudes, and return those, counting all of it."""
+    magnitudes = np.column_stack([as_floats(chunk, name, path) for name in forecaster.bands])
+    missing = MAGNITUDE.is_missing(magnitudes)
+    tally.count(forecaster.bands, missing)
+    kept = ~missing.any(axis=1)
+    tally.far += forecaster.far(magnitudes[kept])
+    return kept, magnitudes[kept]
