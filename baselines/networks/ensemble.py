@@ -129,11 +129,15 @@ def forecast(networks: StackedNetworks, scaled: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained model, ready for forecasts: networks, their inputs in order, how they were made."""
+    """A trained model, ready for forecasts: networks, their inputs in order, how they were made.
+
+    `digest` is the hash of all that, as its file has it.
+    """
 
     ensemble: Ensemble
     bands: tuple[str, ...]
     provenance: dict[str, Any]
+    digest: str = ""
 
 
 def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]) -> bytes:
@@ -211,7 +215,8 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
     fits = tuple(Fit(**fit) for fit in metadata["fits"])
     if (len(networks), networks.bands, len(low)) != (len(fits), len(bands), len(bands)):
         raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
-    return Model(Ensemble(networks, Scaler(low, high), fits), bands, metadata["provenance"])
+    ensemble = Ensemble(networks, Scaler(low, high), fits)
+    return Model(ensemble, bands, metadata["provenance"], metadata["sha256"])
 
 
 def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
