@@ -74,7 +74,7 @@ def open_job(out: Path, facts: Mapping[str, Any]) -> Iterator[Job]:
     """Begin a job, or go on with the one that was begun, as the only process that does so.
 
     `facts` say what is done: all that the output hangs on. An `InputError` says that the place is
-    taken, a `ParameterError` that what was begun there is something else.
+    taken, a `ParameterError` that leaves are done there of something else.
     """
     folder = out.with_name(f"{out.name}.unfinished")
     if not out.parent.is_dir():
@@ -86,7 +86,7 @@ def open_job(out: Path, facts: Mapping[str, Any]) -> Iterator[Job]:
                 shutil.rmtree(folder, ignore_errors=True)
             raise InputError(f"--out {out} is there already; name another folder, or remove it")
         told = folder / JOB_FILE
-        if told.is_file():
+        if told.is_file() and (folder / "done").is_dir():
             _require_same(folder, json.loads(told.read_text(encoding="utf-8")), facts)
         else:
             folder.mkdir(exist_ok=True)

@@ -19,6 +19,9 @@ from transferz.baselines.catalogues.leaves import Done, Layout, forecast_leaf, l
 from transferz.baselines.networks.forecasting import Applied, RowCounts, require
 from transferz.schemas.errors import InputError, ParameterError
 
+PATIENCE = "10s"
+"""For a scheduler to answer (our choice)."""
+
 Progress = Callable[[int], None]
 
 
@@ -49,8 +52,7 @@ def predict_catalogue(
     place = collection.place
     for part in collection.parts:
         require(applied, part.schema.names, f"{place}/{part.name}".rstrip("/"))
-    facts = applied.facts | collection.facts() | {"drop_missing": drop_missing}
-    with open_job(out, facts) as job:
+    with open_job(out, applied.facts | collection.facts()) as job:
         done = _forecast(applied, collection, job, drop_missing, cluster or Cluster(), watch)
         tally = RowCounts()
         for one in done.values():
@@ -89,6 +91,9 @@ def _forecast(
     layouts = {part.name: Layout.of(part) for part in collection.parts}
     leaves = [leaf for part in collection.parts for leaf in part.leaves()]
     done = {leaf: known for leaf in leaves if (known := job.done(leaf))}
+    for leaf, one in done.items():
+        if not drop_missing:
+            one.counts.require_rows(leaf, drop_missing=False)
     tasks = [
         _Task(leaf, job, layouts[leaf.part], drop_missing) for leaf in leaves if leaf not in done
     ]
@@ -174,7 +179,7 @@ def _client(cluster: Cluster) -> Iterator[Any]:
 
     if cluster.scheduler:
         try:
-            client = Client(cluster.scheduler, timeout="10s")
+            client = Client(cluster.scheduler, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise ParameterError(
                 f"--scheduler {cluster.scheduler}: no Dask scheduler answers ({error}); start one "
