@@ -90,7 +90,8 @@ def _predict_table(args: argparse.Namespace) -> "RowCounts":
 
 
 def _predict_catalogue(args: argparse.Namespace) -> "RowCounts":
-    collection = open_collection(args.table)
+    place = args.table if "://" in args.table else str(Path(args.table).absolute())
+    collection = open_collection(place)
     if args.model:
         from transferz.baselines.networks.ensemble import load_ensemble
 
@@ -104,7 +105,7 @@ def _predict_catalogue(args: argparse.Namespace) -> "RowCounts":
     return predict_catalogue(
         applied,
         collection,
-        args.out,
+        args.out.absolute(),
         drop_missing=args.drop_missing,
         cluster=Cluster(args.workers or 0, args.scheduler or ""),
         watch=lambda rows: row_line(rows or None, quiet=args.quiet),

@@ -58,13 +58,16 @@ class Job:
     def _mark(self, leaf: Leaf) -> Path:
         return self.folder / "done" / leaf.part / f"{leaf.name}.json"
 
-    def finish(self) -> None:
-        """Give the catalogue, which is whole, its name, and forget how it was made."""
+    def clear(self) -> None:
+        """Remove what workers that were killed have left among the leaves, which are all whole."""
         for left in self.catalogue.rglob(".transferz-*"):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Give the catalogue, which is whole, its name, and forget how it was made."""
         self.catalogue.rename(self.out)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +43,12 @@ def predict_catalogue(
     cluster: Cluster | None = None,
     watch: Callable[[int], contextlib.AbstractContextManager[Progress | None]] | None = None,
 ) -> RowCounts:
-    """Write a HATS collection with forecasts, partitions, ids and margins as they are.
+    """Write a HATS collection with forecasts, and count the rows of its primary catalogue.
 
-    Each leaf is written whole or not at all, and is not done again by the next run with the same
-    forecasts, input and options. `watch` takes the number of rows and gives what is told how
-    many are done. What is wrong with a partition is an error that names it; those that are done are
-    kept.
+    Partitions, ids and margins stay as they are. Each file is written whole or not at all, and is
+    not done again by the next run with the same forecasts, input and options. `watch` takes the
+    number of rows, of margins too, and gives what is told how many are done. What is wrong with a
+    partition is an error that names it; those that are done are kept.
     """
     place = collection.place
     for part in collection.parts:
@@ -55,11 +56,11 @@ def predict_catalogue(
     with open_job(out, applied.facts | collection.facts()) as job:
         done = _forecast(applied, collection, job, drop_missing, cluster or Cluster(), watch)
         tally = RowCounts()
-        for one in done.values():
-            tally.add(one.counts)
-        primary = [one for leaf, one in done.items() if leaf.part == collection.parts[0].name]
-        if sum(one.counts.rows for one in primary) and not sum(one.written for one in primary):
-            raise InputError(f"{place}: none of its {tally.rows:,} rows has all magnitudes")
+        for leaf, one in done.items():
+            if leaf.part == collection.parts[0].name:
+                tally.add(one.counts)
+        tally.require_rows(place, drop_missing=True)
+        job.clear()
         for part in collection.parts:
             own = {leaf: one for leaf, one in done.items() if leaf.part == part.name}
             schema = leaf_schema(part.schema, applied, "")
@@ -137,7 +138,9 @@ def _run(tasks: list[_Task], applied: Applied, cluster: Cluster) -> Iterator[tup
     with _client(cluster) as client:
         # A task whose result all others take: it is sent once to each worker, and again to one that
         # takes the place of a worker that died.
-        shared = client.submit(_given, applied, pure=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")  # once
+            shared = client.submit(_given, applied, pure=False)
         futures = {client.submit(_on_worker, task, shared, pure=False): task for task in tasks}
         try:
             for future in as_completed(futures):
