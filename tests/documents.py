@@ -30,6 +30,8 @@ NOT_RUN = {
     "python -m transferz.baselines.paper.transfer_study": "trains for minutes",
     "python -m transferz.baselines.paper.report": "tests/baselines/paper draws everything",
     "transferz publish": "needs the Hub: tests/dataset/test_publish.py has one of its own",
+    "transferz predict --model models/nn_tl CATALOGUE": "needs HATS: tests/baselines/catalogues",
+    "transferz predict --model models/nn_tl hf:": "needs HATS: tests/baselines/catalogues",
     "transferz verify ORG/": "needs the Hub, as `transferz publish`",
     "transferz diff ORG/": "needs the Hub, as `transferz publish`",
     "transferz specz specz_samples/": "needs real tables: tests/dataset/spectra/test_samples.py",
