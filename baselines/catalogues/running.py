@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from transferz.baselines.catalogues.collection import (
 from transferz.baselines.catalogues.job import Job, open_job
 from transferz.baselines.catalogues.leaves import Done, Layout, forecast_leaf, leaf_schema
 from transferz.baselines.networks.forecasting import Applied, RowCounts, require
-from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.errors import InputError, ParameterError, TransferZError
 
 PATIENCE = "10s"
 """For a scheduler to answer (our choice)."""
@@ -138,9 +139,7 @@ def _run(tasks: list[_Task], applied: Applied, cluster: Cluster) -> Iterator[tup
     with _client(cluster) as client:
         # A task whose result all others take: it is sent once to each worker, and again to one that
         # takes the place of a worker that died.
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sending large graph")  # once
-            shared = client.submit(_given, applied, pure=False)
+        shared = _sent(client, applied)
         futures = {client.submit(_on_worker, task, shared, pure=False): task for task in tasks}
         try:
             for future in as_completed(futures):
@@ -154,12 +153,32 @@ def _run(tasks: list[_Task], applied: Applied, cluster: Cluster) -> Iterator[tup
             client.cancel(list(futures))
 
 
+def _sent(client: Any, applied: Applied) -> Any:
+    """Return what is to be applied as a task's result, which lies where workers get it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")  # it is sent once
+            return client.submit(_given, applied, pure=False)
+    except Exception as error:  # whatever stands in a method's way
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ParameterError(
+            f"{applied.note}: it can't be sent to workers ({reason}); leave out --workers and "
+            "--scheduler"
+        ) from error
+
+
 def _given(applied: Applied) -> Applied:
     return applied
 
 
 def _on_worker(task: _Task, applied: Applied) -> Done:
-    return task(_placed(applied))
+    """Forecast a leaf in this thread alone: a worker has as many tasks as threads."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+    try:
+        return task(_placed(applied))
+    except TransferZError as error:  # its cause need not be one that can be sent
+        raise type(error)(str(error)) from None
 
 
 _ready: dict[str, Applied] = {}

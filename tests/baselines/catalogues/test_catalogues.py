@@ -1,10 +1,13 @@
 """`transferz predict` over HATS catalogues: the same bits as a table's, whole, and resumed."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +229,27 @@ def test_catalogues_without_a_whole_row_are_refused(sky, model, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_partition_may_be_several_files(sky, done, model, tmp_path):
+    place = shutil.copytree(sky / "sky", tmp_path / "in")
+    for path in leaves(place).values():
+        table = pq.ParquetFile(path).read()
+        path.unlink()
+        path.with_suffix("").mkdir()
+        for name, rows in (("a", table.slice(0, 4)), ("b", table.slice(4))):
+            pq.write_table(rows, path.with_suffix("") / f"{name}.parquet")
+    for name in ("hats.properties", "properties"):
+        text = (place / name).read_text().replace("npix_suffix=.parquet", "npix_suffix=/")
+        (place / name).write_text(text)
+    predict(model, place, tmp_path / "out")
+    import lsdb
+
+    opened = lsdb.open_catalog(tmp_path / "out")  # hats' strict check counts files as partitions
+    assert len(opened.compute(progress_bar=False)) == COUNT
+    files = (tmp_path / "out").rglob("Npix=*/*.parquet")
+    found = pa.concat_tables([pq.ParquetFile(path).read() for path in files]).sort_by("row")
+    assert forecasts(found) == forecasts(read(done / "sky"))
+
+
 def test_partitions_of_one_row_and_of_none(sky, done, model, tmp_path):
     place = shutil.copytree(sky / "sky", tmp_path / "in")
     (one, none), rows = list(leaves(place).values())[:2], {}
@@ -387,7 +411,7 @@ def test_a_run_that_is_killed_as_it_writes_goes_on(sky, done, model, tmp_path):
     assert len(whole) == 7
     for name, path in whole.items():  # what has a leaf's name is whole
         assert path.read_bytes() == (done / name).read_bytes()
-    predict(model, sky, tmp_path / "out", "--each-seed")
+    predict(model, sky, tmp_path / "out", "--each-seed", "--workers", "1")
     assert_same(tmp_path / "out", done)
 
 
@@ -398,8 +422,11 @@ def start(*command, **options):
     )
 
 
-def test_workers_of_a_running_scheduler_give_the_same_bytes(sky, done, model, tmp_path):
+def test_workers_of_a_running_scheduler_give_the_same_bytes(
+    sky, done, model, training, tmp_path, monkeypatch
+):
     """As on a cluster: a scheduler and a worker are there, on the loopback."""
+    monkeypatch.setitem(sys.modules, "own_method", sys.modules[__name__])
     address = tmp_path / "scheduler.json"
     place = ["--scheduler-file", str(address), "--host", "127.0.0.1", "--no-dashboard"]
     scheduler = start("distributed.cli.dask_scheduler", *place, "--port", "0")
@@ -409,14 +436,14 @@ def test_workers_of_a_running_scheduler_give_the_same_bytes(sky, done, model, tm
         *["--local-directory", str(tmp_path / "scratch")],
     )
     try:
-        import json
-        import time
-
         until = time.monotonic() + 60
         while not address.exists() and time.monotonic() < until:
             time.sleep(0.1)
         found = json.loads(address.read_text())["address"]
         predict(model, sky, tmp_path / "out", "--each-seed", "--scheduler", found)
+        chosen = ["--method", "own_method:Locked", *training, "--scheduler", found]
+        with pytest.raises(ParameterError, match=r"can't be sent to workers .*leave out --w"):
+            predict(None, sky, tmp_path / "locked", *chosen)
     finally:
         for process in (worker, scheduler):
             process.terminate()
@@ -437,6 +464,13 @@ class Rising:
     def predict(self, table):
         assert list(table.columns) == ["object_id", *self.bands]
         return Prediction(self.line[0] + self.line[1] * table[self.bands[-1]].to_numpy())
+
+
+class Locked(Rising):
+    """It holds what no other process can have."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
 
 
 class Failing(Rising):
