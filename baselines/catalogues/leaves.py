@@ -28,6 +28,7 @@ from transferz.schemas.survey.derived import (
 from transferz.tables.files import replace_file
 from transferz.tables.reading import ParquetTable
 from transferz.tables.table import CHUNK_ROWS
+from transferz.tables.writing import DECLARATIONS
 
 UCD = "src.redshift.phot"
 """The IVOA's word for what is forecast."""
@@ -66,7 +67,7 @@ class Layout:
         info, metadata = part.held.catalog_info, part.schema.metadata or {}
         index = info.healpix_column or "_healpix_29"
         return cls(
-            metadata.get(CONTENT_KEY.encode(), b"").decode(),
+            metadata.get(CONTENT_KEY.encode(), b"").decode("utf-8", "replace"),
             index if index in part.schema.names else "",
             info.healpix_order or HEALPIX_ORDER,
             part.sky_order,
@@ -135,8 +136,9 @@ def leaf_schema(
     columns; without either, types and units of the columns' own metadata, of types that VOTable
     has. `longest` are the characters of texts, by column.
     """
-    kept = {key.decode(): text.decode() for key, text in (stored.metadata or {}).items()}
-    told = kept.get(CONTENT_KEY) or described
+    own = stored.metadata or {}
+    kept = {key: text for key, text in own.items() if not key.startswith(DECLARATIONS)}
+    told = own.get(CONTENT_KEY.encode(), b"").decode("utf-8", "replace") or described
     what = applied.note.partition(": ")[2]
     added = tuple(Column(name, "float64", what, ucd=UCD) for name in applied.added.names)
     footer = votable_footer(Table("", added, ""))
@@ -146,7 +148,9 @@ def leaf_schema(
     else:
         columns = tuple(filter(None, map(_declared, stored)))
         footer = votable_footer(Table("catalogue", (*columns, *added), ""), longest)
-    return pa.schema([*stored, *applied.added], kept | footer | {"transferz": applied.note})
+    ours = {name.encode(): text.encode() for name, text in footer.items()}
+    note = {b"transferz": applied.note.encode()}
+    return pa.schema([*stored, *applied.added], kept | ours | note)
 
 
 def _declared(column: pa.Field) -> Column | None:
@@ -201,11 +205,11 @@ def _with_fields(told: str, ours: str) -> str:
     """Put the fields of our VOTable behind the last one of another; empty where it is none."""
     fields = re.search(r"<FIELD\b.*</FIELD\s*>", ours, re.DOTALL)
     last = _LAST_FIELD.match(told)
-    if not fields or not last:
+    if not fields or not last or "<!ENTITY" in told:
         return ""
     grown = f"{told[: last.end()]}\n{fields[0]}{told[last.end() :]}"
     try:
-        ET.fromstring(grown)  # noqa: S314 (it goes on as it is; an entity is not resolved by us)
+        ET.fromstring(grown)  # noqa: S314 (it declares no entities)
     except ET.ParseError:
         return ""
     return grown

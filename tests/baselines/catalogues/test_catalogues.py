@@ -1,5 +1,6 @@
 """`transferz predict` over HATS catalogues: the same bits as a table's, whole, and resumed."""
 
+import io
 import json
 import os
 import shutil
@@ -157,10 +158,42 @@ def test_units_are_kept_and_the_new_column_is_described(sky, model, tmp_path):
             assert described["g"].unit == "mag"
         else:
             assert described["r"].unit == "pc"
-    stored = pa.schema([("g", pa.float32())])  # nothing of its own: the catalogue's words
-    told = leaf_schema(stored, applied, footer[CONTENT_KEY]).metadata[CONTENT_KEY.encode()].decode()
-    assert 'unit="mag"' in told
-    assert told.count("<FIELD") == 2
+
+
+def test_what_the_catalogues_metadata_say_of_columns_is_kept(sky, model, tmp_path):
+    """As hats writes it: units for the catalogue, none in the files."""
+    from astropy.table import Table as AstropyTable
+    from hats.io.parquet_metadata import write_voparquet_in_common_metadata
+
+    place = shutil.copytree(sky / "sky", tmp_path / "in")
+    write_voparquet_in_common_metadata(place, field_units={"g": "mag", "ra": "deg"})
+    predict(model, place, tmp_path / "out")
+    for path in leaves(tmp_path / "out").values():
+        content = pq.read_schema(path).metadata[CONTENT_KEY.encode()].decode()
+        assert 'unit="deg"' in content
+        assert 'unit="mag"' in content
+        assert content.count('name="redshift_pred"') == 1
+    described = AstropyTable.read(io.BytesIO(without_curves(path)), format="parquet.votable")
+    assert described["g"].unit == "mag"
+
+
+def without_curves(path):
+    """A file's bytes without its nested column, which astropy does not read."""
+    held = io.BytesIO()
+    pq.write_table(pq.ParquetFile(path).read().drop_columns(["curve"]), held)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(
+    "told", ["<VOTABLE>", "<!ENTITY a 'b'><FIELD/>", "no XML at all", "<FIELD/>"]
+)
+def test_a_description_that_is_none_is_not_taken_over(told, model):
+    stored = pa.schema([("g", pa.float32())], {CONTENT_KEY: told, "huggingface": "untrue"})
+    metadata = leaf_schema(stored, running_forecaster(model), "").metadata
+    content = metadata[CONTENT_KEY.encode()].decode()
+    assert content.startswith("<VOTABLE version")
+    assert content.count("<FIELD") == 2
+    assert b"huggingface" not in metadata
 
 
 def running_forecaster(model):
