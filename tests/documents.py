@@ -33,6 +33,8 @@ NOT_RUN = {
     "transferz predict --model models/mixture_density": "tests/cli/test_predict_pdf.py has one",
     "transferz score WITH_PDFS.parquet": "what that wrote",
     "transferz publish": "needs the Hub: tests/dataset/test_publish.py has one of its own",
+    "transferz predict --model models/nn_tl CATALOGUE": "needs HATS: tests/baselines/catalogues",
+    "transferz predict --model models/nn_tl hf:": "needs HATS: tests/baselines/catalogues",
     "transferz verify ORG/": "needs the Hub, as `transferz publish`",
     "transferz diff ORG/": "needs the Hub, as `transferz publish`",
     "transferz specz specz_samples/": "needs real tables: tests/dataset/spectra/test_samples.py",

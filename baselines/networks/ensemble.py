@@ -26,6 +26,7 @@ from transferz.baselines.networks.network import (
     StackedNetworks,
     components,
 )
+from transferz.baselines.networks.pieces import forecast_pieces
 from transferz.baselines.scores.probability import GaussianMixture
 from transferz.schemas.errors import InputError, ParameterError
 
@@ -109,12 +110,13 @@ class Ensemble:
     def predict(self, magnitudes: Floats) -> Floats:
         """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on.
 
-        Of networks that forecast mixtures, they are the medians.
+        Those of a galaxy are the same, bit for bit, whatever galaxies stand beside it. Of networks
+        that forecast mixtures, they are the medians.
         """
         if self.has_densities:
             each = self.mixtures(magnitudes)
             return np.concatenate([mixture.quantiles([0.5]).T for mixture in each])
-        return forecast(self.networks, self.scaled(magnitudes)).cpu().numpy()
+        return forecast_pieces(self.networks, self.scaled(magnitudes)).cpu().numpy()
 
     @property
     def has_densities(self) -> bool:
@@ -165,11 +167,15 @@ def forecast(networks: StackedNetworks, scaled: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained model, ready for forecasts: networks, their inputs in order, how they were made."""
+    """A trained model, ready for forecasts: networks, their inputs in order, how they were made.
+
+    `digest` is the hash of all that, as its file has it.
+    """
 
     ensemble: Ensemble
     bands: tuple[str, ...]
     provenance: dict[str, Any]
+    digest: str = ""
 
 
 def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]) -> bytes:
@@ -252,7 +258,8 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
         raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
     if (outputs := biases[-1].shape[-1]) != kind.OUTPUTS:
         raise ValueError(f"a head of {outputs} outputs, expected {kind.OUTPUTS}")
-    return Model(Ensemble(networks, Scaler(low, high), fits), bands, metadata["provenance"])
+    ensemble = Ensemble(networks, Scaler(low, high), fits)
+    return Model(ensemble, bands, metadata["provenance"], metadata["sha256"])
 
 
 def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:

@@ -168,8 +168,8 @@ def test_chunks_change_no_byte(models, table, tmp_path):
             "compact:40",
             "'nn_base' forecasts a redshift per seed, and no density",
         ),
-        (MIXTURE, "o.csv", "compact:40", "--pdf: a column of bytes needs --out FILE.parquet"),
-        (MIXTURE, "o.fits", "compact:40", "--pdf: a column of bytes needs --out FILE.parquet"),
+        (MIXTURE, "o.csv", "compact:40", "--pdf: bytes need --out FILE.parquet"),
+        (MIXTURE, "o.fits", "compact:40", "--pdf: bytes need --out FILE.parquet"),
         (MIXTURE, "o.parquet", "compact:7", "expected compact:N, N from 8 to 128"),
         (MIXTURE, "o.parquet", "grid:40", "expected compact:N"),
     ],
@@ -182,6 +182,29 @@ def test_what_can_not_be_is_refused(model, out, pdf, said, models, table, tmp_pa
         assert stopped.code == 2
     assert said in " ".join(capsys.readouterr().err.split())
     assert not place.exists()
+
+
+def by_method(method, table, out, *options):
+    command = ["predict", "--method", method, "--train", table, "--bands", "g,r,i", table]
+    command += ["--redshift", "z_spec", "--out", out, "--threads", "1", *options]
+    return main([*map(str, command)])
+
+
+def test_a_methods_densities_are_written_as_a_models_are(table, tmp_path, capsys):
+    out = tmp_path / "o.parquet"
+    assert by_method("nearest", table, out, "--pdf", "compact:24") == 0
+    stored = pq.read_table(out)
+    decoded = decode_pdfs(stored["nearest_quant"])
+    assert not decoded.missing.any()
+    assert np.corrcoef(decoded.quantiles([0.5])[:, 0], stored["redshift_pred"])[0, 1] > 0.5
+    capsys.readouterr()
+    assert scored(capsys, out)[0]["columns"]["distribution"] == "nearest_quant"
+
+
+def test_a_method_without_densities_is_refused(table, tmp_path, capsys):
+    assert by_method("trees", table, tmp_path / "o.parquet", "--pdf", "compact:24") == 2
+    assert "forecasts a redshift, and no density" in capsys.readouterr().err
+    assert not (tmp_path / "o.parquet").exists()
 
 
 def test_scipy_is_asked_for_where_it_is_not_there(models, table, tmp_path, monkeypatch, capsys):
