@@ -1,70 +1,185 @@
-"""``transferz predict``: redshifts of a table's galaxies, by a trained model.
+"""``transferz predict``: redshifts of a table's or a catalogue's galaxies, by a trained model.
 
-Runs on a bare machine too, with numpy, pyarrow, torch and safetensors alone (FITS needs astropy):
-``python -m transferz.cli predict --model DIR TABLE --out FILE``.
+Runs on a bare machine too, with numpy, pyarrow, torch and safetensors alone (FITS needs astropy,
+catalogues need lsdb): ``python -m transferz.cli predict --model DIR TABLE --out FILE``.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from transferz.cli.options import add_columns_option, add_machine_options, column_names, positive
+from transferz.baselines.catalogues.collection import is_catalogue, open_collection
+from transferz.baselines.forecasts.compact import FEWEST, MOST
+from transferz.cli.options import (
+    add_columns_option,
+    add_machine_options,
+    column_names,
+    positive,
+    require_given,
+)
+from transferz.schemas.errors import ParameterError
 from transferz.tables.printing import printable
 from transferz.tables.reading import open_table
-from transferz.tables.table import CHUNK_ROWS, naming
+from transferz.tables.table import CHUNK_ROWS, naming, require_package
 from transferz.tables.writing import SUFFIXES, check_place
 
+if TYPE_CHECKING:
+    from transferz.baselines.networks.forecasting import RowCounts
+
 DESCRIPTION = """\
-Apply a model that transferz train wrote to a table of any size: FITS, parquet, HDF5, VOTable, ECSV,
-CSV or text with columns parted by blanks. The output holds all of its columns and redshift_pred,
-the mean over the model's seeds.
+Apply a model that transferz train wrote to a table of any size (FITS, parquet, HDF5, VOTable, ECSV,
+CSV or text with columns parted by blanks), or to a HATS catalogue. The output holds all of its
+columns and redshift_pred, the mean over the model's seeds; with --pdf compact:40, densities too.
+
+  A table:                transferz predict --model DIR TABLE --out FILE
+  A HATS catalogue:       transferz predict --model DIR CATALOGUE --out NEW_FOLDER --workers 8
+  A benchmark's method:   transferz predict --method NAME --train RELEASE_OR_TABLE TABLE --out FILE
+
+A catalogue is a folder or an address (hf://, s3://, https://). A run that ended goes on where it
+was: give the same command again. --method runs that method's code: use only what you trust.
 """
+
+OF_METHOD = ("train", "redshift", "errors")
+OF_CATALOGUE = ("workers", "scheduler")
 
 
 def predict(argv: Sequence[str]) -> int:
-    """Forecast the redshifts of a table."""
+    """Forecast the redshifts of a table, or of a catalogue."""
     args = _parser().parse_args(argv)
-    check_place(args.out, args.table)
+    require_given(args, OF_METHOD, args.method, "--method")
+    catalogue = is_catalogue(args.table)
+    if not catalogue:
+        require_given(args, OF_CATALOGUE, None, "HATS catalogue")
+        check_place(args.out, Path(args.table))
+        if args.pdf and not args.out.name.lower().endswith(".parquet"):
+            raise ParameterError(f"--pdf: bytes need --out FILE.parquet, found {args.out}")
+    if args.workers and args.scheduler:
+        raise ParameterError(
+            "--workers starts processes here, --scheduler names a cluster: give one"
+        )
+    tally = _predict_catalogue(args) if catalogue else _predict_table(args)
+    sys.stderr.writelines(f"{printable(line)}\n" for line in tally.remarks())
+    return 0
 
-    import torch  # seconds: the arguments are fine by now
 
-    from transferz.baselines.networks.ensemble import load_ensemble
-    from transferz.baselines.networks.environment import find_device, row_line
-    from transferz.baselines.networks.forecasting import Forecaster, predict_table
+def _predict_table(args: argparse.Namespace) -> "RowCounts":
+    wanted: Sequence[str] = args.bands or ()
+    if args.model:
+        from transferz.baselines.networks.ensemble import load_ensemble
 
-    torch.set_num_threads(args.threads)
-    model = load_ensemble(args.model)
-    table = open_table(args.table, args.columns, choose=naming(args.bands or model.bands))
-    forecaster = Forecaster.of(model, args.bands, find_device(args.device), args.each_seed)
-    forecaster.require(table)
-    if note := forecaster.mock_note:
-        sys.stderr.write(f"{note}\n")
+        model = load_ensemble(args.model)
+        wanted = wanted or model.bands
+        table = open_table(Path(args.table), args.columns, choose=naming(wanted))
+        applied = _forecaster(args, model)
+    else:
+        table = open_table(Path(args.table), args.columns, choose=naming(wanted))
+        applied = _fitted(args, table.names)
+    from transferz.baselines.networks.environment import row_line
+    from transferz.baselines.networks.forecasting import predict_table, require
+
+    require(applied, table.names, table.path)
+    _announce(applied)
     with row_line(table.rows, quiet=args.quiet) as progress:
-        tally = predict_table(
-            forecaster,
+        return predict_table(
+            applied,
             table,
             args.out,
             drop_missing=args.drop_missing,
             rows=args.chunk_rows,
             progress=progress,
         )
-    sys.stderr.writelines(f"{printable(line)}\n" for line in tally.remarks())
-    return 0
+
+
+def _predict_catalogue(args: argparse.Namespace) -> "RowCounts":
+    place = args.table if "://" in args.table else str(Path(args.table).absolute())
+    collection = open_collection(place)
+    if args.model:
+        from transferz.baselines.networks.ensemble import load_ensemble
+
+        applied = _forecaster(args, load_ensemble(args.model))
+    else:
+        applied = _fitted(args, collection.parts[0].schema.names)
+    from transferz.baselines.catalogues.running import Cluster, predict_catalogue
+    from transferz.baselines.networks.environment import row_line
+
+    _announce(applied)
+    return predict_catalogue(
+        applied,
+        collection,
+        args.out.absolute(),
+        drop_missing=args.drop_missing,
+        cluster=Cluster(args.workers or 0, args.scheduler or ""),
+        watch=lambda rows: row_line(rows or None, quiet=args.quiet),
+    )
+
+
+def _forecaster(args: argparse.Namespace, model: Any) -> Any:
+    """Return a model with its networks where they compute; in a cluster each worker decides."""
+    import torch  # seconds: the arguments are fine by now
+
+    from transferz.baselines.networks.environment import find_device
+    from transferz.baselines.networks.forecasting import Forecaster
+
+    if model.ensemble.has_densities:
+        require_package(args.model, "scipy", "a mixture")
+    torch.set_num_threads(args.threads)
+    apart = args.workers or args.scheduler
+    device = torch.device("cpu") if apart else find_device(args.device)
+    return Forecaster.of(model, args.bands, device, args.each_seed, args.device, args.pdf)
+
+
+def _fitted(args: argparse.Namespace, names: Sequence[str]) -> Any:
+    """Return a method of the benchmark, fitted here and now."""
+    from transferz.baselines.benchmark.applying import FittedMethod, read_training
+    from transferz.baselines.benchmark.loading import load_method
+
+    if args.each_seed:
+        raise ParameterError("--each-seed is about a --model; a --method is fitted with one seed")
+    method, errors = load_method(args.method), args.errors or ()
+    redshift = args.redshift or "redshift"
+    task = read_training(
+        method, args.train, args.bands, errors, redshift, drop_missing=args.drop_missing
+    )
+    return FittedMethod.fit(method, task, args.bands, errors, names, args.pdf)
+
+
+def _announce(applied: Any) -> None:
+    if note := applied.mock_note:
+        sys.stderr.write(f"{note}\n")
+
+
+def _bytes_of_pdf(text: str) -> int:
+    """Read ``compact:N``."""
+    kind, _, count = text.partition(":")
+    if kind != "compact" or not count.isdecimal() or not FEWEST <= int(count) <= MOST:
+        raise argparse.ArgumentTypeError(
+            f"expected compact:N, N from {FEWEST} to {MOST} bytes, such as compact:40; "
+            f"found '{text[:60]}'"
+        )
+    return int(count)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="transferz predict", description=DESCRIPTION)
-    parser.add_argument("table", type=Path, metavar="TABLE", help="the table")
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="DIR", help="what transferz train --out made"
+    parser = argparse.ArgumentParser(
+        prog="transferz predict",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("table", metavar="TABLE", help="the table, or the HATS catalogue")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--model", type=Path, metavar="DIR", help="what transferz train --out made")
+    what.add_argument(
+        "--method", help="an installed method of the benchmark, or package.module:Class"
     )
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="FILE",
-        help=f"what to write; its ending says how: {', '.join(SUFFIXES)}",
+        help=f"what to write; its ending says how: {', '.join(SUFFIXES)}; a new folder for a "
+        "catalogue",
     )
     parser.add_argument(
         "--bands",
@@ -78,6 +193,13 @@ def _parser() -> argparse.ArgumentParser:
         help="write a column redshift_pred_seed_<k> for every seed too",
     )
     parser.add_argument(
+        "--pdf",
+        type=_bytes_of_pdf,
+        default=0,
+        metavar="compact:N",
+        help="write the density too, in N bytes, where the model forecasts one (docs/pdfs.md)",
+    )
+    parser.add_argument(
         "--drop-missing",
         action="store_true",
         help="leave out rows that lack a magnitude, and count them",
@@ -87,8 +209,35 @@ def _parser() -> argparse.ArgumentParser:
         type=positive,
         default=CHUNK_ROWS,
         metavar="N",
-        help="rows to hold in memory at a time (default: %(default)s)",
+        help="rows of a table to forecast at a time (default: %(default)s)",
     )
     add_machine_options(parser)
+    _add_method_options(parser)
+    _add_catalogue_options(parser)
     parser.add_argument("--quiet", action="store_true", help="no live line on the terminal")
     return parser
+
+
+def _add_method_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("of a --method")
+    group.add_argument(
+        "--train",
+        type=Path,
+        metavar="PATH",
+        help="what it learns from: a release, or a table with --bands, --errors and --redshift "
+        "(default: the release found)",
+    )
+    group.add_argument(
+        "--redshift", metavar="COLUMN", help="of a --train table (default: redshift)"
+    )
+    group.add_argument("--errors", type=column_names, help="errors of --bands, in that order")
+
+
+def _add_catalogue_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("of a HATS catalogue")
+    group.add_argument(
+        "--workers", type=positive, metavar="N", help="processes to start (default: this one alone)"
+    )
+    group.add_argument(
+        "--scheduler", metavar="ADDRESS", help="the Dask scheduler of a cluster, such as tcp://..."
+    )

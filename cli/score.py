@@ -40,6 +40,7 @@ Truth in the file:          transferz score forecasts.csv --true z_spec --pred z
 With widths:                transferz score f.parquet --quantiles q05=0.05,q50=0.5,q95=0.95
                             transferz score f.parquet --samples 's_*'
                             transferz score f.parquet --pdf 'p_*' --grid 0:6:601
+                            transferz score what_predict_--pdf_wrote.parquet
 Truth in another file:      transferz score rail.hdf5 --truth test.hdf5 --in-order
 """
 
@@ -89,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     form = group.add_mutually_exclusive_group()
     form.add_argument("--samples", metavar="PATTERN", help="samples, such as 's_*'")
     form.add_argument("--quantiles", metavar="COLUMN=LEVEL,...", help="quantiles")
-    form.add_argument("--pdf", metavar="PATTERN", help="values of a PDF on --grid")
+    form.add_argument(
+        "--pdf", metavar="PATTERN", help="values of a PDF on --grid, or a column of bytes"
+    )
     group.add_argument("--grid", metavar="FROM:TO:COUNT", help="redshifts of --pdf")
     group = parser.add_argument_group("the truth, of a release or in another file, by id")
     group.add_argument(
@@ -111,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _named_columns(args: argparse.Namespace) -> NamedColumns:
-    if bool(args.pdf) != bool(args.grid):
-        raise ParameterError("--pdf and --grid go together")
+    if args.grid and not args.pdf:
+        raise ParameterError("--grid is about --pdf: give its columns")
     if args.true and args.id and not args.truth:
         raise ParameterError("--true and --id: the truth is in the file or in a release, not both")
     distribution = DistributionColumns(

@@ -104,7 +104,7 @@ def require_package(path: Path, package: str, kind: str, install: str = "") -> N
         raise InputError(f"{path}: {kind} needs the package '{package}': {remedy}")
 
 
-def require_columns(path: Path, available: Sequence[str], wanted: Sequence[str]) -> None:
+def require_columns(path: Path | str, available: Sequence[str], wanted: Sequence[str]) -> None:
     """Raise `InputError` where a table does not have each column, once."""
     for name in wanted:
         if name not in available:

@@ -31,6 +31,38 @@ def check_prediction(
     shape (N,). A MethodError that begins with `what` says what is wrong: no `Prediction`, another
     length, a galaxy that comes twice or was not asked for, no forecast at all.
     """
+    size = len(identifiers)
+    point, stated, row = points_in_order(prediction, identifiers, what)
+    try:
+        distribution = as_distribution(prediction.distribution)
+    except InputError as error:
+        raise failure(what, error) from error
+
+    columns: dict[str, Floats] = {}
+    missing = FORECAST.is_missing(point)
+    if distribution is not None:
+        columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
+        try:
+            ordered = distribution if row is None else distribution.take(row)
+            scores = per_galaxy(ordered, redshift[stated], identifiers[stated])
+        except (Exception, SystemExit) as error:  # of a distribution that is not ours
+            raise failure(f"{what}: scoring its distribution", error) from error
+        for name, values in scores.items():
+            columns[name][stated] = values
+        missing[stated] |= missing_forecasts(ordered, scores)
+    if missing.all() and size:
+        raise MethodError(f"{what} returned no forecast: all {size:,} are missing or NaN")
+    return np.where(missing, np.nan, point), columns
+
+
+def points_in_order(
+    prediction: Any, identifiers: Ints, what: str
+) -> tuple[Floats, npt.NDArray[np.bool_], Ints | None]:
+    """Check whose forecasts `predict` returned, and return the points of those asked for.
+
+    With them come which galaxies the method has a row for, and which of its rows; None where these
+    are the galaxies in their order. The errors are as of `check_prediction`.
+    """
     if not isinstance(prediction, Prediction):
         raise MethodError(
             f"{what} returned {type(prediction).__name__}; expected a Prediction: "
@@ -38,7 +70,6 @@ def check_prediction(
         )
     size, point = len(identifiers), prediction.point
     try:
-        distribution = as_distribution(prediction.distribution)
         ids = prediction.galaxies(identifiers)
     except InputError as error:
         raise failure(what, error) from error
@@ -58,22 +89,7 @@ def check_prediction(
             f"{what} returned {len(prediction):,} forecasts for {size:,} galaxies; "
             "return one per row, NaN where there is none, or name the galaxies by object_id"
         )
-
-    columns: dict[str, Floats] = {}
-    missing = FORECAST.is_missing(point)
-    if distribution is not None:
-        columns = {name: np.full(size, np.nan) for name in PER_GALAXY}
-        try:
-            ordered = distribution if row is None else distribution.take(row)
-            scores = per_galaxy(ordered, redshift[stated], identifiers[stated])
-        except (Exception, SystemExit) as error:  # of a distribution that is not ours
-            raise failure(f"{what}: scoring its distribution", error) from error
-        for name, values in scores.items():
-            columns[name][stated] = values
-        missing[stated] |= missing_forecasts(ordered, scores)
-    if missing.all() and size:
-        raise MethodError(f"{what} returned no forecast: all {size:,} are missing or NaN")
-    return np.where(missing, np.nan, point), columns
+    return point, stated, row
 
 
 def require_all(point: npt.NDArray[np.floating[Any]], identifiers: Ints, what: str) -> None:

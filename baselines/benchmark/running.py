@@ -156,6 +156,22 @@ def run_method(
     return Ran(own, others, cost, fitted)
 
 
+def fit_once(method: Method, task: Task, seed: int = 0) -> Any:
+    """Train a method with one seed, and calibrate it on the first calibration split, if it wants.
+
+    A MethodError says which call failed.
+    """
+    run = _Run(method, task, lambda text: None)
+    fitted = run.fit_seeds([seed], Cost())[0] if method.all_seeds else run.fit(seed, Cost())
+    if method.calibrates:
+        if not task.calibration:
+            raise MethodError(f"{method.name} wants to be calibrated: the data have no such split")
+        known, table = next(iter(task.calibration.items()))
+        with method.surroundings.calling(f"{method.name}: calibrate on '{known}'"):
+            fitted.calibrate(table.copy())
+    return fitted
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """The calls of a method's code."""

@@ -17,18 +17,20 @@ from transferz.baselines.forecasts.columns import (
     QP_IDS,
     SHOWN,
     TRUE_REDSHIFTS,
+    DistributionColumns,
     Floats,
     NamedColumns,
     only_known,
 )
+from transferz.baselines.forecasts.compact import KEY, decode_pdfs
 from transferz.baselines.forecasts.qp import is_qp, read_qp
 from transferz.baselines.networks import SEED
 from transferz.baselines.scores.probability import Distribution
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.printing import first_few
-from transferz.tables.reading import open_table, read_whole
-from transferz.tables.table import naming, require_columns
+from transferz.tables.reading import ParquetTable, open_table, read_whole
+from transferz.tables.table import TableFile, naming, require_columns
 
 RUN_COLUMNS = {"config", "seed", "point"}
 """Columns of the forecasts of a run of the benchmark."""
@@ -151,14 +153,18 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
             f"{path} is what `transferz benchmark` wrote: its scores are in entry.yaml beside it, "
             "and `transferz leaderboard --entries` shows them"
         )
-    wide = named.distribution.find(file.names, path)
+    packed = _packed(file, named.distribution)
+    wide = [packed] if packed else named.distribution.find(file.names, path)
     points, identifier, true = _choose(path, file.names, named, IDS, median=bool(wide))
     single = [name for name in (true, identifier, named.magnitude) if name]
     wanted = list(dict.fromkeys([*points, *single, *wide]))
     require_columns(path, file.names, wanted)
     table = read_whole(file, wanted)
     columns, distribution = _said(points, identifier, true, named.magnitude), None
-    if wide:
+    if packed:
+        distribution = _unpacked(table[packed], packed, path)
+        columns["distribution"] = packed
+    elif wide:
         distribution = named.distribution.read(_matrix(table, wide, path), wide[0], path)
         ends = wide[0] if len(wide) == 1 else f"{wide[0]} to {wide[-1]}, {len(wide)} columns"
         if levels := named.distribution.quantiles:
@@ -173,6 +179,35 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
         _floats(table, named.magnitude, path),
         columns,
     )
+
+
+def _packed(file: TableFile, named: DistributionColumns) -> str | None:
+    """Return the column of encoded densities: the one that is named, or says that it holds them."""
+    if not isinstance(file, ParquetTable):
+        return None
+    fields = {field.name: field for field in file.stored}
+    if named.pdf in fields and _holds_bytes(fields[named.pdf].type):
+        return named.pdf
+    found = [name for name, field in fields.items() if KEY in (field.metadata or {})]
+    if len(found) > 1 and named == POINTS_ONLY:
+        raise InputError(
+            f"{file.path}: which column holds the densities? There are {first_few(found, SHOWN)}; "
+            "name one with --pdf"
+        )
+    return found[0] if found and named == POINTS_ONLY else None
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    """Whether values are bytes; pandas writes those of one length as if they had several."""
+    of = (pa.types.is_fixed_size_binary, pa.types.is_binary, pa.types.is_large_binary)
+    return any(one(kind) for one in of)
+
+
+def _unpacked(column: pa.ChunkedArray, name: str, path: Path) -> Distribution:
+    try:
+        return decode_pdfs(column)
+    except InputError as error:
+        raise InputError(f"{path}: column '{name}': {error}") from None
 
 
 def _choose(

@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.forecasts.columns import POINTS, QP_IDS, TRUE_REDSHIFTS
+from transferz.baselines.forecasts.compact import decode_pdfs
 from transferz.baselines.scores.metrics import Array
 from transferz.baselines.scores.probability import (
     Distribution,
@@ -52,6 +53,7 @@ from transferz.tables.writing import hdf5_file
 
 if TYPE_CHECKING:
     import h5py
+    import qp
 
 EXACT = 2**53
 LARGEST = 2**63
@@ -160,6 +162,39 @@ def as_distribution(forecasts: Any) -> Distribution:
         return _from_qp(QpArrays(form.decode("utf-8", "replace"), meta, data, version=int(version)))
     except _ODD as error:
         raise InputError(f"qp ensemble: {' '.join(str(error).split())}") from None
+
+
+def to_qp(forecasts: Any) -> qp.Ensemble:
+    """Return forecasts as an ensemble of qp's, in memory, of the form that `write_qp` writes.
+
+    Parameters
+    ----------
+    forecasts : Prediction, Distribution, or array_like of bytes
+        Bytes are what `transferz.baselines.forecasts.decode_pdfs` reads.
+
+    Raises
+    ------
+    InputError
+        Where they are points alone, bytes are damaged, or qp is not there or can't hold a forecast.
+
+    Examples
+    --------
+    >>> from transferz.baselines.forecasts.compact import encode_pdfs
+    >>> from transferz.baselines.scores.probability import GaussianMixture
+    >>> column = encode_pdfs(GaussianMixture([[1.0]], [[0.5]], [[0.1]]), 40)
+    >>> to_qp(column).median().round(3)
+    array([[0.5]])
+    """
+    if isinstance(forecasts, Prediction):
+        if forecasts.distribution is None:
+            raise InputError("to qp: an ensemble needs distributions; found points alone")
+        forecasts = forecasts.distribution
+    elif not isinstance(forecasts, Distribution):
+        forecasts = decode_pdfs(forecasts)
+    try:
+        return _ensemble(_to_qp(forecasts))
+    except _ODD as error:
+        raise InputError(f"to qp: {' '.join(str(error).split())}") from None
 
 
 def write_qp(
@@ -503,6 +538,12 @@ def _evaluated(arrays: QpArrays) -> Distribution:
 
 
 def _qp_density(arrays: QpArrays, grid: Array) -> Array:
+    with _quiet():
+        return np.asarray(_ensemble(arrays).pdf(grid), np.float64).reshape(-1, grid.size)
+
+
+def _ensemble(arrays: QpArrays) -> qp.Ensemble:
+    """Build qp's own of a file's arrays; a ValueError says that qp is not there, or lacks it."""
     try:
         import qp
     except ImportError:
@@ -513,8 +554,14 @@ def _qp_density(arrays: QpArrays, grid: Array) -> Array:
         raise ValueError(f"qp has no form '{arrays.form}'")
     name = {"pdf_name": np.array([arrays.form.encode()]), "pdf_version": np.array([arrays.version])}
     meta = name | {key: value[None] for key, value in arrays.meta.items()}
+    with _quiet():
+        return qp.from_tables({"meta": meta, "data": arrays.data})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let qp warn and print of nothing."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with contextlib.redirect_stdout(io.StringIO()):
-            ensemble = qp.from_tables({"meta": meta, "data": arrays.data})
-            return np.asarray(ensemble.pdf(grid), np.float64).reshape(-1, grid.size)
+            yield

@@ -141,24 +141,15 @@ class NetworkMethod:
         return self.ensemble.scaled(self._magnitudes(table))
 
 
-class PhotometryMethod(NetworkMethod):
-    """A method of the paper's, whose model can be kept and applied to tables.
+class KeptMethod(NetworkMethod):
+    """A method whose model can be kept and applied to tables.
 
     It is called `key` in a model's file; `origin` tells, once trained, what the networks were that
     training started from.
     """
 
     key: str
-    description: str
     origin: dict[str, Any] | None = None
-
-    @classmethod
-    def describe_for(cls, task: Any) -> dict[str, str]:
-        """Say what it was trained on, where that is no release with the paper's configs."""
-        if set(getattr(task.data, "content", ())) <= set(CONFIGS):
-            return {}
-        trained, learned = cls.description.split(" on ")[0], task.learned.set.split("+")[-1]
-        return {"description": f"{trained} on {learned}"}
 
     @classmethod
     def keep(
@@ -194,6 +185,20 @@ def _start_facts(origin: Mapping[str, Any]) -> dict[str, Any]:
             f"{config}/{split}": held for config, part in parts for split, held in part.items()
         }
     return {"method": origin["method"], "schedule": origin["schedule"], "learned": learned}
+
+
+class PhotometryMethod(KeptMethod):
+    """A method of the paper's."""
+
+    description: str
+
+    @classmethod
+    def describe_for(cls, task: Any) -> dict[str, str]:
+        """Say what it was trained on, where that is no release with the paper's configs."""
+        if set(getattr(task.data, "content", ())) <= set(CONFIGS):
+            return {}
+        trained, learned = cls.description.split(" on ")[0], task.learned.set.split("+")[-1]
+        return {"description": f"{trained} on {learned}"}
 
 
 class NNBase(PhotometryMethod):
@@ -290,9 +295,10 @@ PHOTOMETRY = {kind.key: kind for kind in (NNBase, NNTL, NNCombo, NNSpec)}
 """The methods by key."""
 
 
-class MixtureDensityNetwork(NetworkMethod):
+class MixtureDensityNetwork(KeptMethod):
     """The photometry network with a mixture of Gaussians as output; its median is the point."""
 
+    key = "mixture_density"
     name = "Mixture density network"
     citation = "Bishop 1994, Mixture density networks"
     description = f"The photometry network's layers, {COMPONENTS} Gaussians in redshift as output"
@@ -301,12 +307,9 @@ class MixtureDensityNetwork(NetworkMethod):
         """Return what makes new networks."""
         return MixtureNetworks.from_seeds
 
-    @torch.no_grad()
     def predict(self, table: pd.DataFrame) -> Prediction:
         """Forecast a mixture per galaxy."""
-        outputs = self.ensemble.networks(self._scaled(table))[0].double()  # (N, 3 K)
-        log_weights, means, widths = (part.cpu() for part in components(outputs))
-        mixture = GaussianMixture(log_weights.exp().numpy(), means.numpy(), widths.numpy())
+        (mixture,) = self.ensemble.mixtures(self._magnitudes(table))
         return Prediction(mixture.quantiles([0.5])[:, 0], mixture=mixture)
 
 

@@ -17,15 +17,29 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from transferz.baselines.networks import MODEL_FILE
-from transferz.baselines.networks.network import LAYERS, StackedNetworks
+from transferz.baselines.networks.network import (
+    LAYERS,
+    MixtureNetworks,
+    StackedNetworks,
+    components,
+)
+from transferz.baselines.networks.pieces import forecast_pieces
+from transferz.baselines.scores.probability import GaussianMixture
 from transferz.schemas.errors import InputError, ParameterError
 
 CHUNK_FORECASTS = 262_144
 """Seeds times galaxies of a forecast at once: 210 MB of float32 per hidden layer."""
 
+PIECE = 512
+"""Galaxies of a product, where mixtures are forecast."""
+
 FORMAT = "transferz photometry networks 2"
+KINDS = {"": StackedNetworks, "mixture": MixtureNetworks}
+"""What networks a file may hold, by the ``kind`` in its notes; the first have none."""
+
 NOTES = "transferz"
 """The one entry of the file's metadata: several would come in another order each time."""
 
@@ -94,8 +108,36 @@ class Ensemble:
         return self.scaler(magnitudes, weight.dtype).to(weight.device)
 
     def predict(self, magnitudes: Floats) -> Floats:
-        """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on."""
-        return forecast(self.networks, self.scaled(magnitudes)).cpu().numpy()
+        """Forecast redshifts (S, N), a row per fit, of magnitudes (N, B) as trained on.
+
+        Those of a galaxy are the same, bit for bit, whatever galaxies stand beside it. Of networks
+        that forecast mixtures, they are the medians.
+        """
+        if self.has_densities:
+            each = self.mixtures(magnitudes)
+            return np.concatenate([mixture.quantiles([0.5]).T for mixture in each])
+        return forecast_pieces(self.networks, self.scaled(magnitudes)).cpu().numpy()
+
+    @property
+    def has_densities(self) -> bool:
+        """Whether the networks forecast a density of each galaxy, and not a redshift alone."""
+        return isinstance(self.networks, MixtureNetworks)
+
+    def mixtures(self, magnitudes: Floats) -> list[GaussianMixture]:
+        """Forecast a mixture for each of the N galaxies, by each seed's network.
+
+        Products of matrices have as many rows each time, the last of them filled up: what is
+        forecast of a galaxy hangs on it alone, and not on how many there are.
+        """
+        scaled = self.scaled(magnitudes)
+        filled = pad(scaled, (0, 0, 0, -len(scaled) % PIECE))
+        with torch.no_grad():
+            parts = [self.networks(part).double() for part in filled.split(PIECE)]
+        outputs = torch.cat(parts, dim=1)[:, : len(scaled)].cpu()  # (S, N, 3 K)
+        return [
+            GaussianMixture(log_weights.exp().numpy(), means.numpy(), widths.numpy())
+            for log_weights, means, widths in zip(*components(outputs), strict=True)
+        ]
 
     def take(self, seeds: Sequence[int]) -> "Ensemble":
         """Copy the networks of some seeds, in that order; they must all be there."""
@@ -125,11 +167,15 @@ def forecast(networks: StackedNetworks, scaled: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained model, ready for forecasts: networks, their inputs in order, how they were made."""
+    """A trained model, ready for forecasts: networks, their inputs in order, how they were made.
+
+    `digest` is the hash of all that, as its file has it.
+    """
 
     ensemble: Ensemble
     bands: tuple[str, ...]
     provenance: dict[str, Any]
+    digest: str = ""
 
 
 def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[str, Any]) -> bytes:
@@ -143,8 +189,10 @@ def ensemble_bytes(ensemble: Ensemble, bands: Sequence[str], provenance: dict[st
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     tensors["scaler.minimum"] = torch.from_numpy(ensemble.scaler.minimum.copy())
     tensors["scaler.maximum"] = torch.from_numpy(ensemble.scaler.maximum.copy())
+    kind = next(name for name, of in KINDS.items() if type(ensemble.networks) is of)
     notes = {
         "format": FORMAT,
+        **({"kind": kind} if kind else {}),
         "bands": list(bands),
         "fits": [asdict(fit) for fit in ensemble.fits],
         "provenance": provenance,
@@ -202,12 +250,16 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
     weights, biases = (
         [tensors[f"{kind}.{layer}"] for layer in range(LAYERS)] for kind in ("weights", "biases")
     )
-    networks = StackedNetworks(weights, biases).eval().requires_grad_(False)
+    kind = KINDS[metadata.get("kind", "")]
+    networks = kind(weights, biases).eval().requires_grad_(False)
     bands = tuple(metadata["bands"])
     fits = tuple(Fit(**fit) for fit in metadata["fits"])
     if (len(networks), networks.bands, len(low)) != (len(fits), len(bands), len(bands)):
         raise ValueError(f"weights of {len(networks)} seeds and {networks.bands} bands")
-    return Model(Ensemble(networks, Scaler(low, high), fits), bands, metadata["provenance"])
+    if (outputs := biases[-1].shape[-1]) != kind.OUTPUTS:
+        raise ValueError(f"a head of {outputs} outputs, expected {kind.OUTPUTS}")
+    ensemble = Ensemble(networks, Scaler(low, high), fits)
+    return Model(ensemble, bands, metadata["provenance"], metadata["sha256"])
 
 
 def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:

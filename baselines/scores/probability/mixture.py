@@ -1,6 +1,6 @@
 """Forecast with mixtures of Gaussians, or with samples, which a sum of Gaussians smooths."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -13,6 +13,7 @@ from transferz.baselines.scores.probability.distribution import (
     LEAST_WIDTH,
     Distribution,
     Rows,
+    as_levels,
     as_table,
     blank_missing,
     blocks,
@@ -24,6 +25,13 @@ from transferz.schemas.survey.quantities import DENSITY, DRAW, WIDTH
 
 BISECTIONS = 60
 """Most halvings of the bracket of a quantile: down to a float64's precision (our choice)."""
+
+POINTS, FEWEST_POINTS = 96, 5
+"""Of the grid that `near_quantiles` starts from: of all Gaussians, and of each at least (our
+choice)."""
+
+REACH = 4.0
+"""Sigmas from a mean to that grid's ends."""
 
 THINNED = 64
 """Of more samples than these, as many quantiles stand for them in `square_integral` (our choice:
@@ -90,6 +98,13 @@ class GaussianMixture(Distribution):
         total = np.where(total > 0.0, total, np.nan)
         object.__setattr__(self, "weights", self.weights / total[:, None])
 
+    @classmethod
+    def pooled(cls, mixtures: Sequence[Self]) -> Self:
+        """Return the mean of several forecasts of the same galaxies: all of their Gaussians."""
+        weights = np.column_stack([one.weights / len(mixtures) for one in mixtures])
+        means = np.column_stack([one.means for one in mixtures])
+        return cls(weights, means, np.column_stack([one.sigmas for one in mixtures]))
+
     def __len__(self) -> int:
         return len(self.weights)
 
@@ -143,6 +158,35 @@ class GaussianMixture(Distribution):
         weights *= np.where(first == second, 1.0, 2.0)
         return np.einsum("np,np->n", function(offset, sigma), weights)
 
+    def near_quantiles(self, levels: npt.ArrayLike) -> Array:
+        """Return quantiles as `quantiles` does, ten times faster and less exactly.
+
+        Of levels from 0.001 to 0.999; the CDF there is off by 0.0005 at most.
+        """
+        wanted = as_levels(levels)
+        points = max(FEWEST_POINTS, POINTS // self._width())
+        width = self._width() * max(points * self._width(), wanted.size)
+        return self._by_block(0.0, width, lambda part, _: part._near_quantiles(wanted, points))
+
+    def _near_quantiles(self, levels: Array, points: int) -> Array:
+        """Find the cells of a grid that reach the levels, then twice where their chords do."""
+        apart = np.linspace(-REACH, REACH, points)
+        grid = self.means[:, :, None] + self.sigmas[:, :, None] * apart
+        grid = np.sort(grid.reshape(len(self), points * self._width()), axis=1)
+        cdf = np.maximum.accumulate(np.nan_to_num(self._cdf_at(grid)), axis=1)
+        row = np.arange(len(self))[:, None]
+        # A CDF is at most 1, so that those of all rows, one after the other, are in order.
+        place = np.searchsorted((cdf + 2.0 * row).ravel(), levels + 2.0 * row)
+        cell = np.clip(place - row * grid.shape[1], 1, grid.shape[1] - 1)
+        ends = np.stack([grid[row, cell - 1], grid[row, cell]])
+        reached = np.stack([cdf[row, cell - 1], cdf[row, cell]])
+        for _ in range(2):
+            found = _on_chord(ends, reached, levels)
+            level = self._cdf_at(found)
+            ends = np.where([level < levels, level >= levels], found, ends)
+            reached = np.where([level < levels, level >= levels], level, reached)
+        return np.maximum.accumulate(_on_chord(ends, reached, levels), axis=1)
+
     def _quantiles(self, levels: Array) -> Array:
         """Bisect between the least and the largest of the Gaussians' own quantiles."""
         from scipy.special import ndtri
@@ -158,6 +202,13 @@ class GaussianMixture(Distribution):
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         bisected = (low + high) / 2.0
         return np.where(levels == 0.0, -np.inf, np.where(levels == 1.0, np.inf, bisected))
+
+
+def _on_chord(ends: Array, reached: Array, levels: Array) -> Array:
+    """Return where the chords between two ends, shape (2, N, L), reach the levels."""
+    rise = reached[1] - reached[0]
+    share = np.divide(levels - reached[0], rise, out=np.full(rise.shape, 0.5), where=rise > 0.0)
+    return ends[0] + np.clip(share, 0.0, 1.0) * (ends[1] - ends[0])
 
 
 def _gaussian(offset: Array, sigma: Array) -> Array:

@@ -24,6 +24,7 @@ from transferz.baselines.scores.probability.distribution import (
     as_table,
     blank,
     blank_missing,
+    blocks,
     per_row,
     refuse,
     unchecked,
@@ -213,6 +214,34 @@ class Quantiles(Distribution):
         height = self._heights[np.arange(len(self)), np.clip(interval, 0, last)]
         nothing = 0.0 * self._heights[:, 0]  # NaN where a height is
         return self._where_defined(np.where(inside, height, nothing), true)
+
+    def on_grid(self, grid: npt.ArrayLike) -> Array:
+        """Return the probability densities at redshifts, shape (G,), that all galaxies share.
+
+        They increase; the densities, shape (N, G), are those that `density` has.
+
+        >>> Quantiles([0.1, 0.3, 0.5, 0.7, 0.9], [[0.1, 0.3, 0.5, 0.7, 0.9]]).on_grid([0.5, 1.5])
+        array([[1., 0.]])
+        """
+        wanted = as_grid(grid)
+        densities = np.empty((len(self), wanted.size))
+        if self._few:
+            densities[:] = np.nan
+            return densities
+        for rows, _ in blocks(self, self._width()):
+            densities[rows] = self.take(rows)._on_grid(wanted)
+        return densities
+
+    def _on_grid(self, grid: Array) -> Array:
+        """Repeat each height as often as its interval holds redshifts; the last holds its end."""
+        first = np.searchsorted(grid, self._widened)
+        first[:, -1] = np.searchsorted(grid, self._widened[:, -1], side="right")
+        counts = np.column_stack([first, np.full(len(self), grid.size)])
+        counts[:, 1:] -= first
+        heights = np.pad(self._heights, ((0, 0), (1, 1)))
+        densities = np.repeat(heights.ravel(), counts.ravel()).reshape(len(self), grid.size)
+        densities[self.missing] = np.nan
+        return densities
 
     def _square_integral(self) -> Array:
         return self._heights @ np.diff(self._nodes)

@@ -9,6 +9,7 @@ import pytest
 from transferz.baselines.benchmark.tables import Sample
 from transferz.baselines.methods import networks
 from transferz.baselines.networks import training
+from transferz.baselines.networks.ensemble import load_ensemble
 from transferz.baselines.networks.training import Schedule
 from transferz.baselines.scores.metrics import score
 from transferz.baselines.scores.probability import per_galaxy
@@ -107,6 +108,20 @@ def test_a_networks_seed_is_transferz_trains(short):
     unseen = table(50, 7)
     expected = theirs.take([2]).predict(unseen[BANDS].to_numpy())[0]
     assert np.array_equal(ours.predict(unseen[BANDS]).point, expected)
+
+
+def test_what_was_kept_of_mixtures_forecasts_as_the_method_did(monkeypatch, tmp_path):
+    kind = networks.MixtureDensityNetwork
+    monkeypatch.setattr(kind, "schedule", dataclasses.replace(SHORT, max_epochs=2))
+    fitted = kind().fit_seeds(*sets(kind), seeds=[4, 1])
+    kind.keep(fitted, bands=BANDS, source={}).write(tmp_path)
+    model, unseen = load_ensemble(tmp_path), table(50, 7)
+    assert model.provenance["method"] == "mixture_density"
+    found = model.ensemble.mixtures(unseen[BANDS].to_numpy())
+    for method, mixture in zip(fitted, found, strict=True):
+        wanted = method.predict(unseen[BANDS])
+        np.testing.assert_allclose(mixture.means, wanted.distribution.means, rtol=1e-5)
+        np.testing.assert_allclose(mixture.sigmas, wanted.distribution.sigmas, rtol=1e-5)
 
 
 def test_transfer_learning_needs_both_sets(short):

@@ -379,3 +379,28 @@ def test_a_density_that_is_0_throughout_is_a_missing_forecast():
     assert forecast.missing.tolist() == [False, True, True, False]
     np.testing.assert_array_equal(forecast.values[3], [0, 1, 0])
     assert GaussianMixture([[0, 0]], [[1, 1]], [[1, 1]]).missing.tolist() == [True]
+
+
+def test_near_quantiles_are_near_and_rows_do_not_disturb_each_other():
+    rng = np.random.default_rng(1)
+    widths = 10.0 ** rng.uniform(-3.0, 0.0, (400, 4))
+    mixture = GaussianMixture(rng.random((400, 4)), rng.uniform(0.0, 3.0, (400, 4)), widths)
+    levels = np.array([0.001, 0.05, 0.3, 0.5, 0.84, 0.999])
+    found = mixture.near_quantiles(levels)
+    reached = np.stack([mixture.cdf(place) for place in found.T], axis=1)
+    assert np.abs(reached - levels).max() < 0.0005
+    assert (np.diff(found, axis=1) >= 0.0).all()
+    means = np.where(np.arange(400)[:, None] % 3 == 0, np.nan, mixture.means)
+    holed = GaussianMixture(mixture.weights, means, widths).near_quantiles(levels)
+    assert np.isnan(holed[::3]).all()
+    np.testing.assert_allclose(holed[1::3], found[1::3], rtol=0, atol=1e-12)
+
+
+def test_pooled_mixtures_are_the_mean_of_their_cdfs():
+    rng = np.random.default_rng(2)
+    made = [
+        GaussianMixture(rng.random((9, k)), rng.random((9, k)), rng.random((9, k)) + 0.01)
+        for k in (1, 3)
+    ]
+    mean = np.mean([one.cdf(0.4) for one in made], axis=0)
+    np.testing.assert_allclose(GaussianMixture.pooled(made).cdf(0.4), mean)
