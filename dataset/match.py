@@ -4,7 +4,11 @@ Labels that have photometry of their own are joined already: there the stage fin
 by id.
 """
 
+import contextlib
+import shutil
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +16,10 @@ import pandas as pd
 
 from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
-from transferz.dataset.sky.neighbours import (
-    OffsetMatches,
-    Pairs,
-    match_with_offset,
-    mutual_nearest,
-)
-from transferz.dataset.sky.positions import Floats, Positions, shift, tangent_offsets
+from transferz.dataset.pipeline.tables import read_parts, read_table, removed_rows, write_table
+from transferz.dataset.sky.matching import Matches, OffsetMatches, Skies, Whole, match_with_offset
+from transferz.dataset.sky.neighbours import mutual_nearest
+from transferz.dataset.sky.positions import Floats, Parts, Positions, tangent_offsets, together
 from transferz.schemas import REMOVED, Table
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.tables.files import replace_directory, write_json
@@ -40,40 +40,25 @@ def match(layout: Layout) -> None:
 def match_on_sky(layout: Layout) -> None:
     """Match label and photometry and write the joined table of selected rows with its report."""
     survey, params = layout.configured, read_params("match", MatchParams)
-    names = {role: survey.of_role(role) for role in ("label", "photometry", "spectroscopic")}
-    label, photometry = (survey.tables[names[role]] for role in ("label", "photometry"))
-    radius = params.radius_arcsec
-    # Whole catalogues are matched, and the cuts applied to the pairs: an object whose true
-    # counterpart was cut must not take the label of its neighbour. Of several detections of one
-    # object, though, only the primary one stands for it.
-    labels = read_table(layout.interim("ingest", names["label"]) / TABLE, label)
-    objects = read_table(layout.interim("ingest", names["photometry"]) / TABLE, photometry)
-    if primary := survey.catalogues[names["photometry"]].primary:
-        objects = objects.loc[objects[primary]].reset_index(drop=True)
-    first, second = (
-        positions(rows, table.key, table.name)
-        for rows, table in ((labels, label), (objects, photometry))
-    )
-    # The two surveys' astrometry differs by a constant offset: the first matches show it, and
-    # without it the second ones are closer than chance neighbours. A match is mutual, so that
-    # neither object serves two.
-    sky_match = match_with_offset(first, second, radius, remove=params.remove_median_offset)
-    pairs = pair_ids(labels[label.key], objects["object_id"], sky_match.matches)
-    # Of the pairs, those remain whose both rows passed their cuts.
-    joined, removed, counts = join(
-        read_table(layout.interim("select", names["label"]) / TABLE, survey.selected),
-        read_table(layout.interim("select", names["photometry"]) / TABLE, photometry),
-        pairs,
-        label.key,
-    )
-    # A galaxy that has a spectrum too must be known as the same one: `split` keeps both of its
-    # rows together, `release` takes one of them into the union.
-    spectra = layout.interim("select", names["spectroscopic"]) / TABLE
-    twins, shared = shared_ids(joined, read_table(spectra, survey.spectroscopic), radius)
-    joined = joined.assign(spectroscopic_id=twins, published_split=pd.NA)
-    magnitude = labels[survey.catalogues[names["label"]].magnitude]
-    report = describe(first, sky_match, magnitude, params)
+    key = survey.tables[survey.of_role("label")].key
     with replace_directory(layout.interim("match")) as directory:
+        # The two surveys' astrometry differs by a constant offset: the first matches show it, and
+        # without it the second ones are closer than chance neighbours. A match is mutual, so that
+        # neither object serves two.
+        with both_skies(layout, params, directory / "partitions") as skies:
+            found = match_with_offset(
+                skies, params.radius_arcsec, remove=params.remove_median_offset
+            )
+            report = describe(found, label_magnitudes(layout), params)
+        pairs = pair_ids(found.matches, key)
+        # Of the pairs, those remain whose both rows passed their cuts.
+        joined, removed, counts = join(*selected_rows(layout, pairs), pairs, key)
+        # A galaxy that has a spectrum too must be known as the same one: `split` keeps both of its
+        # rows together, `release` takes one of them into the union.
+        place = layout.interim("select", survey.of_role("spectroscopic")) / TABLE
+        spectra = read_table(place, survey.spectroscopic)
+        twins, shared = shared_ids(joined, spectra, params.radius_arcsec)
+        joined = joined.assign(spectroscopic_id=twins, published_split=pd.NA)
         write_table(joined, directory / TABLE, survey.matched)
         write_table(pairs, directory / PAIRS_FILE, survey.pairs)
         write_table(removed, directory / REMOVED_ROWS, REMOVED)
@@ -95,18 +80,74 @@ def match_ids(layout: Layout) -> None:
         Counts(len(labelled), len(joined), {}).write(directory, shared=shared)
 
 
+@contextlib.contextmanager
+def both_skies(layout: Layout, params: MatchParams, folder: Path) -> Iterator[Skies]:
+    """Yield the positions of labels and of photometry: in memory, or in partitions in a folder.
+
+    Of whole catalogues, and the cuts are applied to the pairs: an object whose true counterpart was
+    cut must not take the label of its neighbour. Of several detections of one object, though, only
+    the primary one stands for it.
+    """
+    survey = layout.configured
+    names = survey.of_role("label"), survey.of_role("photometry")
+
+    def parts(name: str) -> Parts:
+        primary, table = survey.catalogues[name].primary, survey.tables[name]
+        columns = ["ra", "dec", table.key, *([primary] if primary else [])]
+
+        def read() -> Iterator[Positions]:
+            for rows in read_parts(layout.interim("ingest", name) / TABLE, table, columns):
+                chosen = rows.loc[rows[primary]] if primary else rows
+                yield positions(chosen, table.key, table.name)
+
+        return read
+
+    if params.engine == "memory":
+        yield Whole(*(together(parts(name)()) for name in names))
+        return
+    from transferz.dataset.sky.partitions import Partitioned  # of the extra lsdb
+
+    # The offset is a median of matches, along both axes.
+    reach = 3 * params.radius_arcsec + params.chance_shift_arcsec
+    yield Partitioned.written(parts(names[0]), parts(names[1]), folder, reach)
+    shutil.rmtree(folder)
+
+
+def label_magnitudes(layout: Layout) -> pd.Series:
+    """Read the magnitude (AB) of every row of the label's catalogue, by its id."""
+    name = layout.configured.of_role("label")
+    table, magnitude = layout.configured.tables[name], layout.configured.catalogues[name].magnitude
+    parts = read_parts(layout.interim("ingest", name) / TABLE, table, [table.key, magnitude])
+    return pd.concat(parts, ignore_index=True).set_index(table.key)[magnitude].astype(np.float64)
+
+
+def selected_rows(layout: Layout, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read what passed its cuts: all labels, and the photometry of those objects that are pairs."""
+    survey = layout.configured
+    label, photometry = survey.of_role("label"), survey.of_role("photometry")
+    columns = [survey.tables[label].key, "redshift", "redshift_lo", "redshift_hi"]
+    labels = read_parts(layout.interim("select", label) / TABLE, survey.selected, columns)
+    rows = read_parts(layout.interim("select", photometry) / TABLE, survey.tables[photometry])
+    wanted = pairs["object_id"]
+    objects = [part.loc[part["object_id"].isin(wanted)] for part in rows]
+    return pd.concat(labels, ignore_index=True), pd.concat(objects, ignore_index=True)
+
+
 def positions(frame: pd.DataFrame, key: str, name: str) -> Positions:
     """Return the positions of rows, keyed by their ids, the column `key`, under a table's name."""
     ra, dec, ids = (frame[column].to_numpy() for column in ("ra", "dec", key))
     return Positions(ra, dec, ids, name)
 
 
-def pair_ids(label_ids: pd.Series, object_ids: pd.Series, matches: Pairs) -> pd.DataFrame:
-    """Return the ids of matched rows, and their separation in arcsec: table `pairs`."""
+def pair_ids(matches: Matches, key: str) -> pd.DataFrame:
+    """Return the ids of matched rows, and their separation in arcsec: table `pairs`.
+
+    The label's are called `key`.
+    """
     return pd.DataFrame(
         {
-            label_ids.name: label_ids.to_numpy()[matches.i],
-            "object_id": object_ids.to_numpy()[matches.j],
+            key: matches.first.key,
+            "object_id": matches.second.key,
             "separation": matches.separation.round(4).astype("float32"),
         }
     )
@@ -117,19 +158,18 @@ def join(
 ) -> tuple[pd.DataFrame, pd.DataFrame, Counts]:
     """Join the selected rows that are pairs: one's id and photometry, the other's redshift.
 
-    From the label's catalogue, whose id is `key`, and the one with photometry after their cuts, and
-    table `pairs`: all matches, whatever the cuts did to either row. Returns table `matched` but for
-    ``spectroscopic_id`` and ``published_split``; table `REMOVED`, of the label's rows; and how many
-    of these had no counterpart, or one that its cuts removed.
+    From `selected_rows`, the label's id being `key`, and table `pairs`: all matches, whatever the
+    cuts did to either row. Returns table `matched` but for ``spectroscopic_id`` and
+    ``published_split``; table `REMOVED`, of the label's rows; and how many of these had no
+    counterpart, or one that its cuts removed.
     """
-    labels = selected[[key, "redshift", "redshift_lo", "redshift_hi"]]
-    paired = labels.merge(pairs, on=key, validate="one_to_one")
+    paired = selected.merge(pairs, on=key, validate="one_to_one")
     joined = paired.merge(objects, on="object_id", validate="one_to_one")
-    alone = labels.loc[~labels[key].isin(paired[key]), key]
+    alone = selected.loc[~selected[key].isin(paired[key]), key]
     cut = paired.loc[~paired[key].isin(joined[key]), key]
     gone = {"no_counterpart": alone, "counterpart_cut": cut}
     removed = pd.concat([removed_rows(ids, name) for name, ids in gone.items()])
-    counts = Counts(len(labels), len(joined), {name: len(ids) for name, ids in gone.items()})
+    counts = Counts(len(selected), len(joined), {name: len(ids) for name, ids in gone.items()})
     return joined, removed, counts
 
 
@@ -168,20 +208,16 @@ def join_labelled(labelled: pd.DataFrame, spectra: pd.DataFrame, matched: Table)
     return rows.astype({column.name: pandas_dtype(column) for column in matched})
 
 
-def describe(
-    labels: Positions, sky_match: OffsetMatches, magnitudes: pd.Series, params: MatchParams
-) -> dict[str, Any]:
+def describe(found: OffsetMatches, magnitudes: pd.Series, params: MatchParams) -> dict[str, Any]:
     """Describe the match: its median offset (arcsec), its offsets and its chance matches.
 
-    `magnitudes` (AB) are those of every row of the label's catalogue.
+    `magnitudes` (AB) are those of every row of the label's catalogue, by its id.
     """
-    matches, objects = sky_match.matches, sky_match.second
-    east, north = tangent_offsets(labels.take(matches.i), objects.take(matches.j))
-    magnitude = magnitudes.to_numpy(dtype=np.float64)
+    east, north = tangent_offsets(found.matches.first, found.matches.second)
     return {
-        "median_offset_arcsec": [round(value, 4) for value in sky_match.offset_arcsec],
+        "median_offset_arcsec": [round(value, 4) for value in found.offset_arcsec],
         "offset_histogram": offset_histogram(east, north, params),
-        "chance_matches": chance_matches(labels, objects, magnitude, params),
+        "chance_matches": chance_matches(found.skies, magnitudes, params),
     }
 
 
@@ -196,22 +232,22 @@ def offset_histogram(east: Floats, north: Floats, params: MatchParams) -> dict[s
 
 
 def chance_matches(
-    first: Positions, second: Positions, magnitude: Floats, params: MatchParams
+    skies: Skies, magnitudes: pd.Series, params: MatchParams
 ) -> dict[str, list[Any]]:
     """Measure how often positions match by chance: where second is moved away, all matches are.
 
-    Any median offset is removed already; `magnitude` is that of each first position, NaN falls into
-    no bin. Returns per bin the number of first ``objects``, of those ``matched`` (mean over four
-    directions) and the ``rate`` of the two, None in an empty bin; and the bins' ``edges``, the last
-    bin closed.
+    Any median offset is removed already; `magnitudes` has that of every first position by its key,
+    NaN falls into no bin. Returns per bin the number of first ``objects``, of those ``matched``
+    (mean over four directions) and the ``rate`` of the two, None in an empty bin; and the bins'
+    ``edges``, the last bin closed.
     """
     edges = np.asarray(params.magnitude_edges, dtype=np.float64)
-    objects = np.histogram(magnitude, edges)[0]
+    objects = np.histogram(magnitudes, edges)[0]
     matched = np.zeros(len(objects))
     for angle in np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS:
         way = params.chance_shift_arcsec * np.cos(angle), params.chance_shift_arcsec * np.sin(angle)
-        matches = mutual_nearest(first, shift(second, *way), params.radius_arcsec)
-        matched += np.histogram(magnitude[matches.i], edges)[0] / DIRECTIONS
+        matches = skies.moved(*way).matches(params.radius_arcsec)
+        matched += np.histogram(magnitudes.loc[matches.first.key], edges)[0] / DIRECTIONS
     rate = [round(m / n, 6) if n else None for m, n in zip(matched.tolist(), objects, strict=True)]
     return {
         "edges": edges.tolist(),

@@ -1,6 +1,8 @@
 """Tables between stages: parquet files that are checked when written and when read."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,11 +23,43 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     Raises `InputError` if the file is missing, damaged or lacks a declared column; `SchemaError` if
     its values break the declaration.
     """
+    with _sound(path):
+        arrow = pq.read_table(path, page_checksum_verification=True)
+    return _checked(arrow, table, path)
+
+
+def read_parts(
+    path: Path, table: Table, names: Collection[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read a stage's table row group by row group: all its columns, or those named.
+
+    Each part is checked as `read_table` checks the whole, but for values that may not repeat. There
+    is one part where there are no rows.
+    """
+    columns = [one for one in table if names is None or one.name in names]
+    part = replace(table, columns=tuple(replace(one, unique=False) for one in columns))
+    with _sound(path):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    with file:
+        if not file.num_row_groups:
+            yield _checked(file.schema_arrow.empty_table(), part, path)
+        for number in range(file.num_row_groups):
+            with _sound(path):
+                group = file.read_row_group(number, columns=list(part.names))
+            yield _checked(group, part, path)
+
+
+@contextlib.contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Say of a file that can't be read what to do."""
     require_file(path)
     try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
+        yield
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} is no sound parquet file ({error}); rebuild it") from error
+
+
+def _checked(arrow: pa.Table, table: Table, path: Path) -> pd.DataFrame:
     missing = [name for name in table.names if name not in arrow.column_names]
     if missing:
         raise InputError(

@@ -6,6 +6,7 @@ import pytest
 
 from transferz.dataset.match import chance_matches, join, join_labelled, offset_histogram
 from transferz.dataset.pipeline.params import MatchParams
+from transferz.dataset.sky.matching import Whole
 from transferz.dataset.sky.positions import Positions
 from transferz.schemas import BANDS, HSC, MATCHED, error_name, magnitude_name
 from transferz.schemas.survey.frames import check
@@ -108,8 +109,8 @@ def test_chance_matches_follow_the_density():
     second = Positions(150 + rng.uniform(0, side, n), rng.uniform(0, side, n), np.arange(n))
     rows = rng.permutation(n)[:4000]  # true counterparts, which the shift must undo
     first = Positions(second.ra[rows], second.dec[rows], np.arange(4000))
-    magnitude = np.repeat([18.5, 20.5, np.nan, 24.0], 1000)
-    chance = chance_matches(first, second, magnitude, MATCH)
+    magnitudes = pd.Series(np.repeat([18.5, 20.5, np.nan, 24.0], 1000))
+    chance = chance_matches(Whole(first, second), magnitudes, MATCH)
     assert chance["objects"] == [1000, 1000, 0, 1000]
     assert chance["rate"][2] is None
     expected = 1 - np.exp(-n / (side * 3600) ** 2 * np.pi)  # 11 %
