@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from transferz.schemas import REMOVED, InputError, SchemaError, Table
 from transferz.schemas.survey.derived import longest_strings, votable_footer
-from transferz.schemas.survey.frames import check, pandas_dtype, to_arrow, to_frame
+from transferz.schemas.survey.frames import arrow_schema, check, pandas_dtype, to_arrow, to_frame
 from transferz.tables.files import require_file
 
 GROUP_ROWS = 1 << 18  # of a parquet row group: bounds the memory that writing takes
@@ -84,6 +84,28 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table, *, described: boo
     arrow = to_arrow(check(rows, table, source=path.name), table)
     footer = votable_footer(table, longest_strings(arrow)) if described else {}
     write_parquet([arrow], path, arrow.schema, footer)
+
+
+def write_parts(parts: Iterable[pd.DataFrame], path: Path, table: Table) -> None:
+    """Write a table that comes in parts as `write_table` does, without having it whole in memory.
+
+    The parts' keys must ascend from one to the next (`InputError`): sorting is within each alone.
+    """
+
+    def sorted_parts() -> Iterator[pa.Table]:
+        last = None
+        for part in parts:
+            rows = sort_rows(part.loc[:, list(table.names)], table.key).reset_index(drop=True)
+            keys = rows[table.key]
+            if len(keys) and last is not None and keys.iloc[0] <= last:
+                raise InputError(
+                    f"{path.name}: rows are not in the order of '{table.key}': {keys.iloc[0]} "
+                    f"comes after {last}; rebuild the table they come from: `dvc repro --force`"
+                )
+            last = keys.iloc[-1] if len(keys) else last
+            yield to_arrow(check(rows, table, source=path.name), table)
+
+    write_parquet(sorted_parts(), path, arrow_schema(table))
 
 
 def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
