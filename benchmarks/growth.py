@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,9 @@ def prepared(step: str, rows: int) -> Callable[[], object]:
     if step in ("verify", "predict", "score"):
         return command(step)
     if step == "load":
+        import datasets  # noqa: F401
+        import torch  # noqa: F401
+
         import transferz
         from transferz.schemas import BANDS
 
@@ -143,8 +147,6 @@ def prepared(step: str, rows: int) -> Callable[[], object]:
 
 def stage(name: str) -> Callable[[], object]:
     """A stage as `dvc repro` runs it; ``select`` for the photometry."""
-    from importlib import import_module
-
     import pandera.pandas  # noqa: F401
     import scipy.sparse.csgraph  # noqa: F401
 
@@ -203,9 +205,10 @@ def command(name: str) -> Callable[[], object]:
         "predict": ["forecast_me.parquet", "--model", "model", "--out", "out.parquet", "--quiet"],
         "score": ["forecasts.parquet", "--true", "z_true", "--pred", "z_pred"],
     }[name]
+    import_module(
+        "transferz.dataset.verify.verifying" if name == "verify" else f"transferz.cli.{name}"
+    )
     if name == "predict":
-        import torch  # noqa: F401
-
         small = ["--epochs", "1", "--patience", "1", "--batch-size", "1000", "--out", "model"]
         transferz(["train", "nn_spec", "--release", release, *small, "--quiet"])
     return lambda: transferz([name, *arguments])
