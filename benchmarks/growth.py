@@ -81,7 +81,7 @@ def measure(rows: int, steps: tuple[str, ...]) -> dict[str, Any]:
         print(
             f"{rows:,} rows\n{'step':<12}{'time':>10}{'rows/s':>13}{'peak':>11}{'over imports':>14}"
         )
-        made = {"split", "release", "card"} if {*steps} & {*OF_RELEASE} else {"split"}
+        made = {"split", "release", "card"} if {*steps} & {*OF_RELEASE} else set()
         for step in STEPS:
             result = run(place, step, rows) if step in {*steps} | made else {}
             if step in steps:
@@ -211,7 +211,12 @@ def command(name: str) -> Callable[[], object]:
     if name == "predict":
         small = ["--epochs", "1", "--patience", "1", "--batch-size", "1000", "--out", "model"]
         transferz(["train", "nn_spec", "--release", release, *small, "--quiet"])
-    return lambda: transferz([name, *arguments])
+
+    def run_command() -> None:
+        if transferz([name, *arguments]):
+            raise SystemExit(f"transferz {name} failed: run it on this input to see why")
+
+    return run_command
 
 
 # --- figures

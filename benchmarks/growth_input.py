@@ -118,7 +118,7 @@ def forecasts(rng: np.random.Generator, rows: int, matched: Values) -> None:
         row_group_size=1 << 18,
     )
     true = rng.gamma(2.0, 0.4, rows).clip(0.02, 4.0)
-    predicted = true + 0.03 * (1 + true) * rng.standard_t(4, rows)
+    predicted = true + 0.03 * (1 + true) * rng.standard_t(4, rows).clip(-9.0, 9.0)
     pq.write_table(
         pa.table({"z_true": true, "z_pred": predicted}), "forecasts.parquet", row_group_size=1 << 18
     )
