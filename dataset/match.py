@@ -126,7 +126,10 @@ def selected_rows(layout: Layout, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd
     survey = layout.configured
     label, photometry = survey.of_role("label"), survey.of_role("photometry")
     columns = [survey.tables[label].key, "redshift", "redshift_lo", "redshift_hi"]
-    labels = read_parts(layout.interim("select", label) / TABLE, survey.selected, columns)
+    labels = [
+        part[columns]
+        for part in read_parts(layout.interim("select", label) / TABLE, survey.selected)
+    ]
     rows = read_parts(layout.interim("select", photometry) / TABLE, survey.tables[photometry])
     wanted = pairs["object_id"]
     objects = [part.loc[part["object_id"].isin(wanted)] for part in rows]

@@ -87,29 +87,23 @@ def select(layout: Layout, catalogue: str) -> None:
         after = survey.selected
     path, bands = layout.interim("ingest", catalogue) / TABLE, [band.name for band in survey.bands]
     in_parts = before[before.key].unique and all(cut.keep for cut in params.cuts)
-    all_counts: list[Counts] = []
-    gone: list[pd.DataFrame] = []
+    parts = read_parts(path, before) if in_parts else iter([read_table(path, before)])
+    if after is survey.selected:
+        parts = (with_label(rows, entry, params.label, where[1]) for rows in parts)
+    done: list[tuple[Counts, pd.DataFrame]] = []
 
     def kept_parts() -> Iterator[pd.DataFrame]:
-        for rows in read_parts(path, before) if in_parts else [read_table(path, before)]:
-            labelled = (
-                rows
-                if after is not survey.selected
-                else with_label(rows, entry, params.label, where[1])
-            )
-            kept, counts, removed = apply_cuts(labelled, params.cuts, before.key, where, bands)
-            all_counts.append(counts)
-            gone.append(removed.astype({"cut": "category"}))  # 9 bytes a row
+        for rows in parts:
+            kept, counts, gone = apply_cuts(rows, params.cuts, before.key, where, bands)
+            done.append((counts, gone.astype({"cut": "category"})))  # 9 bytes a row
             yield kept
 
     with replace_directory(layout.interim("select", catalogue)) as directory:
         write_parts(kept_parts(), directory / TABLE, after)
-        counts = sum_counts(all_counts)
+        counts = sum_counts([counts for counts, _ in done])
         require_rows(counts, where)
-        as_text = pandas_dtype(REMOVED["cut"])
-        write_parts(
-            (part.astype({"cut": as_text}) for part in gone), directory / REMOVED_ROWS, REMOVED
-        )
+        as_text = {"cut": pandas_dtype(REMOVED["cut"])}
+        write_parts((gone.astype(as_text) for _, gone in done), directory / REMOVED_ROWS, REMOVED)
         counts.write(directory)
 
 
