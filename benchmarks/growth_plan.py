@@ -1,7 +1,8 @@
 """What the measured growth means for whole surveys: core hours, disk, memory, cost.
 
-The rates are those of the largest size in ``growth.json``; nothing is measured here. What is
-assumed stands in this file, in capitals. Run as ``python benchmarks/growth.py --plan``.
+The rates of a step are those of the largest size in ``growth.json`` that it was measured at;
+nothing is measured here. What is assumed stands in this file, in capitals. Run as
+``python benchmarks/growth.py --plan``.
 """
 
 from typing import Any
@@ -25,20 +26,25 @@ PARTITION_BYTES = 40
 
 def main(measured: dict[str, Any]) -> None:
     """Print the plan."""
-    figures = {int(rows): found for rows, found in measured.items()}
-    largest = max(figures)
-    steps = figures[largest]["steps"]
-    per_row = {step: growth(figures, step)["bytes_per_row"] for step in STEPS if step in steps}
-    print(f"Rates of {largest:,} rows on {CORES} cores.\n")
-    disk = figures[largest]["bytes_per_row"]["ingest"] + PARTITION_BYTES
+    figures = {
+        int(rows): found for rows, found in sorted(measured.items(), key=lambda one: int(one[0]))
+    }
+    sizes = {step: [n for n, one in figures.items() if step in one["steps"]] for step in STEPS}
+    largest = {step: known[-1] for step, known in sizes.items()}
+    found = {step: figures[rows]["steps"][step] for step, rows in largest.items()}
+    per_row = {step: found[step]["seconds"] / rows for step, rows in largest.items()}
+    disk = figures[max(figures)]["bytes_per_row"]["ingest"] + PARTITION_BYTES
     print(f"{'the whole catalogue':<36}{'core hours':>12}{'disk':>10}{'cost':>12}")
     for name, rows in SURVEYS.items():
-        seconds = sum(steps[step]["seconds"] for step in OF_THE_CATALOGUE) / largest * rows
-        hours, terabytes = seconds * CORES / 3600, disk * rows / 1e12
+        hours = sum(per_row[step] for step in OF_THE_CATALOGUE) * rows * CORES / 3600
+        terabytes = disk * rows / 1e12
         cost = hours * PRICE_CORE_HOUR + terabytes * 1e3 * PRICE_GB_MONTH
         print(f"{name:<36}{hours:>12,.0f}{terabytes:>7,.2f} TB{cost:>8,.0f} USD")
-    print(f"\n{'step':<12}{'core hours for 4e8':>20}{'memory per row':>17}{'rows in 256 GB':>17}")
-    for step in per_row:
-        hours = steps[step]["seconds"] / largest * 4e8 * CORES / 3600
-        most = (MEMORY_GB * 2**30 - steps[step]["base_mb"] * 2**20) / max(per_row[step], 1)
-        print(f"{step:<12}{hours:>20,.1f}{per_row[step]:>15,} B{most:>17.1e}")
+    print(
+        f"\n{'step':<12}{'measured rows':>15}{'core hours for 4e8':>20}{'memory per row':>17}"
+        f"{f'rows in {MEMORY_GB} GB':>17}"
+    )
+    for step, rows in largest.items():
+        hours, memory = per_row[step] * 4e8 * CORES / 3600, growth(figures, step)["bytes_per_row"]
+        most = (MEMORY_GB * 2**30 - found[step]["base_mb"] * 2**20) / max(memory, 1)
+        print(f"{step:<12}{rows:>15,}{hours:>20,.1f}{memory:>15,} B{most:>17.1e}")
