@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from growth import DENSITY, FIRST_ID, HEIGHT, SAME_ID, SEED, SHARED, SPECTRA
+from growth import BANDS, DENSITY, FIRST_ID, HEIGHT, SAME_ID, SEED, SHARED, SPECTRA
 from releases import make_project, write_counts
 
 from transferz.dataset.pipeline.stage import TABLE, Layout
@@ -108,17 +108,12 @@ def skies(rng: np.random.Generator, rows: int) -> None:
 
 
 def forecasts(rng: np.random.Generator, rows: int, matched: Values) -> None:
-    """Write a table of magnitudes to forecast, and forecasts to score."""
-    magnitudes = {
-        f"{band}_cmodel_mag": rng.normal(22.5, 1.0, rows).astype("f4") for band in "grizy"
-    }
-    pq.write_table(
-        pa.table({"object_id": matched["object_id"], **magnitudes}),
-        "forecast_me.parquet",
-        row_group_size=1 << 18,
-    )
+    """Write a few rows to train on, a table of magnitudes to forecast, and forecasts to score."""
+    magnitudes = {name: rng.normal(22.5, 1.0, rows).astype("f4") for name in BANDS.split(",")}
+    table = pa.table({"object_id": matched["object_id"], **magnitudes})
     true = rng.gamma(2.0, 0.4, rows).clip(0.02, 4.0)
     predicted = true + 0.03 * (1 + true) * rng.standard_t(4, rows).clip(-9.0, 9.0)
-    pq.write_table(
-        pa.table({"z_true": true, "z_pred": predicted}), "forecasts.parquet", row_group_size=1 << 18
-    )
+    scored = pa.table({"z_true": true, "z_pred": predicted})
+    few = table.append_column("redshift", scored["z_true"]).slice(0, 5000)
+    for name, one in (("train_me", few), ("forecast_me", table), ("forecasts", scored)):
+        pq.write_table(one, f"{name}.parquet", row_group_size=1 << 18)
