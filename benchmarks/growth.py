@@ -210,6 +210,8 @@ def command(name: str) -> Callable[[], object]:
         "transferz.dataset.verify.verifying" if name == "verify" else f"transferz.cli.{name}"
     )
     if name == "predict":
+        import torch  # noqa: F401
+
         what = [
             "nn_spec",
             "--table",
