@@ -20,6 +20,9 @@ PRICE_CORE_HOUR, PRICE_GB_MONTH = 0.05, 0.02  # USD (assumed)
 OF_THE_CATALOGUE = ("select", "match_lsdb", "predict")
 """Steps on every object of the photometry; the others see the labelled ones alone."""
 
+BOUNDED = ("select", "predict")
+"""Steps whose memory is that of some rows at a time, whatever the size: docs/scale.md."""
+
 PARTITION_BYTES = 40
 """Of a row in a partition, margins included: three numbers and the index, before compression."""
 
@@ -46,5 +49,8 @@ def main(measured: dict[str, Any]) -> None:
     )
     for step, rows in largest.items():
         hours, memory = per_row[step] * 4e8 * CORES / 3600, growth(figures, step)["bytes_per_row"]
+        if step in BOUNDED:
+            print(f"{step:<12}{rows:>15,}{hours:>20,.1f}{'bounded':>17}{'any':>17}")
+            continue
         most = (MEMORY_GB * 2**30 - found[step]["base_mb"] * 2**20) / max(memory, 1)
         print(f"{step:<12}{rows:>15,}{hours:>20,.1f}{memory:>15,} B{most:>17.1e}")
