@@ -4,7 +4,10 @@ Spectra that have no photometry of their own are joined to it alike. Labels that
 already: there the stage finds what has spectra, by id.
 """
 
+import contextlib
+import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +17,17 @@ import pandas as pd
 
 from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
-from transferz.dataset.sky.neighbours import (
-    Mask,
-    OffsetMatches,
-    Pairs,
-    iterate_pairs,
-    match_with_offset,
-    mutual_nearest,
+from transferz.dataset.pipeline.tables import read_parts, read_table, removed_rows, write_table
+from transferz.dataset.sky.matching import Matches, OffsetMatches, Skies, Whole, match_with_offset
+from transferz.dataset.sky.neighbours import mutual_nearest
+from transferz.dataset.sky.positions import (
+    Floats,
+    Parts,
+    Positions,
+    Rows,
+    tangent_offsets,
+    together,
 )
-from transferz.dataset.sky.neighbours import joined as stacked
-from transferz.dataset.sky.positions import Floats, Positions, shift, tangent_offsets
 from transferz.schemas import REMOVED, InputError, Table
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.schemas.survey.survey import Survey
@@ -32,6 +35,7 @@ from transferz.tables.files import replace_directory, write_json
 
 REPORT = "report.json"
 PAIRS_FILE = "pairs.parquet"
+PARTITIONS = "partitions"
 AMBIGUOUS = "ambiguous"
 DIRECTIONS = 4  # in which positions are moved to count chance matches (our choice)
 
@@ -48,81 +52,91 @@ def match_on_sky(layout: Layout) -> None:
     """Match labels to photometry, and spectra that have none of their own; write all of it."""
     survey, params = layout.configured, read_params("match", MatchParams)
     label, (stage, spectroscopic) = survey.of_role("label"), survey.spectra
-    key, objects = survey.tables[label].key, read_objects(layout)
-    found = find(layout, label, objects, params)
-    # Of the pairs, those remain whose both rows passed their cuts.
-    photometry = selected_photometry(layout)
-    selected = read_table(layout.interim("select", label) / TABLE, survey.selected)
-    selected = selected[[key, "redshift", "redshift_lo", "redshift_hi"]]
-    joined, removed, counts = join(selected, photometry, found.pairs, key)
-    # A galaxy that has a spectrum too must be known as the same one: `split` keeps both of its
-    # rows together, `release` takes one of them into the union.
-    compiled = join_spectra(layout, objects, photometry, params) if stage == "match" else None
-    if compiled is None:
-        spectra = read_table(layout.spectra, survey.spectroscopic)
-        twins, shared = shared_ids(joined, spectra, params.radius_arcsec)
-    else:  # whose ids are the labels' own: another id is another object, however near
-        twins = same_ids(joined, compiled.joined)
-        shared = {"by_id": int(twins.notna().sum()), "by_position": 0}
-    joined = joined.assign(spectroscopic_id=twins, published_split=pd.NA)
-    magnitude = found.rows[survey.catalogues[label].magnitude]
-    report = describe(found.positions, found.sky_match, magnitude, params)
+    key = survey.tables[label].key
     with replace_directory(layout.interim("match")) as directory:
+        with matched_skies(layout, label, params, directory / PARTITIONS) as found:
+            report = describe(found, label_magnitudes(layout), params)
+        pairs = pair_ids(found.matches, key)
+        # Of the pairs, those remain whose both rows passed their cuts.
+        photometry = selected_photometry(layout, pairs)
+        joined, removed, counts = join(selected_labels(layout), photometry, pairs, key)
+        # A galaxy that has a spectrum too must be known as the same one: `split` keeps both of its
+        # rows together, `release` takes one of them into the union.
+        if stage == "match":  # the ids are the labels' own: another id is another object
+            compiled = join_spectra(layout, params, directory / PARTITIONS)
+            compiled.write(directory / spectroscopic, survey)
+            twins = same_ids(joined, compiled.joined)
+            shared = {"by_id": int(twins.notna().sum()), "by_position": 0}
+        else:
+            spectra = read_table(layout.spectra, survey.spectroscopic)
+            twins, shared = shared_ids(joined, spectra, params.radius_arcsec)
+        joined = joined.assign(spectroscopic_id=twins, published_split=pd.NA)
         write_table(joined, directory / TABLE, survey.matched)
-        write_table(found.pairs, directory / PAIRS_FILE, survey.pairs(label))
+        write_table(pairs, directory / PAIRS_FILE, survey.pairs(label))
         write_table(removed, directory / REMOVED_ROWS, REMOVED)
         write_json(directory / REPORT, report)
         counts.write(directory, shared=shared)
-        if compiled is not None:
-            compiled.write(directory / spectroscopic, survey)
 
 
-def read_objects(layout: Layout) -> pd.DataFrame:
-    """Read the whole catalogue with photometry; of an object's detections, the primary one."""
-    # Whole catalogues are matched, and the cuts applied to the pairs: an object whose true
-    # counterpart was cut must not take the label of its neighbour. Of several detections of one
-    # object, though, only the primary one stands for it.
-    survey, name = layout.configured, layout.configured.of_role("photometry")
-    objects = read_table(layout.interim("ingest", name) / TABLE, survey.tables[name])
-    if primary := survey.catalogues[name].primary:
-        objects = objects.loc[objects[primary]].reset_index(drop=True)
-    return objects
-
-
-def selected_photometry(layout: Layout) -> pd.DataFrame:
-    """Read id, position and photometry of the objects that passed their cuts."""
-    survey, name = layout.configured, layout.configured.of_role("photometry")
-    objects = read_table(layout.interim("select", name) / TABLE, survey.tables[name])
-    measured = (column.name for column in survey.photometry_columns(nullable=False))
-    return objects[["object_id", "ra", "dec", *measured]]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A whole catalogue, its positions, and its matches with photometry; `pairs` has their ids."""
-
-    rows: pd.DataFrame
-    positions: Positions
-    sky_match: OffsetMatches
-    pairs: pd.DataFrame
-
-
-def find(layout: Layout, catalogue: str, objects: pd.DataFrame, params: MatchParams) -> Found:
-    """Match a catalogue as ingested to the objects of `read_objects`, each to its mutual nearest.
-
-    A match is mutual, so that neither object serves two.
-    """
-    table = layout.configured.tables[catalogue]
-    rows = read_table(layout.interim("ingest", catalogue) / TABLE, table)
-    first = positions(rows, table.key, table.name)
-    second = positions(objects, "object_id", layout.configured.of_role("photometry"))
-    # The two surveys' astrometry differs by a constant offset: the first matches show it, and
-    # without it the second ones are closer than chance neighbours.
-    sky_match = match_with_offset(
-        first, second, params.radius_arcsec, remove=params.remove_median_offset
+def match_ids(layout: Layout) -> None:
+    """Find by their ids which labelled objects, which have photometry already, have spectra."""
+    survey = layout.configured
+    labelled, spectra = (
+        read_table(layout.interim("select", survey.of_role(role)) / TABLE, table)
+        for role, table in (("labelled", survey.selected), ("spectroscopic", survey.spectroscopic))
     )
-    pairs = pair_ids(rows[table.key], objects["object_id"], sky_match.matches)
-    return Found(rows, first, sky_match, pairs)
+    joined = join_labelled(labelled, spectra, survey.matched)
+    shared = {"by_id": int(joined["spectroscopic_id"].notna().sum()), "by_position": 0}
+    with replace_directory(layout.interim("match")) as directory:
+        write_table(joined, directory / TABLE, survey.matched)
+        Counts(len(labelled), len(joined), {}).write(directory, shared=shared)
+
+
+@contextlib.contextmanager
+def matched_skies(
+    layout: Layout, name: str, params: MatchParams, folder: Path
+) -> Iterator[OffsetMatches]:
+    """Match a catalogue to photometry, and yield the matches while their positions are at hand.
+
+    A match is mutual, so that neither object serves two. The two surveys' astrometry differs by a
+    constant offset: the first matches show it, and without it the second ones are closer than
+    chance neighbours.
+    """
+    with both_skies(layout, name, params, folder) as skies:
+        yield match_with_offset(skies, params.radius_arcsec, remove=params.remove_median_offset)
+
+
+@contextlib.contextmanager
+def both_skies(layout: Layout, name: str, params: MatchParams, folder: Path) -> Iterator[Skies]:
+    """Yield the positions of a catalogue and of photometry: in memory, or partitioned in a folder.
+
+    Of whole catalogues, and the cuts are applied to the pairs: an object whose true counterpart was
+    cut must not take the label of its neighbour. Of several detections of one object, though, only
+    the primary one stands for it.
+    """
+    survey = layout.configured
+
+    def parts(name: str) -> Parts:
+        primary, table = survey.catalogues[name].primary, survey.tables[name]
+        columns = ["ra", "dec", table.key, *([primary] if primary else [])]
+
+        def read() -> Iterator[Positions]:
+            for rows in read_parts(layout.interim("ingest", name) / TABLE, table, columns):
+                chosen = rows.loc[rows[primary]] if primary else rows
+                yield positions(chosen, table.key, table.name)
+
+        return read
+
+    first, second = parts(name), parts(survey.of_role("photometry"))
+    if params.engine == "memory":
+        yield Whole(together(first()), together(second()))
+        return
+    from transferz.dataset.sky.partitions import Partitioned  # of the extra lsdb
+
+    # The offset is a median of matches, along both axes.
+    reach = 3 * params.radius_arcsec + params.chance_shift_arcsec
+    yield Partitioned.written(first, second, folder, reach)
+    shutil.rmtree(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,58 +159,68 @@ class Compiled:
         self.counts.write(directory)
 
 
-def join_spectra(
-    layout: Layout, objects: pd.DataFrame, photometry: pd.DataFrame, params: MatchParams
-) -> Compiled:
+def join_spectra(layout: Layout, params: MatchParams, folder: Path) -> Compiled:
     """Give the selected redshifts of a compilation the photometry of the objects they are of.
 
     The whole compilation is matched, as labels are, and then cut. Of several redshifts that claim
     one object none is taken: which of them is that of its light is not known.
     """
     survey, (_, name) = layout.configured, layout.configured.spectra
-    key, found = survey.tables[name].key, find(layout, name, objects, params)
+    key = survey.tables[name].key
+    with matched_skies(layout, name, params, folder) as found:
+        unsure = ambiguous(found, params.radius_arcsec)
+    pairs = pair_ids(found.matches, key)
     selected = read_table(layout.interim("select", name) / TABLE, survey.tables[name])
-    unsure = found.rows.loc[ambiguous(found, params.radius_arcsec), key]
     ids = selected.loc[selected[key].isin(unsure), key]
     sure = selected.loc[~selected[key].isin(unsure)].drop(columns=["ra", "dec"])
-    joined, removed, counts = join(sure, photometry, found.pairs, key)
+    joined, removed, counts = join(sure, selected_photometry(layout, pairs), pairs, key)
     return Compiled(
         joined,
-        found.pairs,
+        pairs,
         pd.concat([removed_rows(ids, AMBIGUOUS), removed]),
         Counts(len(selected), len(joined), {AMBIGUOUS: len(ids)} | counts.removed),
-        describe_offsets(found.positions, found.sky_match, params),
+        describe_offsets(found, params),
     )
 
 
-def ambiguous(found: Found, radius_arcsec: float) -> Mask:
-    """Find rows with an object within the radius (arcsec) that is another row's as well.
+def ambiguous(found: OffsetMatches, radius_arcsec: float) -> Rows:
+    """Find rows, by key, with an object within the radius (arcsec) that is another row's as well.
 
     Their nearest object is the nearest of another row, too, or it lies nearer to another row.
     """
-    first, (matches, _, second) = found.positions, found.sky_match
-    near = stacked(list(iterate_pairs(first, second, radius_arcsec)))
-    order = np.lexsort((second.key[near.j], near.separation, near.i))
-    rows, place = np.unique(near.i[order], return_index=True)
-    nearest = near.j[order][place]
-    claims = np.bincount(nearest, minlength=len(second))
-    unsure = np.zeros(len(first), np.bool_)
-    unsure[rows] = (claims[nearest] > 1) | ~np.isin(rows, matches.i)
-    return unsure
+    first, second, separation = found.skies.pairs(radius_arcsec)
+    order = np.lexsort((second, separation, first))
+    rows, place = np.unique(first[order], return_index=True)
+    _, number, claims = np.unique(second[order][place], return_inverse=True, return_counts=True)
+    unsure = (claims[number] > 1) | ~np.isin(rows, found.matches.first.key)
+    return rows[unsure]
 
 
-def match_ids(layout: Layout) -> None:
-    """Find by their ids which labelled objects, which have photometry already, have spectra."""
-    survey = layout.configured
-    labelled, spectra = (
-        read_table(layout.interim("select", survey.of_role(role)) / TABLE, table)
-        for role, table in (("labelled", survey.selected), ("spectroscopic", survey.spectroscopic))
-    )
-    joined = join_labelled(labelled, spectra, survey.matched)
-    shared = {"by_id": int(joined["spectroscopic_id"].notna().sum()), "by_position": 0}
-    with replace_directory(layout.interim("match")) as directory:
-        write_table(joined, directory / TABLE, survey.matched)
-        Counts(len(labelled), len(joined), {}).write(directory, shared=shared)
+def label_magnitudes(layout: Layout) -> pd.Series:
+    """Read the magnitude (AB) of every row of the label's catalogue, by its id."""
+    name = layout.configured.of_role("label")
+    table, magnitude = layout.configured.tables[name], layout.configured.catalogues[name].magnitude
+    parts = read_parts(layout.interim("ingest", name) / TABLE, table, [table.key, magnitude])
+    return pd.concat(parts, ignore_index=True).set_index(table.key)[magnitude].astype(np.float64)
+
+
+def selected_labels(layout: Layout) -> pd.DataFrame:
+    """Read id and redshift of the labels that passed their cuts."""
+    survey, name = layout.configured, layout.configured.of_role("label")
+    columns = [survey.tables[name].key, "redshift", "redshift_lo", "redshift_hi"]
+    parts = read_parts(layout.interim("select", name) / TABLE, survey.selected)
+    return pd.concat([part[columns] for part in parts], ignore_index=True)
+
+
+def selected_photometry(layout: Layout, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Read id, position and photometry of the objects in `pairs` that passed their cuts."""
+    survey, name = layout.configured, layout.configured.of_role("photometry")
+    measured = (column.name for column in survey.photometry_columns(nullable=False))
+    columns = ["object_id", "ra", "dec", *measured]
+    rows = read_parts(layout.interim("select", name) / TABLE, survey.tables[name])
+    wanted = pairs["object_id"]
+    objects = [part.loc[part["object_id"].isin(wanted), columns] for part in rows]
+    return pd.concat(objects, ignore_index=True)
 
 
 def positions(frame: pd.DataFrame, key: str, name: str) -> Positions:
@@ -205,12 +229,15 @@ def positions(frame: pd.DataFrame, key: str, name: str) -> Positions:
     return Positions(ra, dec, ids, name)
 
 
-def pair_ids(label_ids: pd.Series, object_ids: pd.Series, matches: Pairs) -> pd.DataFrame:
-    """Return the ids of matched rows, and their separation in arcsec: table `pairs`."""
+def pair_ids(matches: Matches, key: str) -> pd.DataFrame:
+    """Return the ids of matched rows, and their separation in arcsec: table `pairs`.
+
+    The first ones are called `key`.
+    """
     return pd.DataFrame(
         {
-            label_ids.name: label_ids.to_numpy()[matches.i],
-            "object_id": object_ids.to_numpy()[matches.j],
+            key: matches.first.key,
+            "object_id": matches.second.key,
             "separation": matches.separation.round(4).astype("float32"),
         }
     )
@@ -282,26 +309,20 @@ def join_labelled(labelled: pd.DataFrame, spectra: pd.DataFrame, matched: Table)
     return rows.astype({column.name: pandas_dtype(column) for column in matched})
 
 
-def describe(
-    labels: Positions, sky_match: OffsetMatches, magnitudes: pd.Series, params: MatchParams
-) -> dict[str, Any]:
+def describe(found: OffsetMatches, magnitudes: pd.Series, params: MatchParams) -> dict[str, Any]:
     """Describe the match: its median offset (arcsec), its offsets and its chance matches.
 
-    `magnitudes` (AB) are those of every row of the label's catalogue.
+    `magnitudes` (AB) are those of every row of the label's catalogue, by its id.
     """
-    magnitude = magnitudes.to_numpy(dtype=np.float64)
-    chance = chance_matches(labels, sky_match.second, magnitude, params)
-    return describe_offsets(labels, sky_match, params) | {"chance_matches": chance}
+    chance = chance_matches(found.skies, magnitudes, params)
+    return describe_offsets(found, params) | {"chance_matches": chance}
 
 
-def describe_offsets(
-    first: Positions, sky_match: OffsetMatches, params: MatchParams
-) -> dict[str, Any]:
+def describe_offsets(found: OffsetMatches, params: MatchParams) -> dict[str, Any]:
     """Describe by how much positions differ: the median offset, removed or not, and the rest."""
-    matches, second = sky_match.matches, sky_match.second
-    east, north = tangent_offsets(first.take(matches.i), second.take(matches.j))
+    east, north = tangent_offsets(found.matches.first, found.matches.second)
     return {
-        "median_offset_arcsec": [round(value, 4) for value in sky_match.offset_arcsec],
+        "median_offset_arcsec": [round(value, 4) for value in found.offset_arcsec],
         "offset_histogram": offset_histogram(east, north, params),
     }
 
@@ -317,22 +338,22 @@ def offset_histogram(east: Floats, north: Floats, params: MatchParams) -> dict[s
 
 
 def chance_matches(
-    first: Positions, second: Positions, magnitude: Floats, params: MatchParams
+    skies: Skies, magnitudes: pd.Series, params: MatchParams
 ) -> dict[str, list[Any]]:
     """Measure how often positions match by chance: where second is moved away, all matches are.
 
-    Any median offset is removed already; `magnitude` is that of each first position, NaN falls into
-    no bin. Returns per bin the number of first ``objects``, of those ``matched`` (mean over four
-    directions) and the ``rate`` of the two, None in an empty bin; and the bins' ``edges``, the last
-    bin closed.
+    Any median offset is removed already; `magnitudes` has that of every first position by its key,
+    NaN falls into no bin. Returns per bin the number of first ``objects``, of those ``matched``
+    (mean over four directions) and the ``rate`` of the two, None in an empty bin; and the bins'
+    ``edges``, the last bin closed.
     """
     edges = np.asarray(params.magnitude_edges, dtype=np.float64)
-    objects = np.histogram(magnitude, edges)[0]
+    objects = np.histogram(magnitudes, edges)[0]
     matched = np.zeros(len(objects))
     for angle in np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS:
         way = params.chance_shift_arcsec * np.cos(angle), params.chance_shift_arcsec * np.sin(angle)
-        matches = mutual_nearest(first, shift(second, *way), params.radius_arcsec)
-        matched += np.histogram(magnitude[matches.i], edges)[0] / DIRECTIONS
+        matches = skies.moved(*way).matches(params.radius_arcsec)
+        matched += np.histogram(magnitudes.loc[matches.first.key], edges)[0] / DIRECTIONS
     rate = [round(m / n, 6) if n else None for m, n in zip(matched.tolist(), objects, strict=True)]
     return {
         "edges": edges.tolist(),

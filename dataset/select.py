@@ -4,7 +4,7 @@ They stand in params.yaml, or else in the survey's configuration.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,15 @@ from pydantic import Field, field_validator, model_validator
 
 from transferz.dataset.pipeline.params import Params, select_section, validated
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
-from transferz.dataset.pipeline.tables import read_table, removed_rows, sort_rows, write_table
+from transferz.dataset.pipeline.tables import (
+    read_parts,
+    read_table,
+    removed_rows,
+    sort_rows,
+    write_parts,
+)
 from transferz.schemas import REMOVED, ParameterError
+from transferz.schemas.survey.frames import pandas_dtype
 from transferz.schemas.survey.survey import CatalogueEntry
 from transferz.tables.files import replace_directory
 
@@ -65,25 +72,60 @@ class SelectParams(Params):
 
 
 def select(layout: Layout, catalogue: str) -> None:
-    """Apply the cuts on one of the survey's catalogues, and write what is kept and removed."""
+    """Apply the cuts on one of the survey's catalogues, and write what is kept and removed.
+
+    Where no cut compares rows, they are never held all at once: of those removed the ids are.
+    """
     survey = layout.configured
     entry, before = survey.catalogues[catalogue], survey.tables[catalogue]
     where, section = select_section(survey, catalogue)
     params = validated(section, SelectParams, *where)
-    frame = read_table(layout.interim("ingest", catalogue) / TABLE, before)
     after = before
     if entry.role == "spectroscopic":
         after = survey.spectroscopic
     elif entry.role not in ("photometry", "spectra"):
         after = survey.selected
-        frame = with_label(frame, entry, params.label, where[1])
-    kept, counts, removed = apply_cuts(
-        frame, params.cuts, before.key, where, [band.name for band in survey.bands]
-    )
+    path, bands = layout.interim("ingest", catalogue) / TABLE, [band.name for band in survey.bands]
+    in_parts = before[before.key].unique and all(cut.keep for cut in params.cuts)
+    parts = read_parts(path, before) if in_parts else iter([read_table(path, before)])
+    if after is survey.selected:
+        parts = (with_label(rows, entry, params.label, where[1]) for rows in parts)
+    done: list[tuple[Counts, pd.DataFrame]] = []
+
+    def kept_parts() -> Iterator[pd.DataFrame]:
+        for rows in parts:
+            kept, counts, gone = apply_cuts(rows, params.cuts, before.key, where, bands)
+            done.append((counts, gone.astype({"cut": "category"})))  # 9 bytes a row
+            yield kept
+
     with replace_directory(layout.interim("select", catalogue)) as directory:
-        write_table(kept, directory / TABLE, after)
-        write_table(removed, directory / REMOVED_ROWS, REMOVED)
+        write_parts(kept_parts(), directory / TABLE, after)
+        counts = sum_counts([counts for counts, _ in done])
+        require_rows(counts, where)
+        as_text = {"cut": pandas_dtype(REMOVED["cut"])}
+        write_parts((gone.astype(as_text) for _, gone in done), directory / REMOVED_ROWS, REMOVED)
         counts.write(directory)
+
+
+def sum_counts(parts: Sequence[Counts]) -> Counts:
+    """Add up the counts of a table's parts, to all of which the same cuts were applied."""
+    removed = {name: sum(part.removed[name] for part in parts) for name in parts[0].removed}
+    return Counts(sum(one.rows_in for one in parts), sum(one.rows_out for one in parts), removed)
+
+
+def require_rows(counts: Counts, where: tuple[str, str]) -> None:
+    """Raise `ParameterError` if no row is left, naming the cut that removed the last ones.
+
+    `where` is the file and section of the parameters.
+    """
+    left = counts.rows_in
+    for name, removed in counts.removed.items():
+        left -= removed
+        if removed and not left:
+            raise ParameterError(
+                f"{where[0]}: cut '{where[1]}.cuts.{name}' removed the last {removed} of "
+                f"{counts.rows_in} rows; check its rule against the table's units and values"
+            )
 
 
 def with_label(
@@ -113,10 +155,9 @@ def apply_cuts(
     """Apply cuts one after the other; the order of the rows does not matter to the result.
 
     `key` is the id column, `where` the file and section of the parameters, for errors, and `bands`
-    are what ``{band}`` stands for. Returns the rows that keep
-    every rule; the rows removed by each cut, of those that the cuts before it left; and table
-    `REMOVED`, the id of every removed row with the first cut that it failed. Raises
-    `ParameterError` if a rule can't be evaluated, or if no row is left.
+    are what ``{band}`` stands for. Returns the rows that keep every rule; the rows removed by each
+    cut, of those that the cuts before it left; and table `REMOVED`, the id of every removed row
+    with the first cut that it failed. Raises `ParameterError` if a rule can't be evaluated.
     """
     kept, removed, gone = frame, {}, []
     file, section = where
@@ -125,11 +166,6 @@ def apply_cuts(
         removed[cut.name] = int((~keeps).sum())
         gone.append(removed_rows(kept.loc[~keeps, key], cut.name))
         kept = kept.loc[keeps]
-        if removed[cut.name] and kept.empty:
-            raise ParameterError(
-                f"{file}: cut '{section}.cuts.{cut.name}' removed the last {removed[cut.name]} of "
-                f"{len(frame)} rows; check its rule against the table's units and values"
-            )
     counts = Counts(len(frame), len(kept), removed)
     return kept.reset_index(drop=True), counts, pd.concat(gone, ignore_index=True)
 

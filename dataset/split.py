@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from transferz.dataset.pipeline.params import MatchParams, SplitParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_table, removed_rows, write_table
-from transferz.dataset.sky.neighbours import drop_conflicts, group_ids
+from transferz.dataset.sky.neighbours import ClosePairs, drop_conflicts, group_ids, pairs_within
 from transferz.dataset.splits.hashing import (
     hash_ids,
     split_by_hash,
@@ -29,7 +29,9 @@ def split(layout: Layout) -> None:
     """Assign the splits of a survey's objects, and count what was left out and moved."""
     params = read_params("split", SplitParams)
     params = params.model_copy(update=layout.split(params.model_dump()))
-    radius = read_params("match", MatchParams).radius_arcsec
+    match, find = read_params("match", MatchParams), pairs_within
+    if match.engine == "lsdb":
+        from transferz.dataset.sky.partitions import pairs_within as find  # of the extra lsdb
     survey = layout.configured
     spectra = read_table(layout.spectra, survey.spectroscopic)
     matched = (
@@ -43,7 +45,7 @@ def split(layout: Layout) -> None:
         near = shared_photometry(matched, spectra, rows, params, survey)
         gone[SHARED_PHOTOMETRY] = near
         rows = rows.loc[~rows["object_id"].isin(near)]
-    assigned, counts = split_rows(rows, params, radius)
+    assigned, counts = split_rows(rows, params, match.radius_arcsec, find)
     first = {name: len(ids) for name, ids in gone.items()}
     counts = Counts(counts.rows_in + sum(first.values()), counts.rows_out, first | counts.removed)
     sizes = assigned["split"].value_counts()
@@ -103,13 +105,17 @@ def shared_photometry(
 
 
 def split_rows(
-    rows: pd.DataFrame, params: SplitParams, radius_arcsec: float
+    rows: pd.DataFrame,
+    params: SplitParams,
+    radius_arcsec: float,
+    find: ClosePairs = pairs_within,
 ) -> tuple[pd.DataFrame, Counts]:
     """Assign splits to the rows of `all_rows`, leave out what would leak, group what lies together.
 
     Objects within the radius never come in two splits. Returns table `assigned`, one row per
     object, and counts of objects; the cut is ``split_conflict``. A row without a position takes no
     part in what is decided by position: it can only be the same object as another row, by its id.
+    `find` finds the close pairs.
     """
     # An object's split follows from the object alone, whoever else is there: no later release
     # with more rows moves it.
@@ -124,11 +130,12 @@ def split_rows(
         rows["spectroscopic"].to_numpy(),
         hash_ids(rows["object_id"].to_numpy(), f"{params.salt}/rank"),
         radius_arcsec,
+        find,
     )
     # Those that remain near each other share a split. Their group says so to whoever splits anew.
     kept = rows.loc[~left_out]
     ids, ra, dec = (kept[name].to_numpy() for name in ("object_id", "ra", "dec"))
-    kept = kept.assign(group_id=group_ids(ids, ra, dec, radius_arcsec))
+    kept = kept.assign(group_id=group_ids(ids, ra, dec, radius_arcsec, find))
     objects = kept.drop_duplicates("object_id")
     total = rows["object_id"].nunique()
     return objects, Counts(total, len(objects), {SPLIT_CONFLICT: total - len(objects)})

@@ -44,6 +44,7 @@ NOT_RUN = {
 NOT_PRINTED = {
     "README.md: card:": "of a release that was edited: tests/dataset/test_verify.py edits some",
     "follows 1.0.0:": "of a build: tests/dataset/test_previous.py",
+    "the whole catalogue ": "of a benchmark: test_docs.py compares it, figure by figure",
     "file          ": "of real tables: tests/dataset/spectra/test_samples.py",
 }
 """How a text begins that the command before it doesn't print in a test, and why."""

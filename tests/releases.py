@@ -248,20 +248,20 @@ def build(
     for folder, (frame, table) in tables.items():
         folder.mkdir(parents=True)
         write_table(frame, folder / TABLE, table)
-    _write_counts(layout, rows | {last: len(spectra)})
+    write_counts(layout, rows | {last: len(spectra)})
     if configured.mock:
         everything = pd.concat(ids).drop_duplicates()
         truth = pd.DataFrame({"object_id": everything.iloc[5:]})  # the first are no galaxies
         truth["redshift_true"] = rng.uniform(0.05, 3.5, len(truth)).astype("float32")
         write_table(truth, layout.raw / "truth.parquet", TRUTH)
-    project = _project(layout.data.with_name("project"), scheme, hats)
+    project = make_project(layout.data.with_name("project"), scheme, hats)
     with contextlib.chdir(project), drawing(figures):
         for stage in (split, release, card):
             stage(layout)
     return layout.release
 
 
-def _project(folder: Path, scheme: str, hats: bool) -> Path:
+def make_project(folder: Path, scheme: str, hats: bool) -> Path:
     """Make a folder that stages can run in: the project's, but for parameters and the results."""
     folder.mkdir()
     for path in ROOT.iterdir():
@@ -340,7 +340,7 @@ def _matched_rows(
     return _typed(values, survey.matched)
 
 
-def _write_counts(layout: Layout, rows: Mapping[str, int]) -> None:
+def write_counts(layout: Layout, rows: Mapping[str, int]) -> None:
     """What the stages before have counted: nothing was removed."""
     survey, upstream = layout.configured, {}
     for name, count in rows.items():

@@ -3,6 +3,7 @@
 import argparse
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -331,3 +332,9 @@ def test_the_ratios_in_the_documents_are_those_of_the_checked_results():
     assert [row.split("|")[1].strip() for row in rows[:2]] == ["NN-TL", "NN-Combo"]
     said = f"NN-TL and NN-Combo have {times[0]:.1f} and {times[1]:.1f} times less bias"
     assert said in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_plan_for_whole_surveys_is_what_its_command_prints():
+    command = [sys.executable, ROOT / "benchmarks/growth.py", "--plan"]
+    plan = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"```text\n{plan}```" in (ROOT / "docs/scale.md").read_text(encoding="utf-8")

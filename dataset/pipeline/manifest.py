@@ -109,15 +109,16 @@ def describe(layout: Layout, release: Path, release_version: str, date: str) -> 
 def _parameters(layout: Layout) -> dict[str, Any]:
     """The parameters that the release depends on.
 
-    Not the previous release: it is compared with, and nothing that is written depends on it. Nor
-    whether rows are there a second time, as HATS: entry ``hats`` says that.
+    Not the previous release, which is compared with, nor the engine that finds neighbours: nothing
+    that is written depends on them. Nor whether rows are there a second time, as HATS: entry
+    ``hats`` says that.
     """
     sections, shared = load_params(PARAMS_FILE), layout.configured.shared_photometry
     split, release = sections["split"], sections["release"]
     return {
         **({"mock": find_section(sections, layout.survey)} if layout.is_mock else {}),
         "select": {one: select_section(layout.configured, one)[1] for one in layout.catalogues},
-        "match": sections["match"],
+        "match": {name: value for name, value in sections["match"].items() if name != "engine"},
         **({} if shared is None else {"shared_photometry": shared}),
         "split": layout.split(split),
         "release": {name: value for name, value in release.items() if name not in NOT_STATED},

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -110,10 +111,13 @@ def _problem(section: str, detail: Any) -> str:
 class MatchParams(Params):
     """Section ``match`` of params.yaml: how catalogues are matched on the sky, and judged.
 
-    Positions are moved by `chance_shift_arcsec` to count chance matches, in bins of the i magnitude
-    whose edges `magnitude_edges` holds. The offset histogram has bins of `histogram_step_arcsec`.
+    `engine` says how neighbours are found, ``memory`` with all positions in memory or ``lsdb`` in
+    partitions of the sky: the same ones. Positions are moved by `chance_shift_arcsec` to count
+    chance matches, in bins of the i magnitude whose edges `magnitude_edges` holds. The offset
+    histogram has bins of `histogram_step_arcsec`.
     """
 
+    engine: Literal["memory", "lsdb"] = "memory"
     radius_arcsec: float = Field(gt=0, le=MAX_RADIUS_ARCSEC)
     remove_median_offset: bool
     chance_shift_arcsec: float = Field(gt=0)
@@ -126,6 +130,15 @@ class MatchParams(Params):
         if sorted(set(edges)) != edges:
             raise ValueError("edges must ascend")
         return edges
+
+    @field_validator("engine")
+    @classmethod
+    def _installed(cls, engine: str) -> str:
+        if engine == "lsdb" and find_spec("lsdb") is None:
+            raise ValueError(
+                "the package 'lsdb' is missing: pip install 'transferz[lsdb]', or take memory"
+            )
+        return engine
 
     @model_validator(mode="after")
     def _shifted_away(self) -> "MatchParams":

@@ -1,6 +1,8 @@
 """Tables between stages: parquet files that are checked when written and when read."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,7 @@ import pyarrow.parquet as pq
 
 from transferz.schemas import REMOVED, InputError, SchemaError, Table
 from transferz.schemas.survey.derived import longest_strings, votable_footer
-from transferz.schemas.survey.frames import check, pandas_dtype, to_arrow, to_frame
+from transferz.schemas.survey.frames import arrow_schema, check, pandas_dtype, to_arrow, to_frame
 from transferz.tables.files import require_file
 
 GROUP_ROWS = 1 << 18  # of a parquet row group: bounds the memory that writing takes
@@ -21,11 +23,43 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     Raises `InputError` if the file is missing, damaged or lacks a declared column; `SchemaError` if
     its values break the declaration.
     """
+    with _sound(path):
+        arrow = pq.read_table(path, page_checksum_verification=True)
+    return _checked(arrow, table, path)
+
+
+def read_parts(
+    path: Path, table: Table, names: Collection[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read a stage's table row group by row group: all its columns, or those named.
+
+    Each part is checked as `read_table` checks the whole, but for values that may not repeat. There
+    is one part where there are no rows.
+    """
+    columns = [one for one in table if names is None or one.name in names]
+    part = replace(table, columns=tuple(replace(one, unique=False) for one in columns))
+    with _sound(path):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    with file:
+        if not file.num_row_groups:
+            yield _checked(file.schema_arrow.empty_table(), part, path)
+        for number in range(file.num_row_groups):
+            with _sound(path):
+                group = file.read_row_group(number, columns=list(part.names))
+            yield _checked(group, part, path)
+
+
+@contextlib.contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Say of a file that can't be read what to do."""
     require_file(path)
     try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
+        yield
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} is no sound parquet file ({error}); rebuild it") from error
+
+
+def _checked(arrow: pa.Table, table: Table, path: Path) -> pd.DataFrame:
     missing = [name for name in table.names if name not in arrow.column_names]
     if missing:
         raise InputError(
@@ -50,6 +84,28 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table, *, described: boo
     arrow = to_arrow(check(rows, table, source=path.name), table)
     footer = votable_footer(table, longest_strings(arrow)) if described else {}
     write_parquet([arrow], path, arrow.schema, footer)
+
+
+def write_parts(parts: Iterable[pd.DataFrame], path: Path, table: Table) -> None:
+    """Write a table that comes in parts as `write_table` does, without having it whole in memory.
+
+    The parts' keys must ascend from one to the next (`InputError`): sorting is within each alone.
+    """
+
+    def sorted_parts() -> Iterator[pa.Table]:
+        last = None
+        for part in parts:
+            rows = sort_rows(part.loc[:, list(table.names)], table.key).reset_index(drop=True)
+            keys = rows[table.key]
+            if len(keys) and last is not None and keys.iloc[0] <= last:
+                raise InputError(
+                    f"{path.name}: rows are not in the order of '{table.key}': {keys.iloc[0]} "
+                    f"comes after {last}; rebuild the table they come from: `dvc repro --force`"
+                )
+            last = keys.iloc[-1] if len(keys) else last
+            yield to_arrow(check(rows, table, source=path.name), table)
+
+    write_parquet(sorted_parts(), path, arrow_schema(table))
 
 
 def sort_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ The tree finds candidates a little beyond the radius; which of them are pairs, a
 is decided by `angular_separation` in whole steps of 1e-7 arcsec, alike on every processor.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +20,6 @@ from transferz.dataset.sky.positions import (
     Positions,
     Rows,
     angular_separation,
-    shift,
-    tangent_offsets,
 )
 from transferz.schemas.errors import InputError, ParameterError
 
@@ -120,8 +118,8 @@ def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) ->
     >>> mutual_nearest(first, second, 1.0).separation
     array([0.36])
     """
-    nearest_second = _Nearest(len(first), second.key)
-    nearest_first = _Nearest(len(second), first.key)
+    nearest_second = Nearest(len(first), second.key)
+    nearest_first = Nearest(len(second), first.key)
     kept = []
     for pairs in iterate_pairs(first, second, radius_arcsec):
         nearest_second.update(pairs.i, pairs.separation, second.key[pairs.j])
@@ -134,7 +132,7 @@ def mutual_nearest(first: Positions, second: Positions, radius_arcsec: float) ->
     return pairs.chosen(np.argsort(first.key[pairs.i]))
 
 
-class _Nearest:
+class Nearest:
     """For each row, the least separation so far and the key that has it; ties to the lower key."""
 
     def __init__(self, size: int, key: NDArray[np.integer]) -> None:
@@ -152,38 +150,6 @@ class _Nearest:
         np.minimum.at(self.key, row[nearest], key[nearest])
 
 
-class OffsetMatches(NamedTuple):
-    """Matches of two catalogues whose positions differ by an offset.
-
-    `offset_arcsec` is the median offset of second from first to the east and to the north; `second`
-    what was matched to first: the second catalogue, without the offset if it was removed.
-    """
-
-    matches: Pairs
-    offset_arcsec: tuple[float, float]
-    second: Positions
-
-
-def match_with_offset(
-    first: Positions, second: Positions, radius_arcsec: float, *, remove: bool = True
-) -> OffsetMatches:
-    """Match, remove the median offset of the matches from second, and match again.
-
-    The radius, arcsec, is that of both passes: well above the offset to be removed. `remove` False
-    measures the offset and leaves it: the matches are those of the first pass.
-    """
-    matches = mutual_nearest(first, second, radius_arcsec)
-    pairs = first.take(matches.i), second.take(matches.j)
-    # The median, because a few of the first matches are wrong; in whole micro-arcseconds, so that
-    # no processor sees another one.
-    offsets = tangent_offsets(*pairs) if len(pairs[0]) else ([0.0], [0.0])
-    east, north = (round(float(np.median(values)), 6) for values in offsets)
-    if remove:
-        second = shift(second, -east, -north)
-        matches = mutual_nearest(first, second, radius_arcsec)
-    return OffsetMatches(matches, (east, north), second)
-
-
 def pairs_within(positions: Positions, radius_arcsec: float) -> Pairs:
     """Return every pair of positions of one table within the radius (arcsec, inclusive), once each.
 
@@ -195,6 +161,10 @@ def pairs_within(positions: Positions, radius_arcsec: float) -> Pairs:
     return pairs.chosen(np.lexsort((key[pairs.j], key[pairs.i])))
 
 
+ClosePairs = Callable[[Positions, float], Pairs]
+"""What `pairs_within` does; `transferz.dataset.sky.partitions` does it too."""
+
+
 def drop_conflicts(
     object_id: Ids,
     ra: Floats,
@@ -203,6 +173,7 @@ def drop_conflicts(
     spectroscopic: Mask,
     hashes: NDArray[np.uint64],
     radius_arcsec: float,
+    find: ClosePairs = pairs_within,
 ) -> Mask:
     """Find the rows to leave out so that no two splits hold objects within the radius.
 
@@ -227,13 +198,15 @@ def drop_conflicts(
         that one the same split would win every conflict.
     radius_arcsec : float
         Radius (inclusive), arcsec.
+    find : callable
+        Finds the pairs.
 
     Returns
     -------
     bool array (n,)
         True for every row of an object that is left out.
     """
-    ids, object_of_row, first, second = _near_objects(object_id, ra, dec, radius_arcsec)
+    ids, object_of_row, first, second = _near_objects(object_id, ra, dec, radius_arcsec, find)
     _, split_code = np.unique(np.asarray(split, dtype=np.str_), return_inverse=True)
     split_of = _one_per_object(split_code, "split", ids, object_of_row)
     hash_of = _one_per_object(hashes, "hash", ids, object_of_row)
@@ -250,13 +223,20 @@ def drop_conflicts(
     return left_out[object_of_row]
 
 
-def group_ids(object_id: Ids, ra: Floats, dec: Floats, radius_arcsec: float) -> Ids:
+def group_ids(
+    object_id: Ids,
+    ra: Floats,
+    dec: Floats,
+    radius_arcsec: float,
+    find: ClosePairs = pairs_within,
+) -> Ids:
     """Return the least id among the objects linked to each row's object by steps within the radius.
 
     Rows with the same id are the same object, wherever they lie. Positions are in degrees, both NaN
-    where a row has none (an object without any is alone); the radius, arcsec, is inclusive.
+    where a row has none (an object without any is alone); the radius, arcsec, is inclusive. `find`
+    finds the pairs.
     """
-    ids, object_of_row, first, second = _near_objects(object_id, ra, dec, radius_arcsec)
+    ids, object_of_row, first, second = _near_objects(object_id, ra, dec, radius_arcsec, find)
     if not len(ids):
         return ids
     links = coo_array((np.ones(len(first)), (first, second)), shape=(len(ids), len(ids)))
@@ -267,7 +247,7 @@ def group_ids(object_id: Ids, ra: Floats, dec: Floats, radius_arcsec: float) -> 
 
 
 def _near_objects(
-    object_id: Ids, ra: Floats, dec: Floats, radius_arcsec: float
+    object_id: Ids, ra: Floats, dec: Floats, radius_arcsec: float, find: ClosePairs
 ) -> tuple[Ids, Rows, Rows, Rows]:
     """Find pairs of objects within the radius: an object's rows may be near each other, too.
 
@@ -281,7 +261,7 @@ def _near_objects(
     if east.shape == north.shape == rows.shape:
         rows = rows[~(np.isnan(east) & np.isnan(north))]
         east, north = east[rows], north[rows]
-    pairs = pairs_within(Positions(east, north, rows, "objects to split"), radius_arcsec)
+    pairs = find(Positions(east, north, rows, "objects to split"), radius_arcsec)
     ids, object_of_row = np.unique(object_id, return_inverse=True)
     of_located = object_of_row[rows]
     ids = ids if ids.size else ids.astype(np.int64)

@@ -1,5 +1,6 @@
 """Positions on the sky: checks, separations and offsets precise at arcsecond scales."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,16 @@ class Positions:
             f"{self.name}: {np.count_nonzero(bad)} of {len(self)} rows have {what}, the first at "
             f"row {row} (key {self.key[row]}, ra {self.ra[row]}, dec {self.dec[row]}); {remedy}."
         )
+
+
+Parts = Callable[[], Iterable[Positions]]
+"""Reads a catalogue from its beginning, part by part, so that not all of it is in memory."""
+
+
+def together(parts: Iterable[Positions]) -> Positions:
+    """Join the parts of a catalogue; at least one."""
+    ra, dec, key, names = zip(*((p.ra, p.dec, p.key, p.name) for p in parts), strict=True)
+    return Positions(np.concatenate(ra), np.concatenate(dec), np.concatenate(key), names[0])
 
 
 def angular_separation(ra1: Floats, dec1: Floats, ra2: Floats, dec2: Floats) -> Floats:

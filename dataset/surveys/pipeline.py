@@ -186,7 +186,7 @@ class _Stages:
             "Assign train, validation, calibration and test without leaks",
             data=[*self.match, *self.spectra],
             code=("dataset/sky", "dataset/split.py", "dataset/splits"),
-            params=["split", "match.radius_arcsec"],
+            params=["split", "match.engine", "match.radius_arcsec"],
             outs=[f"${{path.interim}}/split/{file}" for file in (TABLE, REMOVED)],
             counts="split",
         )

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from transferz.dataset.match import (
-    Found,
     ambiguous,
     chance_matches,
     join,
@@ -13,7 +12,7 @@ from transferz.dataset.match import (
     offset_histogram,
 )
 from transferz.dataset.pipeline.params import MatchParams
-from transferz.dataset.sky.neighbours import match_with_offset
+from transferz.dataset.sky.matching import Whole, match_with_offset
 from transferz.dataset.sky.positions import Positions
 from transferz.schemas import BANDS, HSC, MATCHED, InputError, error_name, magnitude_name
 from transferz.schemas.survey.frames import check
@@ -79,10 +78,10 @@ def on_a_line(arcsec, first_key):
 )
 def test_a_spectrum_whose_object_is_another_ones_too_is_ambiguous(spectra, objects, expected):
     first, second = on_a_line(spectra, 1), on_a_line(objects, 10)
-    sky_match = match_with_offset(first, second, 1.0, remove=False)
-    found = Found(pd.DataFrame(), first, sky_match, pd.DataFrame())
-    assert ambiguous(found, 1.0).tolist() == expected
-    matched = np.isin(np.arange(len(spectra)), sky_match.matches.i)
+    found = match_with_offset(Whole(first, second), 1.0, remove=False)
+    unsure = np.isin(first.key, ambiguous(found, 1.0))
+    assert unsure.tolist() == expected
+    matched = np.isin(first.key, found.matches.first.key)
     near = np.abs(np.subtract.outer(spectra, objects)).min(axis=1) <= 1.0
     assert (matched | np.array(expected) | ~near).all()  # nobody's fate is left open
 
@@ -154,8 +153,8 @@ def test_chance_matches_follow_the_density():
     second = Positions(150 + rng.uniform(0, side, n), rng.uniform(0, side, n), np.arange(n))
     rows = rng.permutation(n)[:4000]  # true counterparts, which the shift must undo
     first = Positions(second.ra[rows], second.dec[rows], np.arange(4000))
-    magnitude = np.repeat([18.5, 20.5, np.nan, 24.0], 1000)
-    chance = chance_matches(first, second, magnitude, MATCH)
+    magnitudes = pd.Series(np.repeat([18.5, 20.5, np.nan, 24.0], 1000))
+    chance = chance_matches(Whole(first, second), magnitudes, MATCH)
     assert chance["objects"] == [1000, 1000, 0, 1000]
     assert chance["rate"][2] is None
     expected = 1 - np.exp(-n / (side * 3600) ** 2 * np.pi)  # 11 %

@@ -174,6 +174,7 @@ def test_every_parameter_is_named_by_a_stage(recorded):
         ("select.hsc.cuts", {"select@hsc", "card"}),
         ("select.cosmos2020.label", {"select@cosmos2020", "card"}),
         ("match.radius_arcsec", {"match", "split", "card"}),
+        ("match.engine", {"match", "split", "card"}),
         ("match.chance_shift_arcsec", {"match", "card"}),
         ("split.fractions.train", {"split", "card"}),
         ("release.version", {"release", "card"}),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.pipeline.stage import Counts
-from transferz.dataset.select import Cut, apply_cuts, with_label
+from transferz.dataset.select import Cut, apply_cuts, require_rows, sum_counts, with_label
 from transferz.schemas import BANDS, ParameterError
 from transferz.schemas.survey.survey import find_survey
 
@@ -83,8 +83,14 @@ def test_an_unknown_column_is_named():
 
 
 def test_a_cut_that_leaves_nothing_is_an_error():
-    with pytest.raises(ParameterError, match=r"'test\.cuts\.high' removed the last 2 of 2 rows"):
-        apply_cuts(frame([1.0, 2.0]), [cut("high", keep="redshift > 5")], "id", *WHERE)
+    cuts = [
+        cut("low", keep="redshift > 1"),
+        cut("high", keep="redshift > 5"),
+        cut("any", keep="id >= 0"),
+    ]
+    parts = [apply_cuts(frame(z), cuts, "id", *WHERE)[1] for z in ([1.0, 2.0], [3.0])]
+    with pytest.raises(ParameterError, match=r"'test\.cuts\.high' removed the last 2 of 3 rows"):
+        require_rows(sum_counts(parts), WHERE[0])
 
 
 redshifts = st.lists(st.floats(0, 6) | st.just(float("nan")), min_size=1, max_size=40)

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.dataset.sky import neighbours as crossmatch
+from transferz.dataset.sky.matching import Whole, match_with_offset
 from transferz.dataset.sky.neighbours import (
     iterate_pairs,
     joined,
-    match_with_offset,
     mutual_nearest,
     pairs_within,
 )
@@ -240,8 +240,8 @@ def test_nothing_matches_nothing():
     one = Positions([1.0], [1.0], [1])
     for first, second in [(NOTHING, NOTHING), (one, NOTHING), (NOTHING, one)]:
         assert [len(field) for field in mutual_nearest(first, second, 1.0)] == [0, 0, 0]
-        found = match_with_offset(first, second, 1.0)
-        assert len(found.matches.i) == 0
+        found = match_with_offset(Whole(first, second), 1.0)
+        assert len(found.matches.separation) == 0
         assert found.offset_arcsec == (0.0, 0.0)
 
 
@@ -258,10 +258,11 @@ def test_an_offset_is_found_and_removed(centre):
     )
     second = shift(noisy, 0.4, -0.3)
     assert len(mutual_nearest(first, second, 0.3).i) < 0.05 * n
-    matches, offset, moved = match_with_offset(first, second, 0.7)
-    np.testing.assert_array_equal(matches.separation, mutual_nearest(first, moved, 0.7).separation)
+    matches, offset, skies = match_with_offset(Whole(first, second), 0.7)
+    moved = mutual_nearest(first, skies.second, 0.7)
+    np.testing.assert_array_equal(matches.separation, moved.separation)
     np.testing.assert_allclose(offset, (0.4, -0.3), atol=5 * 1.25 * sigma / np.sqrt(n))
-    same = matches.i == matches.j
+    same = matches.first.key == matches.second.key
     assert same.mean() > 0.99
     assert np.median(matches.separation) == pytest.approx(1.1774 * sigma, rel=0.1)
 
@@ -273,9 +274,10 @@ def test_a_few_wrong_matches_do_not_move_the_offset():
     wrong = second.dec.copy()
     wrong[:200] += 0.5 / 3600
     second = Positions(second.ra, wrong, second.key)
-    assert match_with_offset(first, second, 1.0).offset_arcsec == (0.25, -0.125)
-    kept = match_with_offset(first, second, 1.0, remove=False)
-    assert kept.offset_arcsec == (0.25, -0.125) and kept.second is second
-    assert as_keys(kept.matches, first, second) == as_keys(
-        mutual_nearest(first, second, 1.0), first, second
-    )
+    skies = Whole(first, second)
+    assert match_with_offset(skies, 1.0).offset_arcsec == (0.25, -0.125)
+    kept = match_with_offset(skies, 1.0, remove=False)
+    assert kept.offset_arcsec == (0.25, -0.125) and kept.skies is skies
+    found = kept.matches.first.key, kept.matches.second.key, kept.matches.separation
+    expected = as_keys(mutual_nearest(first, second, 1.0), first, second)
+    assert tuple(one.tolist() for one in found) == expected
