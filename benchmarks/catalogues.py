@@ -100,7 +100,9 @@ def schema(folder: Path) -> pa.Schema:
 
 def leaves(place: Path) -> dict[str, Path]:
     """Find the files with rows, by their path in a catalogue."""
-    return {str(p.relative_to(place)): p for p in sorted(place.rglob("Npix=*.parquet"))}
+    return {
+        str(p.relative_to(place)): p for p in sorted(place.rglob("Norder=*/Dir=*/Npix=*.parquet"))
+    }
 
 
 def finished(unfinished: Path) -> int:

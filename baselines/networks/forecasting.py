@@ -146,8 +146,8 @@ class Forecaster:
     ) -> "Forecaster":
         """Make one from a model, for a table that calls its bands so, or else as the model does.
 
-        It computes on `device` here, and on the device `elsewhere` on other machines.
-        A `ParameterError` says where these are not as many as the model's, or one is named twice.
+        It computes on `device` here, and on the device `elsewhere` on other machines. A
+        `ParameterError` says where the bands are not as many as the model's, or one is named twice.
         """
         columns = tuple(bands or model.bands)
         if len(columns) != len(model.bands):
