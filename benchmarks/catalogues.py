@@ -34,8 +34,8 @@ from predict import BANDS, write_model
 
 from transferz.baselines.networks import MODEL_FILE, PREDICTED
 
-ROWS, QUICK_ROWS = 5_000_000, 40_000
-PART_ROWS, QUICK_PART_ROWS = 250_000, 8_000
+ROWS, QUICK_ROWS = 5_000_000, 20_000
+PART_ROWS, QUICK_PART_ROWS = 250_000, 4_000
 MARGIN = 10.0
 
 WORKERS, LSDB = "collection, workers: {}", "LSDB: map_partitions, write_catalog"
