@@ -34,8 +34,8 @@ from predict import BANDS, write_model
 
 from transferz.baselines.networks import MODEL_FILE, PREDICTED
 
-ROWS, QUICK_ROWS = 5_000_000, 40_000
-PART_ROWS, QUICK_PART_ROWS = 250_000, 8_000
+ROWS, QUICK_ROWS = 5_000_000, 20_000
+PART_ROWS, QUICK_PART_ROWS = 250_000, 4_000
 MARGIN = 10.0
 
 WORKERS, LSDB = "collection, workers: {}", "LSDB: map_partitions, write_catalog"
@@ -100,7 +100,9 @@ def schema(folder: Path) -> pa.Schema:
 
 def leaves(place: Path) -> dict[str, Path]:
     """Find the files with rows, by their path in a catalogue."""
-    return {str(p.relative_to(place)): p for p in sorted(place.rglob("Npix=*.parquet"))}
+    return {
+        str(p.relative_to(place)): p for p in sorted(place.rglob("Norder=*/Dir=*/Npix=*.parquet"))
+    }
 
 
 def finished(unfinished: Path) -> int:

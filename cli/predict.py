@@ -93,6 +93,9 @@ def _predict_table(args: argparse.Namespace) -> "RowCounts":
 
 
 def _predict_catalogue(args: argparse.Namespace) -> "RowCounts":
+    from transferz.baselines.catalogues.job import check_new  # seconds: torch
+
+    check_new(args.out)
     place = args.table if "://" in args.table else str(Path(args.table).absolute())
     collection = open_collection(place)
     if args.model:

@@ -45,6 +45,8 @@ class Job:
         if not mark.is_file():
             return None
         facts = json.loads(mark.read_text(encoding="utf-8"))
+        if facts["written"] and not self.place(leaf).is_file():
+            return None
         sky = {int(pixel): count for pixel, count in facts["sky"].items()}
         return Done(RowCounts(**facts["counts"]), facts["written"], sky)
 
@@ -72,6 +74,14 @@ class Job:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def check_new(out: Path) -> None:
+    """Refuse, before anything is read or fitted, a place where no new catalogue can go."""
+    if not out.parent.is_dir():
+        raise InputError(f"can't write --out {out}: name a new folder in a folder that exists")
+    if out.exists() or out.is_symlink():
+        raise InputError(f"--out {out} is there already; name another folder, or remove it")
+
+
 @contextmanager
 def open_job(out: Path, facts: Mapping[str, Any]) -> Iterator[Job]:
     """Begin a job, or go on with the one that was begun, as the only process that does so.
@@ -79,19 +89,17 @@ def open_job(out: Path, facts: Mapping[str, Any]) -> Iterator[Job]:
     `facts` say what is done: all that the output hangs on. An `InputError` says that the place is
     taken, a `ParameterError` that leaves are done there of something else.
     """
+    check_new(out)
     folder = out.with_name(f"{out.name}.unfinished")
-    if not out.parent.is_dir():
-        raise InputError(f"can't write --out {out}: name a new folder in a folder that exists")
     with only_writer(folder):
         job = Job(out, folder)
-        if out.exists() or out.is_symlink():
-            if folder.is_dir() and not job.catalogue.exists():  # killed at its very end
-                shutil.rmtree(folder, ignore_errors=True)
-            raise InputError(f"--out {out} is there already; name another folder, or remove it")
         told = folder / JOB_FILE
-        if told.is_file() and (folder / "done").is_dir():
+        if told.is_file() and (folder / "done").is_dir() and job.catalogue.is_dir():
             _require_same(folder, json.loads(told.read_text(encoding="utf-8")), facts)
         else:
+            shutil.rmtree(
+                folder / "done", ignore_errors=True
+            )  # of a run that was killed at its end
             folder.mkdir(exist_ok=True)
             with replace_file(told) as beside:
                 beside.write_text(json_text(dict(facts)), encoding="utf-8")

@@ -151,8 +151,8 @@ class Forecaster:
     ) -> "Forecaster":
         """Make one from a model, for a table that calls its bands so, or else as the model does.
 
-        It computes on `device` here, and on the device `elsewhere` on other machines.
-        A `ParameterError` says where these are not as many as the model's, or one is named twice;
+        It computes on `device` here, and on the device `elsewhere` on other machines. A
+        `ParameterError` says where the bands are not as many as the model's, or one is named twice;
         or where densities of `pdf` bytes are wanted of networks that forecast none.
         """
         columns = tuple(bands or model.bands)

@@ -393,6 +393,37 @@ def test_a_run_that_ended_goes_on_and_finished_leaves_are_not_done_again(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_what_a_run_left_that_was_killed_at_its_very_end_is_no_hindrance(
+    sky, done, model, tmp_path, monkeypatch
+):
+    """It has its name already, and what tells how it was made is still there."""
+    kept = []
+    plain = running.Job.finish
+
+    def finish(job):
+        kept.append(shutil.copytree(job.folder / "done", tmp_path / "done"))
+        plain(job)
+        shutil.copytree(kept[0], job.folder / "done")
+
+    monkeypatch.setattr(running.Job, "finish", finish)
+    predict(model, sky, tmp_path / "out", "--each-seed")
+    monkeypatch.undo()
+    shutil.rmtree(tmp_path / "out")
+    predict(model, sky, tmp_path / "out", "--each-seed")
+    assert_same(tmp_path / "out", done)
+
+
+def test_a_file_that_has_been_lost_is_done_again(sky, done, model, tmp_path, counted):
+    _, counting = counted
+    counting.most = 4
+    with pytest.raises(InputError, match="not today"):
+        predict(model, sky, tmp_path / "out", "--each-seed")
+    next(iter(leaves(tmp_path / "out.unfinished" / "catalogue").values())).unlink()
+    counting.most = None
+    predict(model, sky, tmp_path / "out", "--each-seed")
+    assert_same(tmp_path / "out", done)
+
+
 def test_another_model_input_or_option_is_refused_and_the_remedies_work(
     sky, done, model, tmp_path, counted
 ):
