@@ -16,14 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transferz.schemas.errors import InputError
-
-PROPERTIES = ("collection.properties", "hats.properties", "properties")
-"""One of these makes a folder a HATS collection or catalogue."""
+from transferz.tables.hats import is_hats
 
 
 def is_catalogue(place: str) -> bool:
     """Say whether a place is a HATS collection or catalogue: such a folder, or any address."""
-    return "://" in place or any((Path(place) / name).is_file() for name in PROPERTIES)
+    return "://" in place or is_hats(Path(place))
 
 
 @dataclass(frozen=True, slots=True)

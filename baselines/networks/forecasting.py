@@ -14,13 +14,13 @@ from transferz.baselines.forecasts.compact import encode_pdfs, pdf_field
 from transferz.baselines.networks import PREDICTED, SEED
 from transferz.baselines.networks.ensemble import Ensemble, Model, require_order
 from transferz.baselines.networks.environment import find_device
+from transferz.baselines.networks.threads import read_ahead, write_behind
 from transferz.baselines.scores.probability import GaussianMixture
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import MAGNITUDE
 from transferz.tables.cells import Floats, as_floats
 from transferz.tables.files import replace_file
 from transferz.tables.table import TableFile, require_columns
-from transferz.tables.threads import read_ahead, write_behind
 from transferz.tables.writing import open_writer
 
 FAR = 0.5

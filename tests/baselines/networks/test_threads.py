@@ -2,7 +2,7 @@
 
 import pytest
 
-from transferz.tables.threads import read_ahead, write_behind
+from transferz.baselines.networks.threads import read_ahead, write_behind
 
 
 def numbers(count, read, fail_at=None):
