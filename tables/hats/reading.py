@@ -57,9 +57,9 @@ def is_hats(path: Path) -> bool:
     False
     """
     try:
-        return (path / COLLECTION).is_file() or (
-            (path / DATASET).is_dir() and any((path / name).is_file() for name in CATALOGUE)
-        )
+        if any((path / name).is_file() for name in (COLLECTION, CATALOGUE[0])):
+            return True
+        return (path / DATASET).is_dir() and (path / CATALOGUE[1]).is_file()
     except OSError:  # no folder that can be looked into
         return False
 

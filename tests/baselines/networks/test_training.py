@@ -153,7 +153,8 @@ def test_the_best_weights_are_kept_and_patience_ends_it(trained):
     validation = sample(200, 1)
     predicted = ensemble.predict(validation.magnitudes)
     dz = metrics.normalised_error(predicted, validation.redshift)
-    assert float(metrics.loss(dz)[0]) == pytest.approx(fit.validation_loss, rel=1e-12)
+    # Training and forecasts add the same products up in another order.
+    assert float(metrics.loss(dz)[0]) == pytest.approx(fit.validation_loss, rel=1e-5)
 
 
 def test_finished_seeds_leave_the_batch(monkeypatch):
