@@ -78,6 +78,12 @@ TASKS = {
             "--model model TABLE.parquet --out OUT.parquet",
             "bench",
         ),
+        "distill": Command(
+            "distill",
+            "turn a model of many seeds into one network, for large catalogues",
+            "--model model TABLE.parquet --out student",
+            "bench",
+        ),
         "check-leak": Command(
             "leaks", "look for a release's test galaxies in a training table", "TABLE.csv", "bench"
         ),

@@ -35,6 +35,7 @@ NOT_RUN = {
     "transferz publish": "needs the Hub: tests/dataset/test_publish.py has one of its own",
     "transferz predict --model models/nn_tl CATALOGUE": "needs HATS: tests/baselines/catalogues",
     "transferz predict --model models/nn_tl hf:": "needs HATS: tests/baselines/catalogues",
+    "transferz distill": "needs a model of many seeds: tests/cli/test_distill.py makes one",
     "transferz verify ORG/": "needs the Hub, as `transferz publish`",
     "transferz diff ORG/": "needs the Hub, as `transferz publish`",
     "transferz specz specz_samples/": "needs real tables: tests/dataset/spectra/test_samples.py",
@@ -45,6 +46,7 @@ NOT_PRINTED = {
     "README.md: card:": "of a release that was edited: tests/dataset/test_verify.py edits some",
     "follows 1.0.0:": "of a build: tests/dataset/test_previous.py",
     "the whole catalogue ": "of a benchmark: test_docs.py compares it, figure by figure",
+    "forecasts of ": "of a model that takes minutes to train: tests/cli/test_distill.py",
     "file          ": "of real tables: tests/dataset/spectra/test_samples.py",
 }
 """How a text begins that the command before it doesn't print in a test, and why."""
