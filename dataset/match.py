@@ -19,15 +19,8 @@ from transferz.dataset.pipeline.params import MatchParams, read_params
 from transferz.dataset.pipeline.stage import REMOVED_ROWS, TABLE, Counts, Layout, run_stage
 from transferz.dataset.pipeline.tables import read_parts, read_table, removed_rows, write_table
 from transferz.dataset.sky.matching import Matches, OffsetMatches, Skies, Whole, match_with_offset
-from transferz.dataset.sky.neighbours import mutual_nearest
-from transferz.dataset.sky.positions import (
-    Floats,
-    Parts,
-    Positions,
-    Rows,
-    tangent_offsets,
-    together,
-)
+from transferz.dataset.sky.neighbours import Ids, mutual_nearest
+from transferz.dataset.sky.positions import Floats, Parts, Positions, tangent_offsets, together
 from transferz.schemas import REMOVED, InputError, Table
 from transferz.schemas.survey.frames import pandas_dtype
 from transferz.schemas.survey.survey import Survey
@@ -183,7 +176,7 @@ def join_spectra(layout: Layout, params: MatchParams, folder: Path) -> Compiled:
     )
 
 
-def ambiguous(found: OffsetMatches, radius_arcsec: float) -> Rows:
+def ambiguous(found: OffsetMatches, radius_arcsec: float) -> Ids:
     """Find rows, by key, with an object within the radius (arcsec) that is another row's as well.
 
     Their nearest object is the nearest of another row, too, or it lies nearer to another row.

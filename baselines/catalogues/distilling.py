@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from transferz.baselines.benchmark.tables import Sample, magnitudes
@@ -66,9 +67,9 @@ def read_magnitudes(table: TableFile, bands: tuple[str, ...]) -> Floats:
     def parts() -> Iterator[Floats]:
         for chunk in table.chunks(bands, CHUNK_ROWS):
             values = np.column_stack([as_floats(chunk, name, table.path) for name in bands])
-            yield values[~MAGNITUDE.is_missing(values).any(axis=1)].astype(np.float32)
+            yield values[~MAGNITUDE.is_missing(values).any(axis=1)]
 
-    rows = np.concatenate([np.empty((0, len(bands)), np.float32), *parts()])
+    rows = np.concatenate([np.empty((0, len(bands))), *parts()])
     if len(rows) < FEWEST:
         raise InputError(
             f"{table.path}: expected at least {FEWEST} rows with all of {', '.join(bands)}, found "
@@ -106,7 +107,7 @@ def distil(
     first = teacher.seeds[0]
     parts = np.array_split(rows, -(-len(rows) // CHUNK_ROWS))
     each = [(one.mean(axis=0), one[0]) for one in map(teacher.predict, parts)]
-    whole, alone = (np.concatenate(one).astype(np.float32) for one in zip(*each, strict=True))
+    whole, alone = (np.concatenate(one) for one in zip(*each, strict=True))
     order = np.random.default_rng(first).permutation(len(rows))
     held, learned = np.split(order, [round(HELD_OUT * len(order))])
     samples = (Sample(rows[chosen], whole[chosen]) for chosen in (learned, held))
@@ -130,6 +131,6 @@ def score_tests(ensemble: Ensemble, test: TestSet) -> dict[str, float]:
     return _scores(forecasts, test.redshift[inside])
 
 
-def _scores(forecasts: Floats, redshift: Floats) -> dict[str, float]:
+def _scores(forecasts: npt.ArrayLike, redshift: npt.ArrayLike) -> dict[str, float]:
     dz = normalised_error(forecasts, redshift)
     return {name: float(metric(dz)) for name, metric in MEASURED.items()}

@@ -26,7 +26,7 @@ from transferz.schemas.survey.derived import (
     votable_footer,
 )
 from transferz.tables.files import replace_file
-from transferz.tables.reading import ParquetTable
+from transferz.tables.parquet import ParquetTable
 from transferz.tables.table import CHUNK_ROWS
 from transferz.tables.writing import DECLARATIONS
 

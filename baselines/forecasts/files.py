@@ -28,8 +28,9 @@ from transferz.baselines.networks import SEED
 from transferz.baselines.scores.probability import Distribution
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.tables.cells import as_floats, as_ids
+from transferz.tables.parquet import ParquetTable
 from transferz.tables.printing import first_few
-from transferz.tables.reading import ParquetTable, open_table, read_whole
+from transferz.tables.reading import open_table, read_whole
 from transferz.tables.table import TableFile, naming, require_columns
 
 RUN_COLUMNS = {"config", "seed", "point"}

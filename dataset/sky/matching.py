@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from transferz.dataset.sky.neighbours import iterate_pairs, joined, mutual_nearest
-from transferz.dataset.sky.positions import Floats, Positions, Rows, shift, tangent_offsets
+from transferz.dataset.sky.neighbours import Ids, iterate_pairs, joined, mutual_nearest
+from transferz.dataset.sky.positions import Floats, Positions, shift, tangent_offsets
 
 
 class Matches(NamedTuple):
@@ -32,7 +32,7 @@ class Skies(Protocol):
     def matches(self, radius_arcsec: float) -> Matches:
         """Match rows that are each other's nearest within the radius, as `mutual_nearest` does."""
 
-    def pairs(self, radius_arcsec: float) -> tuple[Rows, Rows, Floats]:
+    def pairs(self, radius_arcsec: float) -> tuple[Ids, Ids, Floats]:
         """Find all pairs within the radius: keys of first and second, separations (arcsec)."""
 
 
@@ -51,7 +51,7 @@ class Whole:
         pairs = mutual_nearest(self.first, self.second, radius_arcsec)
         return Matches(self.first.take(pairs.i), self.second.take(pairs.j), pairs.separation)
 
-    def pairs(self, radius_arcsec: float) -> tuple[Rows, Rows, Floats]:
+    def pairs(self, radius_arcsec: float) -> tuple[Ids, Ids, Floats]:
         """Find all pairs within the radius: keys of first and second, separations (arcsec)."""
         near = joined(list(iterate_pairs(self.first, self.second, radius_arcsec)))
         return self.first.key[near.i], self.second.key[near.j], near.separation
