@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Apply a model that transferz train wrote to a table of any size (FITS, parquet, HDF5, VOTable, ECSV,
-CSV or text with columns parted by blanks), or to a HATS catalogue. The output holds all of its
+CSV or text with columns parted by blanks), or to a HATS catalogue, which becomes another one, or a
+file where --out names one. The output holds all of its
 columns and redshift_pred, the mean over the model's seeds; with --pdf compact:40, densities too.
 
   A table:                transferz predict --model DIR TABLE --out FILE
@@ -49,7 +50,12 @@ def predict(argv: Sequence[str]) -> int:
     """Forecast the redshifts of a table, or of a catalogue."""
     args = _parser().parse_args(argv)
     require_given(args, OF_METHOD, args.method, "--method")
-    catalogue = is_catalogue(args.table)
+    as_file = args.out.name.lower().endswith(SUFFIXES)
+    catalogue = is_catalogue(args.table) and not as_file
+    if as_file and "://" in args.table:
+        raise ParameterError(
+            f"--out {args.out}: a catalogue at an address becomes a HATS catalogue: name a folder"
+        )
     if not catalogue:
         require_given(args, OF_CATALOGUE, None, "HATS catalogue")
         check_place(args.out, Path(args.table))

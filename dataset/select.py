@@ -80,15 +80,14 @@ def select(layout: Layout, catalogue: str) -> None:
     entry, before = survey.catalogues[catalogue], survey.tables[catalogue]
     where, section = select_section(survey, catalogue)
     params = validated(section, SelectParams, *where)
-    after = before
-    if entry.role == "spectroscopic":
-        after = survey.spectroscopic
-    elif entry.role not in ("photometry", "spectra"):
+    has_label = entry.role not in ("spectroscopic", "photometry", "spectra")
+    after = survey.spectroscopic if entry.role == "spectroscopic" else before
+    if has_label:
         after = survey.selected
     path, bands = layout.interim("ingest", catalogue) / TABLE, [band.name for band in survey.bands]
     in_parts = before[before.key].unique and all(cut.keep for cut in params.cuts)
     parts = read_parts(path, before) if in_parts else iter([read_table(path, before)])
-    if after is survey.selected:
+    if has_label:
         parts = (with_label(rows, entry, params.label, where[1]) for rows in parts)
     done: list[tuple[Counts, pd.DataFrame]] = []
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from transferz import cli
-from transferz.dataset.match import Found, ambiguous, positions
+from transferz.dataset.match import ambiguous, positions
 from transferz.dataset.pipeline.tables import read_table
-from transferz.dataset.sky.neighbours import match_with_offset
+from transferz.dataset.sky.matching import Whole, match_with_offset
 from transferz.dataset.spectra.catalogues import load_catalogues
 from transferz.dataset.spectra.merging import merge
 from transferz.dataset.spectra.reading import read_catalogue
@@ -132,12 +132,12 @@ def test_they_find_their_galaxies_on_the_real_sky_by_position(read, samples):
     ours = merge([frame for frame, _ in read.values()]).compilation
     ours = ours.assign(specz_id=ours.index)
     first = positions(ours, "specz_id", "compilation")
-    sky_match = match_with_offset(first, positions(theirs, "object_id", "zcosmos"), 1.0)
-    matches = sky_match.matches
-    assert len(matches.i) == 36 and np.median(matches.separation) < 0.05
-    assert not ambiguous(Found(ours, first, sky_match, ours), 1.0).any()
-    both = ours.iloc[matches.i].assign(
-        theirs=theirs["zpec"].to_numpy()[matches.j], sure=theirs["cc"].to_numpy()[matches.j]
+    found = match_with_offset(Whole(first, positions(theirs, "object_id", "zcosmos")), 1.0)
+    mine, other = found.matches.first.key, found.matches.second.key
+    assert len(mine) == 36 and np.median(found.matches.separation) < 0.05
+    assert not ambiguous(found, 1.0).size
+    both = ours.loc[mine].assign(
+        theirs=theirs["zpec"].to_numpy()[other], sure=theirs["cc"].to_numpy()[other]
     )
     both = both[both["secure"] & both["sure"].between(3, 4.9) & (both["theirs"] > 0)]
     dz = (both["redshift"] - both["theirs"]) / (1 + both["theirs"])
