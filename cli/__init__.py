@@ -79,7 +79,7 @@ TASKS = {
             "bench",
         ),
         "distill": Command(
-            "distill",
+            "predict",
             "turn a model of many seeds into one network, for large catalogues",
             "--model model TABLE.parquet --out student",
             "bench",

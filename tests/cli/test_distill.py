@@ -18,7 +18,7 @@ from transferz.baselines.networks.ensemble import (
 )
 from transferz.baselines.networks.network import StackedNetworks
 from transferz.cli import main
-from transferz.cli.distill import distill
+from transferz.cli.predict import distill
 from transferz.schemas import InputError, ParameterError
 
 BANDS = tuple(f"{name}_cmodel_mag" for name in "grizy")
