@@ -38,6 +38,11 @@ class Bin:
     members: npt.NDArray[np.bool_]
     middle: float | None
 
+    @property
+    def ends(self) -> dict[str, float | None]:
+        """The ends and the middle, as entries have them."""
+        return {"from": self.low, "to": self.high, "middle": self.middle}
+
 
 def binnings(
     redshift: npt.ArrayLike,
@@ -68,6 +73,8 @@ def binnings(
 def cut(values: npt.ArrayLike, edges: Sequence[float]) -> list[Bin]:
     """Cut values, shape (N,) or (S, N), into bins at these edges; NaN is in none.
 
+    Examples
+    --------
     >>> [(b.low, b.high, int(b.members.sum())) for b in cut([0.1, 0.5, 0.7], (0.5, 1.0))]
     [(None, 0.5, 2), (0.5, 1.0, 1), (1.0, None, 0)]
     """

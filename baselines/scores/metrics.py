@@ -47,6 +47,8 @@ def normalised_error(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
 
     `predicted` has shape (..., N), one row per seed for example; `true` (N,) or (..., N), above -1.
 
+    Examples
+    --------
     >>> normalised_error([0.55, 1.0], [0.5, 1.0]).round(4)
     array([0.0333, 0.    ])
     """
@@ -55,12 +57,24 @@ def normalised_error(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
 
 
 def bias(dz: Errors) -> Array:
-    """Return the conventional bias, ``median(dz)``."""
+    """Return the conventional bias, ``median(dz)``.
+
+    Examples
+    --------
+    >>> float(bias(np.array([-0.01, 0.02, 0.5])))
+    0.02
+    """
     return _residuals(dz).median
 
 
 def scatter(dz: Errors) -> Array:
-    """Return the conventional scatter, ``1.4826 median(abs(dz - median(dz)))``."""
+    """Return the conventional scatter, ``1.4826 median(abs(dz - median(dz)))``.
+
+    Examples
+    --------
+    >>> scatter(np.array([-0.01, 0.02, 0.5])).round(4)
+    np.float64(0.0445)
+    """
     return MAD_TO_SIGMA * _residuals(dz).mad
 
 
@@ -69,6 +83,11 @@ def bias_biweight(dz: Errors) -> Array:
 
     ``M + sum((dz - M) w) / sum(w)``, ``M = median(dz)``, ``w = (1 - u²)²`` where abs(u) < 1 and
     0 elsewhere, ``u = (dz - M) / (6 MAD)``; the median where MAD = 0.
+
+    Examples
+    --------
+    >>> bias_biweight(np.array([-0.01, 0.02, 0.5])).round(4)  # the outlier has no weight
+    np.float64(0.0054)
     """
     return _residuals(dz).biweight_location
 
@@ -78,18 +97,35 @@ def scatter_biweight(dz: Errors) -> Array:
 
     ``sqrt(N sum((dz - M)² (1 - u²)⁴)) / abs(sum((1 - u²) (1 - 5u²)))``, both sums where
     abs(u) < 1, ``u = (dz - M) / (9 MAD)``; 0 where MAD = 0.
+
+    Examples
+    --------
+    >>> scatter_biweight(np.array([-0.01, 0.02, 0.5])).round(4)
+    np.float64(0.0263)
     """
     return _residuals(dz).biweight_scale
 
 
 def outlier_rate(dz: Errors) -> Array:
-    """Return the conventional outlier rate, ``mean(abs(dz) > 0.15)``."""
+    """Return the conventional outlier rate, ``mean(abs(dz) > 0.15)``.
+
+    Examples
+    --------
+    >>> float(outlier_rate(np.array([-0.01, 0.02, 0.5, 0.1])))
+    0.25
+    """
     errors = _residuals(dz)
     return share(np.abs(errors.dz, out=errors.room()) > OUTLIER_LIMIT)
 
 
 def outlier_rate_biweight(dz: Errors) -> Array:
-    """Return ``mean(abs(dz - bias_biweight) > 2 scatter_biweight)``."""
+    """Return ``mean(abs(dz - bias_biweight) > 2 scatter_biweight)``.
+
+    Examples
+    --------
+    >>> float(outlier_rate_biweight(np.array([-0.01, 0.02, 0.5, 0.1])))
+    0.25
+    """
     errors = _residuals(dz)
     limit = 2.0 * errors.biweight_scale[..., None]
     distance = np.subtract(errors.dz, errors.biweight_location[..., None], out=errors.room())
@@ -100,18 +136,35 @@ def outlier_rate_3sigma(dz: Errors) -> Array:
     """Return LSST's outlier rate for point forecasts, ``mean(abs(dz - median(dz)) > 3 scatter)``.
 
     That the conventional median and scatter are the ones meant is our choice.
+
+    Examples
+    --------
+    >>> float(outlier_rate_3sigma(np.array([-0.01, 0.02, 0.5, 0.1])))
+    0.25
     """
     errors = _residuals(dz)
     return share(errors.distance > 3.0 * scatter(errors)[..., None])
 
 
 def rmse(dz: Errors) -> Array:
-    """Return the normalised root mean square, ``sqrt(mean(dz²))``."""
+    """Return the normalised root mean square, ``sqrt(mean(dz²))``.
+
+    Examples
+    --------
+    >>> float(rmse(np.array([0.3, -0.4, 0.0, 0.0])))
+    0.25
+    """
     return np.asarray(np.sqrt(_residuals(dz).square.mean(axis=-1)))
 
 
 def loss(dz: Errors) -> Array:
-    """Return Tanaka et al. 2018's loss, ``mean(1 - 1 / (1 + (dz / 0.15)²))``."""
+    """Return Tanaka et al. 2018's loss, ``mean(1 - 1 / (1 + (dz / 0.15)²))``.
+
+    Examples
+    --------
+    >>> float(loss(np.array([0.15, -0.15])))
+    0.5
+    """
     errors = _residuals(dz)
     term = np.multiply(errors.square, LOSS_WIDTH**-2, out=errors.room())
     term += 1.0
@@ -121,12 +174,24 @@ def loss(dz: Errors) -> Array:
 
 
 def mse(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
-    """Return the mean square of the plain difference, ``mean((z_pred - z_true)²)``."""
+    """Return the mean square of the plain difference, ``mean((z_pred - z_true)²)``.
+
+    Examples
+    --------
+    >>> float(mse([0.5, 2.0], [0.5, 1.0]))
+    0.5
+    """
     return np.asarray(np.square(_difference(predicted, true)).mean(axis=-1))
 
 
 def catastrophic_rate(predicted: npt.ArrayLike, true: npt.ArrayLike) -> Array:
-    """Return the share of plain differences beyond 1, ``mean(abs(z_pred - z_true) > 1)``."""
+    """Return the share of plain differences beyond 1, ``mean(abs(z_pred - z_true) > 1)``.
+
+    Examples
+    --------
+    >>> float(catastrophic_rate([0.5, 2.5], [0.5, 1.0]))
+    0.5
+    """
     return share(np.abs(_difference(predicted, true)) > CATASTROPHIC_LIMIT)
 
 

@@ -133,6 +133,14 @@ def paired_difference(first: Loss, second: Loss) -> LossDifference:
 
     Both are of the same galaxies by the same draws (a `ValueError` where their numbers differ); the
     numbers of seeds may differ. NaN where either has no such score for some seed.
+
+    Examples
+    --------
+    >>> first = Loss(0.05, np.array([0.04, 0.05, 0.06]), seed_variance=0.0, seeds=1)
+    >>> second = Loss(0.03, np.array([0.02, 0.03, 0.05]), seed_variance=0.0, seeds=1)
+    >>> found = paired_difference(first, second)
+    >>> round(found.difference, 3), round(found.error, 4)
+    (0.02, 0.0058)
     """
     if first.resampled.shape != second.resampled.shape:
         raise ValueError(f"{first.resampled.size} and {second.resampled.size} resamples differ")
@@ -155,6 +163,8 @@ def holm(p: npt.ArrayLike) -> Array:
     are held against, however the comparisons hang together. NaN, for a comparison that could not be
     made, stays and does not count.
 
+    Examples
+    --------
     >>> holm([0.01, 0.04, 0.5]).round(2)
     array([0.03, 0.08, 0.5 ])
     """

@@ -28,7 +28,13 @@ LSST_DEPTH = 25.0
 
 
 def in_lsst_range(true: npt.ArrayLike, i_magnitude: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Say where ``0.3 < z_true < 3.0`` and ``i < 25``."""
+    """Say where ``0.3 < z_true < 3.0`` and ``i < 25``.
+
+    Examples
+    --------
+    >>> in_lsst_range([0.2, 0.5, 0.5], [22.0, 22.0, 25.5])
+    array([False,  True, False])
+    """
     low, high = LSST_RANGE
     redshift = single(true)
     return (redshift > low) & (redshift < high) & (single(i_magnitude) < LSST_DEPTH)
@@ -38,25 +44,31 @@ def verdicts(metrics: Mapping[str, Mapping[str, Any]], seeds: int) -> dict[str, 
     """Judge a method by the mean over so many `seeds`.
 
     `metrics` holds, by metric, ``mean``, ``spread`` over seeds and ``error`` over galaxies, as
-    `transferz.baselines.benchmark.scoring` has them. Returned are, by metric, ``value``, ``limit``,
-    ``met``, ``error`` and ``sure``. `error` is that of the mean: the error over galaxies and spread
-    / sqrt(seeds), added in quadrature. `sure` says that the value is further from the limit than
-    its error. Where there is no galaxy to judge by, `value` and `error` are None and nothing is met
-    or sure.
+    `transferz.baselines.scores.bootstrap.summary` has them. Returned is, by metric, a `verdict`.
     """
-    judged: dict[str, dict[str, Any]] = {}
-    for name, limit in LIMITS.items():
-        value, error = metrics[name]["mean"], metrics[name]["error"]
-        if value is None or error is None:
-            unknown = {"met": False, "error": None, "sure": False}
-            judged[name] = {"value": value, "limit": limit, **unknown}
-            continue
-        error = math.hypot(error, (metrics[name]["spread"] or 0.0) / math.sqrt(seeds))
-        judged[name] = {
-            "value": value,
-            "limit": limit,
-            "met": abs(value) < limit,
-            "error": error,
-            "sure": abs(abs(value) - limit) > error,
-        }
-    return judged
+    return {name: verdict(metrics[name], limit, seeds) for name, limit in LIMITS.items()}
+
+
+def verdict(summed: Mapping[str, Any], limit: float, seeds: int) -> dict[str, Any]:
+    """Judge one metric, summed up as of `verdicts`, by its limit.
+
+    Returned are ``value``, ``limit``, ``met``, ``error`` and ``sure``. `error` is that of the mean:
+    the error over galaxies and spread / sqrt(seeds), added in quadrature. `sure` says that the
+    value is further from the limit than its error. Where there is no galaxy to judge by, `value`
+    and `error` are None and nothing is met or sure.
+
+    >>> found = verdict({"mean": -0.004, "spread": None, "error": 0.002}, 0.003, seeds=1)
+    >>> found["met"], found["sure"]
+    (False, False)
+    """
+    value, error = summed["mean"], summed["error"]
+    if value is None or error is None:
+        return {"value": value, "limit": limit, "met": False, "error": None, "sure": False}
+    error = math.hypot(error, (summed["spread"] or 0.0) / math.sqrt(seeds))
+    return {
+        "value": value,
+        "limit": limit,
+        "met": abs(value) < limit,
+        "error": error,
+        "sure": abs(abs(value) - limit) > error,
+    }

@@ -11,6 +11,7 @@ from transferz.baselines.scores.probability.prediction import Prediction
 from transferz.baselines.scores.probability.scores import (
     PER_GALAXY,
     PROBABILITY_METRICS,
+    SUMMED,
     missing_forecasts,
     per_galaxy,
     pit_ad,
@@ -23,6 +24,7 @@ from transferz.baselines.scores.probability.scores import (
 __all__ = [
     "PER_GALAXY",
     "PROBABILITY_METRICS",
+    "SUMMED",
     "Distribution",
     "GaussianMixture",
     "GridPDF",

@@ -16,9 +16,13 @@ UNITS = ("", "redshift")
 IN_ORDER = "give arrays (.to_numpy()) in the order of the galaxies"
 
 
-def as_numbers(values: Any, what: str) -> npt.NDArray[Any]:
+def as_numbers(values: Any, what: str, kinds: str = "fiu") -> npt.NDArray[Any]:
     """Return numbers of any shape as an array, whole or real; a ValueError names `what` is none.
 
+    `kinds` are those of NumPy's types that count as numbers.
+
+    Examples
+    --------
     >>> as_numbers(np.ma.array([0.5, 1.2], mask=[False, True]), "point")
     array([0.5, nan])
     """
@@ -31,9 +35,35 @@ def as_numbers(values: Any, what: str) -> npt.NDArray[Any]:
         raise ValueError(
             f"{what}: expected real numbers, found {type(values).__name__}: {reason}"
         ) from None
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in kinds:
         raise ValueError(f"{what}: expected real numbers, found {array.dtype}")
     return array
+
+
+def as_flags(flag: Any, missing: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return flags of N galaxies as float64, of whatever kind of array; true is 1.
+
+    `missing`, shape (N,), tells who has no forecast. A `ValueError` says where there is not one
+    number for each galaxy, or one has a forecast and no flag. Beyond what float32 holds, flags tie.
+
+    >>> as_flags([False, True, True], np.zeros(3, bool))
+    array([0., 1., 1.])
+    """
+    if str(getattr(flag, "dtype", "")) == "bool":
+        flag = flag.astype(np.float64)  # so that what is masked stays so
+    values, given = as_numbers(flag, "flag", "fiub"), ~np.asarray(missing)
+    if values.shape != given.shape:
+        raise ValueError(
+            f"flag: expected one number per galaxy, shape {given.shape}; found {values.shape}"
+        )
+    values = values.astype(np.float64)
+    if count := np.count_nonzero(np.isnan(values) & given):
+        raise ValueError(
+            f"flag: {count:,} galaxies have a forecast and no flag (NaN, null or masked); give all "
+            "one, the largest to those that are not to be trusted"
+        )
+    largest = float(np.finfo(np.float32).max)
+    return np.clip(values, -largest, largest)
 
 
 def _plain(values: Any) -> npt.NDArray[Any]:

@@ -84,6 +84,16 @@ class Distribution(ABC):
         width = self._width(wanted.size)
         return self._by_block(0.0, width, lambda part, _: part._quantiles(wanted))
 
+    def mean(self) -> Array:
+        """Return ``∫ z p(z) dz``, shape (N,)."""
+        mean = self._by_block(0.0, self._width(), lambda part, _: part._mean())
+        return np.where(self.missing, np.nan, mean)
+
+    def std(self) -> Array:
+        """Return the standard deviation, ``sqrt(∫ (z - mean)² p(z) dz)``, shape (N,)."""
+        std = self._by_block(0.0, self._width(), lambda part, _: part._std())
+        return np.where(self.missing, np.nan, std)
+
     def _by_block(
         self, redshift: npt.ArrayLike, width: int, compute: Callable[[Any, Array], Array]
     ) -> Array:

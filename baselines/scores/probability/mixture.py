@@ -149,6 +149,14 @@ class GaussianMixture(Distribution):
         spread = self._sum_over_pairs(_mean_distance)
         return np.maximum(np.einsum("nk,nk->n", distance, self.weights) - spread / 2.0, 0.0)
 
+    def _mean(self) -> Array:
+        return np.einsum("nk,nk->n", self.means, self.weights)
+
+    def _std(self) -> Array:
+        apart = self.means - self._mean()[:, None]
+        variance = np.square(apart) + np.square(self.sigmas)
+        return np.sqrt(np.einsum("nk,nk->n", variance, self.weights))
+
     def _sum_over_pairs(self, function: Callable[[Array, Array], Array]) -> Array:
         """Return ``Σ Σ w_i w_j function(μ_i - μ_j, sqrt(σ_i² + σ_j²))``."""
         first, second = np.triu_indices(self._width())
@@ -354,6 +362,12 @@ class Samples(Distribution):
         integral = np.full(len(self), np.nan)
         integral[differ] = GaussianMixture(weights, means[differ], sigmas).square_integral()
         return integral
+
+    def _mean(self) -> Array:
+        return np.asarray(self.values.mean(axis=1, dtype=np.float64))
+
+    def _std(self) -> Array:
+        return np.asarray(self.values.std(axis=1, dtype=np.float64))
 
     def _crps(self, true: Array) -> Array:
         size = self._width()

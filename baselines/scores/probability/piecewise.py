@@ -220,6 +220,8 @@ class Quantiles(Distribution):
 
         They increase; the densities, shape (N, G), are those that `density` has.
 
+        Examples
+        --------
         >>> Quantiles([0.1, 0.3, 0.5, 0.7, 0.9], [[0.1, 0.3, 0.5, 0.7, 0.9]]).on_grid([0.5, 1.5])
         array([[1., 0.]])
         """
@@ -245,6 +247,13 @@ class Quantiles(Distribution):
 
     def _square_integral(self) -> Array:
         return self._heights @ np.diff(self._nodes)
+
+    def _mean(self) -> Array:
+        return (self._edges[:, 1:] + self._edges[:, :-1]) @ (np.diff(self._nodes) / 2.0)
+
+    def _std(self) -> Array:
+        apart = self._edges - self._mean()[:, None]
+        return np.sqrt(_third(apart[:, :-1], apart[:, 1:]) @ np.diff(self._nodes))
 
     def _crps(self, true: Array) -> Array:
         """Add up ``∫ F² = w (a² + a b + b²) / 3`` over intervals of width w, F from a to b."""
@@ -386,6 +395,32 @@ class GridPDF(Distribution):
 
     def _square_integral(self) -> Array:
         return self._squares[0]
+
+    def mode(self) -> Array:
+        """Return the point of the grid where the density is highest, the first of several, (N,).
+
+        >>> GridPDF([0.0, 1.0, 2.0], [[0.0, 1.0, 3.0]]).mode()
+        array([2.])
+        """
+        return np.where(self.missing, np.nan, self.grid[self.values.argmax(axis=1)])
+
+    @cached_property
+    def _moment_weights(self) -> Array:
+        """What a density at a point of the grid adds to the mean and to the mean square, (G, 2)."""
+        left, width = self.grid[:-1], self._widths
+        weights = np.zeros((self.grid.size, 2))
+        weights[:-1, 0] += left * width / 2.0 + width**2 / 6.0
+        weights[1:, 0] += left * width / 2.0 + width**2 / 3.0
+        weights[:-1, 1] += left**2 * width / 2.0 + left * width**2 / 3.0 + width**3 / 12.0
+        weights[1:, 1] += left**2 * width / 2.0 + left * width**2 * 2.0 / 3.0 + width**3 / 4.0
+        return weights
+
+    def _mean(self) -> Array:
+        return self.normalised @ self._moment_weights[:, 0]
+
+    def _std(self) -> Array:
+        mean, square = (self.normalised @ self._moment_weights).T
+        return np.sqrt(np.maximum(square - np.square(mean), 0.0))
 
     def _density(self, true: Array) -> Array:
         cell, part = self._locate(true)

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.scores.metrics import Array
-from transferz.baselines.scores.probability.arrays import IN_ORDER, as_numbers, row_labels
+from transferz.baselines.scores.probability.arrays import IN_ORDER, as_flags, as_numbers, row_labels
 from transferz.baselines.scores.probability.distribution import Distribution
 from transferz.baselines.scores.probability.mixture import GaussianMixture, Samples
 from transferz.baselines.scores.probability.piecewise import GridPDF, Quantiles
 from transferz.schemas.errors import InputError
+from transferz.schemas.survey.quantities import FORECAST
 
 FORMS = "samples, levels with quantiles, grid with pdf, mixture, distribution"
 
@@ -47,6 +48,8 @@ class Prediction:
         See there.
     distribution : Distribution or qp.Ensemble, optional
         Any other form.
+    flag : array_like, shape (N,), optional
+        How little each forecast is to be trusted, in any unit: the larger, the less. True is 1.
 
     Attributes
     ----------
@@ -56,7 +59,8 @@ class Prediction:
     Raises
     ------
     InputError
-        Where shapes differ, more than one form is given, or a form's own check fails.
+        Where shapes differ, more than one form is given, a form's own check fails, or a galaxy
+        that has a point has no flag where others have one.
 
     Examples
     --------
@@ -74,6 +78,7 @@ class Prediction:
     pdf: InitVar[npt.ArrayLike | None] = field(default=None, kw_only=True)
     mixture: InitVar[GaussianMixture | None] = field(default=None, kw_only=True)
     distribution: Distribution | None = field(default=None, kw_only=True)
+    flag: Array | None = field(default=None, kw_only=True)
     index: npt.NDArray[Any] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(
@@ -87,6 +92,7 @@ class Prediction:
     ) -> None:
         try:
             rows = {"point": self.point, "samples": samples, "quantiles": quantiles, "pdf": pdf}
+            rows["flag"] = self.flag
             whole = {"mixture": mixture, "distribution": self.distribution}
             index = _common_index(rows | whole, named=self.object_id is not None)
             point = as_numbers(self.point, "point").astype(np.float64)
@@ -119,6 +125,9 @@ class Prediction:
             object.__setattr__(self, "distribution", given[0] if given else None)
             object.__setattr__(self, "object_id", _as_ids(self.object_id, point.size))
             object.__setattr__(self, "point", point)
+            if self.flag is not None:
+                flag = as_flags(self.flag, FORECAST.is_missing(point))
+                object.__setattr__(self, "flag", flag)
         except ValueError as error:
             raise InputError(f"Prediction: {error}.") from error
 

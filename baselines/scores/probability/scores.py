@@ -26,7 +26,16 @@ INTERVALS = MappingProxyType({"68": (0.16, 0.84), "90": (0.05, 0.95)})
 SIGMAS = 3.0
 """Half widths of the 68 % interval beyond which a point is an outlier."""
 
-PER_GALAXY = ("pit", "crps", "cde_loss", "log_score", "low_68", "high_68", "low_90", "high_90")
+ENDS = ("low_68", "high_68", "low_90", "high_90")
+"""Of the central intervals, in the order of `INTERVALS`."""
+
+MOMENTS = MappingProxyType({"pdf_mean": "mean", "pdf_std": "std", "pdf_mode": "mode"})
+"""What is kept of a density for n(z), and the method that a form tells it by, where it does."""
+
+SUMMED = ("pit", "crps", "cde_loss", "log_score", *ENDS)
+"""What `score_probability` sums up, in order."""
+
+PER_GALAXY = (*SUMMED, *MOMENTS)
 """What `per_galaxy` finds, in order."""
 
 ROW_WIDTH = 401
@@ -41,7 +50,13 @@ a truth outside the forecast's support (our choice; what float32 still tells fro
 
 
 def pit_ks(pit: npt.ArrayLike) -> Array:
-    """Return Kolmogorov and Smirnov's D, the largest distance of the CDFs."""
+    """Return Kolmogorov and Smirnov's D, the largest distance of the CDFs.
+
+    Examples
+    --------
+    >>> float(pit_ks([0.25, 0.75]))
+    0.25
+    """
     ordered, rank = _ordered(pit)
     if not rank.size:
         return np.full(ordered.shape[:-1], np.nan)
@@ -50,7 +65,13 @@ def pit_ks(pit: npt.ArrayLike) -> Array:
 
 
 def pit_cvm(pit: npt.ArrayLike) -> Array:
-    """Return Cramér and von Mises' ``W² / N``, ``∫ (F_N(u) - u)² du``."""
+    """Return Cramér and von Mises' ``W² / N``, ``∫ (F_N(u) - u)² du``.
+
+    Examples
+    --------
+    >>> pit_cvm([0.25, 0.75]).round(4)
+    np.float64(0.0208)
+    """
     ordered, rank = _ordered(pit)
     if not rank.size:
         return np.full(ordered.shape[:-1], np.nan)
@@ -62,6 +83,11 @@ def pit_ad(pit: npt.ArrayLike) -> Array:
     """Return Anderson and Darling's ``A² / N``, ``∫ (F_N(u) - u)² / (u (1 - u)) du``.
 
     PITs are clipped to [1e-6, 1 - 1e-6] first.
+
+    Examples
+    --------
+    >>> pit_ad([0.25, 0.75]).round(4)
+    np.float64(0.1247)
     """
     ordered, rank = _ordered(np.clip(pit, PIT_FLOOR, 1.0 - PIT_FLOOR))
     if not rank.size:
@@ -75,6 +101,11 @@ def pit_histogram(pit: npt.ArrayLike, bins: int = BINS) -> Array:
     """Return the share of PITs in equal bins of [0, 1], shape (..., bins); 1 falls into the last.
 
     Those that are NaN are left out; NaN where all are.
+
+    Examples
+    --------
+    >>> pit_histogram([0.1, 0.2, 0.9, 1.0], bins=2)
+    array([0.5, 0.5])
     """
     values = np.asarray(pit, np.float64)
     rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
@@ -133,7 +164,9 @@ def per_galaxy(
         - ``crps``: continuous ranked probability score (Matheson & Winkler 1976), in redshift;
         - ``cde_loss``: ``∫ p² dz - 2 p(z_true)`` (Izbicki & Lee 2017);
         - ``log_score``: ``-ln max(p(z_true), 1e-10)``;
-        - ``low_68, high_68, low_90, high_90``: ends of the central intervals, redshifts.
+        - ``low_68, high_68, low_90, high_90``: ends of the central intervals, redshifts;
+        - ``pdf_mean, pdf_std, pdf_mode``: the density's mean and standard deviation, and of one on
+          a grid the mode, redshifts.
 
         NaN where the true redshift or the forecast is NaN, or its form cannot say.
 
@@ -157,8 +190,12 @@ def per_galaxy(
         scores["crps"][rows] = part.crps(true[rows])
         scores["cde_loss"][rows] = part.square_integral() - 2.0 * density
         scores["log_score"][rows] = -np.log(np.maximum(density, DENSITY_FLOOR))
-        for name, end in zip(PER_GALAXY[-len(levels) :], part.quantiles(levels).T, strict=True):
+        for name, end in zip(ENDS, part.quantiles(levels).T, strict=True):
             scores[name][rows] = end
+        known = np.where(np.isnan(true[rows]), np.nan, 0.0)
+        for name, asked in MOMENTS.items():
+            told = getattr(part, asked, None)
+            scores[name][rows] = known + (told() if callable(told) else np.nan)
     return scores
 
 
@@ -181,7 +218,7 @@ def score_probability(
     Parameters
     ----------
     columns : mapping of str to array_like, shape (..., N)
-        What `per_galaxy` found; one that is absent counts as NaN.
+        What `per_galaxy` found, those of `SUMMED`; one that is absent counts as NaN.
     redshift, point : array_like, shapes (N,) and (..., N)
         True redshifts and point forecasts; a `ValueError` where the last axes differ.
 
@@ -199,12 +236,20 @@ def score_probability(
 
         NaN for a row (a seed) of which any galaxy is NaN, and where N = 0: no metric counts a
         missing forecast as a good one.
+
+    Examples
+    --------
+    >>> from transferz.baselines.scores.probability import GaussianMixture
+    >>> forecast = GaussianMixture([[1.0]], means=[[0.5]], sigmas=[[0.1]])
+    >>> scores = score_probability(per_galaxy(forecast, [0.55]), [0.55], [0.5])
+    >>> scores["crps"].round(4), float(scores["coverage_68"])
+    (np.float64(0.0331), 1.0)
     """
     points, true = np.asarray(point, np.float64), np.asarray(redshift, np.float64)
     if true.ndim != 1 or points.shape[-1:] != true.shape:
         raise ValueError(f"point (..., N) and redshift (N,) differ: {points.shape}, {true.shape}")
     absent = np.broadcast_to(np.nan, points.shape)
-    given = {name: np.asarray(columns.get(name, absent), np.float64) for name in PER_GALAXY}
+    given = {name: np.asarray(columns.get(name, absent), np.float64) for name in SUMMED}
     for name, values in given.items():
         if values.shape != points.shape:
             shapes = f"expected shape {points.shape}, as of point; found {values.shape}"
