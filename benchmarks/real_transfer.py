@@ -44,7 +44,7 @@ from transferz.schemas.errors import InputError, TransferZError
 SURVEY = "cosmos_lite"
 SALTS, SEEDS = 10, 20
 METHOD_SEEDS = 5
-"""At most, of a reference method."""
+"""At most, of a reference method, and of networks in the study of `shared_photometry`."""
 
 NETWORKS = ("nn_base", "nn_tl", "nn_combo", "nn_spec")
 QUICK_METHODS = (
@@ -60,7 +60,7 @@ SLOW_METHODS = ("quantile_trees", "mixture_density", "bayesian")
 DISTANCES = (0.0, 0.05, 0.2)
 """Of `shared_photometry` (mag), beside the survey's own, which all salts have."""
 
-DISTANCE_SALTS = 2
+DISTANCE_SALTS = 4
 """So many of the salts are made with the other distances too."""
 
 DISTANCE_METHODS = ("nn_base", "nn_tl")
@@ -99,10 +99,16 @@ class Job:
 
 def jobs(args: argparse.Namespace) -> Iterator[Job]:
     """List the work, in the order in which it is done."""
+    fewer = min(args.seeds, METHOD_SEEDS)
 
-    def job(salt: int | None, methods: Sequence[str], distance: float | None = None) -> Job:
+    def job(
+        salt: int | None,
+        methods: Sequence[str],
+        distance: float | None = None,
+        seeds: int = args.seeds,
+    ) -> Job:
         own = (args.work, args.survey_data, salt, distance, tuple(methods))
-        return Job(*own, args.seeds, args.epochs, args.data)
+        return Job(*own, seeds, args.epochs, args.data)
 
     salts = range(1, args.salts + 1)
     yield from (job(salt, QUICK_METHODS[: 2 if args.quick else None]) for salt in salts)
@@ -111,8 +117,8 @@ def jobs(args: argparse.Namespace) -> Iterator[Job]:
         yield from (job(salt, SLOW_METHODS) for salt in salts)
     for salt in salts[:DISTANCE_SALTS]:
         for distance in DISTANCES[:1] if args.quick else DISTANCES:
-            yield job(salt, DISTANCE_METHODS, distance)
-        yield job(salt, [MATCHED])
+            yield job(salt, DISTANCE_METHODS, distance, fewer)
+        yield job(salt, [MATCHED], seeds=fewer)
     if args.data:
         yield from (job(None, [place]) for place in PLACES)
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from transferz.baselines.benchmark.checking import as_prediction
 from transferz.baselines.benchmark.tables import I_BANDS, band_columns, photometry
 from transferz.baselines.methods.common import Floats, labels, scale
 from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES
@@ -142,7 +143,8 @@ class SplitConformalByMagnitude(SplitConformal):
 
 def points(method: Any, table: pd.DataFrame) -> Floats:
     """Return a method's points, shape (N,), in the table's order; it is shown no label."""
-    prediction = method.predict(photometry(table, band_columns(table)))
+    made = method.predict(photometry(table, band_columns(table)))
+    prediction = as_prediction(made, f"{type(method).__name__}: predict")
     ids = prediction.galaxies(table["object_id"].to_numpy(np.int64))
     if ids is None:
         return np.asarray(prediction.point, np.float64)

@@ -11,12 +11,11 @@ from transferz.baselines.benchmark.tables import band_columns
 from transferz.baselines.methods.common import (
     Deterministic,
     Floats,
-    features,
+    complete_features,
     labels,
     validation_loss,
 )
 from transferz.baselines.scores.probability import Prediction, Samples
-from transferz.schemas.errors import InputError
 
 NEIGHBOUR_COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 FEWEST_SAMPLES = 5
@@ -41,7 +40,7 @@ class Nearest(Deterministic):
         An `InputError` says where a magnitude is missing.
         """
         self.bands = band_columns(train)
-        training_features = self._features(train)
+        training_features = complete_features(train, self.bands, self.name)
         self.scaler = StandardScaler().fit(training_features)
         self.search = NearestNeighbors().fit(self.scaler.transform(training_features))
         self.redshift = labels(train)
@@ -75,22 +74,9 @@ class Nearest(Deterministic):
         """Return distances and redshifts of the nearest, nearest first, both (N, count)."""
         if table.empty:
             return np.empty((0, count)), np.empty((0, count))
-        positions = self.scaler.transform(self._features(table))
+        positions = self.scaler.transform(complete_features(table, self.bands, self.name))
         distance, rows = self.search.kneighbors(positions, n_neighbors=count)
         return distance, self.redshift[rows]
-
-    def _features(self, table: pd.DataFrame) -> Floats:
-        """Return `features` of all galaxies, none missing."""
-        values = features(table, self.bands)
-        missing = ~np.isfinite(values[:, : len(self.bands)])
-        if missing.any():
-            where = ", ".join(np.array(self.bands)[missing.any(axis=0)])
-            raise InputError(
-                f"k-nearest neighbours need every magnitude: {missing.any(axis=1).sum()} of "
-                f"{len(values)} galaxies lack one, in {where}; drop them, or use gradient-boosted "
-                "trees, which take missing magnitudes"
-            )
-        return values
 
 
 def weighted_mean(distance: Floats, redshift: Floats, weights: str) -> Floats:

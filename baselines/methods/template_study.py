@@ -223,7 +223,11 @@ def read_extract(path: Path) -> Extract:
             f"errors '{layout.columns('HSC_i')[1]}'"
             for layout in LAYOUTS
         )
-        raise InputError(f"{path} is no known COSMOS2020 extract: expected columns {expected}")
+        raise InputError(
+            f"{path} is no known COSMOS2020 extract: expected columns {expected}; for "
+            "magnitudes of other surveys: transferz benchmark template_fit --table FILE --set "
+            "filters=SURVEY, with --bands, --errors and --redshift, its columns"
+        )
     bands = layout.bands(table.names)
     for name in layout.filters:  # a band must not go by a name that is misspelt or there twice
         held = [table.names.count(column) for column in layout.columns(name)]

@@ -10,7 +10,7 @@ import pytest
 from transferz.baselines.benchmark.tables import CURVES, band_columns, photometry
 from transferz.baselines.scores.metrics import normalised_error, outlier_rate, scatter
 from transferz.baselines.scores.probability import per_galaxy, score_probability
-from transferz.schemas.errors import InputError
+from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.columns import ERRORS, MAGNITUDES
 
 for package in ("speclite", "sedpy", "skypy", "astropy"):
@@ -117,7 +117,7 @@ def test_other_bands_are_refused(survey, method, absent):
         lambda: TemplateFit().fit(other[:150], other[150:250], seed=0),
         lambda: method.predict(other.drop(columns="redshift")),
     ):
-        with pytest.raises(InputError, match=f"HSC's grizy alone.*the table lacks {absent}$"):
+        with pytest.raises(InputError, match=f"HSC's grizy by.*--set filters=.*lacks {absent}$"):
             act()
 
 
@@ -136,11 +136,11 @@ def test_bands_are_those_whose_curves_a_table_names(survey):
 @pytest.mark.parametrize(
     ("curves", "said"),
     [
-        ({}, "the release names none of its bands'$"),
+        ({}, "the release names none of its bands'; name them with --set filters=SURVEY"),
         ({"g_mag": "speclite:decam2014-g"}, "names none of r_mag; name the other bands with"),
         (
             {"g_mag": "speclite:decam2014-g", "r_mag": "speclite:decam2014-q"},
-            "can't use the release's bands: speclite has no filter curve 'decam2014-q'",
+            "can't use these bands: speclite has no filter curve 'decam2014-q'",
         ),
     ],
 )
@@ -151,6 +151,30 @@ def test_a_band_without_a_curve_is_refused(survey, curves, said):
     table.attrs[CURVES] = curves
     with pytest.raises(InputError, match=said):
         TemplateFit().fit(table[:150], table[150:250], seed=0)
+
+
+@pytest.mark.parametrize(
+    "filters", ["des", ["des-g", "speclite:decam2014-r", "des-i", "des-z", "des-Y"]]
+)
+def test_bands_are_those_that_a_user_names(survey, filters):
+    own = survey.rename(columns=lambda name: name.replace("_cmodel_", "_").replace("y_", "Y_"))
+    found = TemplateFit(filters=filters).fit(own[:150], own[150:250], seed=0)
+    expected = {f"{name}_mag": band.curve for name, band in SURVEY_BANDS["des"].items()}
+    assert {band.name: band.curve for band in found.grid.bands} == expected
+    own.attrs[CURVES] = dict.fromkeys(expected, "speclite:hsc2017-g")  # the user's come first
+    assert TemplateFit(filters=filters).fit(own[:150], own[150:250], seed=0).bands == found.bands
+
+
+@pytest.mark.parametrize("filters", ["dse", ["des-q"], ["des"], [1], "g", []])
+def test_filters_that_are_none_are_refused(survey, filters):
+    with pytest.raises((ParameterError, InputError), match=r"of hsc-g|\(hsc, des|one of hsc-g"):
+        TemplateFit(filters=filters).fit(survey[:150], survey[150:250], seed=0)
+
+
+@pytest.mark.parametrize("filters", ["euclid", ["des-g", "des-r"]])
+def test_filters_that_do_not_fit_the_bands_are_refused(survey, filters):
+    with pytest.raises(InputError, match=r"a filter for each of g_cmodel_mag, .*, of hsc-g, hsc-r"):
+        TemplateFit(filters=filters).fit(survey[:150], survey[150:250], seed=0)
 
 
 def real_des():
