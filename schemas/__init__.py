@@ -1,6 +1,6 @@
 """The words: every table's columns, written once, and what is derived from them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from transferz.schemas.errors import (
     InputError,
@@ -9,6 +9,7 @@ from transferz.schemas.errors import (
     SchemaError,
     TransferZError,
 )
+from transferz.schemas.later import import_later
 from transferz.schemas.survey.catalogues import SPLITS
 from transferz.schemas.survey.columns import (
     BANDS,
@@ -69,11 +70,24 @@ __all__ = [
     "magnitude_name",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the paper's tables when they are asked for: they are read from files."""
-    if name in __all__:
-        from transferz.schemas.survey import paper
-
-        return getattr(paper, name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+# The paper's tables are read from files, when they are asked for.
+__getattr__, __dir__ = import_later(
+    __name__,
+    dict.fromkeys(
+        (
+            "ASSIGNED",
+            "COSMOS2020",
+            "GALAXIESML",
+            "HSC",
+            "INDEX",
+            "MATCHED",
+            "PAIRS",
+            "RELEASE",
+            "SELECTED",
+            "SPECTROSCOPIC",
+            "TRANSFERZ",
+            "TRUTH",
+        ),
+        "survey.paper",
+    ),
+)

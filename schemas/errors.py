@@ -1,6 +1,7 @@
 """The exceptions that transferz raises on purpose."""
 
 import re
+from collections.abc import Iterable
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/\s]*@")
 
@@ -16,15 +17,53 @@ def without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("", text)
 
 
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Ask whether the nearest of some known names is meant; without a near one, say `otherwise`.
+
+    Examples
+    --------
+    >>> did_you_mean("n_neighbour", ["n_jobs", "n_neighbours"], "there are others")
+    "did you mean 'n_neighbours'?"
+    """
+    from difflib import get_close_matches  # only where something is wrong
+
+    near = get_close_matches(name, list(known), 1)
+    return f"did you mean '{near[0]}'?" if near else otherwise
+
+
 class TransferZError(Exception):
     """Base of every error that transferz raises on purpose.
 
     Its text is one sentence or two for the user: which file, column or parameter, what was
     expected, what was found, and what to do about it. It never repeats a password of an address.
+
+    Parameters
+    ----------
+    text : str
+        What is wrong, for who called from Python.
+    **options : str
+        What a parameter that the text names, such as ``path=``, is called on the command line.
+
+    Examples
+    --------
+    >>> error = InputError("a.fits exists; allow it with overwrite=True", overwrite="--replace")
+    >>> str(error), error.on_command_line()
+    ('a.fits exists; allow it with overwrite=True', 'a.fits exists; allow it with --replace')
     """
+
+    def __init__(self, text: str = "", **options: str) -> None:
+        super().__init__(text)
+        self.options = options
 
     def __str__(self) -> str:
         return without_credentials(super().__str__())
+
+    def on_command_line(self) -> str:
+        """Return the text as the command line says it: by its options."""
+        text = str(self)
+        for name, option in self.options.items():
+            text = re.sub(rf"(?<!\S){name}=(True)?(?=[\s,;]|$)", option, text)
+        return text
 
 
 class InputError(TransferZError):

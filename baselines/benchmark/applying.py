@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from transferz.baselines.benchmark.calling import Surroundings
-from transferz.baselines.benchmark.checking import points_in_order
+from transferz.baselines.benchmark.checking import as_prediction, points_in_order
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
 from transferz.baselines.benchmark.running import fit_once
@@ -83,6 +83,7 @@ class FittedMethod:
             "bands": list(self.bands),
             "errors": list(self.errors),
             **({"pdf": pdf} if pdf else {}),
+            **({"settings": method.settings} if method.settings else {}),
         }
         self._called, self._fitted = task.bands, fitted
         self._surroundings = method.surroundings
@@ -147,7 +148,8 @@ class FittedMethod:
                 seen[error_name(band)] = MAGNITUDE_ERROR.without_missing(error)
             what = f"{self.name}: predict"
             with self._surroundings.calling(what):
-                prediction = self._fitted.predict(pd.DataFrame(seen))
+                made = self._fitted.predict(pd.DataFrame(seen))
+            prediction = as_prediction(made, what)
             point, stated, row = points_in_order(prediction, ids, what)
             if self.pdf:
                 densities = self._densities(prediction, stated, row)

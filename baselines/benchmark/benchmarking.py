@@ -21,10 +21,16 @@ import numpy as np
 import transferz
 from transferz.baselines.benchmark.calling import MethodError
 from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
+from transferz.baselines.benchmark.limits import TimeLimit
 from transferz.baselines.benchmark.loading import Kept, Method, load_method
 from transferz.baselines.benchmark.resuming import FinishedSeeds
 from transferz.baselines.benchmark.running import Cost, Ran, Report, run_method
-from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set, score_transfer
+from transferz.baselines.benchmark.scoring import (
+    score_set,
+    score_transfer,
+    scored_parts,
+    scores_text,
+)
 from transferz.baselines.benchmark.task import FEW, Task, calibrated, from_release
 from transferz.baselines.networks import MODEL_FILE
 from transferz.baselines.networks.environment import default_threads, describe_hardware
@@ -37,6 +43,7 @@ from transferz.schemas.benchmark.entries import (
     rounded,
     write_entry,
 )
+from transferz.schemas.benchmark.scores import EntryScores
 from transferz.schemas.errors import (
     InputError,
     ParameterError,
@@ -60,7 +67,10 @@ PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "torch")
 
 IMPORTED = {"scikit-learn": "sklearn"}
 
-RUN_FILES = frozenset({ENTRY_FILE, FORECASTS_FILE, MODEL_FILE, "results.json"})
+REPORT_FILE = "report.html"
+"""The page about a run, see `transferz.baselines.leaderboard.reporting`."""
+
+RUN_FILES = frozenset({ENTRY_FILE, FORECASTS_FILE, MODEL_FILE, REPORT_FILE, "results.json"})
 """What a run's folder holds; the last is an older `transferz train`'s."""
 
 
@@ -75,29 +85,33 @@ class Outcome:
     # the trained methods, one per seed that was trained in this run
     fitted: list[Any] = field(default_factory=list)
     finished: FinishedSeeds | None = None  # where seeds are kept until it is written
+    report: str = ""  # the page about it, if there is to be one
 
     @property
     def files(self) -> tuple[str, ...]:
         """What `write` writes."""
         model = (self.kept.file,) if self.kept and self.kept.model else ()
-        return (ENTRY_FILE, FORECASTS_FILE, *model)
+        return (ENTRY_FILE, FORECASTS_FILE, *model, *([REPORT_FILE] if self.report else ()))
 
     def write(self, directory: Path) -> None:
-        """Write ``entry.yaml``, ``forecasts.parquet`` and, of networks, the model, all or nothing.
+        """Write ``entry.yaml``, ``forecasts.parquet``, a model and a report, all or nothing.
 
-        Where the directory can't be written an InputError says so; an older one is as it was.
+        The model is of networks, the report where there is one. Where the directory can't be
+        written an InputError says so; an older one is as it was.
         """
         with replace_directory(directory) as beside:
             if self.kept:
                 self.kept.write(beside)
             (beside / FORECASTS_FILE).write_bytes(self.table)
             write_entry(beside / ENTRY_FILE, self.entry)
+            if self.report:
+                (beside / REPORT_FILE).write_text(self.report, encoding="utf-8", newline="\n")
         if self.finished:
             self.finished.remove()
 
 
 def benchmark(
-    method: str | type[Any] | Method,
+    method: Any,
     data: Release | Task | None = None,
     *,
     train: str | None = None,
@@ -108,6 +122,7 @@ def benchmark(
     command: str = COMMAND,
     report: Report = lambda text: None,
     out: Path | None = None,
+    time_limit: float | None = None,
 ) -> Outcome:
     """Train a method on a release, once per seed, and score it on both test splits.
 
@@ -116,8 +131,10 @@ def benchmark(
 
     Parameters
     ----------
-    method : str or type
-        A class, ``package.module:Class``, or the name of an installed method. A method has
+    method : str, type, function, estimator or Method
+        A class, a function that returns a method, a regressor of scikit-learn's,
+        ``package.module:Name`` of one of these, or the name of an installed method; with settings,
+        what `transferz.baselines.benchmark.loading.load_method` returns. A method has
         ``fit(train, validation, *, seed)`` and ``predict(table) -> Prediction``; it may have
         ``calibrate(calibration)`` and ``fit_seeds(train, validation, *, seeds)``, and state what
         `transferz.baselines.benchmark.loading.Stated` has.
@@ -142,6 +159,9 @@ def benchmark(
     out : Path, optional
         Where the outcome is to be written, by `Outcome.write`: seeds that are finished are kept
         beside it until then, in ``<out>.seeds``, and a run that failed goes on from there.
+    time_limit : float, optional
+        Seconds for the trial, training and forecasts together; see
+        `transferz.baselines.benchmark.limits.TimeLimit`. A MethodError says where it is over.
 
     Returns
     -------
@@ -152,6 +172,12 @@ def benchmark(
     ------
     TransferZError
         Where method, training set, bands or forecasts are not what they should be.
+
+    Examples
+    --------
+    >>> outcome = benchmark("median", seeds=1)
+    >>> sorted(outcome.forecasts), outcome.entry.method.name
+    (['galaxiesml', 'transferz'], 'Training median')
     """
     if not 1 <= seeds <= MOST_SEEDS:
         raise ParameterError(f"seeds: expected 1 to {MOST_SEEDS:,}, found {seeds}")
@@ -167,7 +193,10 @@ def benchmark(
     if plugin.stated.deterministic and seeds > 1:
         report(f"{plugin.name} is deterministic: it is trained once")
         seeds = 1
-    _try_out(plugin, task, report)
+    limit = TimeLimit(time_limit)
+    if plugin.stated.trial and len(task.training) > FEW:
+        report(f"{plugin.name}: a trial on {FEW} galaxies")
+        try_out(plugin, task, limit)
     finished = FinishedSeeds.of(out, plugin, task) if out else None
     try:
         ran = run_method(
@@ -177,6 +206,7 @@ def benchmark(
             allow_missing=allow_missing,
             report=report,
             finished=finished,
+            limit=limit,
         )
         if seeds > 1 and all(map(_is_repeated, ran.forecasts.values())):
             report(
@@ -204,26 +234,34 @@ def _is_repeated(forecasts: SetForecasts) -> bool:
     return np.array_equal(point, np.broadcast_to(point[:1], point.shape), equal_nan=True)
 
 
-def _try_out(method: Method, task: Task, report: Report) -> None:
+def try_out(method: Method, task: Task, limit: TimeLimit | None = None) -> str:
     """Train, forecast and score a few galaxies, so that a mistake is found before it costs much.
 
-    The run is not changed by it: these are other instances, and their surroundings are forgotten.
+    A run is not changed by it: these are other instances, and their surroundings are forgotten.
+    Returned is what came of it, for people. A MethodError says what went wrong.
     """
-    if not method.stated.trial or len(task.training) <= FEW:
-        return
-    report(f"{method.name}: a trial on {FEW} galaxies")
     try:
         with method.surroundings.apart():
-            ran = run_method(method, task.few(), [TRIAL_SEED], allow_missing=True)
+            ran = run_method(method, task.few(), [TRIAL_SEED], allow_missing=True, limit=limit)
             method.keep(ran.fitted, task.columns, task.source)
         forecasts_file(ran.forecasts)
-        for one in ran.forecasts.values():
-            score_set(one)
+        scores = {
+            name: EntryScores.model_validate_json(json.dumps(rounded(score_set(one))))
+            for name, one in ran.forecasts.items()
+        }
     except MethodError as error:
         raise MethodError(
             f"{error}\n(This was a trial on {FEW} galaxies, before training. A class that can't "
             "learn from so few says so: trial = False.)"
         ) from error.__cause__
+    mock = " MOCK galaxies, not real ones." if getattr(task.data, "mock", False) else ""
+    cost, whole = ran.cost, len(task.training)
+    return (
+        f"{method.name}: tried out on {min(FEW, whole)} of {whole:,} galaxies to learn from "
+        f"({task.learned.set}).{mock}\nTraining {cost.fit_s:.1f} s, forecasts {cost.predict_s:.1f} "
+        f"s, {cost.peak_mb:,.0f} MB. It runs; scores on so few galaxies say little of it.\n\n"
+        f"{scores_text(scores)}"
+    )
 
 
 def make_outcome(
@@ -231,34 +269,34 @@ def make_outcome(
 ) -> Outcome:
     """Score a run and describe it; `command` asked for it, `key` is what files are called by."""
     table, kept = forecasts_file(ran.forecasts), method.keep(ran.fitted, task.columns, task.source)
-    by_magnitude = {name: coverage_by_magnitude(one) for name, one in ran.forecasts.items()}
     transfer = [score_transfer(pair, one) for pair, one in ran.transfer.items()]
     learned = calibrated(task) if method.calibrates else task.learned
     content = {
         "schema": SCHEMA,
-        "method": method.describe(key, task).model_dump(by_alias=True, exclude_unset=True),
         "training": learned.model_dump(mode="json"),
         "bands": task.bands,
         "seeds": max(len(one.point) for one in ran.forecasts.values()),
         "data": task.data.model_dump(mode="json", by_alias=True, exclude_none=True),
-        "scores": {name: score_set(one) for name, one in ran.forecasts.items()},
+        **scored_parts(ran.forecasts),
         "transfer": [one for one in transfer if one] or None,
-        "by_magnitude": {name: bins for name, bins in by_magnitude.items() if bins} or None,
         **({"networks": kept.networks} if kept else {}),
         **_machine(method, ran.cost),
         "command": printable(without_credentials(command)),
         "packages": _packages(method),
         "transferz": transferz.__version__,
         "date": date.today().isoformat(),
-        "forecasts": _file_facts(FORECASTS_FILE, table),
+        "forecasts": content_facts(FORECASTS_FILE, table),
     }
     if kept and kept.model:
-        content["model"] = _file_facts(kept.file, kept.model)
-    entry = Entry.model_validate_json(json.dumps(rounded(content), allow_nan=False))
+        content["model"] = content_facts(kept.file, kept.model)
+    said = method.describe(key, task).model_dump(by_alias=True, exclude_unset=True)
+    record = rounded(content) | {"method": said}  # its settings as they are
+    entry = Entry.model_validate_json(json.dumps(record, allow_nan=False))
     return Outcome(entry, ran.forecasts, table, kept, ran.fitted)
 
 
-def _file_facts(name: str, content: bytes) -> dict[str, Any]:
+def content_facts(name: str, content: bytes) -> dict[str, Any]:
+    """Describe a file of a run, for its entry: ``file``, ``sha256`` and ``bytes``."""
     return {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
@@ -277,13 +315,18 @@ def _machine(method: Method, cost: Cost) -> dict[str, Any]:
 
 
 def _packages(method: Method) -> dict[str, str]:
-    """Versions of what was imported, and of the method's own package where it is installed."""
-    own = method.kind.__module__.split(".")[0]
+    """Versions of what was imported, and of the method's own packages where they are installed."""
     wanted = [name for name in PACKAGES if IMPORTED.get(name, name) in sys.modules]
-    owners = metadata.packages_distributions().get(own, [])
+    known = metadata.packages_distributions()
+    owners = [
+        owner
+        for made in (method.maker, *method.kinds)
+        for owner in known.get(made.__module__.split(".")[0], [])
+    ]
     names = dict.fromkeys([*wanted, *owners])
     versions = {name: metadata.version(name) for name in names}
-    return {name: version for name, version in versions.items() if version}
+    found = {name: version for name, version in versions.items() if version}
+    return found | method.stated.packages
 
 
 @contextlib.contextmanager

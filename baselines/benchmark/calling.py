@@ -46,6 +46,10 @@ def failure(what: str, error: BaseException) -> MethodError:
     return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")
 
 
+class OutOfTime(BaseException):
+    """A run has no time left; no ``except Exception`` of a method's takes it for a failure."""
+
+
 class Surroundings:
     """What a method has made of the process: its folder, its settings, its random numbers."""
 
@@ -82,7 +86,7 @@ class Surroundings:
         with self.entered():
             try:
                 yield
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, OutOfTime):
                 raise
             except BaseException as error:
                 raise failure(what, error) from error

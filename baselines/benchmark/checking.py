@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.calling import MethodError, failure
+from transferz.baselines.benchmark.forecasts import FLAG
 from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import (
     PER_GALAXY,
@@ -21,15 +22,32 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+def as_prediction(made: Any, what: str) -> Prediction:
+    """Return what `predict` returned as a `Prediction`: a bare array is one of points alone.
+
+    A MethodError that begins with `what` says that it is neither.
+    """
+    if isinstance(made, Prediction):
+        return made
+    try:
+        return Prediction(made)
+    except InputError as error:
+        raise MethodError(
+            f"{what} returned {type(made).__name__}; expected a Prediction (from "
+            "transferz.baselines.benchmark import Prediction) or an array of one redshift per "
+            f"galaxy: {str(error).removeprefix('Prediction: ')}"
+        ) from error
+
+
 def check_prediction(
-    prediction: Any, identifiers: Ints, redshift: Floats, what: str
+    prediction: Prediction, identifiers: Ints, redshift: Floats, what: str
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Check what `predict` returned, put it in order and score its distributions.
+    """Check a method's forecasts, put them in order and score their distributions.
 
     The N galaxies that were asked for have ids and labels of shape (N,). Returned are points, NaN
-    where the forecast is missing, and each of `PER_GALAXY` (nothing for point forecasts), all of
-    shape (N,). A MethodError that begins with `what` says what is wrong: no `Prediction`, another
-    length, a galaxy that comes twice or was not asked for, no forecast at all.
+    where the forecast is missing, each of `PER_GALAXY` (nothing for point forecasts), and `FLAG`
+    where the method gives one, all of shape (N,). A MethodError that begins with `what` says what
+    is wrong: another length, a galaxy that comes twice or was not asked for, no forecast at all.
     """
     size = len(identifiers)
     point, stated, row = points_in_order(prediction, identifiers, what)
@@ -50,24 +68,22 @@ def check_prediction(
         for name, values in scores.items():
             columns[name][stated] = values
         missing[stated] |= missing_forecasts(ordered, scores)
+    if prediction.flag is not None:
+        columns[FLAG] = np.full(size, np.nan)
+        columns[FLAG][stated] = prediction.flag if row is None else prediction.flag[row]
     if missing.all() and size:
         raise MethodError(f"{what} returned no forecast: all {size:,} are missing or NaN")
     return np.where(missing, np.nan, point), columns
 
 
 def points_in_order(
-    prediction: Any, identifiers: Ints, what: str
+    prediction: Prediction, identifiers: Ints, what: str
 ) -> tuple[Floats, npt.NDArray[np.bool_], Ints | None]:
-    """Check whose forecasts `predict` returned, and return the points of those asked for.
+    """Check whose forecasts these are, and return the points of those asked for.
 
     With them come which galaxies the method has a row for, and which of its rows; None where these
     are the galaxies in their order. The errors are as of `check_prediction`.
     """
-    if not isinstance(prediction, Prediction):
-        raise MethodError(
-            f"{what} returned {type(prediction).__name__}; expected a Prediction: "
-            "from transferz.baselines.benchmark import Prediction"
-        )
     size, point = len(identifiers), prediction.point
     try:
         ids = prediction.galaxies(identifiers)

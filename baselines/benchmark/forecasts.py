@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from transferz.baselines.scores.bootstrap import DRAWS, Draws, Replicates, replicate
+from transferz.baselines.scores.bootstrap import DRAWS as DRAWS
+from transferz.baselines.scores.bootstrap import Draws, Replicates, replicate
 from transferz.baselines.scores.metrics import METRICS, Array, in_cosmological_range
-from transferz.baselines.scores.probability import PER_GALAXY, score_probability
+from transferz.baselines.scores.probability import PER_GALAXY, SUMMED, score_probability
 from transferz.baselines.scores.requirements import in_lsst_range
 from transferz.schemas.errors import InputError
 
@@ -22,7 +23,10 @@ WHOLE = ("config", "object_id", "seed")
 
 OF_GALAXIES = ("object_id", "redshift", "i_mag", "g_mag", "truth")
 """What is the same for every seed. Older files have no `g_mag`, and only mocks a `truth`; columns
-`PER_GALAXY` are there where forecasts have a width."""
+`PER_GALAXY` are there where forecasts have a width, `FLAG` where the method gives one."""
+
+FLAG = "flag"
+"""The column of a method's flags: the larger, the less it trusts its forecast."""
 
 AGAIN = "write it again with `transferz benchmark`"
 
@@ -38,7 +42,7 @@ class SetForecasts:
     redshift: npt.NDArray[np.float32]
     i_mag: npt.NDArray[np.float32]
     point: npt.NDArray[np.float32]  # (S, N) redshifts; NaN for a missing forecast
-    # (S, N) each of `transferz.baselines.scores.probability.PER_GALAXY` that there is
+    # (S, N) each of `transferz.baselines.scores.probability.PER_GALAXY`, and `FLAG`, that there is
     columns: dict[str, npt.NDArray[np.float32]]
     # (N,) g magnitude, for colours; NaN where there is no g band
     g_mag: npt.NDArray[np.float32] | None = None
@@ -71,7 +75,7 @@ class SetForecasts:
         """Score the galaxies and resamples of them, by all metrics that the columns allow."""
         draws = draws or DRAWS
         points = self.replicate_points(draws=draws)
-        if not self.columns:
+        if not set(self.columns) & set(SUMMED):
             return points
         rows = np.arange(self.redshift.size)
         scores = self._probability(rows)
@@ -95,7 +99,7 @@ class SetForecasts:
         return replicate(self.point, redshift, names, chosen=chosen, draws=draws or DRAWS)
 
     def _probability(self, drawn: npt.NDArray[np.int64]) -> dict[str, Array]:
-        columns = {name: values[:, drawn] for name, values in self.columns.items()}
+        columns = {name: self.columns[name][:, drawn] for name in SUMMED if name in self.columns}
         return score_probability(columns, self.redshift[drawn], self.point[:, drawn])
 
 
@@ -137,7 +141,7 @@ def _of_config(table: pa.Table, config: str, path: Path) -> SetForecasts:
         raise InputError(f"{path}: rows of '{config}' are not sorted by seed; {AGAIN}")
     if np.unique(shaped["object_id"][0]).size != shaped["object_id"].shape[1]:
         raise InputError(f"{path}: '{config}' has a galaxy more than once; {AGAIN}")
-    columns = {name: shaped[name] for name in PER_GALAXY if name in shaped}
+    columns = {name: shaped[name] for name in (*PER_GALAXY, FLAG) if name in shaped}
     own = shaped["object_id"][0], shaped["redshift"][0], shaped["i_mag"][0]
     further = {name: shaped[name][0] for name in known if name in ("g_mag", "truth")}
     return SetForecasts(*own, shaped["point"], columns, **further)

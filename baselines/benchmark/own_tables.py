@@ -198,7 +198,7 @@ def table_remarks(task: Task) -> list[str]:
         said = [NO_I_BAND]
     return said + [
         f"{table.file}: {table.dropped} rows without {'any' if table.missing_magnitudes else 'all'}"
-        f" of {', '.join(table.bands)} and {table.redshift} dropped"
+        f" of {', '.join(table.bands or ())} and {table.redshift} dropped"
         for table in tables
         if table and table.dropped
     ]

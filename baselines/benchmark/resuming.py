@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import transferz
+from transferz.baselines.benchmark.forecasts import FLAG
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.running import Cost, SeedForecasts
 from transferz.baselines.benchmark.task import Task
@@ -21,6 +22,7 @@ from transferz.baselines.scores.probability import PER_GALAXY
 from transferz.schemas.survey.files import file_digest
 from transferz.tables.files import made_folder, replace_file
 
+KEPT = (*PER_GALAXY, FLAG)
 NAME, NOTES = "seed-{}.parquet", b"transferz"
 
 
@@ -42,7 +44,7 @@ class FinishedSeeds:
         where the method's code is in no file, so that nobody could tell that it has changed.
         """
         keeps = callable(getattr(method.kind, "keep", None))
-        sources = _sources(method.kind)
+        sources = _sources(method)
         if method.all_seeds or keeps or not sources:
             return None
         facts = {
@@ -80,7 +82,7 @@ class FinishedSeeds:
                     return None
                 columns = {
                     name: rows[name].to_numpy()
-                    for name in PER_GALAXY
+                    for name in KEPT
                     if rows[name].null_count < len(rows)
                 }
                 pairs[known, tested] = rows["point"].to_numpy(), columns
@@ -98,9 +100,7 @@ class FinishedSeeds:
                 "object_id": task.tests[tested].object_id,
                 "point": point,
             }
-            parts.append(
-                pa.table(values | {name: columns.get(name, nothing) for name in PER_GALAXY})
-            )
+            parts.append(pa.table(values | {name: columns.get(name, nothing) for name in KEPT}))
         notes = {"key": self.key, "pairs": list(made.pairs), "cost": asdict(made.cost)}
         table = pa.concat_tables(parts).replace_schema_metadata({NOTES: json.dumps(notes)})
         path = self.folder / NAME.format(seed)
@@ -115,23 +115,22 @@ class FinishedSeeds:
             self.folder.rmdir()
 
 
-def _sources(kind: type[Any]) -> dict[str, str]:
-    """Hash the code of a class: its bases', and all of its package or beside it that is imported.
+def _sources(method: Method) -> dict[str, str]:
+    """Hash a method's code: its classes' bases, and all of its package or beside it that is there.
 
     Nothing where its own is in no file, as in a notebook.
     """
-    around = getattr(kind, "around", None)  # what split conformal intervals are put around
-    kinds = [*kind.__mro__, *(around.__mro__ if isinstance(around, type) else ())]
-    bases = {sys.modules.get(one.__module__) for one in kinds}
-    own = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    module = method.maker.__module__
+    bases = {sys.modules.get(one.__module__) for kind in method.kinds for one in kind.__mro__}
+    own = getattr(sys.modules.get(module), "__file__", None)
     if not own:
         return {}
-    package = getattr(sys.modules.get(kind.__module__.split(".")[0]), "__path__", None)
+    package = getattr(sys.modules.get(module.split(".")[0]), "__path__", None)
     folder = Path(next(iter(package)) if package else own)
     files = set()
-    for module in [*sys.modules.values()]:
-        path = Path(getattr(module, "__file__", None) or "")
+    for loaded in [*sys.modules.values()]:
+        path = Path(getattr(loaded, "__file__", None) or "")
         beside = path.is_relative_to(folder) if package else path.parent == folder.parent
-        if (beside or module in bases) and path.is_file():
+        if (beside or loaded in bases) and path.is_file():
             files.add(path)
     return {str(path): file_digest(path)["sha256"] for path in sorted(files)}

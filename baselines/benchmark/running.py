@@ -18,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.calling import MethodError
-from transferz.baselines.benchmark.checking import check_prediction, require_all
-from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.checking import as_prediction, check_prediction, require_all
+from transferz.baselines.benchmark.forecasts import FLAG, SetForecasts
+from transferz.baselines.benchmark.limits import TimeLimit
 from transferz.baselines.benchmark.loading import Method
 from transferz.baselines.benchmark.task import Task
 from transferz.baselines.scores.probability import PER_GALAXY, Distribution
+from transferz.tables.printing import SHORT, minutes
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # Linux: the peak starts anew at what is used now
@@ -61,6 +63,11 @@ class Cost:
         finally:
             setattr(self, clock, getattr(self, clock) + time.perf_counter() - started)
 
+    @property
+    def seconds(self) -> float:
+        """All of them."""
+        return self.fit_s + self.calibrate_s + self.predict_s
+
     def add(self, other: "Cost") -> None:
         """Add what something else took."""
         self.fit_s += other.fit_s
@@ -76,7 +83,7 @@ class SeedForecasts:
     """What one seed forecast, and what that took.
 
     Each pair has the points of N galaxies, NaN where there is none, and each of `PER_GALAXY` (or
-    nothing, of points alone), all of shape (N,).
+    nothing, of points alone) and `FLAG` (of a method that gives one), all of shape (N,).
     """
 
     pairs: dict[Pair, tuple[Column, dict[str, Column]]]
@@ -114,14 +121,17 @@ def run_method(
     allow_missing: bool = False,
     report: Report = lambda text: None,
     finished: Finished | None = None,
+    limit: TimeLimit | None = None,
 ) -> Ran:
     """Train a method once per seed and forecast every test set with each.
 
     The method gets copies: of the training tables for each seed, and of ids and photometry of the
     galaxies to forecast, in which there is no label. A MethodError says which call, seed and test
     set it was where the method's code fails or what it returns can't be used. A seed that is
-    `finished` is not trained again, unless all are trained at once.
+    `finished` is not trained again, unless all are trained at once. None is begun that would take
+    longer than the `limit` leaves, as the longest before it did.
     """
+    limit = limit or TimeLimit()
     absent = [tested for tested in task.tests if tested not in task.calibration]
     if method.calibrates and absent:
         raise MethodError(
@@ -130,16 +140,22 @@ def run_method(
         )
     _reset_peak()
     run, cost = _Run(method, task, report), Cost()
-    together = run.fit_seeds(seeds, cost) if method.all_seeds else None
-    fitted, made = [], []
+    together = None
+    if method.all_seeds:
+        with limit.holding(f"{method.name}: training {len(seeds)} seeds at once"):
+            together = run.fit_seeds(seeds, cost)
+    made: list[SeedForecasts] = []
+    fitted = []
     for place, seed in enumerate(seeds):
         found = finished.read(seed, task) if finished else None
         if found:
             report(f"{method.name}: seed {seed} is there already")
         else:
-            spent = Cost()
-            fitted.append(together[place] if together else run.fit(seed, spent))
-            found = run.forecast(fitted[-1], seed, spent)
+            spent, longest = Cost(), max((one.cost.seconds for one in made), default=0.0)
+            left = longest * (len(seeds) - place)  # 0 where nothing is known
+            with limit.holding(f"{method.name}: seed {seed}", longest):
+                fitted.append(together[place] if together else run.fit(seed, spent, left))
+                found = run.forecast(fitted[-1], seed, spent)
             if finished:
                 finished.write(seed, task, found)
         for (_, tested), (point, _) in found.pairs.items():
@@ -180,10 +196,11 @@ class _Run:
     task: Task
     report: Report
 
-    def fit(self, seed: int, cost: Cost) -> Any:
-        """Train a seed."""
+    def fit(self, seed: int, cost: Cost, left: float = 0.0) -> Any:
+        """Train a seed; all that are `left` will take so many seconds."""
         method, task = self.method, self.task
-        self.report(f"{method.name}: training seed {seed}")
+        rest = f", about {minutes(left)} left" if left >= SHORT else ""
+        self.report(f"{method.name}: training seed {seed}{rest}")
         made = method.make()
         with cost.call(method, f"{method.name}: fit, seed {seed}", "fit_s"):
             made.fit(task.training.copy(), task.validation.copy(), seed=seed)
@@ -225,7 +242,8 @@ class _Run:
                 # Other methods forecast each set once: only that is timed.
                 clock = cost if tested == known else Cost()
                 pairs[known, tested] = self._predict(ready, seed, tested, clock)
-        cost.peak_mb, cost.gpu_peak_mb = _peak_mb(), _gpu_peak_mb()
+        cost.peak_mb = max(_peak_mb(), getattr(one, "peak_mb", 0.0))  # of a process of its own
+        cost.gpu_peak_mb = _gpu_peak_mb()
         return SeedForecasts(pairs, cost)
 
     def _copy(self, one: Any, seed: int, *, last: bool) -> Any:
@@ -255,9 +273,10 @@ class _Run:
         test = self.task.tests[tested]
         what, seen = self.what(seed, tested), test.table.copy()
         with cost.call(self.method, what, "predict_s"):
-            prediction = one.predict(seen)
+            made = one.predict(seen)
         # Distributions of another package's may run its code.
         with self.method.surroundings.entered():
+            prediction = as_prediction(made, what)
             point, columns = check_prediction(
                 prediction, test.object_id, test.redshift.astype(np.float64), what
             )
@@ -276,14 +295,16 @@ class _Run:
         joined = {}
         for pair in made[0].pairs:
             test, rows = self.task.tests[pair[1]], [one.pairs[pair] for one in made]
-            widths = [columns for _, columns in rows if columns]
-            if widths and len(widths) < len(rows):
+            given = {name for _, columns in rows for name in columns}
+            if lacking := {name for name in given if any(name not in one for _, one in rows)}:
+                what = "flags" if FLAG in lacking else "distributions"
                 raise MethodError(
-                    f"{self.method.name}: only some seeds forecast distributions, on '{pair[1]}'"
+                    f"{self.method.name}: only some seeds forecast {what}, on '{pair[1]}'"
                 )
             columns = {
-                name: np.stack([columns[name] for columns in widths])
-                for name in (PER_GALAXY if widths else ())
+                name: np.stack([columns[name] for _, columns in rows])
+                for name in (*PER_GALAXY, FLAG)
+                if name in given
             }
             point = np.stack([point for point, _ in rows])
             own = test.object_id, test.redshift, test.i_mag

@@ -3,17 +3,24 @@
 And lay scores out as the tables that a run prints.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.scores.binning import I_MAGNITUDE_EDGES, Bin, binnings, cut
-from transferz.baselines.scores.bootstrap import Replicates, difference_error
+from transferz.baselines.benchmark.surveying import (
+    score_discreteness,
+    score_risk,
+    score_tomography,
+    survey_lines,
+)
+from transferz.baselines.scores.binning import Bin, binnings
+from transferz.baselines.scores.bootstrap import difference_error, finite, summary
 from transferz.baselines.scores.metrics import in_cosmological_range, score
-from transferz.baselines.scores.probability import PER_GALAXY, pit_histogram
+from transferz.baselines.scores.probability import pit_histogram
+from transferz.baselines.scores.probability.scores import ENDS
 from transferz.baselines.scores.requirements import verdicts
 from transferz.schemas.benchmark.entries import Entry, TestedSet
 from transferz.schemas.benchmark.scores import (
@@ -36,7 +43,10 @@ BINNED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate")
 """Metrics in bins of redshift, magnitude and colour, and of points in the printed tables."""
 
 COVERAGES = ("coverage_68", "coverage_90", "width_68", "width_90")
-"""Metrics in bins of i magnitude, of forecasts with a width."""
+"""Metrics in bins of magnitude and colour besides, of forecasts with a width."""
+
+PHOTOMETRIC = ("i", "g-i")
+"""Bins that the galaxies' magnitudes alone decide."""
 
 TRANSFERRED = ("coverage_68", "coverage_90", "width_90")
 
@@ -53,7 +63,7 @@ PRINTED = METRIC_TITLES | {
 REQUIRED: tuple[Range, ...] = (COSMOLOGICAL, "lsst")
 """Ranges in which LSST's requirements are looked at: ours, and its own."""
 
-LSST = "LSST's requirements (met: yes or no, '?' where the error decides):"
+LSST = "LSST's requirements ('?' where the error decides):"
 TRANSFER = "Calibrated on one set, tested on the other (not exchangeable: nothing is promised):"
 NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
 
@@ -73,30 +83,49 @@ def score_set(forecasts: SetForecasts) -> Plain:
     kinds = binnings(known.redshift, known.point, known.i_mag, known.g_mag)
     masks = {name: scored & mask for name, mask in forecasts.ranges().items()}
     parts = {name: forecasts.take(mask) for name, mask in masks.items()}
+    wide = PHOTOMETRIC if has_widths(forecasts) else ()
     found: Plain = {
         "n": int(scored.sum()),
         "completeness": float(scored.mean()),
         "ranges": {name: _range(part) for name, part in parts.items()},
         "pit": _pits(forecasts, masks),
-        "bins": {kind: [_bin(known, one) for one in bins] for kind, bins in kinds.items()},
+        "bins": {
+            kind: [_bin(known, one, COVERAGES if kind in wide else ()) for one in bins]
+            for kind, bins in kinds.items()
+        },
     }
     if forecasts.truth is not None and not np.isnan(forecasts.truth).all():
         found["truth"] = {name: _against_truth(part) for name, part in parts.items()}
+    if known.redshift.size >= FEWEST:
+        found["tomography"] = score_tomography(known, FEWEST)
+        found["discreteness"] = score_discreteness(known)
+        found["risk"] = score_risk(known)
     return found
 
 
-def coverage_by_magnitude(forecasts: SetForecasts) -> list[Plain] | None:
-    """Score coverage and width in bins of i magnitude; None without widths or an i band."""
-    if not has_widths(forecasts) or np.isnan(forecasts.i_mag).all():
-        return None
-    known = forecasts.take(forecasts.scored)
-    found = []
-    for one in cut(known.i_mag, I_MAGNITUDE_EDGES):
-        metrics = None
-        if (count := int(one.members.sum())) >= FEWEST:
-            metrics = _summaries(known.take(one.members).replicate(), COVERAGES)
-        found.append(_ends(one) | {"n": count, "metrics": metrics})
-    return found
+def coverage_by_magnitude(scored: Plain) -> list[Plain] | None:
+    """Pick coverage and width in bins of i magnitude from a test set's scores, as `score_set` has.
+
+    None without widths or an i band.
+    """
+
+    def only_coverages(one: Plain) -> Plain:
+        metrics = one["metrics"]
+        return one | {"metrics": metrics and {name: metrics[name] for name in COVERAGES}}
+
+    bins = scored["bins"].get("i", [])
+    wide = any(one["metrics"] and COVERAGES[0] in one["metrics"] for one in bins)
+    return [only_coverages(one) for one in bins] if wide else None
+
+
+def scored_parts(sets: Mapping[str, SetForecasts]) -> Plain:
+    """Score all that an entry has of test sets' forecasts: ``scores`` and ``by_magnitude``."""
+    scores = {name: score_set(one) for name, one in sets.items()}
+    bins = {name: coverage_by_magnitude(one) for name, one in scores.items()}
+    return {
+        "scores": scores,
+        "by_magnitude": {name: one for name, one in bins.items() if one} or None,
+    }
 
 
 def score_transfer(pair: tuple[str, str], forecasts: SetForecasts) -> Plain | None:
@@ -104,38 +133,17 @@ def score_transfer(pair: tuple[str, str], forecasts: SetForecasts) -> Plain | No
     if not has_widths(forecasts):
         return None
     found = forecasts.take(forecasts.scored).replicate()
-    return {"calibrated_on": pair[0], "tested_on": pair[1], **_summaries(found, TRANSFERRED)}
+    return {"calibrated_on": pair[0], "tested_on": pair[1], **found.summaries(TRANSFERRED)}
 
 
 def has_widths(forecasts: SetForecasts) -> bool:
     """Tell whether there is any interval."""
-    names = PER_GALAXY[-4:]
-    columns = [forecasts.columns[name] for name in names if name in forecasts.columns]
+    columns = [forecasts.columns[name] for name in ENDS if name in forecasts.columns]
     return any(np.isfinite(values).any() for values in columns)
 
 
-def summary(values: npt.NDArray[np.float64], error: float | None = None) -> Plain:
-    """Sum up a metric's values of all seeds, shape (S,), for JSON; None stands for NaN.
-
-    `spread` is their standard deviation (ddof 1; None for one seed).
-    """
-    spread = float(values.std(ddof=1)) if values.size > 1 else None
-    found: Plain = {"mean": _finite(float(values.mean())), "spread": _finite(spread)}
-    return found if error is None else found | {"error": _finite(error)}
-
-
-def _finite(value: float | None) -> float | None:
-    """Return the number if it is one that JSON can hold, else None."""
-    return float(value) if value is not None and np.isfinite(value) else None
-
-
-def _summaries(found: Replicates, names: Iterable[str]) -> Plain:
-    return {name: summary(found.scores[name], found.error(name)) for name in names}
-
-
 def _range(part: SetForecasts) -> Plain:
-    found = part.replicate()
-    metrics = _summaries(found, found.scores)
+    metrics = part.replicate().summaries()
     return {
         "n": part.redshift.size,
         "metrics": metrics,
@@ -150,13 +158,12 @@ def _against_truth(part: SetForecasts) -> Plain:
     label, truth = known.replicate_points(), known.replicate_points(true=known.truth)
     difference = {
         name: {
-            "mean": _finite(float(values.mean() - truth.scores[name].mean())),
-            "error": _finite(difference_error(label, truth, name)),
+            "mean": finite(float(values.mean() - truth.scores[name].mean())),
+            "error": finite(difference_error(label, truth, name)),
         }
         for name, values in label.scores.items()
     }
-    metrics = _summaries(truth, truth.scores)
-    return {"n": known.redshift.size, "metrics": metrics, "difference": difference}
+    return {"n": known.redshift.size, "metrics": truth.summaries(), "difference": difference}
 
 
 def _pits(forecasts: SetForecasts, masks: Mapping[str, Any]) -> Plain | None:
@@ -165,25 +172,25 @@ def _pits(forecasts: SetForecasts, masks: Mapping[str, Any]) -> Plain | None:
     if pit is None or np.isnan(pit).all():
         return None
     shares = {name: pit_histogram(pit[:, mask].ravel()) for name, mask in masks.items()}
-    return {name: [_finite(one) for one in values] for name, values in shares.items()}
+    return {name: [finite(one) for one in values] for name, values in shares.items()}
 
 
-def _bin(known: SetForecasts, one: Bin) -> Plain:
-    """Score a bin; where each seed's own forecasts decide, `n` is the mean over seeds."""
+def _bin(known: SetForecasts, one: Bin, further: Sequence[str]) -> Plain:
+    """Score a bin by `BINNED` and `further` metrics.
+
+    Where each seed's own forecasts decide, `n` is the mean over seeds.
+    """
     counts = np.atleast_1d(one.members.sum(axis=-1))
     metrics = None
     if counts.min() >= FEWEST:
-        found = (
-            known.take(one.members).replicate_points(BINNED)
-            if one.members.ndim == 1
-            else known.replicate_points(BINNED, chosen=one.members)
-        )
-        metrics = _summaries(found, BINNED)
-    return _ends(one) | {"n": round(float(counts.mean())), "metrics": metrics}
-
-
-def _ends(one: Bin) -> Plain:
-    return {"from": one.low, "to": one.high, "middle": one.middle}
+        if one.members.ndim > 1:
+            found = known.replicate_points(BINNED, chosen=one.members)
+        elif further:
+            found = known.take(one.members).replicate()
+        else:
+            found = known.take(one.members).replicate_points(BINNED)
+        metrics = found.summaries((*BINNED, *further))
+    return one.ends | {"n": round(float(counts.mean())), "metrics": metrics}
 
 
 def samples_text(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
@@ -204,15 +211,17 @@ def samples_text(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
 
 def outcome_text(entry: Entry) -> str:
     """Say what ran, how it scored, and which of LSST's requirements it meets."""
-    rows, time = sum(entry.training.rows.train.values()), entry.time
+    training, time, memory = entry.training, entry.time, entry.memory
+    assert training and time and memory  # noqa: S101 (for mypy: of a run they are there)
+    rows = sum(training.rows.train.values())
     mock = " MOCK galaxies, not real ones." if entry.mock else ""
     seeds = counted(entry.seeds, "seed")
     if entry.method.deterministic:
         seeds = "once, as it is deterministic"
     ran = (
-        f"{entry.method.name}: learned from {rows:,} galaxies ({entry.training.set}), "
+        f"{entry.method.name}: learned from {rows:,} galaxies ({training.set}), "
         f"{seeds}.{mock}\nTraining {time.fit_s:.1f} s, forecasts "
-        f"{time.predict_s:.1f} s, {entry.memory.peak_mb:,.0f} MB on {entry.device}."
+        f"{time.predict_s:.1f} s, {memory.peak_mb:,.0f} MB on {entry.device}."
     )
     transfer = []
     for one in entry.transfer or ():
@@ -232,6 +241,8 @@ def scores_text(scores: Scores) -> str:
         parts.append(_table(scores, widths))
     if verdicts := list(_verdicts(scores)):
         parts.append("\n".join([LSST, *verdicts]))
+    if lines := list(survey_lines(scores)):
+        parts.append("\n".join(lines))
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
@@ -270,8 +281,9 @@ def _verdicts(scores: Scores) -> Iterator[str]:
         for part in REQUIRED:
             if part in one.ranges and one.ranges[part].n:
                 lines = (
-                    f"{METRIC_TITLES[metric]} {value_parts(metric, v.value, None)[0]} of "
-                    f"{unit(metric) * v.limit:g} {'yes' if v.met else 'no'}{'' if v.sure else '?'}"
+                    f"{METRIC_TITLES[metric]} {value_parts(metric, v.value, None)[0]} (limit "
+                    f"{unit(metric) * v.limit:g}): {'met' if v.met else 'missed'}"
+                    f"{'' if v.sure else '?'}"
                     for metric, v in one.ranges[part].requirements.items()
                 )
                 yield f"  {name}, {RANGES[part]}: {', '.join(lines)}"

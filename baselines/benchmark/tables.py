@@ -29,8 +29,8 @@ MAGNITUDE_END, ERROR_END = "_mag", "_magsigma"
 TESTED_ROLES = (SPECTROSCOPIC, LABEL_ROLE)
 """The roles of configs whose test splits are scored, in the order of tables."""
 
-I_BAND = "i"
-"""What a release calls the band whose magnitude LSST's range ends at."""
+I_BAND, G_BAND = "i", "g"
+"""What a release calls the band whose magnitude LSST's range ends at, and that of colours g - i."""
 
 I_BANDS, G_BANDS = ((magnitude_name(band), f"{band}_mag") for band in "ig")
 """What the i and the g magnitude may be called."""
@@ -79,23 +79,38 @@ def band_columns(table: pd.DataFrame) -> list[str]:
 
 
 def magnitudes(table: pd.DataFrame) -> Floats:
-    """AB magnitudes of a table's galaxies, shape (N, B), in the order of its columns.
+    """Return AB magnitudes of a table's galaxies, shape (N, B), float64, in its columns' order.
+
+    For PyTorch, whose layers are float32, as the table's own columns are:
+    ``torch.tensor(magnitudes(table), dtype=torch.float32)``. Nothing is lost by that.
 
     Raises
     ------
     InputError
         Where there is none.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"g_mag": [22.5, 23.0], "i_mag": [21.5, 21.0], "redshift": [0.3, 1]})
+    >>> magnitudes(table)
+    array([[22.5, 21.5],
+           [23. , 21. ]])
     """
     return table[band_columns(table)].to_numpy(np.float64)
 
 
 def errors(table: pd.DataFrame) -> Floats:
-    """Errors of `magnitudes`, shape (N, B).
+    """Return the errors of `magnitudes`, shape (N, B), float64.
 
     Raises
     ------
     InputError
         Where the table lacks one.
+
+    Examples
+    --------
+    >>> errors(pd.DataFrame({"i_mag": [21.5], "i_magsigma": [0.25]}))
+    array([[0.25]])
     """
     names = [error_name(name) for name in band_columns(table)]
     if absent := [name for name in names if name not in table.columns]:

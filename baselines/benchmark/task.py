@@ -207,7 +207,7 @@ def from_release(
     used |= {(config, split) for config in tested for split in held}
     if any(test.truth is not None for test in tests.values()):
         used.add((release.configs()[TRUTH], TEST))
-    data = _describe(release, used)
+    data = describe_release(release, used)
     own = tuple(band.magnitude for band in chosen)
     return Task(columns, fit, validation, calibration, tests, facts, data, own)
 
@@ -252,7 +252,7 @@ def release_bands(release: Release, names: Sequence[str] | None) -> tuple[Band, 
     return chosen
 
 
-def _describe(release: Release, used: Collection[tuple[str, str]]) -> Data:
+def describe_release(release: Release, used: Collection[tuple[str, str]]) -> Data:
     """Say which release it is, with the content of the configs' splits that are used."""
     content = {
         config: {

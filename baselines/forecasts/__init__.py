@@ -4,27 +4,14 @@
 what RAIL's estimators write. `encode_pdfs` and `decode_pdfs` keep a density in a few bytes.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from transferz.schemas.later import import_later
 
 if TYPE_CHECKING:
     from transferz.baselines.forecasts.compact import decode_pdfs, encode_pdfs
     from transferz.baselines.forecasts.qp import QpFile, is_qp, read_qp, to_qp, write_qp
     from transferz.baselines.forecasts.scoring import as_forecasts, score_forecasts
-
-_LATER = {
-    "QpFile": "qp",
-    "as_forecasts": "scoring",
-    "decode_pdfs": "compact",
-    "encode_pdfs": "compact",
-    "is_qp": "qp",
-    "read_qp": "qp",
-    "score_forecasts": "scoring",
-    "to_qp": "qp",
-    "write_qp": "qp",
-}
-"""Name -> the module it is imported from when it is asked for: whoever reads a column of densities
-needs neither PyTorch nor what scores are recorded with."""
 
 __all__ = [
     "QpFile",
@@ -38,8 +25,18 @@ __all__ = [
     "write_qp",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f"transferz.baselines.forecasts.{_LATER[name]}"), name)
-    raise AttributeError(f"module 'transferz.baselines.forecasts' has no attribute '{name}'")
+# Whoever reads a column of densities needs neither PyTorch nor what scores are recorded with.
+__getattr__, __dir__ = import_later(
+    __name__,
+    {
+        "QpFile": "qp",
+        "as_forecasts": "scoring",
+        "decode_pdfs": "compact",
+        "encode_pdfs": "compact",
+        "is_qp": "qp",
+        "read_qp": "qp",
+        "score_forecasts": "scoring",
+        "to_qp": "qp",
+        "write_qp": "qp",
+    },
+)

@@ -62,7 +62,8 @@ class DistributionColumns:
     """In which columns of a table the distributions are, and how; in none by default.
 
     `samples` is a pattern of the columns of samples, such as ``s_*``; `quantiles` has the level of
-    each column; `pdf` is a pattern of the columns of a PDF at the redshifts `grid`, in that order.
+    each column; `pdf` is a pattern of the columns of a PDF at the redshifts `grid`, in that order
+    and of any spacing. Without `grid` the columns' names tell it: ``p_0.00``, ``p_0.05``, ...
     """
 
     samples: str | None = None
@@ -90,10 +91,8 @@ class DistributionColumns:
         Those are places, or the redshifts of the grid: others, none, or one twice are an
         InputError, as the order is not known then.
         """
-        head, _, tail = str(self.pdf).partition("*")
-        marks = [name[len(head) : len(name) - len(tail)] for name in names]
-        plain = not set("*?[") & {*head, *tail} and all(NUMBER.fullmatch(mark) for mark in marks)
-        numbers = np.array([float(mark) for mark in marks] if plain else [])
+        marks = self._marks(names)
+        numbers = np.array([float(mark) for mark in marks])
         if np.unique(numbers).size < len(names):
             raise InputError(
                 f"{path}: the order of the PDF's columns {first_few(names)} can't be told from "
@@ -112,24 +111,43 @@ class DistributionColumns:
                 )
         return [names[k] for k in order]
 
-    def read(self, values: Floats, first: str, path: Path) -> Distribution:
+    def _marks(self, names: Sequence[str]) -> list[str]:
+        """Return what stands for the pattern's star in names; nothing where not all are numbers."""
+        head, _, tail = str(self.pdf).partition("*")
+        marks = [name[len(head) : len(name) - len(tail)] for name in names]
+        plain = not set("*?[") & {*head, *tail} and all(NUMBER.fullmatch(mark) for mark in marks)
+        return marks if plain else []
+
+    def redshifts(self, names: Sequence[str]) -> Floats | None:
+        """Return the grid: the one that is given, or that which the columns' names tell.
+
+        None where they tell none: whole numbers alone may be places.
+        """
+        if self.grid is not None or not self.pdf:
+            return self.grid
+        marks = self._marks(names)
+        return None if all(mark.isdecimal() for mark in marks) else np.array(marks, np.float64)
+
+    def read(self, values: Floats, names: Sequence[str], path: Path) -> Distribution:
         """Make the distributions of N galaxies from the columns' values, shape (N, M).
 
-        Where they are no distributions, the error names the file and the `first` of the columns.
+        Where they are no distributions, the error names the file and the first of the columns.
         """
+        grid = self.redshifts(names)
         try:
             if self.quantiles:
                 return Quantiles(np.array(list(self.quantiles.values())), values)
             if self.samples:
                 return Samples(values)
-            if self.grid is not None and self.grid.size == values.shape[1]:
-                return GridPDF(self.grid, values)
+            if grid is not None and grid.size == values.shape[1]:
+                return GridPDF(grid, values)
         except ValueError as error:
-            raise InputError(f"{path}, columns {first} ...: {error}") from None
-        count = "none" if self.grid is None else str(self.grid.size)
+            raise InputError(f"{path}, columns {names[0]} ...: {error}") from None
+        count = "none" if grid is None else str(grid.size)
         raise InputError(
             f"{path}: --grid has {count} redshifts for {values.shape[1]} values of the PDF; give "
-            "FROM:TO:COUNT with as many"
+            "FROM:TO:COUNT with as many, a file of them, or name the columns by their redshifts: "
+            "p_0.00, p_0.05"
         )
 
 
@@ -142,7 +160,8 @@ class NamedColumns:
 
     `true`, `identifier` and `magnitude` (i) are a column each, `points` a column per seed; `names`
     are those of all columns, for a text table without them. `labelled` says whether the truth must
-    be told from this file, by its ids or its true redshifts.
+    be told from this file, by its ids or its true redshifts. `flag`, a column of how little each
+    forecast is to be trusted, is not looked for.
     """
 
     true: str | None = None
@@ -152,3 +171,4 @@ class NamedColumns:
     distribution: DistributionColumns = POINTS_ONLY
     names: tuple[str, ...] | None = None
     labelled: bool = True
+    flag: str | None = None

@@ -69,6 +69,8 @@ def levels_of(size: int) -> Array:
     e = 1 / 4 K: symmetric, and 2.6 times as dense at the ends as in the middle (our choice: of what
     was tried, that loses least CRPS). An InputError says that no value has so many bytes.
 
+    Examples
+    --------
     >>> levels_of(8).round(3)
     array([0.05 , 0.228, 0.5  , 0.772, 0.95 ])
     """

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from transferz.baselines.forecasts.columns import (
     IDS,
+    NUMBER,
     POINTS,
     POINTS_ONLY,
     QP_IDS,
@@ -25,8 +26,10 @@ from transferz.baselines.forecasts.columns import (
 from transferz.baselines.forecasts.compact import KEY, decode_pdfs
 from transferz.baselines.forecasts.qp import is_qp, read_qp
 from transferz.baselines.networks import SEED
-from transferz.baselines.scores.probability import Distribution
+from transferz.baselines.scores.probability import Distribution, GridPDF
+from transferz.baselines.scores.probability.arrays import as_flags
 from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.quantities import FORECAST
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.parquet import ParquetTable
 from transferz.tables.printing import first_few
@@ -47,7 +50,7 @@ class FileForecasts:
 
     `point` has the redshifts, shape (S, N) for S seeds. `object_id` are ids, shape (N,), and `true`
     redshifts, perhaps with `i_mag`; each is None where it is not in the file or not to be used.
-    `columns` says which columns were taken for what.
+    `flag` says how little each is trusted. `columns` says which columns were taken for what.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class FileForecasts:
     true: Floats | None
     i_mag: Floats | None
     columns: dict[str, str] = field(default_factory=dict)
+    flag: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,28 @@ def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
     )
 
 
+def read_grid(path: Path) -> Floats:
+    """Read the redshifts of a grid, shape (G,): a table's one column, or a line of text each.
+
+    Raises an InputError where there is another number of columns, or they do not increase.
+    """
+    file = open_table(path)
+    if len(file.names) == 1 and NUMBER.fullmatch(file.names[0]):  # no name, but the first of them
+        file = open_table(path, ["redshift"])
+    if len(file.names) != 1:
+        raise InputError(
+            f"{path}: expected one column, the redshifts of a grid; found "
+            f"{first_few(file.names, SHOWN)}"
+        )
+    grid = as_floats(read_whole(file, file.names), file.names[0], path)
+    if grid.size < 2 or not (np.isfinite(grid).all() and (np.diff(grid) > 0).all()):
+        raise InputError(
+            f"{path}: expected two redshifts or more, each above the one before; found "
+            f"{first_few(grid.tolist())}"
+        )
+    return grid
+
+
 def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
     """Columns are those of its ancillary table; the point, else, is the median."""
     if named.distribution != POINTS_ONLY or named.names:
@@ -127,17 +153,20 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
         or np.char.isdigit(values).all()
     ]
     points, identifier, true = _choose(path, names, named, QP_IDS, median=True)
-    wanted = [*points, *(name for name in (true, identifier, named.magnitude) if name)]
+    single = (true, identifier, named.magnitude, named.flag)
+    wanted = [*points, *(name for name in single if name)]
     require_columns(path, list(columns), wanted)
     table = pa.table({name: columns[name] for name in dict.fromkeys(wanted)})
+    point = _points(table, points, file.distribution, path)
     return FileForecasts(
         path,
-        _points(table, points, file.distribution, path),
+        point,
         file.distribution,
         _ids(table, identifier, path),
         _floats(table, true, path),
         _floats(table, named.magnitude, path),
-        _said(points, identifier, true, named.magnitude) | {"distribution": f"qp {file.form}"},
+        _said(points, *single) | {"distribution": f"qp {file.form}"},
+        _flags(table, named.flag, point, path),
     )
 
 
@@ -157,28 +186,32 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
     packed = _packed(file, named.distribution)
     wide = [packed] if packed else named.distribution.find(file.names, path)
     points, identifier, true = _choose(path, file.names, named, IDS, median=bool(wide))
-    single = [name for name in (true, identifier, named.magnitude) if name]
-    wanted = list(dict.fromkeys([*points, *single, *wide]))
+    single = (true, identifier, named.magnitude, named.flag)
+    wanted = list(dict.fromkeys([*points, *(name for name in single if name), *wide]))
     require_columns(path, file.names, wanted)
     table = read_whole(file, wanted)
-    columns, distribution = _said(points, identifier, true, named.magnitude), None
+    columns, distribution = _said(points, *single), None
     if packed:
         distribution = _unpacked(table[packed], packed, path)
         columns["distribution"] = packed
     elif wide:
-        distribution = named.distribution.read(_matrix(table, wide, path), wide[0], path)
+        distribution = named.distribution.read(_matrix(table, wide, path), wide, path)
         ends = wide[0] if len(wide) == 1 else f"{wide[0]} to {wide[-1]}, {len(wide)} columns"
         if levels := named.distribution.quantiles:
             ends = ", ".join(f"{name} ({level:g})" for name, level in levels.items())
+        elif named.distribution.grid is None and isinstance(distribution, GridPDF):
+            ends += ", at the redshifts of their names"
         columns["distribution"] = ends
+    point = _points(table, points, distribution, path)
     return FileForecasts(
         path,
-        _points(table, points, distribution, path),
+        point,
         distribution,
         _ids(table, identifier, path),
         _floats(table, true, path),
         _floats(table, named.magnitude, path),
         columns,
+        _flags(table, named.flag, point, path),
     )
 
 
@@ -244,9 +277,10 @@ def _choose(
 
 def _said(
     points: Sequence[str] = (),
-    identifier: str | None = None,
     true: str | None = None,
+    identifier: str | None = None,
     magnitude: str | None = None,
+    flag: str | None = None,
 ) -> dict[str, str]:
     """Say which columns are taken for what."""
     said = {
@@ -254,6 +288,7 @@ def _said(
         "id": identifier,
         "true redshift": true,
         "i magnitude": magnitude,
+        "flag": flag,
     }
     return {what: name for what, name in said.items() if name}
 
@@ -269,6 +304,16 @@ def _points(
 
 def _floats(table: pa.Table, name: str | None, path: Path) -> Floats | None:
     return as_floats(table, name, path) if name else None
+
+
+def _flags(table: pa.Table, name: str | None, point: Floats, path: Path) -> Floats | None:
+    """Flags of all galaxies, shape (N,); an InputError where one has a forecast and no flag."""
+    if not name:
+        return None
+    try:
+        return as_flags(as_floats(table, name, path), FORECAST.is_missing(point).all(axis=0))
+    except ValueError as error:
+        raise InputError(f"{path}, column '{name}': {error}") from None
 
 
 def _matrix(table: pa.Table, names: Sequence[str], path: Path) -> Floats:

@@ -117,6 +117,10 @@ def read_qp(path: Path | str) -> QpFile:
     ------
     InputError
         Where the file is no qp ensemble in HDF5, is damaged, or holds what is no distribution.
+
+    Examples
+    --------
+    See `write_qp`, whose file is read.
     """
     path = Path(path)
     arrays = _read_arrays(path)
@@ -144,8 +148,11 @@ def as_distribution(forecasts: Any) -> Distribution:
 
     An InputError says where an ensemble holds what is no distribution.
 
+    Examples
+    --------
     >>> import qp
-    >>> ensemble = qp.Ensemble(qp.stats.norm, data={"loc": [[0.5]], "scale": [[0.1]]})
+    >>> place = {"loc": np.array([[0.5]]), "scale": np.array([[0.1]])}
+    >>> ensemble = qp.Ensemble(qp.stats.norm, data=place)
     >>> as_distribution(ensemble).cdf([0.5])
     array([0.5])
     """
@@ -182,8 +189,8 @@ def to_qp(forecasts: Any) -> qp.Ensemble:
     >>> from transferz.baselines.forecasts.compact import encode_pdfs
     >>> from transferz.baselines.scores.probability import GaussianMixture
     >>> column = encode_pdfs(GaussianMixture([[1.0]], [[0.5]], [[0.1]]), 40)
-    >>> to_qp(column).median().round(3)
-    array([[0.5]])
+    >>> round(float(to_qp(column).median()), 3)
+    0.5
     """
     if isinstance(forecasts, Prediction):
         if forecasts.distribution is None:
@@ -204,6 +211,8 @@ def write_qp(
     object_id: npt.ArrayLike | None = None,
     redshift: npt.ArrayLike | None = None,
     point: npt.ArrayLike | None = None,
+    zmode: npt.ArrayLike | None = None,
+    note: str = "",
 ) -> None:
     """Write a qp ensemble in HDF5, which `read_qp`, qp and RAIL read.
 
@@ -222,6 +231,10 @@ def write_qp(
         True redshifts, the column ``redshift``.
     point : array_like, shape (N,), optional
         The column ``point``.
+    zmode : array_like, shape (N,), optional
+        The column ``zmode``, which RAIL, and what is built on it, takes for the point.
+    note : str, optional
+        What is said of the forecasts, an attribute of the file.
 
     Raises
     ------
@@ -249,7 +262,7 @@ def write_qp(
         if forecasts.distribution is None:
             raise InputError(f"{path}: a qp ensemble needs distributions; found points alone")
         forecasts = forecasts.distribution
-    given = {"object_id": object_id, "redshift": redshift, "point": point}
+    given = {"object_id": object_id, "redshift": redshift, "point": point, "zmode": zmode}
     ancil = {name: np.asarray(values) for name, values in given.items() if values is not None}
     _require_rows(path, ancil, len(forecasts))
     try:
@@ -264,6 +277,7 @@ def write_qp(
         "meta": {name: array[None] for name, array in (meta | arrays.meta).items()},
     }
     with replace_file(path) as beside, hdf5_file(beside) as file:
+        file.attrs.update({"note": note} if note else {})
         for group, columns in groups.items():
             for name, values in columns.items():
                 file.create_dataset(f"{group}/{name}", data=values)

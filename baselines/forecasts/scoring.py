@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transferz.baselines.benchmark.forecasts import SetForecasts
+from transferz.baselines.benchmark.forecasts import FLAG, SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
-from transferz.baselines.benchmark.tables import I_BAND, scored_configs
+from transferz.baselines.benchmark.tables import G_BAND, I_BAND, scored_configs
 from transferz.baselines.forecasts.files import FileForecasts, Truth
 from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy
-from transferz.baselines.scores.probability.arrays import as_numbers, row_labels
+from transferz.baselines.scores.probability.arrays import as_flags, as_numbers, row_labels
 from transferz.releases import Release
 from transferz.rows import read_rows
 from transferz.schemas.errors import InputError
@@ -32,6 +32,7 @@ def score_forecasts(
     *,
     distribution: Distribution | None = None,
     i_mag: npt.ArrayLike | None = None,
+    flag: npt.ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Score forecasts as ``transferz score`` does.
 
@@ -47,12 +48,14 @@ def score_forecasts(
         `predicted`. Where it is missing, the point does not count either.
     i_mag : array_like, shape (N,), optional
         i magnitudes, for LSST's range, which galaxies without one are not in.
+    flag : array_like, shape (N,), optional
+        How little each galaxy's forecasts are to be trusted: the larger, the less.
 
     Returns
     -------
     dict
         ``n``, ``completeness``, ``ranges`` (each with ``n``, ``metrics``: ``mean``, ``spread`` and
-        ``error``, ``requirements``), ``pit`` and ``bins``.
+        ``error``, ``requirements``), ``pit``, ``bins``, ``tomography``, ``discreteness``, ``risk``.
 
     Raises
     ------
@@ -67,7 +70,9 @@ def score_forecasts(
     >>> round(scores["ranges"]["all"]["metrics"]["bias"]["mean"], 4)
     0.01
     """
-    return score_set(as_forecasts(predicted, true, distribution=distribution, i_mag=i_mag))
+    return score_set(
+        as_forecasts(predicted, true, distribution=distribution, i_mag=i_mag, flag=flag)
+    )
 
 
 def as_forecasts(
@@ -77,13 +82,19 @@ def as_forecasts(
     distribution: Distribution | None = None,
     i_mag: npt.ArrayLike | None = None,
     object_id: npt.ArrayLike | None = None,
+    flag: npt.ArrayLike | None = None,
 ) -> SetForecasts:
     """Put forecasts together for scoring; takes and raises what `score_forecasts` does.
 
     `object_id` has ids, shape (N,); row numbers by default.
+
+    Examples
+    --------
+    >>> as_forecasts([0.5, 1.2], [0.4, 1.1], object_id=[7, 9]).object_id
+    array([7, 9])
     """
     parts: dict[str, Any] = {"predicted": predicted, "true": true}
-    parts |= {"i_mag": i_mag, "object_id": object_id}
+    parts |= {"i_mag": i_mag, "object_id": object_id, "flag": flag}
     _require_one_order({name: one for name, one in parts.items() if np.ndim(one) == 1})
     redshift = _real(true, "true")
     point = np.atleast_2d(_real(predicted, "predicted"))
@@ -100,6 +111,12 @@ def as_forecasts(
         scores = per_galaxy(distribution, redshift.astype(np.float64), ids)
         columns = {name: values[None].astype(np.float32) for name, values in scores.items()}
         point = np.where(missing_forecasts(distribution, scores), np.float32(np.nan), point)
+    if flag is not None:
+        try:
+            flags = as_flags(flag, np.isnan(point).all(axis=0))
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        columns[FLAG] = np.tile(flags.astype(np.float32), (len(point), 1))
     magnitude = _real(np.full(size, np.nan) if i_mag is None else i_mag, "i_mag")
     magnitude = MAGNITUDE.without_missing(magnitude)
     for name, values in (("i_mag", magnitude), ("object_id", ids)):
@@ -154,9 +171,7 @@ def use_own_labels(given: FileForecasts, *, allow_missing: bool = False) -> SetF
         _require_truth(given.true, str(given.path), "leave them out, or give --allow-missing")
     given = _take(given, known)
     assert given.true is not None  # noqa: S101 (for mypy)
-    forecasts = as_forecasts(
-        given.point, given.true, distribution=given.distribution, i_mag=given.i_mag
-    )
+    forecasts = as_forecasts(given.point, given.true, **_further(given))
     if (missing := np.count_nonzero(~forecasts.scored)) and not allow_missing:
         raise InputError(
             f"{given.path}: {missing:,} of {given.true.size:,} rows have no forecast (none is "
@@ -174,19 +189,23 @@ def join_labels(
     an InputError where an id comes twice, is of another split or of no galaxy of the release, or a
     forecast is missing and may not be.
     """
-    i_bands = [band.magnitude for band in release.bands() if band.name == I_BAND]
-    split = read_rows(release, config, TEST, ["object_id", "redshift", *i_bands])
+    bands = {band.name: band.magnitude for band in release.bands() if band.name in (I_BAND, G_BAND)}
+    split = read_rows(release, config, TEST, ["object_id", "redshift", *bands.values()])
     ids, label = split["object_id"].to_numpy(), split["redshift"].to_numpy().astype(np.float32)
-    i_mag = np.full(ids.size, np.nan, np.float32)
-    for name in i_bands:
-        i_mag = split[name].to_numpy().astype(np.float32)
+    i_mag, g_mag = (
+        split[bands[name]].to_numpy().astype(np.float32)
+        if name in bands
+        else np.full(ids.size, np.nan, np.float32)
+        for name in (I_BAND, G_BAND)
+    )
     whose = f"the {ids.size:,} galaxies of {config}'s test split"
     if given.object_id is None:
         _require_as_many(given, ids.size, whose)
         given = replace(given, object_id=ids)
     else:
         _refuse_others(given, np.setdiff1d(given.object_id, ids), release)
-    return _join(given, ids, label, i_mag, whose, allow_missing=allow_missing)
+    joined = _join(given, ids, label, i_mag, whose, allow_missing=allow_missing)
+    return replace(joined, g_mag=g_mag)
 
 
 def join_truth(given: FileForecasts, truth: Truth, *, allow_missing: bool = False) -> SetForecasts:
@@ -227,15 +246,18 @@ def join_truth(given: FileForecasts, truth: Truth, *, allow_missing: bool = Fals
     )
 
 
-def _take(given: FileForecasts, rows: npt.NDArray[np.bool_]) -> FileForecasts:
-    return replace(
-        given,
-        point=given.point[:, rows],
-        distribution=None if given.distribution is None else given.distribution.take(rows),
-        object_id=None if given.object_id is None else given.object_id[rows],
-        true=None if given.true is None else given.true[rows],
-        i_mag=None if given.i_mag is None else given.i_mag[rows],
-    )
+def _further(given: FileForecasts) -> dict[str, Any]:
+    """What a file has of the galaxies besides points, as `as_forecasts` takes it."""
+    return {"distribution": given.distribution, "i_mag": given.i_mag, "flag": given.flag}
+
+
+def _take(given: FileForecasts, rows: npt.NDArray[Any]) -> FileForecasts:
+    single = {name: getattr(given, name) for name in ("object_id", "true", "i_mag", "flag")}
+    taken: dict[str, Any] = {
+        name: None if values is None else values[rows] for name, values in single.items()
+    }
+    distribution = None if given.distribution is None else given.distribution.take(rows)
+    return replace(given, point=given.point[:, rows], distribution=distribution, **taken)
 
 
 def _require_as_many(given: FileForecasts, size: int, whose: str) -> None:
@@ -265,14 +287,8 @@ def _join(
     place = np.searchsorted(given.object_id, ids, sorter=order)
     row = order[np.minimum(place, order.size - 1)]
     kept = np.flatnonzero(given.object_id[row] == ids)
-    distribution = given.distribution
-    forecasts = as_forecasts(
-        given.point[:, row[kept]],
-        label[kept],
-        distribution=None if distribution is None else distribution.take(row[kept]),
-        i_mag=i_mag[kept],
-        object_id=ids[kept],
-    )
+    given = replace(_take(given, row[kept]), i_mag=i_mag[kept].astype(np.float64))
+    forecasts = as_forecasts(given.point, label[kept], object_id=ids[kept], **_further(given))
 
     def spread(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The same for the whole split, NaN for the galaxies without a forecast."""
@@ -288,21 +304,28 @@ def _join(
     return whole
 
 
-def find_config(given: FileForecasts, release: Release) -> str:
-    """Find the config whose test split the forecasts are of: that with the most of them."""
+def find_configs(given: FileForecasts, release: Release) -> list[str]:
+    """Find the configs whose test splits the forecasts are of: first that with the most of them.
+
+    Each holds galaxies that are in none of those before it. An InputError says that there is none.
+    """
     assert given.object_id is not None  # noqa: S101 (for mypy, as above)
-    counts = {
-        config: int(np.isin(_split_ids(release, config, TEST), given.object_id).sum())
+    held = {
+        config: np.intersect1d(_split_ids(release, config, TEST), given.object_id)
         for config in scored_configs(release)
         if TEST in release.files().get(config, {})
     }
-    best = max(counts, key=lambda name: counts[name], default="")
-    if not counts.get(best):
+    chosen: list[str] = []
+    for config in sorted(held, key=lambda name: -held[name].size):
+        before = np.concatenate([np.empty(0, np.int64), *(held[name] for name in chosen)])
+        if np.setdiff1d(held[config], before).size:
+            chosen.append(config)
+    if not chosen:
         raise InputError(
             f"none of the ids is of a galaxy in a test split of {release}; name the release that "
             "they are of, or the column of the true redshifts with --true"
         )
-    return best
+    return chosen
 
 
 def _split_ids(release: Release, config: str, split: str) -> npt.NDArray[np.int64]:

@@ -1,8 +1,4 @@
-"""Look after what surrounds a computation: the device, the threads, and the line on a terminal.
-
-The line says how far a training or a table is, drawn by tqdm. There is none where stderr is no
-terminal, as in the logs of CI, or on a bare machine without tqdm.
-"""
+"""Look after what surrounds a computation: the device, the threads, and how far it is."""
 
 import os
 import platform
@@ -10,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from transferz.schemas.errors import ParameterError
+from transferz.tables.printing import minutes, progress_line
 
 if TYPE_CHECKING:
     import torch
@@ -95,19 +92,18 @@ class Epoch(NamedTuple):
 
 @contextmanager
 def epoch_line(title: str, *, quiet: bool = False) -> Iterator[Callable[[Epoch], None] | None]:
-    """Show the epochs of the training of `title`; the line is wiped at the end.
+    """Show the epochs of the training of `title`.
 
-    Yields what `transferz.baselines.networks.training.train` takes as `progress`; None where there
-    is no line.
+    Yields what `transferz.baselines.networks.training.train` takes as `progress`; None where it is
+    `quiet`.
     """
-    with _live_line(quiet, desc=title, unit=" epochs") as line:
+    with progress_line(title, quiet=quiet, unit=" epochs") as line:
 
         def show(epoch: Epoch) -> None:
-            minutes, seconds = divmod(round(epoch.seconds_left), 60)
             line.set_postfix_str(
                 f"{epoch.training}/{epoch.seeds} seeds training, "
                 f"validation loss {epoch.loss:.4f}, best {epoch.best_loss:.4f}, "
-                f"at least {minutes}:{seconds:02d} left",
+                f"at least {minutes(epoch.seconds_left)} left",
                 refresh=False,
             )
             line.update()
@@ -117,24 +113,10 @@ def epoch_line(title: str, *, quiet: bool = False) -> Iterator[Callable[[Epoch],
 
 @contextmanager
 def row_line(total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None] | None]:
-    """Show how many of a table's rows, `total` where known, are done; wiped at the end.
+    """Show how many of a table's rows, `total` where known, are done.
 
     Yields what `transferz.baselines.networks.forecasting.predict_table` takes as `progress`; None
-    where there is no line.
+    where it is `quiet`.
     """
-    with _live_line(quiet, total=total, unit=" rows", unit_scale=True) as line:
+    with progress_line(quiet=quiet, total=total, unit=" rows", unit_scale=True) as line:
         yield (lambda done: line.update(done - line.n)) if line is not None else None
-
-
-@contextmanager
-def _live_line(quiet: bool, **options: Any) -> Iterator[Any]:
-    """Yield a tqdm bar, or None where nothing is to be shown."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        quiet = True
-    if quiet:
-        yield None
-        return
-    with tqdm(**options, disable=None, leave=False, dynamic_ncols=True, mininterval=0.2) as line:
-        yield None if line.disable else line

@@ -45,8 +45,11 @@ FORECASTS_FILE = "forecasts.parquet"
 DIGITS = 6
 """Significant ones that are kept of numbers (our choice)."""
 
-MAX_BYTES = 200_000
-"""Of an entry; ours have some 30 kB, and what is much larger is something else (our choice)."""
+MAX_BYTES = 400_000
+"""Of an entry; ours have some 90 kB, and what is much larger is something else (our choice)."""
+
+OF_A_RUN = ["training", "bands", "hardware", "device", "threads", "time", "memory", "packages"]
+"""What an entry says of a run, and not of published forecasts."""
 
 REMEDY = "write it again with `transferz benchmark`"
 
@@ -72,6 +75,8 @@ Link = Annotated[Text, StringConstraints(pattern=LINK)]
 SecureLink = Annotated[Text, StringConstraints(pattern=rf"^https{_ADDRESS}")]
 Setting = Annotated[int, Field(ge=-(2**53), le=2**53)] | float
 """Of a schedule: whole, as far as every reader of JSON knows whole numbers, or real."""
+Plain = bool | Setting | Text | None
+"""A setting of a method, or one of a list."""
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^\.*[^/\\.\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*$")
@@ -79,21 +84,23 @@ FileName = Annotated[
 
 
 class EntryMethod(Record):
-    """What was run, and what its author says of it.
+    """What was run, and what its author says of it; of published forecasts there is no class.
 
     `key`, of lower case letters, digits and underscores, is what files are called by, `name` what
-    tables call it; `class_` is ``package.module:Class``, or the name of an entry point. One that is
-    `deterministic` was trained once, as no seed changes it.
+    tables call it; `class_` is ``package.module:Name`` of its class, or of the function or object
+    that it was made by, with `settings`. One that is `deterministic` was trained once, as no seed
+    changes it.
     """
 
     key: MethodName
     name: Line
-    class_: Text = Field(alias="class")
+    class_: Text | None = Field(default=None, alias="class")
     version: Line | None = None
     description: Paragraph | None = None
     citation: Paragraph | None = None
     code: Link | None = None
     deterministic: bool = False
+    settings: dict[Text, Plain | tuple[Plain, ...]] | None = None
 
 
 class FileFacts(Record):
@@ -128,13 +135,26 @@ class EntryTraining(Record):
         return self
 
 
+class Published(FileFacts):
+    """Forecasts that were published: the file of them, and what is said of their making.
+
+    They were scored as they are. Nothing was rerun, so that what their method has learned from,
+    perhaps the galaxies that it is scored on, is not known; `trained_on` is what is declared.
+    """
+
+    rerun: Literal[False] = False
+    trained_on: Line | None = None
+
+
 class TableFacts(FileFacts):
     """A table of one's own: what was read of it, and how it was split.
 
-    With `missing_magnitudes`, galaxies that lack some magnitudes are among its rows.
+    With `missing_magnitudes`, galaxies that lack some magnitudes are among its rows. Of published
+    forecasts the `sha256` is that of the galaxies' ids and redshifts, so that all forecasts of
+    these are of the same data, and there are no `bands`.
     """
 
-    bands: tuple[Text, ...] = Field(min_length=1)
+    bands: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     errors: tuple[Text, ...] | None = None
     redshift: Text
     id: Text | None = None
@@ -266,12 +286,15 @@ def _kind_of_data(value: Any) -> str:
 
 
 class Entry(Record):
-    """A method on the benchmark.
+    """A method on the benchmark: a run of it, or forecasts that were published.
 
     Attributes
     ----------
     form : str
         `SCHEMA`, called ``schema`` in the file.
+    published : Published or None
+        Of forecasts that were not rerun. All that a run tells is None then: what was learned from,
+        bands, hardware, device, threads, time, memory, packages.
     bands : tuple of str
         Columns of the magnitudes that it was given.
     scores : dict
@@ -296,8 +319,9 @@ class Entry(Record):
 
     form: Literal["transferz leaderboard entry 1"] = Field(alias="schema")
     method: EntryMethod
-    training: EntryTraining
-    bands: tuple[Text, ...] = Field(min_length=1)
+    published: Published | None = None
+    training: EntryTraining | None = None
+    bands: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     seeds: int = Field(ge=1, le=1_000_000)
     data: Annotated[
         Annotated[Data, Tag("release")] | Annotated[TableData, Tag("own")],
@@ -307,13 +331,13 @@ class Entry(Record):
     transfer: tuple[Transfer, ...] | None = None
     by_magnitude: dict[TestedSet, tuple[EntryBin, ...]] | None = None
     networks: EntryNetworks | None = None
-    hardware: dict[Text, Text] = Field(min_length=1)
-    device: Text
-    threads: int = Field(ge=1, le=1_000_000)
-    time: EntryTime
-    memory: EntryMemory
+    hardware: Annotated[dict[Text, Text], Field(min_length=1)] | None = None
+    device: Text | None = None
+    threads: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    time: EntryTime | None = None
+    memory: EntryMemory | None = None
     command: Text
-    packages: dict[Text, Text] = Field(min_length=1)
+    packages: Annotated[dict[Text, Text], Field(min_length=1)] | None = None
     transferz: Text
     date: Date | None = None
     forecasts: ForecastsFile
@@ -333,10 +357,25 @@ class Entry(Record):
         return self
 
     @model_validator(mode="after")
+    def _run_or_published(self) -> Self:
+        known = {name: getattr(self, name) for name in OF_A_RUN} | {"class": self.method.class_}
+        if isinstance(self.data, TableData):
+            known["data.table.bands"] = self.data.table.bands
+        given = [name for name, value in known.items() if value is not None]
+        absent = [name for name in known if name not in given]
+        if self.published is None and absent:
+            raise ValueError(f"'{absent[0]}' is missing, which only published forecasts lack")
+        if self.published is not None and given:
+            raise ValueError(f"'{given[0]}' is of a run, and published forecasts were not rerun")
+        return self
+
+    @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if (self.training.set == "table") != isinstance(self.data, TableData):
-            raise ValueError(f"the training set is '{self.training.set}', and 'data' another's")
-        learned = set(self.training.set.split("+")) - {"file", "table"}
+        learned: set[str] = set()
+        if self.training is not None:
+            if (self.training.set == "table") != isinstance(self.data, TableData):
+                raise ValueError(f"the training set is '{self.training.set}', and 'data' another's")
+            learned = set(self.training.set.split("+")) - {"file", "table"}
         if isinstance(self.data, Data) and (absent := learned - set(self.data.content)):
             raise ValueError(f"the training set is '{min(absent)}', which 'data' does not hold")
         tested = {one.tested_on for one in self.transfer or ()} | set(self.by_magnitude or ())

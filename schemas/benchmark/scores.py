@@ -43,6 +43,22 @@ Range = Literal["all", "cosmological", "lsst"]
 Requirement = Literal["bias", "scatter", "outlier_rate_3sigma"]
 Binning = Literal["true_redshift", "predicted_redshift", "i", "g-i"]
 
+Tomography = Literal["lsst", "euclid"]
+"""Bins of forecast redshift that n(z) is scored in: a survey's, of equal number."""
+
+TomographicMetric = Literal[
+    "mean",
+    "width",
+    "bias_points",
+    "width_points",
+    "bias_stacked",
+    "width_stacked",
+    "outlier_rate",
+]
+RiskMetric = Literal["scatter", "outlier_rate", "rmse"]
+Flag = Literal["method", "width_68"]
+"""Whose flags they are: the method's own, or how wide its 68 % intervals are, for want of any."""
+
 COSMOLOGICAL: Range = "cosmological"
 """0.3 < z_true <= 1.5: the range that tables and figures show."""
 
@@ -112,6 +128,66 @@ class EntryBin(Record):
     metrics: dict[EntryMetric, Summary | None] | None
 
 
+class TomographicBin(Record):
+    """n(z) of the galaxies in one bin of forecast redshift.
+
+    Attributes
+    ----------
+    low, high : float or None
+        Forecast redshifts where it ends, called ``from`` and ``to`` in the file, means over seeds;
+        None at the outermost ends.
+    n : int
+        Galaxies, the mean over seeds.
+    metrics : dict or None
+        ``mean`` and ``width`` (standard deviation) of the true n(z), in redshift; the ``bias`` of
+        the mean by points and by stacked densities, divided by 1 + mean; the ``width`` by both; and
+        the ``outlier_rate``. None where the galaxies are too few.
+    requirement : dict or None
+        Whether the bias by ``points`` and by ``stacked`` densities meets the survey's requirement.
+    """
+
+    low: Real | None = Field(alias="from")
+    high: Real | None = Field(alias="to")
+    n: Count
+    metrics: dict[TomographicMetric, Summary] | None
+    requirement: dict[Literal["points", "stacked"], Verdict] | None
+
+
+class Discreteness(Record):
+    """How many different values forecasts have, and the galaxies' share on the 10 most common."""
+
+    distinct: Summary
+    most_common: Summary
+
+
+class Risk(Record):
+    """What is left when the galaxies that a method trusts least are dropped.
+
+    Attributes
+    ----------
+    flag : str
+        Whose flags decide.
+    dropped : tuple of int
+        Per cent of the galaxies that are dropped, the points of the curve.
+    metrics : dict
+        Metric -> its value for the others, at each of these.
+    area : dict
+        Metric -> the area under its curve by the length of that, in the metric's unit.
+    """
+
+    flag: Flag
+    dropped: tuple[Annotated[int, Field(ge=0, lt=100)], ...] = Field(min_length=1)
+    metrics: dict[RiskMetric, tuple[Summary, ...]]
+    area: dict[RiskMetric, Summary]
+
+    @model_validator(mode="after")
+    def _curves_are_whole(self) -> Self:
+        for name, curve in self.metrics.items():
+            if len(curve) != len(self.dropped):
+                raise ValueError(f"{len(curve)} values of '{name}' at {len(self.dropped)} points")
+        return self
+
+
 class EntryScores(Record):
     """Scores on one test set.
 
@@ -125,9 +201,17 @@ class EntryScores(Record):
         Range -> fractions of the PIT in equal bins from 0 to 1, over all seeds; None for point
         forecasts.
     bins : dict or None
-        Kind of bins -> bins, each with a few metrics.
+        Kind of bins -> bins, each with a few metrics; those of magnitude and colour with coverages
+        and widths of intervals too, where forecasts have any.
     truth : dict or None
         Range -> scores against the truth, in a mock.
+    tomography : dict or None
+        Survey -> n(z) in its bins of forecast redshift. None, as of the others below, in entries
+        that were written before there was such a score.
+    discreteness : dict or None
+        How discrete the ``points`` are, and the ``modes`` of densities on a grid.
+    risk : Risk or None
+        How good the method's flags are; None where it has none, and no width.
     """
 
     n: Count
@@ -136,6 +220,9 @@ class EntryScores(Record):
     pit: dict[Range, tuple[Real | None, ...]] | None = None
     bins: dict[Binning, tuple[EntryBin, ...]] | None = None
     truth: dict[Range, TruthScores] | None = None
+    tomography: dict[Tomography, tuple[TomographicBin, ...]] | None = None
+    discreteness: dict[Literal["points", "modes"], Discreteness] | None = None
+    risk: Risk | None = None
 
     @model_validator(mode="after")
     def _ranges_are_parts(self) -> Self:

@@ -26,6 +26,7 @@ from transferz.schemas.survey.columns import (
     position_columns,
 )
 from transferz.schemas.survey.described import ROLES, Band
+from transferz.schemas.survey.documents import load_yaml
 from transferz.schemas.survey.files import SURVEY_NAME, is_mock_name
 from transferz.schemas.survey.release import (
     assigned_table,
@@ -539,7 +540,7 @@ def _own(name: str) -> dict[str, Any]:
             f"`transferz survey new {name}` writes a skeleton"
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ParameterError(f"{path} can't be read as YAML: {error}; correct it") from None
     if not isinstance(content, dict):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from quick import whole_reports
 
 from transferz.baselines.benchmark.benchmarking import held_folder
 from transferz.cli import benchmark as command
@@ -60,11 +61,16 @@ def here(tmp_path, monkeypatch, tiny_release):
 
 
 def test_a_class_in_the_working_directory(here, capsys):
-    assert main(["benchmark", "constant_method:Constant", "--seeds", "2", "--out", "run"]) == 0
+    with whole_reports():
+        assert main(["benchmark", "constant_method:Constant", "--seeds", "2", "--out", "run"]) == 0
     said = capsys.readouterr()
     assert "Constant: learned from 300 galaxies (transferz), 2 seeds. MOCK galaxies" in said.out
     assert "LSST's requirements" in said.out
     assert "training seed 1" in said.err
+    assert said.out.endswith("run: entry.yaml, forecasts.parquet, report.html\n")
+    page = (here / "run" / "report.html").read_text("utf-8")
+    assert "<title>MOCK: Constant, a run of the photo-z benchmark</title>" in page
+    assert page.count("data:image/png;base64,") == 2 * 2  # redshift, residuals
     entry = read_entry(here / "run" / "entry.yaml")
     assert entry.command == "transferz benchmark constant_method:Constant --seeds 2 --out run"
     assert entry.method.key == "constant"
@@ -74,6 +80,28 @@ def test_a_class_in_the_working_directory(here, capsys):
     assert "give --replace" in capsys.readouterr().err
     assert main([*again, "--replace", "--key", "mine"]) == 0
     assert read_entry(here / "run" / "entry.yaml").method.key == "mine"
+
+
+def test_a_report_that_can_not_be_made_costs_no_run(here, capsys, monkeypatch):
+    def fail(*arguments):
+        raise ValueError("no such\nfont")
+
+    monkeypatch.setattr("transferz.baselines.leaderboard.reporting.report", fail)
+    run = ["benchmark", "constant_method:Constant", "--seeds", "1", "--out", "run", "--quiet"]
+    assert main(run) == 0
+    said = capsys.readouterr()
+    why = "no report.html in the run: no such font; `transferz report RUN_DIR` writes it later\n"
+    assert said.err.endswith(why)
+    assert said.out.endswith("run: entry.yaml, forecasts.parquet\n")
+    assert not (here / "run" / "report.html").exists()
+
+
+def test_later_seeds_say_how_long_the_rest_will_take(here, capsys, monkeypatch):
+    monkeypatch.setattr("transferz.baselines.benchmark.running.SHORT", 0.0)
+    assert main(["benchmark", "constant_method:Constant", "--seeds", "2"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "Constant: training seed 0, about 0:00 left" in lines
+    assert "Constant: training seed 1, about 0:00 left" in lines
 
 
 def test_an_output_with_something_else_in_it_is_left_alone(here, capsys):

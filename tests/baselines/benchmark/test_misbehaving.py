@@ -109,7 +109,7 @@ RETURNED = {
         lambda t: Prediction(np.ones(len(t)), object_id=t["object_id"] + 1),
         "not asked for (object_id 3040)",
     ),
-    "no Prediction": (lambda t: t["g_mag"], "returned Series"),
+    "no Prediction": (lambda t: t, "returned DataFrame"),
 }
 
 

@@ -2,11 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferz.baselines.benchmark.checking import check_prediction, require_all
+from transferz.baselines.benchmark.checking import (
+    as_prediction,
+    check_prediction,
+    require_all,
+)
 from transferz.baselines.benchmark.loading import MethodError
 from transferz.baselines.scores.probability import (
     PER_GALAXY,
@@ -22,8 +28,8 @@ LABELS = IDS / 100.0
 WHAT = "k-NN: predict, seed 3"
 
 
-def check(prediction, *, allow_missing=False):
-    point, columns = check_prediction(prediction, IDS, LABELS, WHAT)
+def check(made, *, allow_missing=False):
+    point, columns = check_prediction(as_prediction(made, WHAT), IDS, LABELS, WHAT)
     if not allow_missing:
         require_all(point, IDS, WHAT)
     return point, columns
@@ -32,6 +38,21 @@ def check(prediction, *, allow_missing=False):
 def test_points_in_the_order_of_the_table_stay_as_they_are():
     point, columns = check(Prediction(np.linspace(0, 1, 12)))
     assert np.array_equal(point, np.linspace(0, 1, 12)) and columns == {}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [list, np.array, np.ma.array, torch.tensor, pd.Series, pa.array],
+    ids=lambda kind: f"{kind.__module__}.{kind.__name__}",
+)
+def test_a_bare_array_is_a_point_forecast(kind):
+    point, columns = check(kind(np.linspace(0, 1, 12)))
+    assert np.array_equal(point, np.linspace(0, 1, 12)) and columns == {}
+
+
+def test_a_bare_series_is_put_in_order_by_the_tables_index():
+    point, _ = check(pd.Series(LABELS, index=range(12)).sort_index(ascending=False))
+    assert np.array_equal(point, LABELS)
 
 
 @settings(deadline=None)
@@ -52,8 +73,11 @@ def test_ids_put_points_and_distributions_in_order(order, kept):
 @pytest.mark.parametrize(
     ("prediction", "said"),
     [
-        (np.ones(12), "returned ndarray; expected a Prediction"),
+        (np.ones((12, 2)), "returned ndarray; expected a Prediction (from transferz.baselines.ben"),
+        (np.ones((12, 2)), "or an array of one redshift per galaxy: point: expected one redshift"),
         (None, "returned NoneType"),
+        ({"point": 0.5}, "returned dict; expected a Prediction"),
+        (np.ones(11), "returned 11 forecasts for 12 galaxies"),
         (Prediction(np.ones(11)), "returned 11 forecasts for 12 galaxies"),
         (
             Prediction(np.ones(12), object_id=np.r_[IDS[:11], IDS[0]]),
@@ -133,3 +157,39 @@ def mixture(means):
         return GaussianMixture(np.ones((12, 1)), means, np.ones((12, 1)))
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+FLAGS = np.arange(12.0)[::-1]
+
+
+def test_flags_are_put_in_the_order_of_the_table():
+    made = Prediction(LABELS[SHUFFLED], object_id=IDS[SHUFFLED], flag=FLAGS[SHUFFLED])
+    _, columns = check(made)
+    assert list(columns) == ["flag"] and np.array_equal(columns["flag"], FLAGS)
+    some = Prediction(LABELS[:5], object_id=IDS[:5], flag=FLAGS[:5] > 9)
+    _, columns = check(some, allow_missing=True)
+    assert np.array_equal(columns["flag"][:5], FLAGS[:5] > 9)
+    assert np.isnan(columns["flag"][5:]).all()
+    series = pd.Series(POINTS[SHUFFLED], index=SHUFFLED)
+    _, columns = check(Prediction(series, flag=pd.Series(FLAGS[SHUFFLED], index=SHUFFLED)))
+    assert np.array_equal(columns["flag"], FLAGS)
+
+
+def test_a_galaxy_without_a_forecast_needs_no_flag():
+    point, flag = np.where(IDS == 103, -99.0, 0.5), np.where(IDS == 103, np.nan, 1.0)
+    _, columns = check(Prediction(point, flag=flag), allow_missing=True)
+    assert np.array_equal(columns["flag"], flag, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        (np.ones(11), r"Prediction: flag: expected one number per galaxy, shape \(12,\)"),
+        (np.where(IDS < 102, np.nan, 1.0), "flag: 2 galaxies have a forecast and no flag"),
+        (["good"] * 12, "flag: expected real numbers"),
+        (pd.Series(FLAGS[SHUFFLED], index=SHUFFLED), "point has no index, and others"),
+    ],
+)
+def test_flags_that_are_none_are_refused(flag, said):
+    with pytest.raises(InputError, match=said):
+        Prediction(POINTS, flag=flag)

@@ -5,22 +5,22 @@ import json
 
 import numpy as np
 import pytest
+from quick import FEW
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.scoring import (
     BINNED,
     FEWEST,
+    coverage_by_magnitude,
     samples_text,
     score_set,
     scores_text,
-    summary,
 )
 from transferz.baselines.forecasts import as_forecasts
 from transferz.baselines.scores import metrics
-from transferz.baselines.scores.bootstrap import Draws, replicate
+from transferz.baselines.scores.bootstrap import replicate, summary
+from transferz.baselines.scores.probability import GridPDF, per_galaxy
 from transferz.schemas.benchmark.scores import RANGES, EntryScores
-
-DRAWS = Draws(resamples=20)  # as conftest has it for all
 
 
 def make_forecasts(seeds=3, size=600, noise=0.03, bands="gi"):
@@ -47,7 +47,8 @@ def found(forecasts):
 def test_the_result_is_json_and_repeats(forecasts, found):
     text = json.dumps(found, allow_nan=False)
     assert json.dumps(score_set(forecasts), allow_nan=False) == text
-    assert list(found) == ["n", "completeness", "ranges", "pit", "bins", "truth"]
+    parts = ["n", "completeness", "ranges", "pit", "bins", "truth"]
+    assert list(found) == [*parts, "tomography", "discreteness", "risk"]
     assert found["n"] == 600
 
 
@@ -61,7 +62,7 @@ def test_ranges_are_of_the_label_and_have_every_metric_with_its_errors(forecasts
     }
     assert list(found["ranges"]) == list(kept)
     for part, rows in kept.items():
-        made = replicate(forecasts.point[:, rows], label[rows], draws=DRAWS)
+        made = replicate(forecasts.point[:, rows], label[rows], draws=FEW)
         assert found["ranges"][part]["n"] == rows.sum()
         for name in metrics.METRICS:
             one = found["ranges"][part]["metrics"][name]
@@ -214,5 +215,133 @@ def test_rates_are_per_cent_a_zero_has_no_sign_and_lssts_own_range_is_printed():
     assert "outliers (%)" in text and "5.00 ±" in text and "-0.0000" not in text
     rows = [line for line in text.splitlines() if line.startswith("table")]
     assert [any(title in row for row in rows) for title in RANGES.values()] == [True] * 3
-    assert "  table, 0.3 < z < 3, i < 25: bias 0.0000 of 0.003 yes" in text
-    assert "3σ outliers (%) 5.00 of 10 yes" in text
+    assert "  table, 0.3 < z < 3, i < 25: bias 0.0000 (limit 0.003): met" in text
+    assert "3σ outliers (%) 5.00 (limit 10): met" in text
+
+
+# --- what surveys measure themselves by
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """Forecasts of one seed, with a density on a grid for each galaxy."""
+    plain = make_forecasts(seeds=1)
+    width = 0.03 * (1 + plain.truth[:, None]) * np.where(np.arange(600) % 3, 1.0, 2.0)[:, None]
+    grid = np.linspace(0.0, 12.0, 601)
+    pdf = np.exp(-0.5 * ((grid - plain.point[0][:, None]) / width) ** 2) + 1e-12
+    each = per_galaxy(GridPDF(grid, pdf), plain.redshift)
+    columns = {name: values[None].astype(np.float32) for name, values in each.items()}
+    return dataclasses.replace(plain, columns=columns)
+
+
+def test_n_of_z_is_scored_by_points_and_by_stacks_and_judged(wide):
+    found = score_set(wide)["tomography"]
+    assert [len(bins) for bins in found.values()] == [5, 10]
+    for bins, limit in ((found["lsst"], 0.001), (found["euclid"], 0.002)):
+        assert bins[0]["from"] is None and bins[-1]["to"] is None
+        assert {one["n"] for one in bins} == {600 // len(bins)}
+        for one in bins:
+            rows = np.ones(600, bool)
+            rows &= True if one["from"] is None else wide.point[0] > np.float32(one["from"])
+            rows &= True if one["to"] is None else wide.point[0] <= np.float32(one["to"])
+            label = wide.redshift[rows].astype(np.float64)
+            stacked = wide.columns["pdf_mean"][0, rows].mean(dtype=np.float64)
+            bias = (stacked - label.mean()) / (1 + label.mean())
+            assert one["metrics"]["bias_stacked"]["mean"] == pytest.approx(bias, abs=1e-6)
+            assert one["metrics"]["width"]["mean"] == pytest.approx(label.std())
+            for by, verdict in one["requirement"].items():
+                summed = one["metrics"][f"bias_{by}"]
+                error = summed["error"]
+                assert (verdict["value"], verdict["error"]) == (summed["mean"], error)
+                assert verdict["met"] == (abs(summed["mean"]) < limit)
+                assert verdict["sure"] == (abs(abs(summed["mean"]) - limit) > error)
+    assert any(not one["requirement"]["points"]["sure"] for one in found["lsst"])
+
+
+def test_points_alone_have_no_stack_and_no_risk(forecasts, found):
+    assert list(found["tomography"]["lsst"][0]["requirement"]) == ["points"]
+    assert found["risk"] is None and list(found["discreteness"]) == ["points"]
+    distinct = found["discreteness"]["points"]["distinct"]
+    assert distinct["mean"] == pytest.approx(np.mean([np.unique(r).size for r in forecasts.point]))
+
+
+def test_modes_on_a_grid_are_more_discrete_than_points(wide):
+    found = score_set(wide)["discreteness"]
+    assert found["modes"]["distinct"]["mean"] < found["points"]["distinct"]["mean"]
+    assert found["modes"]["most_common"]["mean"] > found["points"]["most_common"]["mean"]
+
+
+def test_coverage_is_scored_in_bins_of_magnitude_and_colour(wide):
+    bins = score_set(wide)["bins"]
+    assert "coverage_68" not in bins["true_redshift"][0]["metrics"]
+    colour = wide.g_mag - wide.i_mag
+    for kind, values in (("i", wide.i_mag), ("g-i", colour)):
+        for one in bins[kind]:
+            rows = (values > (one["from"] or -99)) & (values <= (one["to"] or 99))
+            assert rows.sum() == one["n"]
+            if one["metrics"] is None:
+                continue
+            low, high = wide.columns["low_68"][0, rows], wide.columns["high_68"][0, rows]
+            covered = np.mean((low <= wide.redshift[rows]) & (wide.redshift[rows] <= high))
+            assert one["metrics"]["coverage_68"]["mean"] == pytest.approx(covered)
+            assert one["metrics"]["coverage_68"]["error"] >= 0.0
+    assert coverage_by_magnitude(score_set(wide))[0]["n"] == bins["i"][0]["n"]
+
+
+def test_widths_stand_for_flags_where_the_method_gives_none(wide):
+    by_width = score_set(wide)["risk"]
+    assert (by_width["flag"], by_width["dropped"]) == ("width_68", [0, 5, 10, 20, 30, 50])
+    error = np.abs(metrics.normalised_error(wide.point, wide.redshift)).astype(np.float32)
+    own = dataclasses.replace(wide, columns=wide.columns | {"flag": error})
+    by_flag = score_set(own)["risk"]
+    assert by_flag["flag"] == "method"
+    whole = score_set(wide)["ranges"]["all"]["metrics"]
+    for name in ("scatter", "outlier_rate", "rmse"):
+        assert by_flag["metrics"][name][0]["mean"] == pytest.approx(whole[name]["mean"])
+        assert by_flag["metrics"][name][-1]["mean"] < by_width["metrics"][name][-1]["mean"]
+        assert by_flag["area"][name]["mean"] < by_width["area"][name]["mean"]
+        assert by_flag["area"][name]["error"] > 0.0
+
+
+def test_a_flag_changes_no_other_score(forecasts, found):
+    flags = np.ones(forecasts.point.shape, np.float32)
+    flagged = score_set(dataclasses.replace(forecasts, columns={"flag": flags}))
+    assert flagged["risk"]["flag"] == "method"
+    assert flagged | {"risk": None} == found
+
+
+def test_too_few_galaxies_have_no_bins_and_empty_bins_no_scores():
+    few = score_set(make_forecasts(size=FEWEST - 1))
+    assert not {"tomography", "discreteness", "risk"} & set(few)
+    some = score_set(make_forecasts(size=5 * FEWEST))["tomography"]
+    assert all(one["metrics"] for one in some["lsst"])
+    assert all(one["metrics"] is None is one["requirement"] for one in some["euclid"])
+    same = make_forecasts(seeds=1)
+    same = score_set(dataclasses.replace(same, point=np.full_like(same.point, 0.5)))
+    assert [one["n"] for one in same["tomography"]["lsst"]] == [600, 0, 0, 0, 0]
+    assert same["discreteness"]["points"]["most_common"]["mean"] == 1.0
+    text = scores_text({"t": EntryScores.model_validate_json(json.dumps(few))})
+    assert "n(z)" not in text
+
+
+def test_perfect_forecasts_meet_the_requirement_on_n_of_z_for_sure():
+    label = np.random.default_rng(1).gamma(2.0, 0.5, 300).astype(np.float32)
+    perfect = SetForecasts(np.arange(300), label, np.full(300, np.nan), label[None], {})
+    for bins in score_set(perfect)["tomography"].values():
+        for one in bins:
+            verdict = one["requirement"]["points"]
+            assert abs(verdict["value"]) < 1e-12 and verdict["met"] and verdict["sure"]
+
+
+def test_a_run_says_in_a_few_lines_how_n_of_z_and_flags_are(wide):
+    one = EntryScores.model_validate_json(json.dumps(score_set(wide)))
+    lines = scores_text({"mine": one}).splitlines()
+    lsst, euclid = (line for line in lines if "(1 + z)" in line)
+    assert lsst.startswith("  mine, LSST's 5 bins, 0.001 (1 + z): ") and "10 bins" in euclid
+    verdicts = [bin_.requirement["stacked"] for bin_ in one.tomography["lsst"]]
+    unsure = sum(not verdict.sure for verdict in verdicts)
+    assert f", {unsure} ?; worst " in lsst and lsst.endswith("(stacked densities)")
+    (risk,) = (line for line in lines if "by the width of its 68 % intervals" in line)
+    curve, area = one.risk.metrics["scatter"], one.risk.area["scatter"]
+    numbers = f"{curve[0].mean:.4f} -> {curve[2].mean:.4f} ({area.mean:.4f})"
+    assert f"scatter {numbers}, outliers (%) " in risk

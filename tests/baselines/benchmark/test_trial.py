@@ -9,6 +9,7 @@ import pytest
 from transferz.baselines.benchmark import Prediction
 from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.calling import MethodError
+from transferz.baselines.benchmark.forecasts import read_forecasts
 from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
 from transferz.baselines.benchmark.task import FEW
 
@@ -28,7 +29,7 @@ def task(tmp_path_factory):
 
 
 def wrong_type(table):
-    return np.ones(len(table))
+    return {"point": np.ones(len(table))}
 
 
 def wrong_shape(table):
@@ -112,6 +113,47 @@ def test_seeds_that_are_finished_are_kept_and_the_run_goes_on_there(task, Wide, 
     fresh = benchmark(Late, task, seeds=4)
     assert outcome.table == fresh.table
     assert outcome.entry.scores == fresh.entry.scores
+
+
+def test_flags_are_kept_with_the_seeds_that_are_finished(task, Linear, tmp_path):
+    class Flagged(Linear):
+        trial = False
+        fails = True
+
+        def fit(self, train, validation, *, seed):
+            super().fit(train, validation, seed=seed)
+            if seed == 1 and self.fails:
+                raise RuntimeError("diverged")
+
+        def predict(self, table):
+            point = super().predict(table).point
+            return Prediction(point, flag=np.abs(point - 0.5))
+
+    out = tmp_path / "run"
+    with pytest.raises(MethodError, match=r"diverged[^$]*kept in .*run\.seeds: 0; the same"):
+        benchmark(Flagged, task, seeds=2, out=out)
+    Flagged.fails = False
+    outcome, fresh = benchmark(Flagged, task, seeds=2, out=out), benchmark(Flagged, task, seeds=2)
+    assert outcome.table == fresh.table and outcome.entry.scores == fresh.entry.scores
+    outcome.write(out)
+    forecasts = read_forecasts(out / "forecasts.parquet")["table"]
+    flag = np.abs(forecasts.point - np.float32(0.5))
+    assert forecasts.columns["flag"] == pytest.approx(flag, abs=1e-6)
+    scores = outcome.entry.scores["table"]
+    assert scores.risk.flag == "method" and scores.pit is None
+    assert "crps" not in scores.ranges["all"].metrics
+
+
+def test_flags_of_some_seeds_alone_are_refused(task, Linear):
+    class Sometimes(Linear):
+        trial = False
+
+        def predict(self, table):
+            made = super().predict(table)
+            return Prediction(made.point, flag=made.point) if self.noise > 0.002 else made
+
+    with pytest.raises(MethodError, match="only some seeds forecast flags, on 'table'"):
+        benchmark(Sometimes, task, seeds=3)
 
 
 def test_seeds_of_another_version_or_data_or_damaged_ones_are_not_used(task, Linear, tmp_path):

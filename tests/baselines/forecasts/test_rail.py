@@ -7,10 +7,10 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import script
 
 from transferz.baselines.forecasts import is_qp, read_qp
 from transferz.baselines.scores import metrics
@@ -20,7 +20,6 @@ from transferz.releases import read_release
 from transferz.rows import tables
 
 PYTHON = os.environ.get("TRANSFERZ_RAIL_PYTHON") or sys.executable
-SCRIPT = Path(__file__).with_name("rail_knn.py")
 CONFIG = "galaxiesml"
 
 
@@ -41,9 +40,10 @@ def estimated(tiny_release, tmp_path_factory):
     """The qp file that RAIL wrote."""
     folder = tmp_path_factory.mktemp("rail")
     for split in ("train", "test"):
-        given = ["--path", str(tiny_release), "--config", CONFIG, "--split", split]
+        given = ["--release", str(tiny_release), "--config", CONFIG, "--split", split]
         assert main(["export", *given, str(folder / f"{split}.hdf5")]) == 0
-    command = [PYTHON, str(SCRIPT), "train.hdf5", "test.hdf5", "forecasts.hdf5"]
+    (folder / "rail_knn.py").write_text(script("rail_knn.py"), encoding="utf-8")
+    command = [PYTHON, "rail_knn.py", "train.hdf5", "test.hdf5", "forecasts.hdf5"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "forecasts.hdf5"

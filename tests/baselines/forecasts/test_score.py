@@ -486,6 +486,49 @@ def test_a_pdfs_columns_are_in_order_of_their_numbers(frame, tmp_path, capsys):
     assert "can't be told from their names" in fails(capsys, path, *options)
 
 
+def test_a_grid_may_be_uneven_and_told_by_names_or_a_file(frame, tmp_path, capsys):
+    rng = np.random.default_rng(4)
+    grid = np.unique(np.r_[-0.5, rng.uniform(-0.5, 3.0, 300), 3.0].round(3))
+    point = frame["z_pred"].to_numpy()[:, None]
+    values = np.exp(-0.5 * ((grid - point) / 0.05) ** 2)
+    expected = score_forecasts(
+        frame["z_pred"], frame["redshift"], distribution=GridPDF(grid, values)
+    )["ranges"]["all"]["metrics"]
+
+    def save(form, numbers):
+        wide = pd.DataFrame(values, columns=[form.format(one) for one in numbers])
+        shuffled = wide.set_index(frame.index).sample(frac=1.0, axis=1, random_state=2)
+        whole = pd.concat([frame[["object_id", "z_pred"]], shuffled], axis=1)
+        return write(whole, tmp_path / "f.parquet")
+
+    report = run(capsys, save("p_{:.3f}", grid), "--pdf", "p_*")
+    assert report["columns"]["distribution"].endswith("columns, at the redshifts of their names")
+    found = report["scores"]["ranges"]["all"]["metrics"]
+    assert found["cde_loss"]["mean"] == pytest.approx(expected["cde_loss"]["mean"], rel=1e-5)
+    assert found["crps"]["mean"] == pytest.approx(expected["crps"]["mean"], rel=1e-5)
+
+    path = save("p_{}", range(grid.size))
+    assert "--grid has none redshifts for" in fails(capsys, path, "--pdf", "p_*")  # places, say
+    (tmp_path / "plain.txt").write_text("\n".join(map(str, grid)))
+    pd.DataFrame({"z": grid}).to_parquet(tmp_path / "named.parquet")
+    for name in ("plain.txt", "named.parquet"):
+        again = run(capsys, path, "--pdf", "p_*", "--grid", tmp_path / name)
+        assert again["scores"]["ranges"]["all"]["metrics"] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0.0\n0.2\n0.1\n", "expected two redshifts or more, each above the one before"),
+        ("a,b\n0.0,1.0\n0.1,1.1\n", "expected one column, the redshifts of a grid; found a, b"),
+    ],
+)
+def test_what_is_no_grid(frame, tmp_path, capsys, text, said):
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    (tmp_path / "grid.csv").write_text(text)
+    assert said in fails(capsys, path, "--pdf", "z_pred", "--grid", tmp_path / "grid.csv")
+
+
 def test_quantiles_are_put_in_order_of_their_levels(frame, tmp_path, capsys):
     values, _, options, _ = distribution("quantiles", frame)
     wide = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
@@ -568,3 +611,74 @@ def test_exact_ids_as_text_are_ids(frame, tmp_path, capsys):
     text = frame[["object_id", "z_pred"]].astype({"object_id": str})
     found = run(capsys, write(text, tmp_path / "a.parquet"))
     assert found["scores"]["completeness"] == 1.0
+
+
+# --- flags
+
+
+def test_flags_of_a_file_are_scored(frame, tmp_path, capsys):
+    table = frame.assign(odds=np.abs(frame["z_pred"] - frame["redshift"]))
+    by_id = write(table[["object_id", "z_pred", "odds"]], tmp_path / "a.csv")
+    assert run(capsys, by_id)["scores"]["risk"] is None  # nothing is taken for a flag unasked
+    found = run(capsys, by_id, "--flag", "odds")
+    assert (found["columns"]["flag"], found["scores"]["risk"]["flag"]) == ("odds", "method")
+    own = write(table[["redshift", "z_pred", "odds"]], tmp_path / "b.csv")
+    same = run(capsys, own, "--true", "redshift", "--flag", "odds")["scores"]
+    for name, area in found["scores"]["risk"]["area"].items():
+        assert same["risk"]["area"][name]["mean"] == pytest.approx(area["mean"], rel=1e-4)
+    further = ("--truth", own, "--in-order", "--flag", "odds")
+    truth = run(capsys, by_id, *further)["scores"]["risk"]
+    assert truth["metrics"] == same["risk"]["metrics"]
+    errors = [one["mean"] for one in found["scores"]["risk"]["metrics"]["rmse"]]
+    assert errors == sorted(errors, reverse=True) and errors[-1] < errors[0] / 2
+    assert main(["score", str(by_id), "--flag", "odds"]) == 0
+    assert "galaxiesml, by the method's own flag: scatter" in capsys.readouterr().out
+
+
+def test_flags_beside_densities_come_before_widths(frame, tmp_path, capsys):
+    values, _, options, _ = distribution("quantiles", frame)
+    table = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
+    table = table.assign(redshift=frame["redshift"], z_pred=frame["z_pred"], odds=1)
+    path = write(table, tmp_path / "f.csv")
+    assert run(capsys, path, *options)["scores"]["risk"]["flag"] == "width_68"
+    assert run(capsys, path, *options, "--flag", "odds")["scores"]["risk"]["flag"] == "method"
+
+
+def test_a_qp_file_has_its_flags_in_its_ancillary_table(frame, tmp_path, capsys):
+    point = frame["z_pred"].to_numpy()[:, None]
+    forecasts = GaussianMixture(np.ones_like(point), point, np.full_like(point, 0.05))
+    path = tmp_path / "f.hdf5"
+    write_qp(path, forecasts, redshift=frame["redshift"].to_numpy())
+    with h5py.File(path, "a") as file:
+        file["ancil"]["odds"] = np.arange(70.0)
+    found = run(capsys, path, "--true", "redshift", "--flag", "odds")
+    assert found["scores"]["risk"]["flag"] == "method"
+
+
+def test_flags_that_are_none_are_refused(frame, tmp_path, capsys):
+    table = frame[["redshift", "z_pred"]].assign(odds=np.where(np.arange(70) < 3, np.nan, 1.0))
+    path = write(table, tmp_path / "f.csv")
+    said = fails(capsys, path, "--flag", "odds")
+    assert f"{path}, column 'odds': flag: 3 galaxies have a forecast and no flag" in said
+    assert "'chances'" in fails(capsys, path, "--flag", "chances")
+
+
+def test_bins_of_colour_are_scored_where_the_release_has_the_bands(frame, tmp_path, capsys):
+    values, _, options, _ = distribution("quantiles", frame)
+    table = pd.DataFrame(values, columns=list(LEVELS), index=frame.index)
+    path = write(table.assign(object_id=frame["object_id"]), tmp_path / "f.csv")
+    bins = run(capsys, path, *options)["scores"]["bins"]
+    assert sum(one["n"] for one in bins["g-i"]) == 70
+    scored = [one["metrics"] for one in (*bins["i"], *bins["g-i"]) if one["metrics"]]
+    assert scored and all("coverage_68" in one for one in scored)
+
+
+def test_in_python_flags_are_given_beside_forecasts():
+    true = np.linspace(0.1, 2.0, 70)
+    point = true + np.where(np.arange(70) % 7, 0.01, 0.8)
+    found = score_forecasts([point, point], true, flag=np.arange(70) % 7 == 0)["risk"]
+    assert found["metrics"]["outlier_rate"][3]["mean"] == 0.0
+    with pytest.raises(InputError, match="flag: expected one number per galaxy"):
+        score_forecasts(point, true, flag=np.ones(5))
+    with pytest.raises(InputError, match="flag: 1 galaxies have a forecast and no flag"):
+        score_forecasts(point, true, flag=np.where(np.arange(70), 1.0, np.nan))

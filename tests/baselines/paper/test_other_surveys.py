@@ -1,5 +1,7 @@
 """The paper's figures and tables of networks on releases with other bands and configs."""
 
+import shutil
+
 import pytest
 
 pytest.importorskip("matplotlib")
@@ -8,6 +10,7 @@ from transferz.baselines.benchmark.tables import scored_configs
 from transferz.baselines.paper.figures import bins, forecasts, paper_style, scores
 from transferz.baselines.paper.report import read_baselines, tabulate, title
 from transferz.cli import main
+from transferz.dataset.page import facts
 from transferz.releases import find_release
 
 
@@ -23,6 +26,9 @@ def test_they_show_the_test_sets_that_there_are(place, methods, tested, request,
     for method in methods:
         command = ["train", method, "--release", str(release.path), "--seeds", "2", "--epochs", "2"]
         assert main([*command, "--quiet", "--out", str(tmp_path / method)]) == 0
+        shutil.copyfile(tmp_path / method / "entry.yaml", tmp_path / f"{method}.yaml")
+    stated = facts.read_baselines(tmp_path, tmp_path, release.manifest()["survey"])
+    assert [list(one["scores"]) for one in stated] == [tested] * len(methods)
     runs, named = read_baselines(tmp_path, scored_configs(release)), title(release)
     with paper_style():
         labels = scores(runs, named).axes[0].get_legend_handles_labels()[1]
