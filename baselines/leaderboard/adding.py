@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from transferz.baselines.benchmark.forecasts import OF_GALAXIES, SetForecasts
-from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
+from transferz.baselines.benchmark.scoring import BINNED, PHOTOMETRIC, scored_parts
 from transferz.baselines.benchmark.task import TestSet, read_tests
 from transferz.baselines.leaderboard.entries import current_data, data_name, read_run
 from transferz.releases import Release
@@ -67,13 +67,19 @@ def add_run(
         _require_scores(config, forecasts, run.entry, folder)
     target = entries / release.survey / f"{run.key}.yaml"
     with made_folder(target.parent), replace_file(target) as beside:
-        if target.exists() and not replace:  # looked at here, where nobody else can write it
-            raise InputError(
-                f"{target} is there already; give --replace to put {folder} in its place, or the "
-                "method another key"
-            )
+        if not replace:  # looked at here, where nobody else can write it
+            require_new(target, folder)
         beside.write_text(text, encoding="utf-8", newline="\n")
     return target
+
+
+def require_new(target: Path, folder: Path) -> None:
+    """Raise an InputError where the entry that a run in a folder would be is there already."""
+    if target.exists():
+        raise InputError(
+            f"{target} is there already; give --replace to put {folder} in its place, or the "
+            "method another key"
+        )
 
 
 def _with_url(entry: Entry, url: str | None) -> Entry:
@@ -134,11 +140,7 @@ def _require_scores(config: str, forecasts: SetForecasts, entry: Entry, folder: 
             f"{folder}: forecasts of {len(forecasts.point)} seeds, the entry says {entry.seeds}; "
             f"{AGAIN}"
         )
-    bins = coverage_by_magnitude(forecasts)
-    computed = {
-        "scores": {config: score_set(forecasts)},
-        "by_magnitude": {config: bins} if bins else None,
-    }
+    computed = scored_parts({config: forecasts})
     # Through the same schema as the entry's, so that both are written alike.
     scored = parse_record(json.dumps(rounded(computed)), _Scored, "the forecasts' scores", AGAIN)
     stated, recomputed = (
@@ -148,10 +150,21 @@ def _require_scores(config: str, forecasts: SetForecasts, entry: Entry, folder: 
         }
         for plain in (record.model_dump(mode="json", by_alias=True) for record in (entry, scored))
     )
+    if stated["scores"]["tomography"] is None:
+        _forget_later(recomputed["scores"])
     for name, said, is_so in _differences(stated, recomputed, config):
         raise InputError(
             f"{folder}: the entry says that {name} is {said}, its forecasts say {is_so}; {AGAIN}"
         )
+
+
+def _forget_later(scores: dict[str, Any]) -> None:
+    """Take out what entries did not have before n(z) was scored."""
+    scores |= dict.fromkeys(("tomography", "discreteness", "risk"))
+    for kind in PHOTOMETRIC:
+        for one in (scores["bins"] or {}).get(kind, ()):
+            if one["metrics"]:
+                one["metrics"] = {name: one["metrics"][name] for name in BINNED}
 
 
 def _differences(stated: Any, recomputed: Any, name: str) -> Iterator[tuple[str, str, str]]:

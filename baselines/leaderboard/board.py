@@ -34,6 +34,9 @@ TRIVIAL = frozenset({"transferz.baselines.methods.median:TrainingMedian"})
 """Classes of methods that hold no mark: they forecast the same for every galaxy, whatever its
 magnitudes. So does whatever comparisons find `constant`."""
 
+NOT_RERUN = "not rerun"
+"""The mark of published forecasts."""
+
 RANGE_TITLES = RANGES | {"lsst": f"{RANGES['lsst']} (LSST)"}
 """What ranges of the label are called, in the order of the page."""
 
@@ -99,8 +102,9 @@ class Board:
 
     @property
     def configs(self) -> list[str]:
-        """Test sets that any entry has scores of; those of a release in the order of tables."""
-        names = dict.fromkeys([*TESTED, *(name for row in self.rows for name in row.entry.scores)])
+        """Test sets that any entry has scores of: the release's own labels first, then spectra."""
+        scored = (name for row in self.rows for name in label_first(row.entry.scores))
+        names = dict.fromkeys([*label_first(TESTED), *scored])
         return [name for name in names if any(row.scores(name) for row in self.rows)]
 
     def ranges(self, config: str) -> list[str]:
@@ -223,12 +227,21 @@ class Board:
 
     def status(self, row: Row) -> str:
         """Say what sets an entry apart from the others; nothing where nothing does."""
+        said = [NOT_RERUN] if row.entry.published else []
         if not row.current:
             named = data_name(row.entry)
-            return f"made on {named}" + (", other content" if named == self.current.name else "")
-        if row.trivial:
-            return "the same for every galaxy: no mark"
-        return "" if row.compared else "not compared"
+            other = ", other content" if named == self.current.name else ""
+            said.append(f"made on {named}{other}")
+        elif row.trivial:
+            said.append("the same for every galaxy: no mark")
+        elif not row.compared:
+            said.append("not compared")
+        return "; ".join(said)
+
+
+def label_first(configs: Iterable[str]) -> list[str]:
+    """Put test sets, spectroscopic ones first as entries have them, in the order of pages."""
+    return list(configs)[::-1]
 
 
 def _there(names: Sequence[str]) -> str:

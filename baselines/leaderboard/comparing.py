@@ -1,6 +1,6 @@
 """All pairs of runs of the benchmark, compared from their forecasts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -18,14 +18,16 @@ from transferz.baselines.leaderboard.comparisons import (
     read_comparisons,
     record,
 )
-from transferz.baselines.leaderboard.entries import ENTRIES, Run, read_run
+from transferz.baselines.leaderboard.entries import Run, entries_to_write, read_run
 from transferz.baselines.scores.bootstrap import SEED, Draws
 from transferz.baselines.scores.paired import COMPARED, Loss, loss, paired_difference, unseen
 from transferz.schemas.benchmark.entries import ENTRY_FILE, read_entry
 from transferz.schemas.errors import InputError
-from transferz.tables.files import replace_file
+from transferz.tables.files import made_folder, replace_file
+from transferz.tables.printing import progress_line
 
-DRAWS = Draws(resamples=400, seed=SEED)
+RESAMPLES = 400
+DRAWS = Draws(RESAMPLES, SEED)
 """An error is then known to 3.5 %, and small p-values are of use (our choice)."""
 
 
@@ -66,13 +68,20 @@ def read_runs(*folders: Path) -> list[Run]:
     return runs
 
 
-def compare_runs(runs: Sequence[Run], draws: Draws = DRAWS) -> Comparisons:
+def compare_runs(runs: Sequence[Run], draws: Draws | None = None) -> Comparisons:
     """Compare all pairs by all metrics in all ranges, on the galaxies that both have scored."""
+    draws = draws or DRAWS
     pairs = list(combinations(sorted(runs, key=lambda run: run.key), 2))
     configs = dict.fromkeys(name for run in runs for name in run.forecasts)
+    ranges = {
+        config: next(run for run in runs if config in run.forecasts).forecasts[config].ranges()
+        for config in configs
+    }
     cells: Cells = {}
-    for config in configs:
-        cells |= _compare_set(config, runs, pairs, draws)
+    total = len(pairs) * sum(map(len, ranges.values()))
+    with progress_line("comparing", total=total, unit=" comparisons") as line:
+        for config in configs:
+            cells |= _compare_set(config, ranges[config], runs, pairs, draws, line.update)
     forecasts = {run.key: run.entry.forecasts.sha256 for run in runs}
     return record(cells, draws, forecasts, {run.key for run in runs if _is_constant(run)})
 
@@ -84,9 +93,14 @@ def _is_constant(run: Run) -> bool:
 
 
 def _compare_set(
-    config: str, runs: Sequence[Run], pairs: Sequence[tuple[Run, Run]], draws: Draws
+    config: str,
+    ranges: Mapping[str, Mask],
+    runs: Sequence[Run],
+    pairs: Sequence[tuple[Run, Run]],
+    draws: Draws,
+    count: Callable[[], object],
 ) -> Cells:
-    """Compare all pairs on one test set, in each of its ranges."""
+    """Compare all pairs on one test set, in each of its ranges; `count` is told of each."""
     sets = {run.key: run.forecasts[config] for run in runs if config in run.forecasts}
     losses: dict[tuple[str, bytes], dict[str, Loss]] = {}
 
@@ -100,7 +114,7 @@ def _compare_set(
         return losses[place]
 
     cells: Cells = {}
-    for part, rows in next(iter(sets.values())).ranges().items():
+    for part, rows in ranges.items():
         compared = cells[config, part] = {}
         for first, second in ((run.key, another.key) for run, another in pairs):
             common = np.zeros_like(rows)
@@ -109,6 +123,7 @@ def _compare_set(
             n = int(common.sum())
             one, other = (losses_of(key, common) if n else {} for key in (first, second))
             compared[first, second] = Compared(n, _compare_pair(one, other, n))
+            count()
     return cells
 
 
@@ -123,7 +138,7 @@ def _compare_pair(first: dict[str, Loss], second: dict[str, Loss], n: int) -> di
 
 
 def write_comparisons(
-    *folders: Path, out: Path | None = None, draws: Draws = DRAWS, replace: bool = False
+    *folders: Path, out: Path | None = None, draws: Draws | None = None, replace: bool = False
 ) -> tuple[Path, Comparisons]:
     """Compare the runs in folders and write ``comparisons.json`` beside the entries in `out`.
 
@@ -133,14 +148,16 @@ def write_comparisons(
     """
     runs = read_runs(*folders)
     survey = runs[0].entry.survey
-    to = out or (ENTRIES / survey if survey else folders[0])
+    to = out or (entries_to_write() / survey if survey else folders[0])
     for run in runs:
         _require_entry(run, to / f"{run.key}.yaml")
-    comparisons, path = compare_runs(runs, draws), to / COMPARISONS_FILE
-    with replace_file(path) as beside:  # nobody else adds to it meanwhile
-        if older := read_comparisons(to):
-            comparisons = merge(older, comparisons, path, replace=replace)
-        beside.write_text(comparisons_text(comparisons), encoding="utf-8", newline="\n")
+    path = to / COMPARISONS_FILE
+    with made_folder(to):  # first: what can't be written is said before minutes of computing
+        comparisons = compare_runs(runs, draws)
+        with replace_file(path) as beside:  # nobody else adds to it meanwhile
+            if older := read_comparisons(to):
+                comparisons = merge(older, comparisons, path, replace=replace)
+            beside.write_text(comparisons_text(comparisons), encoding="utf-8", newline="\n")
     return path, comparisons
 
 
@@ -150,5 +167,5 @@ def _require_entry(run: Run, path: Path) -> None:
         raise InputError(
             f"{path} is of other forecasts than the run of '{run.key}'; replace the entry with "
             "`transferz leaderboard add RUN_DIR --replace` first, or write the comparison "
-            "elsewhere with --out"
+            "elsewhere with --entries"
         )

@@ -155,6 +155,26 @@ def entries_folder(release: Release | None) -> Path:
     )
 
 
+def entries_to_write() -> Path:
+    """Return the project's own entries, where a checkout holds them.
+
+    Raises an InputError where the package is installed: the next install would replace what is
+    written there.
+    """
+    if not (Path(__file__).parents[2] / "pyproject.toml").is_file():
+        raise InputError(
+            "the entries that came with the installed package are not written to; name a folder of "
+            "your own, such as --entries board"
+        )
+    return ENTRIES
+
+
+def own_entries(survey: str | None) -> list[Entry]:
+    """Read the project's own entries of a survey; there may be none, as of a user's own tables."""
+    folder = ENTRIES / (survey or "none")
+    return read_entries(folder)[0] if any(folder.glob("*.yaml")) else []
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run of the benchmark: its entry with its forecasts, by test set."""

@@ -6,7 +6,7 @@ A chart is a dict by the names that ``drawings.html`` reads; places and sizes ar
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from transferz.baselines.benchmark.tables import TESTED_ROLES
 from transferz.baselines.leaderboard.board import Board, Row
@@ -17,6 +17,7 @@ from transferz.schemas.benchmark.scores import (
     METRIC_TITLES,
     SIGNED,
     EntryBin,
+    Metric,
     Summary,
     minus,
     unit,
@@ -31,6 +32,7 @@ BINNED = ("bias", "scatter", "outlier_rate")
 """Metrics that are drawn against redshift, a chart each."""
 
 BINNING = "true_redshift"
+POINT_METRICS = get_args(Metric)
 
 LINES = 8
 """Methods that are drawn as lines, the best ones; more can't be told apart (our choice)."""
@@ -44,8 +46,11 @@ STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 FAR = 4.0
 """Times the median beyond which a value is drawn at the edge of the figure (our choice)."""
 
+LETTERS = 26
+"""Of a method's name beside a chart."""
+
 # Sizes in pixels.
-NAME_WIDTH, WIDTH, ROW, TOP, BOTTOM = 128, 380, 20, 8, 22  # of a chart of dots
+NAME_WIDTH, WIDTH, ROW, TOP, BOTTOM = 172, 420, 20, 8, 22  # of a chart of dots
 HISTOGRAM = (168.0, 84.0)  # width, height
 LINE_CHART = (460.0, 250.0)  # width, height
 LINE_MARGINS = (52.0, 10.0, 10.0, 32.0)  # left, right, top, bottom
@@ -115,12 +120,43 @@ def _requirement(metric: str, part: str) -> list[float]:
 
 def colour_class(row: Row) -> str:
     """Return the class of an entry's colour: the role of what it learned from, or ``other``."""
+    if row.entry.training is None:
+        return "other"
     learned = set(row.entry.training.set.split("+"))
     tested = dict(zip(row.entry.scores, TESTED_ROLES, strict=False))
     if learned <= set(tested):
         return tested[learned.pop()] if len(learned) == 1 else UNION
     of_release = set(getattr(row.entry.data, "content", ()))
     return UNION if learned <= of_release else "other"
+
+
+def short(name: str) -> str:
+    """Cut a name in its middle: those that begin alike can still be told apart."""
+    if len(name) <= LETTERS:
+        return name
+    end = LETTERS // 2 - 1
+    return f"{name[: LETTERS - end - 1].rstrip()}…{name[-end:].lstrip()}"
+
+
+def twins(rows: Sequence[Row], config: str, part: str, *metrics: str) -> list[list[Row]]:
+    """Group rows whose redshifts score the same by every metric, and by some more `metrics`.
+
+    Such are a method and the same with other intervals: charts draw them once. The shortest name
+    comes first in a group; groups and rows keep their order.
+    """
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        scores = [row.summary(config, part, name) for name in (*POINT_METRICS, *metrics)]
+        alike = tuple(score and (score.mean, score.error, score.spread) for score in scores)
+        groups.setdefault(alike if any(alike) else row.key, []).append(row)
+    return [sorted(group, key=lambda row: len(row.entry.method.name)) for group in groups.values()]
+
+
+def twin_names(board: Board, config: str, part: str) -> list[list[str]]:
+    """Name the methods that charts of a range draw once, as their redshifts are the same."""
+    current = [row for row in board.ordered(config, part, "scatter") if row.current]
+    groups = twins(current, config, part)
+    return [[row.entry.method.name for row in group] for group in groups if len(group) > 1]
 
 
 # --- all methods by a metric
@@ -131,16 +167,20 @@ def dot_charts(board: Board, config: str, part: str) -> list[Chart]:
     charts = []
     for metric in DOTTED:
         rows = [row for row in board.ordered(config, part, metric) if row.current]
-        shown = [(row, score) for row in rows if (score := row.summary(config, part, metric))]
-        values = [unit(metric) * (score.mean or 0.0) for _, score in shown]
-        if not values:
+        shown = [
+            (group, score)
+            for group in twins(rows, config, part, metric)
+            if (score := group[0].summary(config, part, metric))
+        ]
+        if not shown:
             continue
         wanted = _requirement(metric, part)
         around = wanted if metric == "coverage_90" else [0.0, *wanted]
-        scale = Scale(*limits(values, around), NAME_WIDTH + 6, WIDTH - 12)
+        ends = [end for _, score in shown for end in _ends(score, metric)]
+        scale = Scale(*limits(ends, around), NAME_WIDTH + 6, WIDTH - 12)
         dots = [
-            _dot(row, score, place, scale, metric, board.mark(row, config, part, metric))
-            for place, (row, score) in enumerate(shown)
+            _dot(group, score, place, scale, metric, board.mark(group[0], config, part, metric))
+            for place, (group, score) in enumerate(shown)
         ]
         chart = {
             "title": METRIC_TITLES[metric],
@@ -153,28 +193,52 @@ def dot_charts(board: Board, config: str, part: str) -> list[Chart]:
     return charts
 
 
-def _dot(row: Row, score: Summary, place: int, scale: Scale, metric: str, mark: Mark) -> Chart:
+def _numbers(score: Summary, metric: str) -> tuple[float, float, float]:
+    """Mean, error and spread in the unit of the metric's title."""
+    mean, error, spread = (
+        unit(metric) * (value or 0.0) for value in (score.mean, score.error, score.spread)
+    )
+    return mean, error, spread
+
+
+def _ends(score: Summary, metric: str) -> tuple[float, float, float]:
+    """A value, and where its bars end; those of a metric without sign at 0 at the least."""
+    mean, error, spread = _numbers(score, metric)
+    low, high = mean - max(error, spread), mean + max(error, spread)
+    return mean, low if metric in SIGNED else max(low, min(mean, 0.0)), high
+
+
+def _dot(
+    group: Sequence[Row], score: Summary, place: int, scale: Scale, metric: str, mark: Mark
+) -> Chart:
     """A method: its value, its error (thick) and its spread over seeds (thin).
 
     `beyond` is the value as text where the chart ends before it.
     """
-    mean, error, spread = (
-        unit(metric) * (value or 0.0) for value in (score.mean, score.error, score.spread)
-    )
+    mean, error, spread = _numbers(score, metric)
     within = scale.low <= mean <= scale.high
-    return _method(row) | {
+    return _method(*group) | {
         "y": TOP + ROW * (place + 0.5),
         "x": scale(mean),
         "error": (scale(mean - error), scale(mean + error)),
         "spread": (scale(mean - spread), scale(mean + spread)),
         "beyond": "" if within else value_parts(metric, score.mean, None)[0],
         "among_best": mark in (Mark.BEST, Mark.EQUAL, Mark.OPEN),
-        "text": f"{value_text(metric, score)}, trained on {training_title(row)}",
+        "text": f"{value_text(metric, score)}, trained on {training_title(group[0])}",
     }
 
 
-def _method(row: Row) -> Chart:
-    return {"key": row.key, "name": row.entry.method.name, "kind": colour_class(row)}
+def _method(*group: Row) -> Chart:
+    """How a method is called and coloured, with its twins where they are drawn as one."""
+    first, *others = (row.entry.method.name for row in group)
+    more = f" +{len(others)}" if others else ""
+    return {
+        "key": " ".join(row.key for row in group),
+        "name": " and ".join((first, *others)),
+        "called": first + more,
+        "label": short(first) + more,
+        "kind": colour_class(group[0]),
+    }
 
 
 # --- histograms of the PIT
@@ -215,11 +279,12 @@ def line_charts(board: Board, config: str) -> list[Chart]:
         row
         for row in board.ordered(config, "cosmological", "scatter")
         if row.current and _bins(row, config)
-    ][:LINES]
+    ]
+    groups = twins(rows, config, "cosmological")[:LINES]
     charts = []
     for metric in BINNED:
-        methods = [(row, _points(row, config, metric)) for row in rows]
-        if shown := [(row, points) for row, points in methods if points]:
+        methods = [(group, _points(group[0], config, metric)) for group in groups]
+        if shown := [(group, points) for group, points in methods if points]:
             charts.append(_line_chart(shown, metric))
     return charts
 
@@ -240,21 +305,25 @@ def _points(row: Row, config: str, metric: str) -> list[Point]:
     return points
 
 
-def _line_chart(methods: Sequence[tuple[Row, Sequence[Point]]], metric: str) -> Chart:
-    """Methods by a metric in bins of redshift; `points` are those of an SVG polyline."""
+def _line_chart(methods: Sequence[tuple[Sequence[Row], Sequence[Point]]], metric: str) -> Chart:
+    """Methods by a metric in bins of redshift; `points` are those of an SVG polyline.
+
+    A line that leaves the chart has an arrow where the chart ends, at each bin beyond.
+    """
     (width, height), (left, right, top, bottom) = LINE_CHART, LINE_MARGINS
     points = [point for _, own in methods for point in own]
     low, high = limits([value for _, value, _ in points], [0.0])
     x = Scale(0.0, 1.03 * max(z for z, _, _ in points), left, width - right)
     y = Scale(low, high, height - bottom, top)
     lines = [
-        _method(row)
+        _method(*group)
         | {
             "number": number,
             "points": " ".join(f"{x(z):g},{y.beyond(value):g}" for z, value, _ in own),
-            "marks": [_mark(point, x, y) for point in own],
+            "marks": [_mark(point, x, y) for point in own if low <= point[1] <= high],
+            "beyond": [_beyond(point, x, y) for point in own if not low <= point[1] <= high],
         }
-        for number, (row, own) in enumerate(methods)
+        for number, (group, own) in enumerate(methods)
     ]
     return {
         "title": f"{METRIC_TITLES[metric]} against redshift",
@@ -266,7 +335,17 @@ def _line_chart(methods: Sequence[tuple[Row, Sequence[Point]]], metric: str) -> 
 
 
 def _mark(point: Point, x: Scale, y: Scale) -> tuple[float, float, float, float, str]:
-    """A bin's place, the ends of its error, and its numbers as text."""
+    """A bin's place, the ends of its error within the chart, and its numbers as text."""
     z, value, error = point
-    text = minus(f"z = {z:.2f}: {value:.4g} ± {error:.2g}")
-    return x(z), y.beyond(value), y.beyond(value - error), y.beyond(value + error), text
+    return x(z), y(value), y(value - error), y(value + error), _point_text(point)
+
+
+def _beyond(point: Point, x: Scale, y: Scale) -> tuple[float, float, int, str]:
+    """Where a bin beyond the chart is pointed at, 1 for below and -1 for above, and its numbers."""
+    z, value, _ = point
+    return x(z), y(value), 1 if value < y.low else -1, _point_text(point)
+
+
+def _point_text(point: Point) -> str:
+    z, value, error = point
+    return minus(f"z = {z:.2f}: {value:.4g} ± {error:.2g}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transferz.baselines.leaderboard.board import Board, Row
+from transferz.baselines.leaderboard.board import NOT_RERUN, Board, Row
 from transferz.baselines.leaderboard.words import secure_link, training_title
 from transferz.baselines.scores.paired import TARGETS, distance
 from transferz.schemas.benchmark.scores import COSMOLOGICAL
@@ -83,7 +83,7 @@ def _notes(row: Row, config: str, metric: str, error: float | None) -> str:
     entry = row.entry
     parts = [
         "MOCK galaxies" if entry.mock else "",
-        f"learned from {training_title(row)}",
+        NOT_RERUN if entry.published else f"learned from {training_title(row)}",
         "one training" if entry.seeds == 1 else f"mean of {entry.seeds} seeds",
         "" if error is None else f"error {error:.2g}",
         "absolute value" if metric in TARGETS else "",

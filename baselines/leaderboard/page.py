@@ -9,13 +9,14 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transferz.baselines.leaderboard import figures
 from transferz.baselines.leaderboard.board import RANGE_TITLES, Board, Row
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     MARK_WORDS,
+    NOT_RERUN_WORDS,
     margins_text,
     secure_link,
     set_title,
@@ -32,6 +33,9 @@ from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryRange, value_
 from transferz.schemas.survey.described import UNION
 from transferz.tables.files import COLOURS, replace_file
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 TEMPLATES = Path(__file__).parent / "templates"
 SORT = "scatter"
 """The metric that the page is sorted by when it is opened."""
@@ -40,39 +44,50 @@ GROUPS = ("", "Left galaxies out: not ranked", "Made on other data: not ranked")
 """Titles of the rows' groups, as `Board.group` numbers them."""
 
 
-def page(board: Board) -> str:
-    """Return the page of a board."""
+def environment() -> "Environment":
+    """Return what makes pages of the templates; texts are escaped."""
     import jinja2
 
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["secure"] = secure_link
+    made.filters["secure"] = secure_link
+    return made
+
+
+def page(board: Board) -> str:
+    """Return the page of a board."""
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html").render(
-        board=board,
-        panels=[_panel(board, c, p) for c in board.configs for p in board.ranges(c)],
-        lines={config: figures.line_charts(board, config) for config in board.configs},
-        pairs=_pairs(board),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        colours=COLOURS,
-        learned=_learned(board),
-        sort=SORT,
-        figures=figures,
-        titles=METRIC_TITLES,
-        set_title=set_title,
-        ranges=RANGE_TITLES,
-        marks=MARK_WORDS,
-        margins=margins_text(DEFAULT_METRICS),
-        targets=TARGETS,
-        unranked=UNRANKED,
-        significance=SIGNIFICANCE,
-        confidence=CONFIDENCE,
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            board=board,
+            mock=board.mock,
+            panels=[_panel(board, c, p) for c in board.configs for p in board.ranges(c)],
+            lines={config: figures.line_charts(board, config) for config in board.configs},
+            pairs=_pairs(board),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            colours=COLOURS,
+            learned=_learned(board),
+            sort=SORT,
+            figures=figures,
+            titles=METRIC_TITLES,
+            set_title=set_title,
+            ranges=RANGE_TITLES,
+            marks=MARK_WORDS,
+            not_rerun=NOT_RERUN_WORDS,
+            margins=margins_text(DEFAULT_METRICS),
+            targets=TARGETS,
+            unranked=UNRANKED,
+            significance=SIGNIFICANCE,
+            confidence=CONFIDENCE,
+        )
     )
 
 
@@ -86,7 +101,7 @@ def write_page(board: Board, path: Path) -> None:
 def _learned(board: Board) -> dict[str, str]:
     """What the entries learned from, by the class of its colour, as the legend has it."""
     sets = {figures.colour_class(row): training_title(row) for row in board.rows}
-    others = {UNION: "both", "other": "a table of their own"}
+    others = {UNION: "both", "other": "a table of their own, or not known"}
     return {kind: others.get(kind, sets[kind]) for kind in (*COLOURS, "other") if kind in sets}
 
 
@@ -107,6 +122,7 @@ def _panel(board: Board, config: str, part: str) -> dict[str, Any]:
         "groups": groups,
         "dots": figures.dot_charts(board, config, part),
         "pits": figures.histograms(board, config, part),
+        "twins": figures.twin_names(board, config, part),
     }
 
 
@@ -119,7 +135,7 @@ def _line(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]
         "trained_on": training_title(row),
         "cells": [_cell(board, row, config, part, metric) for metric in metrics],
         "lsst": _verdicts(row.part(config, part)),
-        "seconds": time.fit_s + (time.calibrate_s or 0.0) + time.predict_s,
+        "seconds": time and time.fit_s + (time.calibrate_s or 0.0) + time.predict_s,
         "completeness": scores.completeness if scores else 0.0,
         "status": board.status(row),
     }

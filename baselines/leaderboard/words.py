@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from transferz.baselines.leaderboard.board import RANGE_TITLES, Board, Row
+from transferz.baselines.leaderboard.board import NOT_RERUN, RANGE_TITLES, Board, Row
 from transferz.baselines.scores.paired import SIGNIFICANCE, UNRANKED
 from transferz.baselines.scores.standing import Mark
 from transferz.schemas.benchmark.scores import (
@@ -19,7 +19,7 @@ from transferz.schemas.benchmark.scores import (
     unit,
     value_parts,
 )
-from transferz.tables.printing import aligned, printable
+from transferz.tables.printing import aligned, counted, printable
 
 DEFAULT_METRICS = (*TITLES, *WIDTH_TITLES)
 """Columns of the tables."""
@@ -35,6 +35,12 @@ MARK_WORDS: MappingProxyType[Mark, str] = MappingProxyType(
 )
 """What each mark means."""
 
+NOT_RERUN_WORDS = (
+    "published forecasts, scored as they are; what their method has learned from, perhaps these "
+    "galaxies, is not known"
+)
+"""What that mark means."""
+
 SET_TITLES: MappingProxyType[str, str] = MappingProxyType(
     {**SETS, "table": "the table", "test_table": "the other table"}
 )
@@ -49,6 +55,8 @@ def set_title(config: str) -> str:
 
 def training_title(row: Row) -> str:
     """Return what is written of what an entry learned from."""
+    if row.entry.training is None:
+        return "not known"
     return " + ".join(map(set_title, row.entry.training.set.split("+")))
 
 
@@ -65,22 +73,45 @@ def value_text(metric: str, summary: Summary | None) -> str:
     return value + (f" ± {error}" if error else "") + (f" ({spread})" if spread else "")
 
 
-def board_text(board: Board, config: str, part: str, sort: str, *, colour: bool = False) -> str:
+def board_text(
+    board: Board,
+    config: str,
+    part: str,
+    sort: str,
+    *,
+    colour: bool = False,
+    width: int | None = None,
+) -> str:
     """Lay out one test set and range as a table of text, in columns for the usual metrics.
 
-    The metric to sort by gets a column too. With `colour`, entries of other data are grey.
+    The metric to sort by gets a column too. With `colour`, entries of other data are grey. Where
+    lines may have no more than `width` characters, columns that do not fit are named instead, the
+    last first; the metric to sort by stays.
     """
     rows = board.ordered(config, part, sort)
-    metrics = board.shown(config, part, [*DEFAULT_METRICS, sort])
-    head = ["method", "trained on", *(METRIC_TITLES[name] for name in metrics), "scored", "note"]
-    body = [_cells(board, row, config, part, metrics) for row in rows]
-    kept = [k for k, name in enumerate(head) if name in ("method",) or any(r[k] for r in body)]
-    lines = aligned([[printable(line[k]) for k in kept] for line in (head, *body)])
+    wanted = board.shown(config, part, [*DEFAULT_METRICS, sort])
+    metrics = list(wanted)
+    lines = _table(board, rows, config, part, metrics)
+    while width and max(map(len, lines)) > width and len(metrics) > 1:
+        metrics.remove([name for name in metrics if name != sort][-1])
+        lines = _table(board, rows, config, part, metrics)
     for place, row in enumerate(rows, start=1):
         if colour and not row.current:
             lines[place] = f"{GREY}{lines[place]}{PLAIN}"
     notes = [*_notes(board, rows, metrics), *_decided(board, config, part, sort)]
+    if hidden := [METRIC_TITLES[name] for name in wanted if name not in metrics]:
+        notes.insert(0, f"not shown, as the lines are too short: {', '.join(hidden)}; see --html")
     return "\n".join([_title(board, config, part), "", *lines, "", *notes]) + "\n"
+
+
+def _table(
+    board: Board, rows: Sequence[Row], config: str, part: str, metrics: Sequence[str]
+) -> list[str]:
+    """Lay out the methods' lines below their head; columns without any content are left out."""
+    head = ["method", "trained on", *(METRIC_TITLES[name] for name in metrics), "scored", "note"]
+    body = [_cells(board, row, config, part, metrics) for row in rows]
+    kept = [k for k, name in enumerate(head) if name == "method" or any(r[k] for r in body)]
+    return aligned([[printable(line[k]) for k in kept] for line in (head, *body)])
 
 
 def _cells(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> list[str]:
@@ -109,6 +140,8 @@ def _notes(board: Board, rows: Sequence[Row], metrics: Sequence[str]) -> list[st
         notes.append(f"margins (our choice) – {margins_text(metrics)}")
     else:
         notes.append(f"{Mark.UNKNOWN}: not compared; run `transferz leaderboard compare RUNS_DIR`")
+    if any(row.entry.published for row in rows):
+        notes.append(f"{NOT_RERUN}: {NOT_RERUN_WORDS}")
     if any(not row.current for row in rows):
         notes.append(f"at the end: entries of other data than {board.current.name}, not ranked")
     return notes + [f"left out: {printable(said)}" for said in board.unusable.values()]
@@ -122,7 +155,7 @@ def _decided(board: Board, config: str, part: str, metric: str) -> list[str]:
     kinds = [kind for *_, kind in pairs]
     told, same = sum(kind in ("better", "worse") for kind in kinds), kinds.count("same")
     return [
-        f"of {len(pairs)} pairs of methods, by {METRIC_TITLES[metric]}: {told} differ, "
+        f"of {counted(len(pairs), 'pair')} of methods, by {METRIC_TITLES[metric]}: {told} differ, "
         f"{same} are the same within the margin, {kinds.count('open')} can't be told apart"
     ]
 

@@ -6,7 +6,7 @@
   const tables = all("table.board");
   const panels = all(".panel");
   const first = panels[0].dataset;
-  const state = { config: first.config, range: first.range, sort: "scatter", order: "ascending", theme: "" };
+  const state = { config: first.config, range: first.range, sort: "scatter", order: "ascending", spread: "", theme: "" };
 
   // The address after # holds what is shown: #config=transferz&range=all&sort=bias
   function readAddress() {
@@ -16,6 +16,7 @@
       if (asked.has(name) && known(name, asked.get(name))) state[name] = asked.get(name);
     if (asked.has("sort") && all(`th[data-key="${CSS.escape(asked.get("sort"))}"]`).length) state.sort = asked.get("sort");
     if (["ascending", "descending"].includes(asked.get("order"))) state.order = asked.get("order");
+    if (asked.has("spread")) state.spread = asked.get("spread") && "shown";
     if (["light", "dark"].includes(asked.get("theme"))) state.theme = asked.get("theme");
   }
 
@@ -58,6 +59,12 @@
     const dark = state.theme ? state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     document.getElementById("theme").textContent = dark ? "Light" : "Dark";
     return dark;
+  }
+
+  // All columns fit on a laptop without the spreads, which have a line of their own.
+  function showSpread() {
+    root.classList.toggle("compact", !state.spread);
+    document.querySelector("input[name=spread]").checked = !!state.spread;
   }
 
   function element(kind, className, text) {
@@ -135,14 +142,17 @@
     return cell;
   }
 
-  function light(key, on) {
+  // What is drawn once for several methods has all their keys.
+  function light(keys, on) {
     root.classList.toggle("lighting", on);
-    for (const one of all(`[data-method="${CSS.escape(key)}"]`)) one.classList.toggle("lit", on);
+    for (const key of keys.split(" "))
+      for (const one of all(`[data-method~="${CSS.escape(key)}"]`)) one.classList.toggle("lit", on);
   }
 
   function show(remember = true) {
     showPanels();
     tables.forEach(sortTable);
+    showSpread();
     showTheme();
     showPairs();
     if (remember) writeAddress();
@@ -156,8 +166,12 @@
       show();
     });
   }
-  for (const input of all("#controls input"))
+  for (const input of all("#controls input[type=radio]"))
     input.addEventListener("change", () => { state[input.name] = input.value; show(); });
+  document.querySelector("input[name=spread]").addEventListener("change", (event) => {
+    state.spread = event.target.checked ? "shown" : "";
+    show();
+  });
   document.getElementById("theme").addEventListener("click", () => {
     state.theme = showTheme() ? "light" : "dark";
     show();

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import CHROMIUM, Browser
 
 from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
 from transferz.baselines.benchmark.scoring import coverage_by_magnitude, score_set
@@ -100,7 +101,8 @@ def _entry(release, method, sets, path):
         split: {method.train: content[method.train][split]["rows"]}
         for split in ("train", "validation")
     }
-    bins = {config: coverage_by_magnitude(one) for config, one in sets.items()}
+    scores = {config: score_set(one) for config, one in sets.items()}
+    bins = {config: coverage_by_magnitude(one) for config, one in scores.items()}
     record = {
         "schema": "transferz leaderboard entry 1",
         "method": {"key": method.key, "name": method.key, "class": f"mock:{method.key}"}
@@ -115,7 +117,7 @@ def _entry(release, method, sets, path):
             "mock": release.mock,
             "content": data,
         },
-        "scores": {config: score_set(one) for config, one in sets.items()},
+        "scores": scores,
         "by_magnitude": bins if method.width else None,
         "hardware": {"cpu": "none: forecasts are label plus noise"},
         "device": "cpu",
@@ -177,3 +179,12 @@ def board(runs, hashed_release):
 def run_maker():
     """`make_run` and `Method`, for tests that need runs of their own."""
     return make_run, Method
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from transferz.baselines.leaderboard import entries
 from transferz.baselines.leaderboard.adding import add_run
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
@@ -55,6 +56,15 @@ def test_an_honest_run_is_added_and_its_class_is_not_imported(run, release, tmp_
     assert path == tmp_path / "entries" / "mock" / "sharp.yaml"
     assert read_entry(path) == read_entry(run / "entry.yaml")
     assert not {name for name in set(sys.modules) - before if name.split(".")[0] == "mock"}
+
+
+def test_an_installed_packages_own_entries_are_not_written_to(run, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        entries, "__file__", str(tmp_path / "site/baselines/leaderboard/entries.py")
+    )
+    for command in (["add", str(run)], ["compare", str(runs)]):
+        with pytest.raises(InputError, match="such as --entries board"):
+            leaderboard(command)
 
 
 @pytest.mark.parametrize("key", ["point_only", "blunt", "sharp_too"])
@@ -116,6 +126,8 @@ def first_metrics(scores):
             "all": s["ranges"]["all"] | {"n": 63}}), "scores.n is 63"),
         ("sharp", lambda s: first_metrics(s)["bias"].update(spread=1e-9), "bias.spread is 1e-09"),
         ("sharp", lambda s: s["pit"]["all"].__setitem__(0, 0.05), r"pit.all.0 is 0.05, its"),
+        ("sharp", lambda s: s["risk"]["area"]["rmse"].update(mean=0.0), "risk.area.rmse.mean is 0"),
+        ("sharp", lambda s: s["tomography"].pop("lsst"), "tomography.lsst is nothing"),
     ],
 )  # fmt: skip
 def test_every_number_is_held_against_the_forecasts(runs, release, tmp_path, key, spoil, said):
@@ -125,6 +137,18 @@ def test_every_number_is_held_against_the_forecasts(runs, release, tmp_path, key
     write_record(run, entry)
     with pytest.raises(InputError, match=said):
         add_run(run, release, tmp_path)
+
+
+def test_one_from_before_n_of_z_was_scored_is_added(run, release, tmp_path):
+    entry = read_entry(run / "entry.yaml").model_dump(mode="json", by_alias=True)
+    for scores in entry["scores"].values():
+        for name in ("tomography", "discreteness", "risk"):
+            del scores[name]
+        for one in (*scores["bins"]["i"], *scores["bins"]["g-i"]):
+            for name in ("coverage_68", "coverage_90", "width_68", "width_90"):
+                (one["metrics"] or {}).pop(name, None)
+    write_record(run, entry)
+    assert read_entry(add_run(run, release, tmp_path)).scores["transferz"].tomography is None
 
 
 @pytest.mark.parametrize(

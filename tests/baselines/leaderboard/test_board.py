@@ -21,7 +21,7 @@ from transferz.baselines.scores.bootstrap import Draws
 from transferz.baselines.scores.standing import Mark
 from transferz.cli.leaderboard import leaderboard
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import Entry, read_entry, write_entry
+from transferz.schemas.benchmark.entries import MAX_BYTES, Entry, read_entry, write_entry
 from transferz.schemas.benchmark.records import parse_record
 from transferz.schemas.benchmark.scores import Summary
 from transferz.schemas.errors import InputError, ParameterError
@@ -211,7 +211,7 @@ BAD = {
     "deep": lambda text: f"a: {'[' * 50_000}",
     "aliases": lambda text: f"a: &a [1]\nb: [{'*a, ' * 9}]\n{text}",
     "hash": lambda text: text.replace("sha256:", "sha512:"),
-    "large": lambda text: text + "#" * 200_000,
+    "large": lambda text: text + "#" * MAX_BYTES,
     "nothing": lambda text: "",
     "latin": lambda text: text.encode() + b"\xe9",
 }
@@ -266,6 +266,16 @@ def test_the_table_says_all(board):
     )
 
 
+def test_the_table_fits_a_terminal(board):
+    whole = board_text(board, "galaxiesml", "cosmological", "rmse")
+    width = max(map(len, whole.split("\n\n")[1].splitlines()))
+    assert "not shown" not in board_text(board, "galaxiesml", "cosmological", "rmse", width=width)
+    text = board_text(board, "galaxiesml", "cosmological", "rmse", width=width - 1)
+    assert "\nnot shown, as the lines are too short: " in text
+    text = board_text(board, "galaxiesml", "cosmological", "rmse", width=1)
+    assert text.splitlines()[2].split() == ["method", "trained", "on", "RMS"]
+
+
 def test_a_value_is_written_with_its_errors():
     whole = Summary(mean=-0.01234, spread=0.0021, error=0.0005)
     assert value_text("bias", whole) == "−0.0123 ± 0.0005 (0.0021)"
@@ -293,7 +303,7 @@ def test_the_command_prints_table_and_json(runs, hashed_release, capsys):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["--config", "combo"], "no entry was tested on 'combo'; there are: galaxiesml"),
+        (["--config", "combo"], "no entry was tested on 'combo'; there are: transferz, galaxiesml"),
         (["--range", "some"], "no entry has the range 'some'"),
         (["--sort", "luck"], "no entry has the metric 'luck'; there are: bias, scatter"),
     ],

@@ -126,6 +126,17 @@ def test_a_run_whose_entry_is_of_other_forecasts_is_refused(own, tmp_path):
         write_comparisons(own, out=tmp_path, draws=Draws(20))
 
 
+def test_a_folder_is_made_and_one_that_cant_be_is_said_before_anything_is_computed(
+    own, tmp_path, monkeypatch
+):
+    path, _ = write_comparisons(own, out=tmp_path / "new/board", draws=Draws(20))
+    assert read_comparisons(path.parent)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("transferz.baselines.leaderboard.comparing.compare_runs", None)
+    with pytest.raises(OSError, match="file"):  # the command line says so in a line
+        write_comparisons(own, out=tmp_path / "file/board")
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [

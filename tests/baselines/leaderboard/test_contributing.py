@@ -33,7 +33,7 @@ def test_the_four_steps(hashed_release, tmp_path, monkeypatch, capsys):
     assert leaderboard(steps[2]) == 0
     assert leaderboard(steps[3]) == 0
     said = capsys.readouterr().out
-    assert "runs/comparisons.json: 2 methods, 1 pair\n" in said
+    assert "runs/comparisons.json: 2 methods, 1 pair; which are better" in said
     assert "not compared\n" not in said
 
 

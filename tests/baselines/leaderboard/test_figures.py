@@ -1,8 +1,18 @@
 """Scales of the page's figures."""
 
+from dataclasses import replace
+
 import pytest
 
-from transferz.baselines.leaderboard.figures import FAR, Scale, limits
+from transferz.baselines.leaderboard.figures import (
+    FAR,
+    LETTERS,
+    Scale,
+    limits,
+    line_charts,
+    short,
+    twins,
+)
 
 
 def test_a_scale_draws_its_ends_at_its_ends_and_nothing_beyond():
@@ -43,3 +53,31 @@ def test_any_values_have_a_scale_with_ticks(values):
     low, high = limits(values, [0.0])
     assert low < high
     assert Scale(low, high, 0.0, 1.0).ticks()
+
+
+def test_names_that_begin_alike_are_told_apart():
+    name = "Gradient-boosted trees"
+    names = [name, f"{name}, conformal", f"{name}, conformal by magnitude"]
+    shown = [short(one) for one in names]
+    assert shown[0] == name
+    assert len(set(shown)) == 3 and max(map(len, shown)) <= LETTERS
+
+
+def test_methods_of_the_same_redshifts_are_one(board):
+    first, *others = board.rows
+    method = first.entry.method.model_copy(update={"key": "twin", "name": "a longer name"})
+    twin = replace(first, entry=first.entry.model_copy(update={"method": method}))
+    found = twins([twin, *others, first], "transferz", "cosmological")
+    assert [[row.key for row in group] for group in found] == [
+        [first.key, "twin"],
+        *([row.key] for row in others),
+    ]
+
+
+def test_every_bin_of_a_line_is_drawn_or_pointed_at(board):
+    """Here the charts end before their farthest values, or not."""
+    for config in board.configs:
+        for chart in line_charts(board, config):
+            for line in chart["lines"]:
+                bins = line["points"].split()
+                assert len(bins) == len(line["marks"]) + len(line["beyond"])

@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from browsing import CHROMIUM, Browser
 
 from transferz.baselines.leaderboard import figures
 from transferz.baselines.leaderboard.board import read_board
@@ -180,15 +179,6 @@ def test_the_command_writes_it_whole_or_not(runs, hashed_release, tmp_path, text
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
-    opened = Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(text, encoding="utf-8")
@@ -210,13 +200,13 @@ def methods(browser):
     return browser.run(f"[...{rows}].map((row) => row.dataset.method)")
 
 
-def order(board, metric, config="galaxiesml", part="cosmological"):
+def order(board, metric, config="transferz", part="cosmological"):
     return [row.key for row in board.ordered(config, part, metric)]
 
 
 def test_it_opens_without_complaint_and_asks_for_nothing(opened, address, board):
     assert methods(opened) == order(board, "scatter")
-    assert opened.run(f"document.querySelectorAll('{VISIBLE}').length") == 2  # table; bins
+    assert opened.run(f"document.querySelectorAll('{VISIBLE}[data-range]').length") == 1
     assert opened.complaints == []
     assert [one for one in opened.requests if not one.startswith("about:")] == [address]
 
@@ -246,20 +236,20 @@ def test_keys_sort_too(opened, board):
 
 
 def test_an_address_opens_it_as_it_was(browser, opened, address, board):
-    browser.open(f"{address}#config=transferz&range=all&sort=bias&theme=dark")
-    assert methods(browser) == order(board, "bias", "transferz", "all")
+    browser.open(f"{address}#config=galaxiesml&range=all&sort=bias&theme=dark")
+    assert methods(browser) == order(board, "bias", "galaxiesml", "all")
     assert browser.run("document.documentElement.dataset.theme") == "dark"
     title = browser.run(f"document.querySelector('{VISIBLE} h2').textContent")
-    assert title.startswith("TransferZ, all redshifts")
+    assert title.startswith("GalaxiesML, all redshifts")
     browser.open(f"{address}#config=nothing&sort='%22]&theme=pink&range=%00")
     assert methods(browser) == order(board, "scatter")
     assert browser.complaints == []
 
 
 def test_test_set_and_range_are_switched(opened, board):
-    opened.click("input[name=config][value=transferz]")
+    opened.click("input[name=config][value=galaxiesml]")
     opened.click("input[name=range][value=lsst]")
-    assert methods(opened) == order(board, "scatter", "transferz", "lsst")
+    assert methods(opened) == order(board, "scatter", "galaxiesml", "lsst")
 
 
 def test_pairs_are_said(opened, board):
@@ -288,6 +278,60 @@ def test_it_is_light_or_dark_as_the_system_is_until_one_chooses(opened):
     opened.click("#theme")
     assert luminance(opened.picture()) > 200
     assert opened.run("document.getElementById('theme').textContent") == "Dark"
+
+
+LAPTOP = 1280
+
+
+def cut_off(browser):
+    """What is wider than its place: tables that are to be scrolled, or the page."""
+    visible = "[...document.querySelectorAll('.scroll')].filter((e) => e.offsetParent)"
+    return browser.run(
+        f"[document.documentElement, ...{visible}].filter((e) => e.scrollWidth > e.clientWidth)"
+        ".map((e) => [e.innerText.slice(0, 40), e.scrollWidth, e.clientWidth])"
+    )
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory, hashed_release):
+    """The page of the project's own entries on the mock: many methods, long names, all columns."""
+    folder = Path(__file__).parents[3] / "baselines/leaderboard/entries/mock"
+    path = tmp_path_factory.mktemp("committed") / "page.html"
+    path.write_text(page(read_board(folder, None)), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_a_laptop_shows_all_columns(opened, committed):
+    opened.view(LAPTOP, 900)
+    for shown in ("config=transferz", "config=galaxiesml&range=lsst", "spread=shown"):
+        opened.open(f"{committed}#{shown}")
+        assert len(methods(opened)) > 10
+        assert cut_off(opened) == []
+    narrow = opened.view(700, 900)
+    assert narrow is None and len(cut_off(opened)) > 0  # the measure finds what is cut
+
+
+def test_spreads_are_shown_when_asked_for(opened):
+    spread = f"document.querySelector('{VISIBLE} td .spread').offsetParent !== null"
+    assert not opened.run(spread)
+    opened.click("input[name=spread]")
+    assert opened.run(spread)
+    assert "spread=shown" in opened.run("location.hash")
+
+
+def test_nothing_leaves_a_chart(opened, committed):
+    """Names begin, points and arrows lie within; a line beyond has an arrow at the edge."""
+    opened.open(f"{committed}#config=galaxiesml")
+    outside = opened.run(
+        f"[...document.querySelectorAll('{VISIBLE} figure > svg')].flatMap((svg) => {{"
+        "const room = svg.getBoundingClientRect(); return [...svg.querySelectorAll("
+        "'text, circle, path, .error, .spread')].filter((e) => { const r = "
+        "e.getBoundingClientRect(); return r.left < room.left - 1 || r.right > room.right + 1 || "
+        "r.top < room.top - 1 || r.bottom > room.bottom + 1; })"
+        ".map((e) => e.outerHTML.slice(0, 120)); })"
+    )
+    assert outside == []
+    assert opened.run(f"document.querySelectorAll('{VISIBLE} path.point').length") > 0
 
 
 def test_a_phone_scrolls_the_table_not_the_page(opened):
