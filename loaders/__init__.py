@@ -1,27 +1,17 @@
 """TransferZ: galaxies with redshifts and HSC photometry, as versioned, leak-free releases."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from transferz.loading import load_dataset
 from transferz.releases import Release, find_release
+from transferz.schemas.later import import_later
 
 if TYPE_CHECKING:
     from transferz.frames import from_astropy, to_astropy, to_pandas
     from transferz.hats import to_lsdb
     from transferz.rows import units
     from transferz.tensors import Tensors, to_torch
-
-_LATER = {
-    "Tensors": "tensors",
-    "from_astropy": "frames",
-    "to_astropy": "frames",
-    "to_lsdb": "hats",
-    "to_pandas": "frames",
-    "to_torch": "tensors",
-    "units": "rows",
-}
-"""Name -> the module it is imported from when it is asked for; that keeps the import light."""
+    from transferz.version import __version__
 
 __all__ = [
     "Release",
@@ -37,12 +27,16 @@ __all__ = [
     "units",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f"transferz.{_LATER[name]}"), name)
-    if name == "__version__":
-        from importlib import metadata
-
-        return metadata.version("transferz")
-    raise AttributeError(f"module 'transferz' has no attribute '{name}'")
+__getattr__, __dir__ = import_later(
+    __name__,
+    {
+        "Tensors": "tensors",
+        "__version__": "version",
+        "from_astropy": "frames",
+        "to_astropy": "frames",
+        "to_lsdb": "hats",
+        "to_pandas": "frames",
+        "to_torch": "tensors",
+        "units": "rows",
+    },
+)

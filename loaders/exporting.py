@@ -94,7 +94,8 @@ def export(
     require_package(out, package, kind)
     with replace_file(out) as beside:
         if out.exists() and not overwrite:  # looked at here, where no other process can write it
-            raise InputError(f"{out} exists; name another file, or allow it with --overwrite")
+            remedy = "name another file, or allow it with overwrite=True"
+            raise InputError(f"{out} exists; {remedy}", overwrite="--replace")
         exported = read_export(release, config, splits)
         rail = {"bands": release.bands()} if ending == ".hdf5" else {}
         WRITERS[ending](beside, exported.rows, exported.table, exported.notes(), **rail)

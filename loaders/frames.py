@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ from transferz.rows import chosen, declared, one_table, table_units
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.columns import DEC, RA, Column, Dtype
 from transferz.schemas.survey.frames import to_series
+from transferz.tables.table import require_package
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -61,9 +63,10 @@ def to_pandas(data: Data, *, config: str | None = None, split: str | None = None
 
     Examples
     --------
-    >>> frame = to_pandas(load_dataset(split="test"))  # doctest: +SKIP
-    >>> frame.attrs["units"]["ra"]  # doctest: +SKIP
-    'deg'
+    >>> from transferz import load_dataset
+    >>> frame = to_pandas(load_dataset(split="test"))
+    >>> frame.attrs["units"]["ra"], str(frame["i_cmodel_mag"].dtype)
+    ('deg', 'float32')
     """
     import pandas as pd
 
@@ -115,9 +118,13 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
 
     Examples
     --------
-    >>> table = to_astropy(load_dataset(split="test"))  # doctest: +SKIP
-    >>> table["sky"].separation(centre) < 1 * u.arcmin  # doctest: +SKIP
+    >>> from transferz import load_dataset
+    >>> table = to_astropy(load_dataset(split="test"))
+    >>> table["i_cmodel_mag"].unit, table["i_cmodel_mag"].to("nJy").unit
+    (Unit("mag(AB)"), Unit("nJy"))
+    >>> near = table[table["sky"].separation(table["sky"][0]).arcmin < 1.0]
     """
+    _require_astropy("to_astropy")
     from astropy.coordinates import SkyCoord
     from astropy.table import QTable
 
@@ -139,6 +146,10 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
         positions = arrow[RA].to_numpy(), arrow[DEC].to_numpy()
         table[SKY] = SkyCoord(*positions, unit="deg", frame="icrs")
     return table
+
+
+def _require_astropy(what: str) -> None:
+    require_package(Path(what), "astropy", "it", "'transferz[astropy]'")
 
 
 def from_astropy(table: Table) -> Dataset:
@@ -163,8 +174,13 @@ def from_astropy(table: Table) -> Dataset:
 
     Examples
     --------
-    >>> from_astropy(Table.read("galaxies.fits")).features  # doctest: +SKIP
+    >>> from astropy import units as u
+    >>> from astropy.table import QTable
+    >>> dataset = from_astropy(QTable({"id": [1, 2], "ra": [150.1, 150.2] * u.deg}))
+    >>> dataset[0], dataset.features["ra"].id
+    ({'id': 1, 'ra': 150.1}, 'deg')
     """
+    _require_astropy("from_astropy")
     from astropy.coordinates import SkyCoord
     from astropy.table import Table
     from datasets import Dataset, DatasetInfo, Features

@@ -75,8 +75,13 @@ def export_hats(
 
     Examples
     --------
-    >>> export_hats(find_release(), Path("transferz_hats"))  # doctest: +SKIP
-    >>> lsdb.open_catalog("transferz_hats")  # doctest: +SKIP
+    >>> import tempfile
+    >>> import lsdb
+    >>> from transferz import find_release
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     exported = export_hats(find_release(), Path(folder) / "galaxies", splits=["test"])
+    ...     len(lsdb.open_catalog(Path(folder) / "galaxies")) == len(exported.rows)
+    True
     """
     if partition_rows < 1:
         raise ParameterError(f"a partition of {partition_rows} rows: expected 1 or more")
@@ -110,7 +115,8 @@ def _require_place(out: Path, *, overwrite: bool) -> None:
             f"{out} is a folder with other things in it than a HATS collection; name a new one"
         )
     if any(out.iterdir()) and not overwrite:
-        raise InputError(f"{out} exists; name another folder, or allow it with --overwrite")
+        remedy = "name another folder, or allow it with overwrite=True"
+        raise InputError(f"{out} exists; {remedy}", overwrite="--replace")
 
 
 def _about(exported: Export) -> dict[str, str]:
@@ -169,8 +175,14 @@ def to_lsdb(
 
     Examples
     --------
-    >>> catalogue = to_lsdb(load_dataset(split="test"))  # doctest: +SKIP
-    >>> catalogue.crossmatch(lsdb.open_catalog("gaia"), radius_arcsec=1)  # doctest: +SKIP
+    >>> from transferz import load_dataset
+    >>> photometric, spectroscopic = (
+    ...     to_lsdb(load_dataset("transferz", name, split="train"))
+    ...     for name in ("transferz", "galaxiesml")
+    ... )
+    >>> both = photometric.crossmatch(spectroscopic, radius_arcsec=1, suffixes=("_label", "_spec"))
+    >>> {"redshift_label", "redshift_spec"} <= set(both.columns)
+    True
     """
     _require_lsdb("to_lsdb")
     import lsdb

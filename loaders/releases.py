@@ -48,6 +48,12 @@ class Release:
         Whether its galaxies are simulated.
     origin : str
         Where it was fetched from; empty where it was not.
+
+    Examples
+    --------
+    >>> release = find_release()
+    >>> release.mock, [band.name for band in release.bands()]
+    (True, ['g', 'r', 'i', 'z', 'y'])
     """
 
     path: Path
@@ -159,7 +165,7 @@ def find_release(
 
     Parameters
     ----------
-    path : path-like, optional
+    path : str or PathLike, optional
         A release directory; empty is an error, not the working directory.
     version : str, optional
         Such as ``"1.0.0"``. With `path`, or where no repository is known, the release found must
@@ -174,8 +180,9 @@ def find_release(
 
     Examples
     --------
-    >>> find_release("data/mock/release/transferz").version  # doctest: +SKIP
-    '1.0.0+mock'
+    >>> release = find_release()  # or find_release("data/mock/release/transferz")
+    >>> release.survey, release.configs()["spectroscopic"]
+    ('mock', 'galaxiesml')
     """
     release = seek_release(path, version=version)
     return release if isinstance(release, Release) else fetch_release(release)
@@ -206,7 +213,8 @@ def seek_release(
     if local is not None and wanted is not None and local.version != str(wanted):
         raise ReleaseError(
             f"version {wanted} is asked for, and {local.path} holds {local.version}; drop "
-            "version= to load that, or set TRANSFERZ_REPO to org/name to load a published version"
+            "version= to load that, or set TRANSFERZ_REPO to org/name to load a published version",
+            version="--version",
         )
     if local is not None:
         return local
@@ -215,7 +223,8 @@ def seek_release(
             f"no transferz release found: path= and {RELEASE_VARIABLE} are not set, {Path.cwd()} "
             "is in no checkout of the project with a built release, and no repository on the Hub "
             "is known; run 'make repro' in a checkout, point path= or "
-            f"{RELEASE_VARIABLE} at a release directory, or set TRANSFERZ_REPO to org/name"
+            f"{RELEASE_VARIABLE} at a release directory, or set TRANSFERZ_REPO to org/name",
+            path="--release",
         )
     published = look_up(Reference(repo, wanted), token=token)
     return _fetched(published) if isinstance(published, Fetched) else published

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 from transferz.rows import about, tables
 from transferz.schemas.errors import ParameterError
 from transferz.schemas.survey.described import Band, bands_of
+from transferz.tables.table import require_package
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,6 +38,13 @@ class Tensors(NamedTuple):
         The label.
     object_id : torch.Tensor, shape (n,), int64
         The survey's identifiers.
+
+    Examples
+    --------
+    >>> from transferz import load_dataset
+    >>> features, errors, redshift, object_id = to_torch(load_dataset(split="train"))
+    >>> features.shape == errors.shape, redshift.shape == object_id.shape
+    (True, True)
     """
 
     features: torch.Tensor
@@ -113,10 +122,12 @@ def to_torch(
 
     Examples
     --------
-    >>> train = to_torch(load_dataset(split="train"), bands="gri")  # doctest: +SKIP
-    >>> train.features.shape  # doctest: +SKIP
-    torch.Size([12257, 3])
+    >>> from transferz import load_dataset
+    >>> train = to_torch(load_dataset(split="train"), bands="gri")
+    >>> train.features.dtype, train.features.shape == (len(train.redshift), 3)
+    (torch.float32, True)
     """
+    require_package(Path("to_torch"), "torch", "it", "'transferz[bench]'")
     known, device = bands_of(about(data)), _usable(device)
     taken = known if bands is None else _require_bands(bands, known)
     magnitudes, errors = [band.magnitude for band in taken], [band.error for band in taken]

@@ -262,7 +262,7 @@ def open_fits(path: Path, *, check: bool = True) -> Iterator[Iterator[Hdu]]:
     short, breaks the standard, or whose data do not match their checksums is an `InputError`.
     """
     with ByteStream(path, "FITS") as stream, sound_fits(path):
-        yield _walk(stream, check=check)
+        yield walk(stream, check=check)
 
 
 @contextlib.contextmanager
@@ -274,7 +274,8 @@ def sound_fits(path: Path) -> Iterator[None]:
         raise unsound(path, "FITS", error) from error
 
 
-def _walk(stream: ByteStream, *, check: bool) -> Iterator[Hdu]:
+def walk(stream: ByteStream, *, check: bool) -> Iterator[Hdu]:
+    """Yield a stream's HDUs as `open_fits` does; a `HeaderError` says what is wrong with one."""
     content = _read_header(stream, b"SIMPLE  =")
     while content:
         hdu = Hdu(stream, content, check=check)

@@ -75,7 +75,8 @@ class TextTable(TableFile):
         if len(row) != len(header) and not one_line and below[skipped].count('"') % 2 == 0:
             raise InputError(
                 f"{path}: {len(header)} column names for rows of {len(row)} values; name all the "
-                "columns with --columns"
+                "columns with names=",
+                names="--columns",
             )
         parting = (delimiter, skipped, one_line)
         return cls(path, tuple(header), None, *parting, units=units, notes=tuple(comments))

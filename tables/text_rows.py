@@ -74,10 +74,11 @@ class TextRows:
         self._lines_only = lines_only
         # Arrow's rule: a quotation mark opens a cell where it is its first byte, else it is text
         mark = re.escape(delimiter.encode())
-        cell = rb'(?<![^%b\r\n])"[^"]*+(?:""[^"]*+)*+"' % mark
-        row = rb'(?:[^"\n]++|%b|(?<=[^%b\r\n])")*+\n' % (cell, mark)
+        # (groups are atomic, not possessive: those match wrongly before Python 3.11.5)
+        cell = rb'(?<![^%b\r\n])"[^"]*+(?>(?:""[^"]*+)*)"' % mark
+        row = rb'(?>(?:[^"\n]++|%b|(?<=[^%b\r\n])")*)\n' % (cell, mark)
         self._row = re.compile(rb"[^\n]*\n" if lines_only else row)
-        self._rows = re.compile(rb"(?:%b)*+" % row)
+        self._rows = re.compile(rb"(?>(?:%b)*)" % row)
 
     def __iter__(self) -> Iterator[bytes]:
         held, more = self._below_the_names(), b"\n"

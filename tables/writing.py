@@ -26,14 +26,16 @@ DECLARATIONS = (b"IVOA.VOTable-Parquet", b"huggingface")
 SPECIAL = r'[",\r\n]'  # what a CSV cell is quoted for
 
 
-def check_place(out: Path, table: Path, option: str = "--out") -> None:
+def check_place(
+    out: Path, table: Path, option: str = "--out", endings: tuple[str, ...] = SUFFIXES
+) -> None:
     """Refuse, before anything is read, a place where no output can go.
 
     That is the table itself, a folder, a file in a folder that is missing, one whose ending is none
-    of `SUFFIXES`, or FITS where astropy is missing.
+    of `endings`, or FITS where astropy is missing.
     """
-    if not out.name.lower().endswith(SUFFIXES):
-        raise InputError(f"{option} {out}: expected a name that ends in {', '.join(SUFFIXES)}")
+    if not out.name.lower().endswith(endings):
+        raise InputError(f"{option} {out}: expected a name that ends in {', '.join(endings)}")
     if out.name.lower().endswith(".fits"):
         require_package(out, "astropy", "FITS")
     if out.is_dir() or not out.parent.is_dir():

@@ -243,7 +243,7 @@ def test_the_same_rows_give_the_same_bytes(release, tmp_path, ending):
 def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(release, tmp_path):
     out = tmp_path / "table.fits"
     out.write_bytes(b"mine")
-    with pytest.raises(InputError, match="--overwrite"):
+    with pytest.raises(InputError, match="allow it with overwrite=True"):
         export(release, out, splits=["test"])
     assert out.read_bytes() == b"mine"
     export(release, out, splits=["test"], overwrite=True)
@@ -366,12 +366,12 @@ def test_a_damaged_file_is_named(release_builder, tmp_path):
 def test_the_command_writes_what_it_says(release, tmp_path, capsys):
     out = tmp_path / "table.fits"
     asked = ["--config", "combo", "--split", "test", "--split", "calibration", str(out)]
-    assert main(["export", "--path", str(release.path), *asked]) == 0
+    assert main(["export", "--release", str(release.path), *asked]) == 0
     said = capsys.readouterr()
     assert said.out == f"{out}: 120 rows of combo (test, calibration)\n"
     assert "MOCK" in said.err
-    assert main(["export", "--path", str(release.path), *asked]) == 2
-    assert "--overwrite" in capsys.readouterr().err
+    assert main(["export", "--release", str(release.path), *asked]) == 2
+    assert "--replace" in capsys.readouterr().err
 
 
 def test_rails_layout_has_what_its_stages_read_exact(release, tmp_path):

@@ -86,7 +86,7 @@ def test_properties_say_what_it_is_and_when_the_release_was_made(small_release, 
 
 def test_the_command_writes_some_splits(release, tmp_path, capsys):
     out = tmp_path / "out"
-    asked = ["--hats", str(out), "--path", str(release.path), "--config", "galaxiesml"]
+    asked = ["--hats", str(out), "--release", str(release.path), "--config", "galaxiesml"]
     assert main(["export", *asked, "--split", "test", "--partition-rows", "50"]) == 0
     assert capsys.readouterr().out == f"{out}: 70 rows of galaxiesml (test)\n"
     catalogue = lsdb.open_catalog(out)
@@ -101,7 +101,7 @@ def test_the_command_writes_some_splits(release, tmp_path, capsys):
         (["--hats", "{out}", "--config", "no"], "has no config 'no'"),
         (["--hats", "{file}"], "is a file; name a folder"),
         (["--hats", "{folder}"], "is a folder with other things in it than a HATS collection"),
-        (["--hats", "{folder}", "--overwrite"], "is a folder with other things in it"),
+        (["--hats", "{folder}", "--replace"], "is a folder with other things in it"),
     ],
 )
 def test_what_cannot_be_written_is_refused(options, said, release, tmp_path, capsys):
@@ -110,7 +110,7 @@ def test_what_cannot_be_written_is_refused(options, said, release, tmp_path, cap
     places["folder"].mkdir()
     (places["folder"] / "thesis.tex").write_text("mine")
     given = [option.format(**places) for option in options]
-    assert main(["export", *given, "--path", str(release.path)]) == 2
+    assert main(["export", *given, "--release", str(release.path)]) == 2
     assert said in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
     assert (places["folder"] / "thesis.tex").read_text() == "mine"
@@ -127,7 +127,7 @@ def test_a_collection_is_replaced_only_where_that_is_allowed(release, tmp_path):
     out = tmp_path / "out"
     out.mkdir()  # an empty folder is no loss
     export_hats(release, out, "combo")
-    with pytest.raises(InputError, match="exists; name another folder, or allow it with --overwr"):
+    with pytest.raises(InputError, match=r"exists; .* folder, or allow it with overwrite=True"):
         export_hats(release, out, "galaxiesml")
     export_hats(release, out, "galaxiesml", overwrite=True)
     assert lsdb.open_catalog(out).name == "galaxiesml"

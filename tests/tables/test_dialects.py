@@ -124,8 +124,8 @@ def test_given_names_take_the_place_of_none_or_of_others_and_no_row_is_lost(cont
     ("content", "message"),
     [
         ("id g\n#1 20\n#2 21\n", "'#1 20' begins with # as a comment does, and holds as many"),
-        ("id g r\n1 20\n", "3 column names for rows of 2 values; .*--columns"),
-        ("# id g\n1 20 21\n", "2 column names for rows of 3 values; .*--columns"),
+        ("id g r\n1 20\n", "3 column names for rows of 2 values; .*names="),
+        ("# id g\n1 20 21\n", "2 column names for rows of 3 values; .*names="),
         ("id,g\n1\r,20\n2,21\n", "for 2 columns"),
         ("id,g\n1,20\n#2\r,3\n", "'#2.,3' begins with #"),
         ("id,g\n1,20\n2,21,5\n", "a row has 3 values for 2 columns: '2,21,5'; "),

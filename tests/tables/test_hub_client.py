@@ -108,7 +108,7 @@ def test_the_client_is_told_not_to_use_xet_whatever_the_user_says(environment):
 def test_an_address_that_is_none_or_holds_a_secret_is_refused_unseen(
     environment, capsys, endpoint, words
 ):
-    asked = ["publish", "--path", "nowhere", "--repo", "org/transferz"]
+    asked = ["publish", "--release", "nowhere", "--repo", "org/transferz"]
     said = []
     assert main([*asked, "--endpoint", endpoint]) == 2
     said.append(capsys.readouterr().err)
