@@ -4,6 +4,7 @@ Of no file are more than `MOST` bytes taken, and from a server that gives no par
 than a file's begin.
 """
 
+import gzip
 import io
 import itertools
 import tempfile
@@ -13,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow.parquet as pq
 import requests
@@ -29,11 +30,12 @@ from transferz.dataset.fetching.web import (
 )
 from transferz.dataset.sources.fields import share_found
 from transferz.schemas import InputError, Table
-from transferz.tables.fits_hdus import is_table, table_columns
+from transferz.tables.fits_hdus import is_table, table_columns, walk
 from transferz.tables.reading import HDF5, PARQUET, open_table
+from transferz.tables.table import ByteStream
 
 BLOCK = 1 << 16  # bytes asked for at a time
-BEGIN = 1 << 20  # bytes of a file's begin that are looked at, if its first block is not enough
+BEGIN = 1 << 20  # of a packed file, which is read forwards; and of a text's begin that is looked at
 MOST = 1 << 24  # bytes that are taken of one file, and that its begin may unpack to
 
 GZIP, FITS = b"\x1f\x8b", b"SIMPL"
@@ -55,6 +57,7 @@ class Remote(io.RawIOBase):
 
     def __init__(self, url: str, name: str, web: Web) -> None:
         self._url, self._packed, self._web, self._place = url, name.endswith(".gz"), web, 0
+        self._step = BEGIN if self._packed else BLOCK
         self._blocks: dict[int, bytes] = {}
         self.size: int | None = None
         self.failure: Exception | None = None
@@ -93,22 +96,25 @@ class Remote(io.RawIOBase):
         try:
             if not self._in_parts:
                 raise OutOfReach("the server gives no parts of files")
-            if number not in self._blocks and len(self._blocks) >= MOST // BLOCK:
+            if number not in self._blocks and len(self._blocks) >= MOST // self._step:
                 raise OutOfReach(f"they are not in the {MOST:,} bytes that were looked at")
             if number not in self._blocks:
-                self._blocks[number] = self._web.persist(partial(self._ask_block, number * BLOCK))
+                self._blocks[number] = self._web.persist(
+                    partial(self._ask_block, number * self._step)
+                )
         except (OutOfReach, PermanentFailure) as failure:
             self.failure = failure
             raise
         return self._blocks[number]
 
     def _ask_block(self, start: int) -> bytes:
-        with self._web.get(self._url, {"Range": f"bytes={start}-{start + BLOCK - 1}"}) as response:
+        size = self._step
+        with self._web.get(self._url, {"Range": f"bytes={start}-{start + size - 1}"}) as response:
             ranged = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if response.status_code != PARTIAL or not ranged or ranged[1] != str(start):
                 raise OutOfReach("the server sent another part of the file than was asked for")
-            least = BLOCK if self.size is None else min(BLOCK, self.size - start)
-            return self._take(response, least, BLOCK)
+            least = size if self.size is None else min(size, self.size - start)
+            return self._take(response, least, size)
 
     def readable(self) -> bool:
         """Return True."""
@@ -122,7 +128,7 @@ class Remote(io.RawIOBase):
         """Fill the buffer as far as the file goes, or as it can be had."""
         view, done = memoryview(buffer).cast("B"), 0
         while done < len(view) and not self._at_end:
-            number, start = divmod(self._place, BLOCK)
+            number, start = divmod(self._place, self._step)
             try:
                 in_head = self._place < len(self.head)
                 piece = self.head[self._place :] if in_head else self._block(number)[start:]
@@ -165,6 +171,10 @@ def column_names(remote: Remote, name: str, wanted: Table) -> Iterator[Sequence[
         yield from _hdf5_tables(remote)
     elif remote.head.startswith(FITS):
         yield from _fits_tables(remote)
+    elif _unpacked(remote.head).startswith(FITS):
+        for hdu in walk(_Unpacked(remote, name), check=False):
+            if is_table(hdu.header):
+                yield [column.name for column in table_columns(hdu.header)]
     else:
         yield from _streamed_tables(remote, name, wanted)
 
@@ -185,7 +195,36 @@ def _hdf5_tables(file: Remote) -> Iterator[Sequence[str]]:
     yield from found.values()
 
 
-def _fits_tables(file: Remote | io.BytesIO) -> Iterator[Sequence[str]]:
+def _unpacked(begin: bytes) -> bytes:
+    """Unpack a gzipped file's begin, as far as it goes; nothing of another file."""
+    return zlib.decompressobj(wbits=31).decompress(begin, MOST) if begin.startswith(GZIP) else b""
+
+
+class _Unpacked(ByteStream):
+    """The bytes of a gzipped file that is upstream, unpacked as they come."""
+
+    def __init__(self, remote: Remote, name: str) -> None:
+        self.path, self.kind, self.packing, self.position = Path(name), "FITS", "gzip", 0
+        self.size = MOST if remote.end is None else min(remote.end, MOST)
+        self._file = cast(BinaryIO, gzip.GzipFile(mode="rb", fileobj=_Pieces(remote)))
+
+
+class _Pieces(io.RawIOBase):
+    """A file whose reads stop where another block would have to be asked for."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer up to the block's end; return the number of bytes."""
+        return self._remote.readinto(memoryview(buffer)[: BLOCK - self._remote.tell() % BLOCK])
+
+
+def _fits_tables(file: Remote) -> Iterator[Sequence[str]]:
     from astropy.io import fits
 
     with fits.open(file, lazy_load_hdus=True, memmap=False) as hdus:
@@ -209,21 +248,16 @@ def _streamed_tables(remote: Remote, name: str, wanted: Table) -> Iterator[Seque
             unpacker = zlib.decompressobj(wbits=31)
             content = unpacker.decompress(content, MOST)
             whole = whole and unpacker.eof
-        if content.startswith(FITS):
-            yield from _fits_tables(io.BytesIO(content))
-        elif any(mark in content[:BLOCK] for mark in WHOLE_ONLY):
+        if any(mark in content[:BLOCK] for mark in WHOLE_ONLY):
             raise OutOfReach("this format tells them only whole")
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / name
-                path.write_bytes(content)
-                choose = partial(share_found, table=wanted)
-                try:
-                    yield open_table(path, choose=choose, one_line=True).names
-                except InputError as error:
-                    if whole or size == BEGIN:
-                        raise ValueError(str(error).replace(str(path), name)) from error
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(content)
+            choose = partial(share_found, table=wanted)
+            try:
+                yield open_table(path, choose=choose, one_line=True).names
+            except InputError as error:
+                if whole or size == BEGIN:
+                    raise ValueError(str(error).replace(str(path), name)) from error
         if whole:
             return
-    if content.startswith(FITS):
-        raise OutOfReach(f"they are not in the first {BEGIN:,} bytes, packed")

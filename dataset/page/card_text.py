@@ -105,6 +105,8 @@ def card_text(
         "moved": sum(map(len, counts["split"].get("moved", {}).values())),
         "left_out": dict.fromkeys(LEAKS, 0) | counts["split"]["removed"],
         "objects": counts["split"]["rows_in"],
+        "released": counts["split"]["rows_out"],
+        "shared": counts["match"]["shared"] if subject.tells_shared else {},
         "cuts": list(_stages(manifest, subject)),
         "column_table": column_table(table, brief=True),
         "medians": quality["medians"],

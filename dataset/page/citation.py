@@ -9,6 +9,7 @@ imitates.
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) ->
     """
     spdx, subject = licence(manifest), subject_of(manifest)
     url = {"license-url": licence_url(manifest)} if licence_url(manifest) else {}
-    catalogues = filter(None, map(catalogue_reference, cited_catalogues(manifest)))
+    catalogues = chain.from_iterable(map(catalogue_references, cited_catalogues(manifest)))
     return {
         "cff-version": project["cff-version"],
         "message": "If you use this release, please cite it, the paper and its catalogues.",
@@ -151,15 +152,18 @@ def cited_catalogues(manifest: Mapping[str, Any]) -> list[Citation]:
     return list(dict.fromkeys(sources))
 
 
-def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
-    """Return the registry's citation of a catalogue as a CFF reference.
+def catalogue_references(citation: Citation) -> list[dict[str, Any]]:
+    """Return the registry's citation of a catalogue as CFF references.
 
     Its text is ``Author et al. YEAR, JOURNAL VOLUME, PAGE: TITLE``, or has ``arXiv:ID`` in the
-    journal's place. None for the paper's own table, whose text is not of that form.
+    journal's place; another one may follow after ``; and``. Addresses are of the first. There is
+    none for the paper's own table, whose text is not of that form.
     """
-    match = _TEXT.fullmatch(citation.text)
-    if match is None:
-        return None
+    found = filter(None, map(_TEXT.fullmatch, citation.text.split("; and ")))
+    return [_reference(match, citation if k == 0 else None) for k, match in enumerate(found)]
+
+
+def _reference(match: re.Match[str], addresses: Citation | None) -> dict[str, Any]:
     published = _JOURNAL.fullmatch(match["where"])
     reference = {
         "type": "article",
@@ -168,11 +172,11 @@ def catalogue_reference(citation: Citation) -> dict[str, Any] | None:
         "year": int(match["year"]),
         **({"journal": "arXiv e-prints"} if published is None else published.groupdict()),
     }
-    if citation.url:
-        reference["url"] = citation.url
-    if citation.doi:
-        reference["notes"] = f"Data: https://doi.org/{citation.doi}"
-    if eprint := EPRINT.search(f"{citation.url} {match['where']}"):
+    if addresses and addresses.url:
+        reference["url"] = addresses.url
+    if addresses and addresses.doi:
+        reference["notes"] = f"Data: https://doi.org/{addresses.doi}"
+    if eprint := EPRINT.search(f"{reference.get('url', '')} {match['where']}"):
         arxiv = {"type": "other", "value": f"arXiv:{eprint[1]}", "description": "arXiv identifier"}
         reference["identifiers"] = [arxiv]
     return reference
@@ -236,7 +240,7 @@ def _article(reference: Mapping[str, Any]) -> str:
         "archivePrefix": "arXiv" if eprint else "",
         "note": reference.get("notes", ""),
     }
-    first = reference["authors"][0]["family-names"].lower()
+    first = re.sub(r"\W", "", reference["authors"][0]["family-names"]).lower()
     return _entry("article", f"{first}{reference['year']}", reference, fields)
 
 

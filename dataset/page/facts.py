@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transferz.dataset.page.subject import reference_band
+from transferz.dataset.page.subject import reference_band, subject_of
 from transferz.photometry.redshift_error import redshift_error
 from transferz.schemas import InputError, ParameterError
-from transferz.schemas.benchmark.entries import ORDER, Data, Entry, read_entry
-from transferz.schemas.benchmark.scores import SETS, TESTED, TITLES, number_text
+from transferz.schemas.benchmark.entries import ORDER, Data, Entry, EntryTraining, read_entry
+from transferz.schemas.benchmark.scores import TITLES, number_text
 from transferz.schemas.survey.described import (
     LABEL,
     SPECTROSCOPIC,
@@ -164,15 +164,17 @@ def read_baselines(entries: Path, figures: Path, survey: str) -> list[dict[str, 
                 raise InputError(
                     f"{path} is of survey '{entry.survey}', expected '{survey}'; {REMEDY}"
                 )
+            if entry.training is None:
+                raise InputError(f"{path} is of published forecasts, expected a run; {REMEDY}")
             drawn = made_of.get(entry.method.key) == entry.forecasts.sha256
-            facts.append(_entry_facts(entry, entry.data) | {"drawn": drawn})
+            facts.append(_entry_facts(entry, entry.data, entry.training) | {"drawn": drawn})
     return facts
 
 
-def _entry_facts(entry: Entry, data: Data) -> dict[str, Any]:
+def _entry_facts(entry: Entry, data: Data, training: EntryTraining) -> dict[str, Any]:
     scores = {}
-    for config in TESTED:
-        cosmological = entry.scores[config].cosmological
+    for config, scored in entry.scores.items():
+        cosmological = scored.cosmological
         metrics = {name: cosmological.metrics[name] for name in TITLES}
         scores[config] = {
             "n": cosmological.n,
@@ -183,7 +185,7 @@ def _entry_facts(entry: Entry, data: Data) -> dict[str, Any]:
     return {
         "method": entry.method.key,
         "title": entry.method.name,
-        "training": entry.training.set.split("+"),
+        "training": training.set.split("+"),
         "seeds": entry.seeds,
         "version": data.version,
         "content": {
@@ -213,24 +215,34 @@ def shown_figures(manifest: Mapping[str, Any]) -> dict[str, str]:
 def baselines(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what the card's section on the baselines says; None where there is no entry.
 
-    It has the numbers of ``seeds``, least and greatest; titles of ``metrics``; ``test_sets``, each
-    with ``title`` and ``rows``; ``other_data``, the versions that results of other data are of,
-    empty where none is; ``figures`` that are shown, by name.
+    It has the numbers of ``seeds``, least and greatest; titles of ``metrics``; ``test_sets``, the
+    spectroscopic one first, each with ``title`` and ``rows``; ``other_data``, the versions that
+    results of other data are of, empty where none is; ``figures`` that are shown, by name.
     """
     stated = manifest.get("baselines", [])
     if not stated:
         return None
     counts = [one["seeds"] for one in stated]
     others = [one for one in stated if not is_of(one, manifest["content"])]
-    other_data = " and ".join(dict.fromkeys(f"TransferZ {one['version']}" for one in others))
+    subject = subject_of(manifest)
+    name = subject.words.name or subject.survey.title
+    other_data = " and ".join(dict.fromkeys(f"{name} {one['version']}" for one in others))
     if any(one["version"] == manifest["version"] for one in others):
         other_data += " as it was built then"
     return {
         "seeds": sorted({min(counts), max(counts)}),
         "metrics": list(TITLES.values()),
         "test_sets": [
-            {"title": SETS[name], "rows": [_row(one, name, manifest["content"]) for one in stated]}
-            for name in TESTED
+            {
+                "title": subject.called(role),
+                "rows": [
+                    _row(one, config, manifest["content"])
+                    for one in stated
+                    if config in one["scores"]
+                ],
+            }
+            for role, config in reversed(subject.samples.items())
+            if any(config in one["scores"] for one in stated)
         ],
         "other_data": other_data,
         "figures": shown_figures(manifest),

@@ -3,7 +3,7 @@
 import functools
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ def distributions(tables: Mapping[str, pd.DataFrame], subject: Subject, title: s
 
     `tables` has the released rows of the samples that are there, by role, all splits. The magnitude
     is that in the `reference_band`, the colour that of the two bluest bands. `title` says which
-    release this is, and that a mock is one. Each histogram is normalised to unit area.
+    release this is, and that a mock is one. Heights are shares of all galaxies of a sample.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -85,14 +85,16 @@ def distributions(tables: Mapping[str, pd.DataFrame], subject: Subject, title: s
     for axes, (label, (step, samples)) in zip(row, panels.items(), strict=True):
         bins = _bins(samples, step)
         for role, values in zip(tables, samples, strict=True):
-            style = {"density": True, "color": COLOURS[role]}
+            share = np.full(len(values), 100.0 / len(values))
+            style = {"weights": share, "color": COLOURS[role]}
             axes.hist(values, bins, alpha=0.25, **style)
             name = f"{subject.called(role)} ({KINDS[role]})"
             axes.hist(values, bins, histtype="step", linewidth=1.5, label=name, **style)
-        axes.set(xlabel=label, yticks=[], xlim=(bins[0], bins[-1]))
+        axes.set(xlabel=f"{label}, in bins of {step:g}", xlim=(bins[0], bins[-1]))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.spines[["top", "right", "left"]].set_visible(False)
-    figure.axes[0].set_ylabel("share of galaxies")
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("galaxies in a bin (%)")
     figure.axes[0].legend(frameon=False, fontsize="medium", handlelength=1.2)
     figure.suptitle(title, fontsize="medium")
     return figure
@@ -145,7 +147,8 @@ class Chart:
 
     First come the upstream catalogues, the spectroscopic one last, then where labels and spectra
     are put together, None where there are no labels, then what is released. ``shared`` says how
-    many galaxies both samples hold, empty where that is not known.
+    many galaxies both samples hold, and how many of them under one id, empty where that is not
+    known.
     """
 
     catalogues: list[Box]
@@ -187,17 +190,28 @@ def read_chart(manifest: Mapping[str, Any]) -> Chart:
         left = f"left: {subject.called(LABEL)}"
         way = ways[subject.survey.match]
         labels = _step(way, counts["match"], "labelled galaxies", left, PHOTOMETRIC)
-        if subject.survey.match != "photometry":  # which tells no two galaxies apart
-            shared = f"{sum(counts['match']['shared'].values()):,} in both"
-    splitting = "Split, both samples together" if labels else "Split"
+        if subject.tells_shared:
+            both = sum(counts["match"]["shared"].values())
+            shared = f"{both:,} in both,\n{counts['match']['shared']['by_id']:,} by id"
     roles = {config: role for role, config in subject.configs.items()}
     configs = []
     for name, splits in counts["release"]["rows_out"].items():
         lines = tuple((split, f"{rows:,}") for split, rows in splits.items())
         total = ("rows", f"{sum(splits.values()):,}")
         configs.append(Box(name, lines, total, COLOURS.get(roles.get(name, ""), PLAIN)))
-    split = _step(splitting, counts["split"], "objects", "left: released", PLAIN)
+    split = _step("Split", counts["split"], "objects", "left: released", PLAIN)
+    if labels:
+        rows = counts["match"]["rows_out"], step["rows_out"]
+        held = dict(zip(map(subject.called, (LABEL, SPECTROSCOPIC)), rows, strict=True))
+        split = _both_samples(split, held, counts["split"]["rows_in"])
     return Chart(catalogues, labels, split, configs, shared)
+
+
+def _both_samples(split: Box, held: dict[str, int], objects: int) -> Box:
+    """Say of a split how its objects come of two samples: one that both hold by id counts once."""
+    held = held | {"the same id in both": objects - sum(held.values())}
+    parts = ((what, f"{rows:,}".replace("-", "−")) for what, rows in held.items())
+    return replace(split, title="Split, both samples together", lines=(*parts, *split.lines[1:]))
 
 
 def _step(title: str, counts: Mapping[str, Any], what: str, left: str, colour: str) -> Box:
@@ -263,8 +277,8 @@ def _draw_match(
     start, end = sum(columns[-1]) / 2, match_column[1]
     height = match_top - match.height / 2
     axes.annotate("", (end, height), (start, height), arrowprops=ARROW | {"linestyle": "--"})
-    label = {"ha": "center", "va": "center", "fontsize": FONT}
-    axes.text((start + end) / 2, height + LINE / 2, shared, **label)
+    label = {"ha": "center", "va": "bottom", "fontsize": FONT}
+    axes.text((start + end) / 2, height + PAD / 2, shared, **label)
     return split_top
 
 

@@ -76,6 +76,11 @@ class Subject:
         return not catalogue or bool(self.survey.tables[catalogue]["object_id"].upstream)
 
     @property
+    def tells_shared(self) -> bool:
+        """Whether there are labels, and which of them are galaxies with a spectrum is known."""
+        return self.survey.match in ("sky", "id")
+
+    @property
     def spectroscopic(self) -> str:
         """The catalogue that the spectroscopic redshifts are from."""
         return self.survey.spectra[1]

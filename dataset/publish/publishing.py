@@ -274,7 +274,7 @@ def _require_consent(
         raise ReleaseError(
             f"{some(edited)} of {repository.name} was edited on the Hub since "
             f"{state.versions[-1].tag} ({repository.url}/commits/main says by whom) and would be "
-            "replaced: keep a copy of what is wanted, then publish with --overwrite; the "
+            "replaced: keep a copy of what is wanted, then publish with --replace; the "
             "repository's history keeps the edit too"
         )
 

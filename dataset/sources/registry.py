@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transferz.schemas import ParameterError, Table
+from transferz.schemas.survey.documents import load_yaml
 from transferz.schemas.survey.survey import FILE, FOLDER, find_survey, surveys
 
 HERE = "transferz.dataset.sources"
@@ -143,7 +144,7 @@ def load_registry() -> dict[str, Edition]:
     """
     path = importlib.resources.files(HERE) / "registry.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
         registry = {key: Edition.model_validate(entry) for key, entry in content.items()}
     except (yaml.YAMLError, ValidationError, AttributeError) as error:
         raise ParameterError(f"{path} is not a registry of sources: {error}; correct it") from error

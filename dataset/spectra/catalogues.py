@@ -23,6 +23,7 @@ from transferz.dataset.sources.fields import share_found
 from transferz.dataset.sources.registry import Citation
 from transferz.schemas import Column, InputError, ParameterError, Table
 from transferz.schemas.survey.columns import Dtype
+from transferz.schemas.survey.documents import load_yaml
 from transferz.schemas.survey.spectra import OBJECT_CLASSES, QUALITIES, TECHNIQUES
 from transferz.tables.files import require_file
 from transferz.tables.reading import open_table
@@ -226,7 +227,7 @@ def load_catalogues(own: Path | None = None) -> dict[str, Catalogue]:
     packaged = Path(str(importlib.resources.files(HERE) / "catalogues.yaml"))
     for path in (packaged, *([require_file(own, "name a file that exists")] if own else [])):
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = load_yaml(path.read_text(encoding="utf-8"))
             found |= {
                 name: Catalogue.model_validate({"name": name} | entry)
                 for name, entry in content.items()

@@ -4,6 +4,7 @@ First its files against its manifest. If these agree, everything that the data p
 the hashes say: a manifest that was sealed anew after an edit proves nothing.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     data_files,
     index_file,
+    read_manifest,
 )
 from transferz.schemas.survey.release import index_table
 from transferz.schemas.survey.survey import Survey, seek_survey
@@ -73,16 +75,21 @@ def require_sound(release: Path) -> Report:
     return report
 
 
-def inspect(release: Path) -> Report:
-    """Check every promise of a release and say what was checked.
+def inspect(release: Path, watch: Callable[[], object] = lambda: None) -> Report:
+    """Check every promise of a release and say what was checked; `watch` is told of each.
 
     A directory that is not there raises `ReleaseError`, a package that is missing
     ModuleNotFoundError.
     """
     if not release.is_dir():
         raise ReleaseError(f"{release} is no directory; expected a transferz release")
+    if task := _task_of(release):
+        raise ReleaseError(
+            f"{release} is a task's release; make it again of its release, by `transferz task "
+            f"{task} --release RELEASE --out AGAIN`: the sha256 in {MANIFEST_FILE} is the same"
+        )
     manifest, findings = files.read_manifest(release)
-    inspection = Inspection(release, manifest)
+    inspection = Inspection(release, manifest, watch)
     inspection.note(findings)
     if not manifest:
         broken, unable = tuple(inspection.broken), tuple(inspection.unable)
@@ -104,6 +111,13 @@ def inspect(release: Path) -> Report:
     )
 
 
+def _task_of(release: Path) -> str:
+    """Name the task that a release is of, which has no pages but its card; empty for none."""
+    with contextlib.suppress(ReleaseError):
+        return str(read_manifest(release).get("task", {}).get("name", ""))
+    return ""
+
+
 @dataclass
 class Inspection:
     """Checks what a release's data and pages promise, its files being those of its manifest.
@@ -116,6 +130,7 @@ class Inspection:
 
     release: Path
     manifest: dict[str, Any]
+    watch: Callable[[], object]
     broken: list[Broken] = field(default_factory=list)
     unable: list[Unable] = field(default_factory=list)
     checked: list[str] = field(default_factory=lambda: list(FILES))
@@ -292,6 +307,7 @@ class Inspection:
         """Remember that a promise was looked at."""
         if promise not in self.checked:
             self.checked.append(promise)
+            self.watch()
 
     def _label(self, paths: list[Path]) -> str:
         """What reports call the files of a split."""

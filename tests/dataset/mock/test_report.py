@@ -1,10 +1,16 @@
 """The report on the mock: its measures on made-up tables, its files on the tiny mock."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from transferz.dataset.mock import measures, report
+
+ROOT = Path(__file__).parents[3]
 
 
 def made_up(errors: np.ndarray, half_width: float) -> measures.RawMock:
@@ -97,3 +103,31 @@ def test_missing_input_is_one_clear_error(tiny, tmp_path, capsys, missing):
     assert "nowhere" in said
     assert "is missing" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_docs_keeps_real_galaxies_where_there_are_none_to_draw(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho ran "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "docs/mock").mkdir(parents=True)
+    figures = tmp_path / "data/mock/release/transferz/figures"
+    figures.mkdir(parents=True)
+    for name in ("distributions.png", "flow.png"):
+        (figures / name).touch()
+
+    def docs(folder):
+        asked = ["make", "--old-file=repro", "docs", f"TRANSFERZ_REAL_DATA={folder}"]
+        done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    report = "ran -m transferz.dataset.mock.report"
+    for folder in ("", tmp_path):
+        out = docs(folder)
+        assert report not in out and "is kept as it is" in out
+        assert "ran docs/house.py" in out and (tmp_path / "docs/mock/flow.png").exists()
+    real = tmp_path / "egs_ugrizy_redshift.csv.gz"
+    real.touch()
+    assert f"{report} --real {real}\n" in docs(tmp_path)

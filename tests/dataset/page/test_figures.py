@@ -84,3 +84,16 @@ def test_the_picture_repeats_byte_for_byte(manifest, tmp_path):
         save_png(flow_chart(manifest), tmp_path / name)
         digests.add(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+def test_every_box_adds_up(manifest):
+    """On its face: what comes in less what each line removes is what is left."""
+    chart = read_chart(manifest)
+    assert chart.match is not None
+    for box in (*chart.catalogues, chart.match, chart.split):
+        rows = [int(rows.replace(",", "").replace("−", "-")) for _, rows in (*box.lines, box.total)]
+        assert sum(rows[:-1]) == rows[-1], box.title
+    assert [rows for _, rows in chart.split.lines[:2]] == [
+        chart.match.total[1],
+        chart.catalogues[-1].total[1],
+    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from releases import MADE_AS
 
 from transferz.dataset.page.facts import CHANGELOG_FILE, history_of, read_history
 from transferz.schemas import InputError, ParameterError
@@ -122,7 +123,7 @@ def test_the_build_refuses_what_the_changelog_does_not_say(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     params = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    params["release"] |= change
+    params["release"] |= MADE_AS | change
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     layout = Layout("mock", tmp_path / "data")
     before = (layout.release / "MANIFEST.json").read_bytes()

@@ -10,10 +10,12 @@ import yaml
 from pydantic import ValidationError
 from releases import ROOT, read_manifest, read_rows
 
+from transferz.dataset.page.card_text import card_text
 from transferz.dataset.page.citation import datacite, read_citation
 from transferz.dataset.page.facts import quality
 from transferz.dataset.page.figures import flow_chart, read_chart
 from transferz.dataset.page.subject import reference_band, subject_of
+from transferz.schemas.benchmark.scores import TITLES
 from transferz.schemas.survey.described import HSC_BANDS, Band
 from transferz.schemas.survey.files import CARD_FILE, CITATION_FILE, CROISSANT_FILE
 from transferz.schemas.survey.survey import find_survey
@@ -95,6 +97,25 @@ def test_the_front_matter_names_configs_and_default(release):
     assert ("nowhere" in front["tags"]) == (manifest["survey"] == "six")
     assert "hyper-suprime-cam" not in front["tags"]
     assert "license_link" not in front
+
+
+def test_baselines_are_shown_on_the_test_splits_that_there_are(release):
+    manifest, citation = read_manifest(release), read_citation(release / CITATION_FILE)
+    subject = subject_of(manifest)
+    samples, title = subject.samples, subject.words.name or subject.survey.title
+    score = {"n": 9, "met": 1, "of": 3}
+    score["metrics"] = {name: {"mean": 0.01, "spread": 0.001} for name in TITLES}
+    stated = {"title": "NN-Spec", "training": ["spectroscopic"], "seeds": 3, "version": "1.0.0"}
+    stated |= {"content": {"gone": {"test": ""}}, "drawn": True}
+    stated |= {"scores": dict.fromkeys(samples.values(), score)}
+    text = card_text(manifest | {"baselines": [stated]}, citation)
+    assert re.findall(PAPERS, own(text)) == []
+    shown = re.findall(r"^On (.+)'s test split:$", text, re.MULTILINE)
+    assert shown == [subject.called(role) for role in reversed(samples)]
+    assert f"release's, {title} 1.0.0;" in text
+    figures = card_text(manifest | {"baselines": [stated | {"content": {}}]}, citation)
+    assert f"of {shown[0]}'s test split, a panel" in figures
+    assert ("on both test splits](" in figures) == (len(samples) == 2)
 
 
 def test_the_stock_library_loads_it(release, tmp_path):

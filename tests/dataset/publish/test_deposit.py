@@ -209,7 +209,7 @@ def test_a_place_that_cannot_be_a_folder_is_refused_with_its_cause(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     for out, said in (("../file/x", "is a file, not a folder"), (".", "that this runs in")):
-        assert main(["deposit", "--path", str(real), out]) == 2
+        assert main(["deposit", "--release", str(real), out]) == 2
         told = capsys.readouterr().err
         assert said in told
         assert "space" not in told
@@ -233,7 +233,7 @@ def test_what_is_not_the_releases_is_named_and_left_out(folder, real, tmp_path, 
     (clone / ".git").mkdir()
     for name in (".git/HEAD", "combo/.DS_Store"):
         (clone / name).write_text("x")
-    assert main(["deposit", str(tmp_path / "out"), "--path", str(clone)]) == 0
+    assert main(["deposit", str(tmp_path / "out"), "--release", str(clone)]) == 0
     assert "left out, being of no release: .git/, combo/.DS_Store\n" in capsys.readouterr().out
     assert contents(tmp_path / "out") == contents(folder)
 
@@ -244,12 +244,12 @@ def test_a_broken_release_is_not_deposited_and_nothing_is_left(real, tmp_path, c
     card.write_text(card.read_text(encoding="utf-8") + "one line more\n", encoding="utf-8")
     with pytest.raises(ReleaseError, match=r"README\.md"):
         deposit(release, tmp_path / "out")
-    assert main(["deposit", "--path", str(release), str(tmp_path / "out")]) == 2
+    assert main(["deposit", "--release", str(release), str(tmp_path / "out")]) == 2
     assert "README.md" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [RELEASE_NAME]
 
 
 def test_the_command_lists_the_files(real, tmp_path, capsys):
-    assert main(["deposit", "--path", str(real), str(tmp_path / "out")]) == 0
+    assert main(["deposit", "--release", str(real), str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in NAMES | {"transferz-1.0.0.zip"})

@@ -17,7 +17,7 @@ def published(hats_release, tmp_path_factory):
     """The Hub, and the home of a client that has published the release there."""
     home = tmp_path_factory.mktemp("home")
     with HubServer() as hub, HubClient(client_environment(hub, home), home) as client:
-        done = client.run("publish", "--path", hats_release, "--repo", REPO)
+        done = client.run("publish", "--release", hats_release, "--repo", REPO)
         assert done.returncode == 0, done.stderr
         yield hub, home
 

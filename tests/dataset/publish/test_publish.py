@@ -81,7 +81,7 @@ def publish(client):
 
     def run(release, repo, *options, start=False, **environment):
         begin = client.start if start else client.run
-        return begin("publish", "--path", release, "--repo", repo, *options, **environment)
+        return begin("publish", "--release", release, "--repo", repo, *options, **environment)
 
     return run
 
@@ -279,8 +279,8 @@ def test_a_card_that_was_edited_on_the_hub_is_replaced_only_when_asked(hub, publ
     edit = hub.repos["org/edited"].head.oid
     for option in ((), ("--dry-run",)):
         done = publish(second, "org/edited", *option)
-        refused(hub, done, "README.md of org/edited was edited", "v1.0.0", "--overwrite")
-    done = publish(second, "org/edited", "--overwrite")
+        refused(hub, done, "README.md of org/edited was edited", "v1.0.0", "--replace")
+    done = publish(second, "org/edited", "--replace")
     assert done.returncode == 0, done.stderr
     assert (
         f"replacing what was written on the Hub (commit {edit[:7]} keeps it): README.md"
@@ -448,7 +448,7 @@ def test_as_a_user_starts_it_it_works_without_xet_and_shows_the_token_nowhere(
     pytest.importorskip("hf_xet", reason="the client has no Xet to be kept from")
     release = tmp_path / "transferz"
     shutil.copytree(first, release)
-    command = [sys.executable, "-m", "transferz.cli", "publish", "--path", str(release)]
+    command = [sys.executable, "-m", "transferz.cli", "publish", "--release", str(release)]
     command += ["--repo", "org/token", "--endpoint", hub.endpoint]
     environment = hub_server.client_environment(hub, tmp_path / "home")
     del environment["HF_ENDPOINT"], environment["HF_HUB_DISABLE_XET"]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from releases import ROOT, read_rows
+from releases import MADE_AS, ROOT, read_rows
 from tampering import edit_json
 
 from transferz.dataset.pipeline.stage import Layout
@@ -55,7 +55,7 @@ def build(small_release, tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     found = Build(tmp_path)
-    found.set(previous=PREVIOUS)
+    found.set(**MADE_AS | {"previous": PREVIOUS})
     return found
 
 
