@@ -1,7 +1,6 @@
 """The `transferz` command: one module per family of commands, imported when it is called."""
 
 import contextlib
-import difflib
 import importlib
 import io
 import os
@@ -11,40 +10,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transferz.schemas.checkout import require_own_code
-from transferz.schemas.errors import TransferZError
+from transferz.schemas.errors import TransferZError, did_you_mean
 from transferz.tables.printing import printable_lines
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: the module of this package that has it, what it does, an example, an extra.
+    """A command: the module of this package that has it, what it does, an example, an extra, parts.
 
     The module's function of the command's name (``check_leak`` for ``check-leak``) takes the
     arguments after that and returns an exit status. It raises a TransferZError where the input is
-    not what it should be; nothing is written then. `extra` is what it needs installed.
+    not what it should be; nothing is written then. `extra` is what it needs installed, `parts` are
+    words that may follow it, as in ``leaderboard add``.
     """
 
     module: str
     summary: str
     example: str
     extra: str = ""
+    parts: tuple[str, ...] = ()
 
 
 TASKS = {
     "Use a release": {
-        "info": Command("release", "show which release is in use and what it holds", ""),
+        "info": Command(
+            "release", "show which release is in use and what it holds", "--html page.html", "score"
+        ),
         "export": Command(
             "release",
             "write rows as FITS, VOTable, ECSV, HDF5 or HATS, with units",
             "transferz.fits",
             "astropy",
         ),
-        "verify": Command("verify", "check a release's integrity and its promises", "", "build"),
+        "verify": Command("verify", "check a release's integrity and its promises", "", "score"),
         "diff": Command(
-            "verify", "show what changed between two versions of a release", "OLD NEW", "build"
+            "verify", "show what changed between two versions of a release", "OLD NEW", "score"
         ),
         "compare": Command(
-            "verify", "explain how two releases' labels and photometry differ", "OURS THEIRS"
+            "verify",
+            "explain how two releases' labels and photometry differ",
+            "OURS THEIRS",
+            "score",
         ),
     },
     "Train and score photo-z methods": {
@@ -58,13 +64,20 @@ TASKS = {
             "score",
             "score forecasts that you have already",
             "forecasts.csv --id object_id",
-            "bench",
+            "score",
         ),
         "leaderboard": Command(
             "leaderboard",
             "show which methods are better and which can't be told apart",
             "--html board.html",
-            "bench",
+            "score",
+            ("add", "compare", "overall"),
+        ),
+        "report": Command(
+            "leaderboard",
+            "write a page about a run: scores, figures, worst galaxies",
+            "run",
+            "score",
         ),
         "train": Command(
             "train",
@@ -84,8 +97,14 @@ TASKS = {
             "--model model TABLE.parquet --out student",
             "bench",
         ),
+        "task": Command(
+            "release",
+            "make a harder task of a release: faint galaxies, few labels and others",
+            "faint --out faint",
+            "build",
+        ),
         "check-leak": Command(
-            "leaks", "look for a release's test galaxies in a training table", "TABLE.csv", "bench"
+            "leaks", "look for a release's test galaxies in a training table", "TABLE.csv", "score"
         ),
     },
     "Work with photometry": {
@@ -102,7 +121,11 @@ TASKS = {
     "Build and publish releases": {
         "survey": Command("survey", "list, add and check surveys", "list", "build"),
         "sources": Command(
-            "sources", "show where upstream files come from; check them", "check", "build"
+            "sources",
+            "show where upstream files come from; check them",
+            "check",
+            "build",
+            ("check",),
         ),
         "specz": Command(
             "specz",
@@ -117,6 +140,11 @@ TASKS = {
             "build",
         ),
         "deposit": Command("release", "make a folder ready for Zenodo", "zenodo", "build"),
+    },
+    "Set up your shell": {
+        "completion": Command(
+            "completion", "print what completes commands and options in a shell", "bash"
+        ),
     },
 }
 """Commands by what a user wants to do."""
@@ -153,7 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _drop_output()  # it is what is full
         return _fail(sentence(error, "standard output"))
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
+        after_sign = "\n" if sys.stderr.isatty() else ""  # the terminal has written ^C
+        sys.stderr.write(f"{after_sign}transferz: interrupted\n")
         return INTERRUPTED
     except MemoryError:
         return _fail("there is not enough memory for this; free some, or take a larger machine")
@@ -190,7 +219,7 @@ def _drop_output() -> None:
 def _run(name: str, *rest: str) -> int:
     if name in ("-h", "--help", "help"):
         if rest and rest[0] in COMMANDS:
-            return _run(rest[0], "--help")
+            return _run(*rest, "--help")
         sys.stdout.write(_help())
         return 0
     if name in ("-V", "--version"):
@@ -199,8 +228,7 @@ def _run(name: str, *rest: str) -> int:
         sys.stdout.write(f"transferz {transferz.__version__}\n")
         return 0
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, 1)
-        meant = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(COMMANDS)}"
+        meant = did_you_mean(name, COMMANDS, f"there are: {', '.join(COMMANDS)}")
         return _fail(f"no command '{name}'; {meant} (transferz --help)")
     command = COMMANDS[name]
     try:
@@ -209,7 +237,7 @@ def _run(name: str, *rest: str) -> int:
         status: int = getattr(module, name.replace("-", "_"))(rest)
         return status
     except TransferZError as error:
-        return _fail(str(error))
+        return _fail(error.on_command_line())
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         if not command.extra or package == "transferz":
@@ -241,6 +269,7 @@ def _help() -> str:
         "\noptions:\n"
         "  -h, --help     this text; 'transferz COMMAND --help' for a command's own\n"
         "  -V, --version  the version of this package\n\n"
-        "exit status: 0 done; 1 the answer is no (verify, check-leak); 2 something to mend, in one "
-        "line;\n3 check-leak can't tell; 70 an error of ours; 130 interrupted\n"
+        "exit status: 0 done; 1 the answer is no (verify, diff, check-leak, survey check, sources "
+        "check);\n2 something to mend, or that can't be checked here; 3 check-leak can't tell; "
+        "70 an error of\nours; 130 interrupted; 141 nobody reads the output any more\n"
     )

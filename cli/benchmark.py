@@ -1,14 +1,19 @@
 """``transferz benchmark``: train a method, score it, write it as an entry of the leaderboard."""
 
 import argparse
+import contextlib
+import ctypes
+import json
+import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from transferz.baselines.benchmark.benchmarking import SEEDS, held_folder
+from transferz.baselines.benchmark.benchmarking import SEEDS, held_folder, try_out
 from transferz.baselines.benchmark.benchmarking import benchmark as run_benchmark
-from transferz.baselines.benchmark.loading import Method, installed_methods, load_method
+from transferz.baselines.benchmark.limits import TimeLimit
+from transferz.baselines.benchmark.loading import RAIL, Method, installed_methods, load_method
 from transferz.baselines.benchmark.own_tables import (
     FRACTIONS,
     OwnTable,
@@ -17,30 +22,42 @@ from transferz.baselines.benchmark.own_tables import (
 )
 from transferz.baselines.benchmark.scoring import outcome_text
 from transferz.baselines.benchmark.task import Task, from_release
+from transferz.baselines.leaderboard.reporting import with_report
 from transferz.cli.options import (
     add_columns_option,
     add_release_option,
+    add_setting_option,
     column_names,
+    command_parser,
     fractions,
     positive,
     require_given,
+    say_aside,
+    settings,
 )
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import method_key
 from transferz.schemas.errors import ParameterError, TransferZError
+from transferz.tables.files import replace_file
 from transferz.tables.printing import printable
 
 DESCRIPTION = """\
 Train a photo-z method with several seeds, and score it on test splits that it has not seen.
 
 A class of yours:   transferz benchmark package.module:Class --train combo --out runs/mine
+Of scikit-learn:    transferz benchmark sklearn.ensemble:RandomForestRegressor --set max_depth=12
 An installed one:   transferz benchmark NAME            (transferz benchmark --list names them)
+Of RAIL:            transferz benchmark rail:KNearNeighEstimator --python rail/bin/python
 On your own table:  transferz benchmark NAME --table T.csv --bands g,r,i,z,y --redshift z
 
-The class has fit(train, validation, *, seed) and predict(table), which returns a Prediction, and
-perhaps calibrate(calibration); the tables are pandas DataFrames. It never sees labels of test
-galaxies. Running it runs its code: benchmark only what you trust.
+The class, or what a function of that name returns, has fit(train, validation, *, seed) and
+predict(table), which returns a Prediction or an array of redshifts, and perhaps
+calibrate(calibration); the tables are pandas DataFrames. It never sees labels of test galaxies.
+Running it runs its code: benchmark only what you trust.
 """
+
+MOST_SECONDS = 1e8
+"""Of a time limit: three years; timers take no more."""
 
 OF_TABLE = ("redshift", "errors", "id", "columns", "fractions", "test_table")
 OF_TEST_TABLE = ("test_bands", "test_errors", "test_redshift", "test_id")
@@ -53,26 +70,61 @@ def benchmark(argv: Sequence[str]) -> int:
     if args.list:
         return _list_methods()
     out = args.out.absolute() if args.out else None  # whatever folder a method goes to
+    report = Path(args.json).absolute() if args.json and args.json != "-" else None
     with held_folder(out, replace=args.replace):
-        method = load_method(args.method)
-        task = _task(args, method)
-        sys.stdout.writelines(f"{line}\n" for line in table_remarks(task))
-        outcome = run_benchmark(
-            method,
-            task,
-            seeds=args.seeds,
-            allow_missing=args.allow_missing,
-            key=args.key,
-            command=shlex.join(["transferz", "benchmark", *argv]),
-            report=_silent if args.quiet else _report,
-            out=out,
-        )
+        with _prints_aside():
+            method = load_method(args.method, settings(args.set), python=args.python)
+            task = _task(args, method)
+        remarks = sys.stderr if args.json == "-" else sys.stdout
+        remarks.writelines(f"{line}\n" for line in table_remarks(task))
+        if args.trial:
+            with _prints_aside():
+                tried = try_out(method, task, TimeLimit(args.time_limit))
+            sys.stdout.write(tried)
+            return 0
+        with _prints_aside():
+            outcome = run_benchmark(
+                method,
+                task,
+                seeds=args.seeds,
+                allow_missing=args.allow_missing,
+                key=args.key,
+                command=shlex.join(["transferz", "benchmark", *argv]),
+                report=_silent if args.quiet else say_aside,
+                out=out,
+                time_limit=args.time_limit,
+            )
         if out:
+            outcome = with_report(outcome, say_aside)
             outcome.write(out)  # before anything is printed, which may fail
-    sys.stdout.write(outcome_text(outcome.entry))
+    entry = outcome.entry.model_dump(mode="json", by_alias=True)
+    as_json = json.dumps(entry, indent=2, allow_nan=False) + "\n"
+    if report:
+        with replace_file(report) as beside:
+            beside.write_text(as_json, encoding="utf-8")
+    said = sys.stderr if args.json == "-" else sys.stdout
+    sys.stdout.write(as_json if args.json == "-" else outcome_text(outcome.entry))
     if out:
-        sys.stdout.write(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
+        said.write(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
     return 0
+
+
+@contextlib.contextmanager
+def _prints_aside() -> Iterator[None]:
+    """Send to stderr what a method prints, and compiled code and processes that it starts.
+
+    What is on stdout is then the command's own, for programs too.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # what C has not written yet
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _list_methods() -> int:
@@ -111,22 +163,23 @@ def _task(args: argparse.Namespace, method: Method) -> Task:
     return from_own_tables(table, further, shares, drop_missing=args.drop_missing)
 
 
-def _report(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
 def _silent(text: str) -> None:
     """Say nothing."""
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transferz benchmark",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("benchmark", DESCRIPTION)
     parser.add_argument(
-        "method", nargs="?", metavar="METHOD", help="package.module:Class, or an installed name"
+        "method",
+        nargs="?",
+        metavar="METHOD",
+        help="package.module:Name of a class, function or regressor, or an installed name",
+    )
+    add_setting_option(parser)
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        help="of rail:ESTIMATOR, a Python that has RAIL (default: TRANSFERZ_RAIL_PYTHON, or this)",
     )
     parser.add_argument("--list", action="store_true", help="list installed methods, and end")
     parser.add_argument(
@@ -142,6 +195,17 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="score the galaxies that have a forecast with every seed, and say how many lack one",
     )
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help="only try it out on a few hundred galaxies, print what came of it, write nothing",
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=_seconds,
+        metavar="SECONDS",
+        help="stop where trial, training and forecasts take longer; finished seeds stay in --out",
+    )
     group = parser.add_argument_group("on a release")
     add_release_option(group)
     group.add_argument(
@@ -153,11 +217,21 @@ def _parser() -> argparse.ArgumentParser:
     _add_table_options(parser)
     group = parser.add_argument_group("what is written")
     group.add_argument(
-        "--out", type=Path, metavar="DIR", help="write entry.yaml and forecasts.parquet there"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write entry.yaml, forecasts.parquet and the page report.html there",
     )
     group.add_argument("--replace", action="store_true", help="replace an older run in --out")
     group.add_argument(
         "--key", type=_key, help="what the leaderboard files it by (default: made of its name)"
+    )
+    group.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="print the entry as JSON in place of tables, or write it to a file",
     )
     group.add_argument("--quiet", action="store_true", help="no lines on what is being done")
     return parser
@@ -194,6 +268,16 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"expected seconds, above 0, found '{text}'")
+    return value
+
+
 def _key(text: str) -> str:
     if method_key(text) != text:
         raise argparse.ArgumentTypeError(
@@ -207,8 +291,9 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse arguments that do not go together, before anything is read."""
     if not args.method and not args.list:
         raise ParameterError(
-            "name a method: package.module:Class, or one of `transferz benchmark --list`"
+            "name a method: package.module:Name, or one of `transferz benchmark --list`"
         )
+    require_given(args, ("python",), (args.method or "").startswith(RAIL), f"{RAIL}ESTIMATOR")
     if args.table and not (args.bands and args.redshift):
         raise ParameterError("--table needs --bands and --redshift, its columns")
     if args.table and (args.train or args.release):
@@ -217,5 +302,9 @@ def _check(args: argparse.Namespace) -> None:
     require_given(args, OF_TEST_TABLE, args.test_table, "--test-table")
     if args.drop_missing and not args.table:
         raise ParameterError("--drop-missing is about a --table, and none is given")
+    if args.trial and (args.out or args.json):
+        raise ParameterError("--trial writes nothing; leave out --out and --json")
+    if args.json and args.json != "-" and not Path(args.json).absolute().parent.is_dir():
+        raise ParameterError(f"--json {args.json}: there is no such folder; make it first")
     if args.replace and not args.out:
         raise ParameterError("--replace is about --out, and none is given")

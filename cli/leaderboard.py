@@ -1,41 +1,75 @@
-"""The leaderboard: shown, written as a page, added to, compared."""
+"""The leaderboard: shown, written as a page, added to, compared; and a page of one run."""
 
 import argparse
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transferz.cli.options import add_release_option
+from transferz.cli.options import (
+    add_release_option,
+    command_parser,
+    require_given,
+    say_aside,
+)
+from transferz.schemas.errors import InputError, ParameterError
+from transferz.schemas.survey.files import MOCK
+from transferz.tables.printing import counted, printable
 
 if TYPE_CHECKING:
     from transferz.baselines.leaderboard.board import Board
 
 SHOW = """\
 Show the entries of methods that `transferz benchmark` has scored: a table here, one HTML file with
---html, the Hugging Face Hub's files with --hf. Two more commands keep them:
+--html, the Hugging Face Hub's files with --hf. Three more commands keep and rank them:
   transferz leaderboard add RUN_DIR        check a run against the release, copy its entry
   transferz leaderboard compare RUNS_DIR   which methods differ, by all pairs of forecasts
+  transferz leaderboard overall            rank methods over a survey and its harder tasks
 """
 
 ADD = """\
 Check a run of `transferz benchmark` and copy its entry to the leaderboard. The entry's schema, the
 forecasts' checksum, the test galaxies and labels are checked against the release, and the scores
 are computed anew from the forecasts. Nothing of the method's is run.
+
+Forecasts that somebody has published need no run: --forecasts makes one of them, in RUN_DIR, scored
+by the same code and marked as not rerun.
+  transferz leaderboard add runs/theirs --forecasts theirs.csv --name "Their network"
 """
 
+OF_FORECASTS = (
+    *("name", "citation", "trained_on", "pred", "true", "id", "magnitude", "columns", "samples"),
+    *("quantiles", "pdf", "grid", "truth", "config"),
+)
+"""Options that say something of --forecasts."""
+
 COMPARE = """\
-Compare all pairs of runs in folders, galaxy by galaxy, and write them to comparisons.json beside
-the entries: by it the leaderboard marks what is best, as good, or not told apart. Pairs that are
-there already stay. It takes two runs or more, with their forecasts.parquet: the project's own are
-in data/mock/benchmark after `make leaderboard`.
+Compare all pairs of runs in folders, galaxy by galaxy, and write comparisons.json beside the
+entries. From it the leaderboard marks which method is best, which are as good, and which can't be
+told apart. Pairs that are there already stay. It takes two runs or more, with their
+forecasts.parquet; the project's own are in data/mock/benchmark after `make leaderboard`.
+"""
+
+
+OVERALL = """\
+Rank methods over the boards of a survey and of its harder tasks (`transferz task`): by the share of
+paired comparisons that each wins, with an interval over tasks.
+"""
+
+REPORT = """\
+Write a page about a run of `transferz benchmark` or `transferz train`: its scores beside the
+leaderboard's, figures, n(z), the worst galaxies, and how it was made. One HTML file that needs no
+other and no network.
 """
 
 
 def leaderboard(argv: Sequence[str]) -> int:
     """Show the leaderboard, or keep it."""
-    commands = {"add": _add, "compare": _compare}
+    commands = {"add": _add, "compare": _compare, "overall": _overall}
     if argv and argv[0] in commands:
         return commands[argv[0]](argv[1:])
     return _show(argv)
@@ -47,7 +81,6 @@ def _show(argv: Sequence[str]) -> int:
     from transferz.baselines.leaderboard.board import read_board
     from transferz.baselines.leaderboard.entries import entries_folder, release_here
     from transferz.baselines.leaderboard.words import board_json, board_text
-    from transferz.tables.printing import printable
 
     release = release_here(arguments.release)
     board = read_board(arguments.entries or entries_folder(release), release)
@@ -59,22 +92,18 @@ def _show(argv: Sequence[str]) -> int:
         for said in board.unusable.values():
             sys.stderr.write(f"left out: {printable(said)}\n")
     else:
-        colour = sys.stdout.isatty()
-        sys.stdout.write(board_text(board, config, part, arguments.sort, colour=colour))
+        terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else None
+        text = board_text(board, config, part, arguments.sort, colour=terminal, width=width)
+        sys.stdout.write(text)
     return 0
 
 
 def _show_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transferz leaderboard",
-        description=SHOW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("leaderboard", SHOW)
     _add_folder(parser, "a folder of entries or of runs (default: the project's own)")
     add_release_option(parser)
-    parser.add_argument(
-        "--config", metavar="NAME", help="test set (default: galaxiesml, or what is)"
-    )
+    parser.add_argument("--config", metavar="NAME", help="test set (default: that of the labels)")
     parser.add_argument("--range", metavar="NAME", help="cosmological (the default), all or lsst")
     parser.add_argument("--sort", metavar="METRIC", default="scatter", help="(default: scatter)")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
@@ -97,41 +126,124 @@ def _write(board: "Board", arguments: argparse.Namespace) -> None:
 
 
 def _add(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="transferz leaderboard add", description=ADD)
-    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="what transferz benchmark wrote")
-    _add_folder(parser, "the folder with a folder of entries per survey (default: the project's)")
-    add_release_option(parser)
-    parser.add_argument("--url", metavar="URL", help="where the forecasts can be had: https://...")
-    parser.add_argument("--replace", action="store_true", help="replace an older entry of its key")
-    arguments = parser.parse_args(argv)
+    arguments = _add_parser().parse_args(argv)
+    require_given(arguments, OF_FORECASTS, arguments.predictions, "--forecasts")
 
     from transferz.baselines.leaderboard.adding import add_run
-    from transferz.baselines.leaderboard.entries import ENTRIES
     from transferz.releases import find_release
 
-    release = find_release(arguments.release)
+    if arguments.predictions and not _publish(arguments, argv):
+        return 0
     to = add_run(
         arguments.run,
-        release,
-        arguments.entries or ENTRIES,
+        find_release(arguments.release),
+        _entries(arguments),
         url=arguments.url,
         replace=arguments.replace,
     )
     sys.stdout.write(
-        f"{to}: added; it is shown as not compared until `transferz leaderboard compare` has "
-        "compared it with the others\n"
+        f"{to}: added; it is shown as not compared until `transferz leaderboard compare RUNS_DIR` "
+        "has compared its run with others'\n"
     )
     return 0
 
 
+def _entries(arguments: argparse.Namespace) -> Path:
+    from transferz.baselines.leaderboard.entries import entries_to_write
+
+    return arguments.entries or entries_to_write()
+
+
+def _add_parser() -> argparse.ArgumentParser:
+    from transferz.cli.score import add_forecast_options
+
+    parser = command_parser("leaderboard add", ADD, "run")
+    parser.add_argument(
+        "run",
+        type=Path,
+        metavar="RUN_DIR",
+        help="what transferz benchmark wrote; with --forecasts, where a run is made of these",
+    )
+    _add_folder(parser, "the folder with a folder of entries per survey (default: the project's)")
+    parser.add_argument("--url", metavar="URL", help="where the forecasts can be had: https://...")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace an older entry of its key, and such a run"
+    )
+    group = parser.add_argument_group("forecasts that were published, which are not rerun")
+    group.add_argument(
+        "--forecasts",
+        dest="predictions",
+        type=Path,
+        metavar="FILE",
+        help="a table of any format or a qp file; more options say what it holds, as of "
+        "`transferz score`",
+    )
+    group.add_argument("--name", metavar="TEXT", help="what tables call them")
+    group.add_argument("--citation", metavar="TEXT", help="where they were published")
+    group.add_argument(
+        "--trained-on", metavar="TEXT", help="what their method is said to have learned from"
+    )
+    add_forecast_options(parser)
+    return parser
+
+
+def _publish(arguments: argparse.Namespace, argv: Sequence[str]) -> bool:
+    """Score published forecasts and write them as a run; return whether they are of a release."""
+    from transferz.baselines.benchmark.benchmarking import held_folder
+    from transferz.baselines.benchmark.scoring import scores_text
+    from transferz.baselines.forecasts.files import read_predictions
+    from transferz.baselines.leaderboard import publishing
+    from transferz.baselines.leaderboard.adding import require_new
+    from transferz.baselines.leaderboard.reporting import with_report
+    from transferz.cli.score import named_columns, put_to_truth
+    from transferz.releases import find_release
+    from transferz.schemas.benchmark.entries import method_key
+
+    path, folder, new = arguments.predictions, arguments.run, not arguments.replace
+    if not arguments.name:
+        raise ParameterError("--forecasts needs --name, what tables call them")
+    said = publishing.Said(arguments.name, arguments.citation, arguments.trained_on)
+    given = read_predictions(path, named_columns(arguments))
+    own = bool(arguments.truth) or given.true is not None
+    with held_folder(folder, replace=arguments.replace):
+        if own:
+            _, facts, forecasts = put_to_truth(arguments, given)
+            columns = facts.get("truth_columns", facts["columns"])
+            sets, data = publishing.of_table(
+                arguments.truth or path,
+                forecasts,
+                columns["true redshift"],
+                facts["left_out"]["true redshift"],
+            )
+        else:
+            release = find_release(arguments.release)
+            if new:
+                key = f"{method_key(said.name)}.yaml"
+                require_new(_entries(arguments) / release.survey / key, folder)
+            if arguments.in_order:
+                given = replace(given, object_id=None)
+            sets, data = publishing.of_release(
+                given, release, arguments.config, allow_missing=arguments.allow_missing
+            )
+        command = shlex.join(["transferz", "leaderboard", "add", *argv])
+        outcome = with_report(publishing.publish(path, sets, data, said, command), say_aside)
+        outcome.write(folder)
+    sys.stdout.write(f"{scores_text(outcome.entry.scores)}\n{folder}: {', '.join(outcome.files)}\n")
+    if own:
+        sys.stdout.write(
+            "of galaxies of their own, not a release's: shown by `transferz leaderboard --entries "
+            f"{folder.parent}`\n"
+        )
+    return not own
+
+
 def _compare(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="transferz leaderboard compare", description=COMPARE)
+    parser = command_parser("leaderboard compare", COMPARE, "runs")
     parser.add_argument(
         "runs", type=Path, nargs="+", metavar="RUNS_DIR", help="a run, or a folder of runs"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where entries are (default: the project's own)"
-    )
+    _add_folder(parser, "where the entries are (default: the project's own)")
+    parser.add_argument("--out", dest="entries", type=Path, help=argparse.SUPPRESS)  # formerly
     parser.add_argument(
         "--replace", action="store_true", help="drop pairs of a method's older forecasts"
     )
@@ -139,11 +251,65 @@ def _compare(argv: Sequence[str]) -> int:
 
     from transferz.baselines.leaderboard.comparing import write_comparisons
 
-    path, found = write_comparisons(*arguments.runs, out=arguments.out, replace=arguments.replace)
-    pairs = f"{len(found.pairs)} pair{'' if len(found.pairs) == 1 else 's'}"
-    sys.stdout.write(f"{path}: {len(found.forecasts)} methods, {pairs}\n")
+    path, found = write_comparisons(
+        *arguments.runs, out=arguments.entries, replace=arguments.replace
+    )
+    sys.stdout.write(
+        f"{path}: {len(found.forecasts)} methods, {counted(len(found.pairs), 'pair')}; which are "
+        f"better is shown by `transferz leaderboard --entries {path.parent}`\n"
+    )
+    return 0
+
+
+def _overall(argv: Sequence[str]) -> int:
+    parser = command_parser("leaderboard overall", OVERALL, "--sort crps")
+    parser.add_argument("--survey", default=MOCK, help="(default: %(default)s)")
+    _add_folder(parser, "the folder with a folder of entries per survey (default: the project's)")
+    parser.add_argument("--range", metavar="NAME", help="cosmological (the default), all or lsst")
+    parser.add_argument("--sort", metavar="METRIC", default="scatter", help="(default: scatter)")
+    parser.add_argument("--json", action="store_true", help="print the ranking as JSON")
+    given = parser.parse_args(argv)
+
+    from transferz.baselines.leaderboard.board import read_board
+    from transferz.baselines.leaderboard.entries import ENTRIES
+    from transferz.baselines.leaderboard.overall import overall, overall_text
+    from transferz.dataset.tasks.tasks import load_tasks
+
+    folder = given.entries or ENTRIES
+    names = [given.survey, *(f"{given.survey}_{task}" for task in load_tasks())]
+    there = [name for name in names if any((folder / name).glob("*.yaml"))]
+    if not there:
+        raise InputError(f"{folder} has no entries of {given.survey} or of a task of it")
+    boards = {name: read_board(folder / name, None) for name in there}
+    ranked = overall(boards, given.sort, given.range)
+    if given.json:
+        sys.stdout.write(f"{json.dumps([asdict(one) for one in ranked], indent=2)}\n")
+    else:
+        sys.stdout.write(overall_text(ranked, given.sort, list(boards)))
     return 0
 
 
 def _add_folder(parser: argparse.ArgumentParser, said: str) -> None:
     parser.add_argument("--entries", type=Path, metavar="DIR", help=said)
+
+
+def report(argv: Sequence[str]) -> int:
+    """Write the page of a run."""
+    parser = command_parser("report", REPORT)
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="what transferz benchmark wrote")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="(default: report.html in RUN_DIR)"
+    )
+    _add_folder(parser, "entries to put it beside (default: the project's own of its survey)")
+    arguments = parser.parse_args(argv)
+
+    from transferz.baselines.benchmark.benchmarking import REPORT_FILE
+    from transferz.baselines.leaderboard.entries import own_entries, read_entries, read_run
+    from transferz.baselines.leaderboard.reporting import write_report
+
+    run, folder = read_run(arguments.run), arguments.entries
+    entries = read_entries(folder)[0] if folder else own_entries(run.entry.survey)
+    out = arguments.out or arguments.run / REPORT_FILE
+    write_report(run, out, entries)
+    sys.stdout.write(f"{printable(str(out))}: {run.entry.method.name}\n")
+    return 0

@@ -11,7 +11,12 @@ import numpy as np
 
 from transferz.baselines.leaks.leaks import Leaks, read_objects
 from transferz.baselines.leaks.tables import OPTIONS, check_table, write_clean
-from transferz.cli.options import add_columns_option, add_release_option, column_names
+from transferz.cli.options import (
+    add_columns_option,
+    add_release_option,
+    column_names,
+    command_parser,
+)
 from transferz.releases import find_release
 from transferz.tables.printing import SHOWN, first_few, printable
 from transferz.tables.reading import open_table
@@ -19,9 +24,9 @@ from transferz.tables.table import naming
 from transferz.tables.writing import check_place
 
 DESCRIPTION = """\
-Look through a table that a method is to learn from for a release's test galaxies: by id, by group,
-and by position within the release's match radius. The exit status is 1 where there are any, and 3
-where the check says nothing: ids and positions of the table are none of the release's.
+Look for a release's test galaxies in a table that a method is to learn from: by id, by group, and
+by position within the release's match radius. The exit status is 0 if there is none, 1 if there is
+one, and 3 if that can't be told: no id or position of the table is one of the release's.
 """
 
 LEAKING, SAYS_NOTHING = 1, 3
@@ -104,7 +109,7 @@ def _report(facts: dict[str, Any], leaks: Leaks) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="transferz check-leak", description=DESCRIPTION)
+    parser = command_parser("check-leak", DESCRIPTION)
     parser.add_argument(
         "table", type=Path, metavar="TABLE", help="a table: csv, text, parquet, FITS, HDF5 ..."
     )

@@ -1,14 +1,40 @@
 """Options that several commands have, and how their values are read."""
 
 import argparse
+import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from transferz.cli import COMMANDS
 from transferz.schemas.errors import ParameterError
+from transferz.tables.printing import printable
 
 DIGITS = 9  # of a count; more is a slip, and no library takes it
 MAX_THREADS = 1024
 PARTS = 4  # train, validation, calibration and test
+
+
+def command_parser(name: str, description: str, example: str = "") -> argparse.ArgumentParser:
+    """Return the parser of a command, whose help ends with an example, by default that of `help`.
+
+    A description of several paragraphs stays as it is laid out.
+    """
+    laid_out = "\n\n" in description or "\n  " in description
+    return argparse.ArgumentParser(
+        prog=f"transferz {name}",
+        description=description,
+        epilog=f"example: transferz {name} {example or COMMANDS[name].example}".rstrip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter
+        if laid_out
+        else argparse.HelpFormatter,
+    )
+
+
+def say_aside(line: str) -> None:
+    """Write a line on what is being done to stderr: stdout is for what a command was asked for."""
+    sys.stderr.write(f"{printable(line)}\n")
 
 
 def column_names(text: str) -> tuple[str, ...]:
@@ -17,6 +43,38 @@ def column_names(text: str) -> tuple[str, ...]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"expected column names parted by commas, found '{text}'")
     return names
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Read ``name=value``, the value a scalar of YAML or a list of such: ``depth=8``, ``k=[5, 9]``.
+
+    ``null`` is None; quotes make a text of what else is a number.
+    """
+    from transferz.schemas.survey.documents import parse_yaml
+
+    name, equals, written = text.partition("=")
+    if not (name.isidentifier() and equals and written.strip()):
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, found '{text}'")
+    try:
+        value = parse_yaml(written)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{name}: no value of YAML: {error}") from None
+    for one in value if isinstance(value, list) else [value]:
+        real = not isinstance(one, float) or math.isfinite(one)
+        if not (real and isinstance(one, bool | int | float | str | None)):
+            raise argparse.ArgumentTypeError(
+                f"{name}: expected a finite number, a text, true, false, null or a list of these, "
+                f"found {one!r}"
+            )
+    return name, value
+
+
+def settings(pairs: Sequence[tuple[str, Any]] | None) -> dict[str, Any]:
+    """Return settings by name; a ParameterError where one is given twice."""
+    names = [name for name, _ in pairs or ()]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ParameterError(f"--set {repeated[0]} is given more than once")
+    return dict(pairs or ())
 
 
 def positive(text: str) -> int:
@@ -46,10 +104,19 @@ def fractions(text: str) -> tuple[float, ...]:
     return parts
 
 
-def add_release_option(parser: argparse._ActionsContainer, name: str = "--release") -> None:
-    """Add an option for the directory of the release to use to a parser or a group of one."""
+def add_release_option(parser: argparse._ActionsContainer) -> None:
+    """Add ``--release``, the release to use, to a parser or a group of one; also as ``--path``."""
     parser.add_argument(
-        name, type=Path, metavar="DIR", help="a release directory (default: the one found)"
+        "--release", type=Path, metavar="DIR", help="a release directory (default: the one found)"
+    )
+    parser.add_argument("--path", dest="release", type=Path, help=argparse.SUPPRESS)  # formerly
+
+
+def add_replace_option(parser: argparse._ActionsContainer, what: str) -> None:
+    """Add ``--replace`` to a parser or a group of one; `what` it does. Also as ``--overwrite``."""
+    parser.add_argument("--replace", action="store_true", help=what)
+    parser.add_argument(  # formerly
+        "--overwrite", dest="replace", action="store_true", help=argparse.SUPPRESS
     )
 
 
@@ -57,6 +124,18 @@ def add_columns_option(parser: argparse._ActionsContainer) -> None:
     """Add ``--columns``, the names of a text table's columns, to a parser or a group of one."""
     parser.add_argument(
         "--columns", type=column_names, help="all its columns' names, for a text table without them"
+    )
+
+
+def add_setting_option(parser: argparse._ActionsContainer) -> None:
+    """Add ``--set``, an argument of a method, to a parser or a group of one."""
+    parser.add_argument(
+        "--set",
+        type=setting,
+        action="append",
+        metavar="NAME=VALUE",
+        help="an argument of the method's class or function, such as n_estimators=50; may be "
+        "repeated",
     )
 
 

@@ -1,6 +1,5 @@
 """Commands on photometry: fluxes turned into magnitudes, and templates fitted to fluxes."""
 
-import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from transferz.cli.options import add_columns_option, command_parser
 from transferz.photometry.flux import (
     UJY_PER,
     FluxCounts,
@@ -26,11 +26,11 @@ from transferz.tables.table import CHUNK_ROWS, TableFile, require_columns
 from transferz.tables.writing import check_place, open_writer
 
 MAGNITUDES = """\
-AB magnitudes and errors of a table's fluxes, and what the table holds, band by band. Fluxes are
-found by the names of their columns, with their errors': f_X and ferr_X, X_FLUX and X_FLUXERR (also
-X_FLUX_AUTO and the like), or X and X_err where X is a filter's name or the file says its unit; no
-other column is taken for one. A flux that is missing (NaN, empty, -99 ...), zero or negative has
-no magnitude, nor has an upper limit (negative error); the fluxes stay as they are.
+Turn a table's fluxes into AB magnitudes with errors, and say what the table holds, band by band.
+Fluxes and their errors are found by their columns' names: f_X and ferr_X, X_FLUX and X_FLUXERR
+(also X_FLUX_AUTO and the like), or X and X_err if X is a filter's name or the file says its unit.
+A flux that is missing (NaN, empty, -99 ...), zero or negative gets no magnitude, nor does an upper
+limit (negative error). The fluxes stay as they are.
 """
 
 FIT_TEMPLATES = """\
@@ -58,8 +58,10 @@ HEADINGS = {
 
 def magnitudes(argv: Sequence[str]) -> int:
     """Count a table's fluxes and turn them into magnitudes."""
-    parser = argparse.ArgumentParser(prog="transferz magnitudes", description=MAGNITUDES)
-    parser.add_argument("table", type=Path, help="FITS, parquet, HDF5, VOTable, ECSV, CSV or text")
+    parser = command_parser("magnitudes", MAGNITUDES)
+    parser.add_argument(
+        "table", type=Path, metavar="TABLE", help="FITS, parquet, HDF5, VOTable, ECSV, CSV or text"
+    )
     parser.add_argument(
         "--unit", required=True, choices=UNITS, help="of its fluxes; cgs is erg/s/cm2/Hz"
     )
@@ -70,23 +72,27 @@ def magnitudes(argv: Sequence[str]) -> int:
         help="write the table here with columns X_mag and X_magerr for every flux column X "
         "(.csv, .csv.gz, .parquet or .fits)",
     )
+    add_columns_option(parser)
     arguments = parser.parse_args(argv)
-    counts = convert(arguments.table, arguments.unit, arguments.out)
+    counts = convert(arguments.table, arguments.unit, arguments.out, arguments.columns)
     sys.stdout.write(format_counts(counts))
     return 0
 
 
-def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCounts]:
+def convert(
+    table: Path, unit: str, out: Path | None = None, names: Sequence[str] | None = None
+) -> dict[str, FluxCounts]:
     """Count what each flux column of a table holds; write the table with magnitudes to `out`.
 
-    `unit` is one of `UNITS`. Magnitudes are AB, rounded to 1e-4, and null where there is none.
+    `unit` is one of `UNITS`, `names` are a text table's columns. Magnitudes are AB, rounded to
+    1e-4, and null where there is none.
     Raises an InputError if the table can't be read, holds no fluxes, already has a column of a name
     to be made, or `out` can't be written; nothing is left behind then.
     """
     if out is not None:
         check_place(out, table)
     # of several tables in a file, the one with most fluxes
-    file = open_table(table, choose=lambda names: 1.0 - 1.0 / (1 + len(flux_columns(names))))
+    file = open_table(table, names, choose=lambda names: 1.0 - 1.0 / (1 + len(flux_columns(names))))
     pairs = _require_fluxes(file)
     added = pa.schema(
         [(f"{flux}_{what}", pa.float64()) for flux in pairs for what in ("mag", "magerr")]
@@ -94,15 +100,15 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCo
     needed = tuple(dict.fromkeys([*pairs, *pairs.values()]))
     counts = dict.fromkeys(pairs, FluxCounts())
     with contextlib.ExitStack() as stack:
-        names: tuple[str, ...] = ()
+        kept: tuple[str, ...] = ()
         write: Callable[[pa.Table, pa.Table], None] | None = None
         if out is not None:
             beside = stack.enter_context(replace_file(out))
             note = f"X_mag, X_magerr: AB magnitudes of the fluxes X in {unit}, transferz"
-            names, write = stack.enter_context(
+            kept, write = stack.enter_context(
                 open_writer(beside, out, file, added, note, CHUNK_ROWS)
             )
-        for chunk in file.chunks(tuple(dict.fromkeys((*names, *needed))), CHUNK_ROWS):
+        for chunk in file.chunks(tuple(dict.fromkeys((*kept, *needed))), CHUNK_ROWS):
             columns = {name: as_numbers(chunk, name, table) for name in needed}
             raw = {name: column.to_numpy() for name, column in columns.items()}
             values = {name: FLUX.without_missing(numbers) for name, numbers in raw.items()}
@@ -115,7 +121,7 @@ def convert(table: Path, unit: str, out: Path | None = None) -> dict[str, FluxCo
                     made += measured_magnitude(values[flux], values[error], unit)
             if write:
                 arrays = [pa.array(column.round(DECIMALS), from_pandas=True) for column in made]
-                write(chunk.select(names), pa.table(arrays, schema=added))
+                write(chunk.select(kept), pa.table(arrays, schema=added))
     chosen = ", ".join(f"{flux} ({error})" for flux, error in pairs.items())
     sys.stderr.write(f"fluxes (and their errors): {printable(chosen)}\n")
     return counts
@@ -149,7 +155,7 @@ def format_counts(counts: Mapping[str, FluxCounts]) -> str:
 
 def fit_templates(argv: Sequence[str]) -> int:
     """Score the template fit on each file."""
-    parser = argparse.ArgumentParser(prog="transferz fit-templates", description=FIT_TEMPLATES)
+    parser = command_parser("fit-templates", FIT_TEMPLATES)
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="a table of fluxes, or a release"
     )

@@ -17,9 +17,12 @@ from transferz.baselines.forecasts.compact import FEWEST, MOST
 from transferz.cli.options import (
     add_columns_option,
     add_machine_options,
+    add_setting_option,
     column_names,
+    command_parser,
     positive,
     require_given,
+    settings,
 )
 from transferz.schemas.errors import ParameterError
 from transferz.tables.printing import aligned, printable, printable_lines
@@ -52,7 +55,10 @@ ten seeds. What it loses is printed and kept in the model: how far it is from th
 that it did not learn from and, with --release, the scores of both on that release's test galaxies.
 """
 
-OF_METHOD = ("train", "redshift", "errors")
+ENSEMBLE = ".hdf5"
+"""How the name of a qp ensemble ends."""
+
+OF_METHOD = ("train", "redshift", "errors", "set")
 OF_CATALOGUE = ("workers", "scheduler")
 
 
@@ -60,7 +66,8 @@ def predict(argv: Sequence[str]) -> int:
     """Forecast the redshifts of a table, or of a catalogue."""
     args = _parser().parse_args(argv)
     require_given(args, OF_METHOD, args.method, "--method")
-    as_file = args.out.name.lower().endswith(SUFFIXES)
+    ensemble, endings = args.out.name.lower().endswith(ENSEMBLE), (*SUFFIXES, ENSEMBLE)
+    as_file = args.out.name.lower().endswith(endings)
     catalogue = is_catalogue(args.table) and not as_file
     if as_file and "://" in args.table:
         raise ParameterError(
@@ -68,9 +75,13 @@ def predict(argv: Sequence[str]) -> int:
         )
     if not catalogue:
         require_given(args, OF_CATALOGUE, None, "HATS catalogue")
-        check_place(args.out, Path(args.table))
-        if args.pdf and not args.out.name.lower().endswith(".parquet"):
+        check_place(args.out, Path(args.table), endings=endings)
+        if args.each_seed and ensemble:
+            raise ParameterError(f"--each-seed: an ensemble has one point, found {args.out}")
+        if args.pdf and not args.out.name.lower().endswith((".parquet", ENSEMBLE)):
             raise ParameterError(f"--pdf: bytes need --out FILE.parquet, found {args.out}")
+    if ensemble:
+        args.pdf = args.pdf or MOST
     if args.workers and args.scheduler:
         raise ParameterError(
             "--workers starts processes here, --scheduler names a cluster: give one"
@@ -93,12 +104,16 @@ def _predict_table(args: argparse.Namespace) -> "RowCounts":
         table = open_table(Path(args.table), args.columns, choose=naming(wanted))
         applied = _fitted(args, table.names)
     from transferz.baselines.networks.environment import row_line
-    from transferz.baselines.networks.forecasting import predict_table, require
+    from transferz.baselines.networks.forecasting import require
 
+    if args.out.name.lower().endswith(ENSEMBLE):
+        from transferz.baselines.forecasts.submitting import predict_ensemble as write
+    else:
+        from transferz.baselines.networks.forecasting import predict_table as write
     require(applied, table.names, table.path)
     _announce(applied)
     with row_line(table.rows, quiet=args.quiet) as progress:
-        return predict_table(
+        return write(
             applied,
             table,
             args.out,
@@ -156,7 +171,7 @@ def _fitted(args: argparse.Namespace, names: Sequence[str]) -> Any:
 
     if args.each_seed:
         raise ParameterError("--each-seed is about a --model; a --method is fitted with one seed")
-    method, errors = load_method(args.method), args.errors or ()
+    method, errors = load_method(args.method, settings(args.set)), args.errors or ()
     redshift = args.redshift or "redshift"
     task = read_training(
         method, args.train, args.bands, errors, redshift, drop_missing=args.drop_missing
@@ -181,11 +196,7 @@ def _bytes_of_pdf(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transferz predict",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("predict", DESCRIPTION)
     parser.add_argument("table", metavar="TABLE", help="the table, or the HATS catalogue")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--model", type=Path, metavar="DIR", help="what transferz train --out made")
@@ -197,8 +208,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="FILE",
-        help=f"what to write; its ending says how: {', '.join(SUFFIXES)}; a new folder for a "
-        "catalogue",
+        help=f"what to write; its ending says how: {', '.join(SUFFIXES)}; {ENSEMBLE} for densities "
+        "as a qp ensemble; a new folder for a catalogue",
     )
     parser.add_argument(
         "--each-seed",
@@ -255,6 +266,7 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
         "--redshift", metavar="COLUMN", help="of a --train table (default: redshift)"
     )
     group.add_argument("--errors", type=column_names, help="errors of --bands, in that order")
+    add_setting_option(group)
 
 
 def _add_catalogue_options(parser: argparse.ArgumentParser) -> None:
@@ -340,7 +352,7 @@ def _tests(place: Path, bands: Sequence[str]) -> "Mapping[str, TestSet]":
 
 
 def _distill_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="transferz distill", description=DISTILLING)
+    parser = command_parser("distill", DISTILLING)
     parser.add_argument("table", type=Path, metavar="TABLE", help="the catalogue, in any format")
     parser.add_argument(
         "--model", type=Path, required=True, metavar="DIR", help="what transferz train --out made"

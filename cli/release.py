@@ -1,13 +1,15 @@
 """Commands on a release: what it holds, a config of it as a file, to the Hub, for Zenodo."""
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transferz.cli.options import add_release_option
+from transferz.cli.options import add_release_option, add_replace_option, command_parser
 from transferz.releases import Release, find_release
+from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.files import read_manifest, require_intact
 from transferz.tables.hub_client import prepare
 from transferz.tables.printing import aligned, printable, printable_lines
@@ -15,11 +17,17 @@ from transferz.tables.printing import aligned, printable, printable_lines
 if TYPE_CHECKING:
     from transferz.exporting import Export
 
+INFO = """\
+Show what the release in use is and holds: version, survey, and rows per config and split. With
+--html, write a page about it instead: configs, columns with units, figures, citation, checksums.
+It is one HTML file that needs no other and no network.
+"""
+
 EXPORT = """\
 Write a config of a release as one table with every unit, UCD and description: VOTable (.vot or
 .xml), FITS (.fits) or ECSV (.ecsv); or ids, redshifts and photometry as the stages of RAIL read
 them (.hdf5); or, with --hats, a folder: a HATS collection, which LSDB opens. The release is the one
-that transferz.load_dataset would load, unless --path or --version says otherwise. FITS is by far
+that transferz.load_dataset would load, unless --release or --version says otherwise. FITS is by far
 the fastest of the tables.
 """
 
@@ -35,15 +43,39 @@ pages beside it, checksums, and metadata that follow the DataCite schema (dataci
 """
 
 
+TASK = """\
+Make a harder task of a release, as a release of its own: learn from bright galaxies and forecast
+faint ones, learn from few labels, and others. Every command takes it:
+
+  transferz task faint --out faint
+  transferz benchmark trees --release faint --out run
+  transferz leaderboard add run --release faint
+
+Without a name: list the tasks. They are the same for everyone, so that scores can be compared.
+"""
+
+
 def info(argv: Sequence[str]) -> int:
     """Print a release's source, version, and rows per config and split."""
-    parser = argparse.ArgumentParser(
-        prog="transferz info", description="What the release in use is and holds."
-    )
-    add_release_option(parser, "--path")
-    release = find_release(parser.parse_args(argv).path)
+    parser = command_parser("info", INFO)
+    add_release_option(parser)
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the page")
+    arguments = parser.parse_args(argv)
+    release = find_release(arguments.release)
     counts = {config: _rows(release, files) for config, files in release.files().items()}
-    sys.stdout.write(_report(release, counts))
+    if arguments.html:
+        from transferz.baselines.leaderboard.release_page import write_release_page
+
+        write_release_page(release, _table(counts), arguments.html)
+    if arguments.json:
+        facts = {"version": release.version, "survey": release.survey, "mock": release.mock}
+        content = facts | {"path": str(release.path), "rows": counts}
+        sys.stdout.write(f"{json.dumps(content, indent=2)}\n")
+    elif arguments.html:
+        _say(f"{arguments.html}: {release}")
+    else:
+        sys.stdout.write(_report(release, counts))
     return 0
 
 
@@ -60,21 +92,26 @@ def _rows(release: Release, files: Mapping[str, Sequence[Path]]) -> dict[str, in
     return {split: sum(map(count, paths)) for split, paths in files.items()}
 
 
-def _report(release: Release, counts: Mapping[str, Mapping[str, int]]) -> str:
+def _table(counts: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
+    """Lay out rows by config and split, with their sums."""
     splits = list(dict.fromkeys(split for rows in counts.values() for split in rows))
     table = [["config", *splits, "total"]]
     for config, rows in counts.items():
         numbers = [rows.get(split, 0) for split in splits] + [sum(rows.values())]
         table.append([config, *(f"{number:,}" for number in numbers)])
+    return table
+
+
+def _report(release: Release, counts: Mapping[str, Mapping[str, int]]) -> str:
     head = [f"version  {release.version}", f"survey   {release.survey}", f"path     {release.path}"]
     if release.mock:
         head.append("these are MOCK galaxies, not real ones")
-    return "\n".join(map(printable, [*head, "", *aligned(table, right=True)])) + "\n"
+    return "\n".join(map(printable, [*head, "", *aligned(_table(counts), right=True)])) + "\n"
 
 
 def export(argv: Sequence[str]) -> int:
     """Write a config of a release as VOTable, FITS or ECSV, as RAIL reads it, or as HATS."""
-    parser = argparse.ArgumentParser(prog="transferz export", description=EXPORT)
+    parser = command_parser("export", EXPORT)
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument(
         "out", type=Path, nargs="?", metavar="OUT", help="the file; its ending says how"
@@ -89,21 +126,21 @@ def export(argv: Sequence[str]) -> int:
         help="of HATS: a partition of the sky with more rows is cut into four (default: 100,000)",
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--path", type=Path, metavar="DIR", help="a release directory")
-    source.add_argument("--version", metavar="V", help="a published version, such as 1.0.0")
+    add_release_option(source)
+    source.add_argument("--version", metavar="VERSION", help="a published version, such as 1.0.0")
     parser.add_argument(
         "--config",
-        metavar="C",
+        metavar="NAME",
         help="default: that of the labels measured with many bands, else the first there",
     )
     parser.add_argument(
         "--split",
         action="append",
         default=[],
-        metavar="S",
+        metavar="NAME",
         help="a split to write; repeat for several (default: all)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    add_replace_option(parser, "replace what is there")
     given = parser.parse_args(argv)
     if given.partition_rows is not None and not given.hats:
         parser.error("--partition-rows is for --hats")
@@ -115,7 +152,7 @@ def export(argv: Sequence[str]) -> int:
 
 def _export(given: argparse.Namespace) -> "Export":
     """Write what was asked for, as one file or as a HATS collection."""
-    release = find_release(given.path, version=given.version)
+    release = find_release(given.release, version=given.version)
     if given.hats:
         from transferz.hats import export_hats
         from transferz.tables.hats.writing import PARTITION_ROWS
@@ -127,27 +164,27 @@ def _export(given: argparse.Namespace) -> "Export":
             given.config,
             given.split,
             partition_rows=most,
-            overwrite=given.overwrite,
+            overwrite=given.replace,
         )
     from transferz.exporting import export as write_export
 
-    return write_export(release, given.out, given.config, given.split, overwrite=given.overwrite)
+    return write_export(release, given.out, given.config, given.split, overwrite=given.replace)
 
 
 def publish(argv: Sequence[str]) -> int:
     """Publish a release to the Hub."""
-    parser = argparse.ArgumentParser(prog="transferz publish", description=PUBLISH)
+    parser = command_parser("publish", PUBLISH)
     parser.add_argument(
         "--repo",
         required=True,
         metavar="ORG/NAME",
         help="the dataset repository; created if it is not there. A mock's name says mock",
     )
-    add_release_option(parser, "--path")
+    add_release_option(parser)
     add = parser.add_argument
     add("--endpoint", metavar="URL", help="the Hub (default: HF_ENDPOINT, or huggingface.co)")
     add("--private", action="store_true", help="make a repository that is created private")
-    add("--overwrite", action="store_true", help="replace files that were edited on the Hub")
+    add_replace_option(parser, "replace files that were edited on the Hub")
     add("--dry-run", action="store_true", help="say what would be done, change nothing there")
     arguments = parser.parse_args(argv)
     _set_up_client(arguments.endpoint)
@@ -155,10 +192,10 @@ def publish(argv: Sequence[str]) -> int:
     from transferz.dataset.publish.publishing import publish as publish_release
 
     publish_release(
-        find_release(arguments.path).path,
+        find_release(arguments.release).path,
         arguments.repo,
         private=arguments.private,
-        overwrite=arguments.overwrite,
+        overwrite=arguments.replace,
         dry_run=arguments.dry_run,
         say=_say,
     )
@@ -167,16 +204,16 @@ def publish(argv: Sequence[str]) -> int:
 
 def deposit(argv: Sequence[str]) -> int:
     """Write a folder for Zenodo."""
-    parser = argparse.ArgumentParser(prog="transferz deposit", description=DEPOSIT)
+    parser = command_parser("deposit", DEPOSIT)
     parser.add_argument(
         "out", type=Path, metavar="OUT", help="the folder to write; an older deposit is replaced"
     )
-    add_release_option(parser, "--path")
+    add_release_option(parser)
     arguments = parser.parse_args(argv)
 
     from transferz.dataset.publish.deposit import deposit as write_deposit
 
-    others = write_deposit(find_release(arguments.path).path, arguments.out)
+    others = write_deposit(find_release(arguments.release).path, arguments.out)
     if others:
         _say(f"left out, being of no release: {', '.join(others)}")
     files = sorted(arguments.out.iterdir())
@@ -200,3 +237,37 @@ def _set_up_client(endpoint: str | None) -> None:
 def _say(line: str) -> None:
     sys.stdout.write(f"{printable_lines(line)}\n")
     sys.stdout.flush()
+
+
+def task(argv: Sequence[str]) -> int:
+    """Write the release of a task, or list the tasks."""
+    from transferz.dataset.tasks.tasks import load_tasks, make_task
+
+    parser = command_parser("task", TASK)
+    parser.add_argument("name", nargs="?", metavar="TASK", help="which; default: list them")
+    add_release_option(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the task's release there")
+    add_replace_option(parser, "replace what is in --out")
+    given = parser.parse_args(argv)
+    tasks = load_tasks()
+    if given.name is None:
+        if given.out:
+            raise ParameterError(f"--out is about a task; name one: {', '.join(tasks)}")
+        sys.stdout.write("\n".join(aligned([[one.name, one.title] for one in tasks.values()])))
+        sys.stdout.write("\n")
+        return 0
+    if given.name not in tasks:
+        raise ParameterError(f"no task '{given.name}'; there are: {', '.join(tasks)}")
+    if given.out is None:
+        raise ParameterError(f"name a folder for the task's release: --out {given.name}")
+    if given.out.exists() and not given.replace:
+        raise InputError(f"{given.out} is there already; give --replace to put the task there")
+    release = find_release(given.release)
+    release.announce()
+    counts = make_task(release.path, tasks[given.name], given.out)
+    splits = list(next(iter(counts.values())))
+    lines = [["config", *splits]]
+    lines += [[config, *(f"{n:,}" for n in rows.values())] for config, rows in counts.items()]
+    table = "\n".join(aligned(lines, right=True))
+    sys.stdout.write(f"{tasks[given.name].title}\n{table}\n{printable(str(given.out))}\n")
+    return 0

@@ -17,14 +17,24 @@ from transferz.baselines.benchmark.own_tables import NO_I_BAND
 from transferz.baselines.benchmark.scoring import score_set, scores_text
 from transferz.baselines.benchmark.tables import scored_configs
 from transferz.baselines.forecasts.columns import DistributionColumns, NamedColumns
-from transferz.baselines.forecasts.files import FileForecasts, read_predictions, read_truth
+from transferz.baselines.forecasts.files import (
+    FileForecasts,
+    read_grid,
+    read_predictions,
+    read_truth,
+)
 from transferz.baselines.forecasts.scoring import (
-    find_config,
+    find_configs,
     join_labels,
     join_truth,
     use_own_labels,
 )
-from transferz.cli.options import column_names
+from transferz.cli.options import (
+    add_columns_option,
+    add_release_option,
+    column_names,
+    command_parser,
+)
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import rounded
 from transferz.schemas.benchmark.scores import EntryScores
@@ -48,8 +58,8 @@ Truth in another file:      transferz score rail.hdf5 --truth test.hdf5 --in-ord
 def score(argv: Sequence[str]) -> int:
     """Score the forecasts in a file."""
     args = _parser().parse_args(argv)
-    given = read_predictions(args.predictions, _named_columns(args))
-    name, facts, forecasts = _label(args, given)
+    given = read_predictions(args.predictions, named_columns(args))
+    name, facts, forecasts = put_to_truth(args, given)
     if not forecasts.scored.any():
         raise InputError(f"{args.predictions}: all forecasts are missing ({FORECAST})")
     facts["left_out"] |= {"forecast": int(np.count_nonzero(~forecasts.scored))}
@@ -72,12 +82,16 @@ def score(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transferz score",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("score", DESCRIPTION)
     parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="the file")
+    add_forecast_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and no table")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw figures there")
+    return parser
+
+
+def add_forecast_options(parser: argparse.ArgumentParser) -> None:
+    """Add options for what a file of forecasts holds, and where the truth is."""
     group = parser.add_argument_group("its columns (those with well-known names are found)")
     group.add_argument(
         "--pred", type=column_names, metavar="COLUMN", help="forecasts; several are seeds"
@@ -85,15 +99,22 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--true", metavar="COLUMN", help="true redshifts")
     group.add_argument("--id", metavar="COLUMN", help="ids of a release's galaxies")
     group.add_argument("--magnitude", metavar="COLUMN", help="i magnitudes, for LSST's range")
-    group.add_argument("--columns", type=column_names, help="all columns, for text without them")
+    group.add_argument(
+        "--flag", metavar="COLUMN", help="how little a forecast is trusted: the larger, the less"
+    )
+    add_columns_option(group)
     group = parser.add_argument_group("distributions, in columns or in one column of lists")
     form = group.add_mutually_exclusive_group()
     form.add_argument("--samples", metavar="PATTERN", help="samples, such as 's_*'")
     form.add_argument("--quantiles", metavar="COLUMN=LEVEL,...", help="quantiles")
     form.add_argument(
-        "--pdf", metavar="PATTERN", help="values of a PDF on --grid, or a column of bytes"
+        "--pdf",
+        metavar="PATTERN",
+        help="values of a PDF at redshifts that their names tell, or --grid; or a column of bytes",
     )
-    group.add_argument("--grid", metavar="FROM:TO:COUNT", help="redshifts of --pdf")
+    group.add_argument(
+        "--grid", metavar="FROM:TO:COUNT|FILE", help="redshifts of --pdf, even or in a file"
+    )
     group = parser.add_argument_group("the truth, of a release or in another file, by id")
     group.add_argument(
         "--truth", type=Path, metavar="FILE", help="a table with --true, --magnitude and --id"
@@ -103,17 +124,15 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="no ids: its rows, or those of the test split of --config, are in the same order",
     )
-    group.add_argument("--release", type=Path, metavar="DIR", help="(default: the one found)")
+    add_release_option(group)
     group.add_argument(
-        "--config", metavar="C", help="of a release (default: the one with those galaxies)"
+        "--config", metavar="NAME", help="of a release (default: the one with those galaxies)"
     )
     parser.add_argument("--allow-missing", action="store_true", help="score those that are there")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, and no table")
-    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw figures there")
-    return parser
 
 
-def _named_columns(args: argparse.Namespace) -> NamedColumns:
+def named_columns(args: argparse.Namespace) -> NamedColumns:
+    """Return what the options say of a file; a ParameterError where they contradict each other."""
     if args.grid and not args.pdf:
         raise ParameterError("--grid is about --pdf: give its columns")
     if args.true and args.id and not args.truth:
@@ -137,6 +156,7 @@ def _named_columns(args: argparse.Namespace) -> NamedColumns:
         distribution=distribution,
         names=args.columns,
         labelled=own,
+        flag=args.flag,
     )
 
 
@@ -157,21 +177,25 @@ def parse_quantiles(text: str) -> dict[str, float]:
 
 
 def parse_grid(text: str) -> npt.NDArray[np.float64]:
-    """Read evenly spaced redshifts from ``FROM:TO:COUNT``."""
+    """Read evenly spaced redshifts from ``FROM:TO:COUNT``, or any from a file of that name."""
+    if Path(text).is_file():
+        return read_grid(Path(text))
     try:
         low, high, count = text.split(":")
         grid = np.linspace(float(low), float(high), int(count))
     except ValueError:
         grid = np.empty(0)
     if grid.size < 2 or not grid[0] < grid[-1]:
-        raise ParameterError(f"--grid: expected FROM:TO:COUNT such as 0:6:601, found '{text}'")
+        raise ParameterError(
+            f"--grid: expected FROM:TO:COUNT such as 0:6:601 or a file of redshifts, found '{text}'"
+        )
     return grid
 
 
-def _label(
+def put_to_truth(
     args: argparse.Namespace, given: FileForecasts
 ) -> tuple[Any, dict[str, Any], SetForecasts]:
-    """Name of the test set, what there is to say of it, and the forecasts for it."""
+    """Return the name of the test set, what there is to say of it, and the forecasts for it."""
     facts = {
         "file": str(args.predictions),
         "seeds": len(given.point),
@@ -194,7 +218,7 @@ def _label(
     if args.magnitude:
         raise ParameterError("--magnitude: the release has it; give it where the truth is --true")
     release = find_release(args.release)
-    config, tested = args.config or find_config(given, release), scored_configs(release)
+    config, tested = args.config or find_configs(given, release)[0], scored_configs(release)
     if config not in tested:
         raise ParameterError(f"--config: expected one of {', '.join(tested)}, found '{config}'")
     if args.in_order:

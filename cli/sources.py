@@ -1,6 +1,5 @@
 """Commands about the upstream catalogues."""
 
-import argparse
 import json
 import sys
 import textwrap
@@ -8,12 +7,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from transferz.cli.options import command_parser
+
 if TYPE_CHECKING:
     from transferz.dataset.fetching.preflight import Finding
     from transferz.dataset.sources.registry import Edition
 
 WIDTH = 100
 INDENT = 14  # of what stands beside a label
+
+SOURCES = """\
+Show where the upstream files come from, on what terms, and what is read of them. `transferz sources
+check` asks whether they can be had.
+"""
 
 CHECK = """\
 Ask for every upstream file of a survey without downloading any: is it there, are its name, size and
@@ -27,11 +33,7 @@ def sources(argv: Sequence[str]) -> int:
     """List the editions of the upstream catalogues, or check that their files can be had."""
     if [*argv[:1]] == ["check"]:
         return _check(argv[1:])
-    parser = argparse.ArgumentParser(
-        prog="transferz sources",
-        description="Where the upstream files come from, on what terms, and what is read of them. "
-        "`transferz sources check` asks whether they can be had.",
-    )
+    parser = command_parser("sources", SOURCES)
     parser.add_argument("editions", nargs="*", metavar="EDITION", help="only these (default: all)")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     arguments = parser.parse_args(argv)
@@ -122,16 +124,21 @@ def _check(argv: Sequence[str]) -> int:
     from transferz.dataset.fetch import check
     from transferz.dataset.pipeline.stage import Layout
     from transferz.schemas.survey.survey import surveys as configured
+    from transferz.tables.printing import progress_line
 
     surveys = [survey for survey in configured() if not Layout(survey).is_mock]
-    parser = argparse.ArgumentParser(prog="transferz sources check", description=CHECK)
+    parser = command_parser("sources check", CHECK, "cosmos2020")
     parser.add_argument(
         "survey", nargs="?", choices=surveys, help="only this (default: each that is fetched)"
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     arguments = parser.parse_args(argv)
     chosen = [arguments.survey] if arguments.survey else surveys
-    found = {survey: check(Layout(survey)) for survey in chosen}
+    found = {}
+    with progress_line("asking for files", total=len(chosen), unit=" surveys") as line:
+        for survey in chosen:
+            found[survey] = check(Layout(survey))
+            line.update()
     if arguments.json:
         content = {survey: [asdict(one) for one in findings] for survey, findings in found.items()}
         sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

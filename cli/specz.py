@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from transferz.cli.options import command_parser
 from transferz.cli.sources import labelled
 from transferz.schemas.errors import InputError
 from transferz.schemas.survey.spectra import QUALITIES, SPECZ
@@ -29,7 +30,7 @@ def specz(argv: Sequence[str]) -> int:
     from transferz.dataset.spectra.catalogues import load_catalogues
     from transferz.dataset.spectra.merging import DISAGREEMENT, RADIUS_ARCSEC
 
-    parser = argparse.ArgumentParser(prog="transferz specz", description=SPECZ_TEXT)
+    parser = command_parser("specz", SPECZ_TEXT)
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="a catalogue, in any format"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transferz.cli.options import positive
+from transferz.cli.options import command_parser, positive
 
 if TYPE_CHECKING:
     from transferz.dataset.surveys.checking import ColumnFinding, FileFinding
@@ -29,7 +29,7 @@ status is 0 if all is well, 1 if something is wrong, 2 if something can't be che
 
 def survey(argv: Sequence[str]) -> int:
     """List surveys, write a new one's files, or check one."""
-    parser = argparse.ArgumentParser(prog="transferz survey", description=SURVEY)
+    parser = command_parser("survey", SURVEY)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[..., int], summary: str) -> argparse.ArgumentParser:
@@ -40,13 +40,15 @@ def survey(argv: Sequence[str]) -> int:
     command("list", _list, "the surveys, with bands, catalogues, configs").add_argument(
         "--json", action="store_true", help="as JSON, for programs"
     )
-    command("new", _new, "write a new survey's files, to be edited").add_argument("name")
+    command("new", _new, "write a new survey's files, to be edited").add_argument(
+        "name", metavar="SURVEY"
+    )
     command(
         "pipeline", _pipeline, "write a survey's dvc.yaml anew, from its survey.yaml"
-    ).add_argument("name")
+    ).add_argument("name", metavar="SURVEY")
     check = command("check", _check, "what a survey takes the columns of its files for")
     check.description = CHECK
-    check.add_argument("name")
+    check.add_argument("name", metavar="SURVEY")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.add_argument("--rows", type=positive, help="how many rows to read (default: 10,000)")
     check.add_argument("--json", action="store_true", help="print the findings as JSON")

@@ -33,6 +33,7 @@ from transferz.cli.options import (
     add_machine_options,
     add_release_option,
     column_names,
+    command_parser,
     fractions,
     positive,
     require_given,
@@ -223,11 +224,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transferz train",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("train", DESCRIPTION)
     configs = ", ".join(f"{name} ({method.role})" for name, method in METHODS.items())
     parser.add_argument(
         "method",

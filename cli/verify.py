@@ -1,21 +1,21 @@
 """Commands on releases as products: is one sound, what changed, how do two differ."""
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transferz.cli.options import command_parser
 from transferz.schemas.errors import ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 VERIFY = """\
-Check that a release is whole and keeps its promises: its files against the manifest, then rows,
-splits, units, index, card and Croissant against each other. A line per broken promise; the exit
-status is 0 if all is well, 1 if a promise is broken, 2 if something could not be checked here.
+Check a release's integrity: its files against the manifest, then rows, splits, units, index, card
+and Croissant against each other. Each broken promise gets a line. The exit status is 0 if all is
+well, 1 if a promise is broken, 2 if something could not be checked here.
 """
 
 DIFF = """\
@@ -23,13 +23,14 @@ Show what changed between two versions of a release and whether the new version'
 PATCH for the same data, MINOR for additions, MAJOR where rows changed, were dropped or moved to
 another split, or columns were dropped or changed. A greater step than needed is allowed. The exit
 status is 0 if the number keeps the rule, 1 if it contradicts what changed, 2 if the two can't be
-compared.
+compared. How labels and magnitudes of two releases differ is shown by `transferz compare`.
 """
 
 COMPARE = """\
-Compare two releases, config by config: the rows in both and in one only, whether they sit in the
-same split, how their labels and magnitudes differ and, where the tables that a release was built
-from are here too, which cut removed each row that it lacks.
+Explain how two releases differ, of whatever survey, config by config: the rows in both and in one
+only, whether they are in the same split, how far their labels and magnitudes are apart and, if the
+tables that a release was built from are here too, which cut removed each row that it lacks. What
+changed between two versions of one release is shown by `transferz diff`.
 """
 
 ROW_FORMATS = (".parquet", ".csv")
@@ -40,7 +41,7 @@ WHERE = "a release directory, or org/name@version on the Hugging Face Hub"
 
 def verify(argv: Sequence[str]) -> int:
     """Verify a release."""
-    parser = argparse.ArgumentParser(prog="transferz verify", description=VERIFY)
+    parser = command_parser("verify", VERIFY)
     parser.add_argument(
         "release",
         nargs="?",
@@ -50,19 +51,22 @@ def verify(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = parser.parse_args(argv)
 
+    from transferz.dataset.verify.findings import PROMISES
     from transferz.dataset.verify.verifying import inspect
     from transferz.releases import find_release
     from transferz.tables.hub import locate
+    from transferz.tables.printing import progress_line
 
     path = locate(arguments.release) if arguments.release else find_release().path
-    report = inspect(path)
+    with progress_line("verifying", total=len(PROMISES), unit=" promises") as line:
+        report = inspect(path, line.update)
     sys.stdout.write(report.json() if arguments.json else report.text())
     return 1 if report.broken else 2 if report.unable else 0
 
 
 def diff(argv: Sequence[str]) -> int:
     """Compare two versions of a release."""
-    parser = argparse.ArgumentParser(prog="transferz diff", description=DIFF)
+    parser = command_parser("diff", DIFF)
     parser.add_argument("old", metavar="OLD", help=WHERE)
     parser.add_argument("new", metavar="NEW", help=WHERE)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -83,11 +87,15 @@ def diff(argv: Sequence[str]) -> int:
 
 def compare(argv: Sequence[str]) -> int:
     """Compare two releases."""
-    parser = argparse.ArgumentParser(prog="transferz compare", description=COMPARE)
+    parser = command_parser("compare", COMPARE)
     parser.add_argument("a", type=Path, metavar="A", help="a release directory: ours")
     parser.add_argument("b", type=Path, metavar="B", help="the one to compare with: theirs")
     parser.add_argument(
-        "--json", metavar="FILE", help="write the report as JSON; '-' prints it, in place of tables"
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="print the report as JSON, or write it to a file",
     )
     parser.add_argument("--rows", type=Path, metavar="FILE", help=ROWS)
     arguments = parser.parse_args(argv)

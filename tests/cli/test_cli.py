@@ -58,7 +58,7 @@ def test_the_training_commands_help_waits_for_no_torch():
 
 
 def test_info_counts_rows_per_config_and_split(tiny_release, capsys):
-    assert cli.main(["info", "--path", str(tiny_release)]) == 0
+    assert cli.main(["info", "--release", str(tiny_release)]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["version", "1.0.0+mock"] in lines
     assert ["config", "train", "validation", "calibration", "test", "total"] in lines
@@ -67,7 +67,7 @@ def test_info_counts_rows_per_config_and_split(tiny_release, capsys):
 
 
 def test_info_lines_its_columns_up(tiny_release, capsys):
-    cli.main(["info", "--path", str(tiny_release)])
+    cli.main(["info", "--release", str(tiny_release)])
     table = capsys.readouterr().out.split("\n\n")[1].splitlines()
     assert len({len(line) for line in table}) == 1
 
@@ -85,7 +85,7 @@ def test_a_damaged_file_is_a_users_error(release_builder, tmp_path, capsys):
     train = place / "truth" / "train-00000-of-00001.parquet"
     for content in (place / "combo" / train.name).read_bytes(), b"":  # a sound file, but another
         train.write_bytes(content)
-        assert cli.main(["info", "--path", str(place)]) == 2
+        assert cli.main(["info", "--release", str(place)]) == 2
         assert "truth/train-00000-of-00001.parquet" in capsys.readouterr().err
 
 
@@ -94,7 +94,7 @@ def test_a_manifest_that_can_not_be_read_is_not_called_damaged(tiny_release, mon
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("transferz.schemas.survey.files.read_bytes", locked)
-    assert cli.main(["info", "--path", str(tiny_release)]) == 2
+    assert cli.main(["info", "--release", str(tiny_release)]) == 2
     said = capsys.readouterr().err
     assert "MANIFEST.json can't be read: Permission denied; change its permissions" in said
 
@@ -130,7 +130,7 @@ def test_an_interrupt_is_no_traceback(monkeypatch, capsys):
 
     monkeypatch.setattr("transferz.cli.release.info", interrupted)
     assert cli.main(["info"]) == 130
-    assert capsys.readouterr().err == "\n"
+    assert capsys.readouterr().err == "transferz: interrupted\n"
 
 
 def test_a_closed_pipe_is_no_traceback(tiny_release):
@@ -139,7 +139,7 @@ def test_a_closed_pipe_is_no_traceback(tiny_release):
     os.close(read)
     code = "import sys; from transferz.cli import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", code, "info", "--path", str(tiny_release)],
+        [sys.executable, "-c", code, "info", "--release", str(tiny_release)],
         stdout=write,
         stderr=subprocess.PIPE,
         text=True,
@@ -171,7 +171,7 @@ def test_output_that_goes_nowhere_is_one_sentence(tiny_release, words, unbuffere
 
 def test_a_file_is_never_opened_in_the_place_of_a_closed_stream(tiny_release, tmp_path):
     code = "import sys; from transferz.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "export", "--path", tiny_release, tmp_path / "a.ecsv"]
+    command = [sys.executable, "-c", code, "export", "--release", tiny_release, tmp_path / "a.ecsv"]
     subprocess.run(["sh", "-c", '"$@" <&- 2>&-', "sh", *command], check=True)
     assert (tmp_path / "a.ecsv").read_text().startswith("# %ECSV")
 

@@ -62,7 +62,12 @@ def test_every_command_reads_an_export(ending, folder, results, tiny_release, ca
         "benchmark": sorted(pq.read_table(runs / "forecasts.parquet")["redshift"].to_pylist()),
         "predict": pq.read_table(out).sort_by("object_id")["redshift_pred"].to_pylist(),
     }
-    if ending == "hats":  # rows are in the order of the sky, which batches of training depend on
+    # HATS has the rows in the order of the sky, which batches of training depend on, and which
+    # galaxies the bootstrap draws: forecasts that are the labels have no errors but those of n(z).
+    if ending == "hats":
         del found["train"]
     for command, result in found.items():
-        assert results.setdefault(command, result) == result
+        known = results.setdefault(command, result)
+        if ending == "hats" and command == "score":
+            known, result = (one | {"tomography": None} for one in (known, result))
+        assert known == result

@@ -6,11 +6,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.benchmark import forecasts as benchmark_forecasts
 from transferz.baselines.leaderboard import read_run
 from transferz.baselines.methods.templates import TemplateFit
 from transferz.baselines.networks.ensemble import load_ensemble
-from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli import main
 from transferz.photometry.bands import SURVEY_BANDS
 from transferz.schemas.benchmark.entries import read_entry
@@ -26,18 +24,11 @@ LEARNED = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _few_resamples():
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(benchmark_forecasts, "DRAWS", Draws(5))
-        yield
-
-
 def test_the_commands_about_a_release(six_bands, spectra_only, tmp_path, capsys):
-    assert main(["info", "--path", str(six_bands)]) == 0
+    assert main(["info", "--release", str(six_bands)]) == 0
     assert capsys.readouterr().out.split("total\n")[1].startswith("labels ")
     for release, config in ((six_bands, "labels"), (spectra_only, "spectra")):
-        assert main(["export", str(tmp_path / f"{config}.fits"), "--path", str(release)]) == 0
+        assert main(["export", str(tmp_path / f"{config}.fits"), "--release", str(release)]) == 0
         assert f"480 rows of {config} (" in capsys.readouterr().out
 
 
@@ -148,6 +139,18 @@ def test_templates_are_fitted_through_those_curves(six_bands):
     ]
 
 
+def test_the_template_fit_takes_a_table_of_ones_own_by_named_filters(six_bands, tmp_path, capsys):
+    table = six_bands / "spectroscopic" / "train-00000-of-00001.parquet"
+    out = tmp_path / "out.csv"
+    bands, errors = (",".join(f"mag{end}_auto_{x}" for x in "gri") for end in ("", "err"))
+    command = ["predict", "--method", "template_fit", "--train", str(table), str(table)]
+    command += ["--bands", bands, "--errors", errors, "--out", str(out), "--threads", "1"]
+    assert main(command) == 2
+    assert "other bands' filters are not known: name them with --set" in capsys.readouterr().err
+    assert main([*command, "--set", "filters=[des-g, des-r, des-i]"]) == 0
+    assert np.isfinite(np.genfromtxt(out, delimiter=",", names=True)["redshift_pred"]).all()
+
+
 def test_forecasts_are_scored_against_the_release(six_bands, runs, tmp_path, capsys):
     run = read_run(runs / "nearest").forecasts["labels"]
     lines = [f"{i},{z}" for i, z in zip(run.object_id, run.point[0], strict=True)]
@@ -182,9 +185,9 @@ def test_the_leaderboard_takes_and_shows_the_runs(six_bands, runs, tmp_path, cap
     assert main(["leaderboard", "compare", str(runs), "--out", str(tmp_path / "authors")]) == 0
     capsys.readouterr()
     assert main(board) == 0
-    assert "test split of spectroscopic" in capsys.readouterr().out
-    assert main([*board, "--config", "labels"]) == 0
     assert "test split of labels" in capsys.readouterr().out
+    assert main([*board, "--config", "spectroscopic"]) == 0
+    assert "test split of spectroscopic" in capsys.readouterr().out
     assert main([*board, "--html", str(tmp_path / "page.html")]) == 0
     assert "labels" in (tmp_path / "page.html").read_text(encoding="utf-8")
 

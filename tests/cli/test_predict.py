@@ -21,6 +21,7 @@ from transferz.baselines.networks.ensemble import MODEL_FILE, Ensemble, Fit, Sca
 from transferz.baselines.networks.network import StackedNetworks
 from transferz.cli.predict import predict as main
 from transferz.schemas import InputError, ParameterError, TransferZError
+from transferz.tables import printing
 
 BANDS = ("g", "r", "i")
 SEEDS = (0, 3)
@@ -381,7 +382,7 @@ def test_bands_are_the_tables_names_in_the_models_order(model, tmp_path):
 
 def test_column_names_are_given_where_the_header_lacks_some(model, tmp_path):
     (tmp_path / "t.dat").write_text("#g r\n20 21 22\n# a comment\n\n20.5 21 22 # another\n")
-    with pytest.raises(InputError, match=r"2 column names for rows of 3 values; .*--columns"):
+    with pytest.raises(InputError, match=r"2 column names for rows of 3 values; .*names="):
         predict(model, tmp_path / "t.dat", tmp_path / "o.csv")
     predict(model, tmp_path / "t.dat", tmp_path / "o.csv", "--columns", "g,r,i")
     got = read(tmp_path / "o.csv")
@@ -468,6 +469,7 @@ def test_a_model_of_a_mock_is_announced_and_its_output_says_so(provenance, tmp_p
 
 def test_progress_is_one_line_on_a_terminal(model, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(printing, "SHORT", 0.0)
     table = write(tmp_path / "t.parquet", rows())
     predict(model, table, tmp_path / "o.csv", "--chunk-rows", "20")
     shown = capsys.readouterr().err

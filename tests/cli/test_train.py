@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transferz.baselines.benchmark import forecasts as benchmark_forecasts
 from transferz.baselines.benchmark.loading import Kept
 from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
 from transferz.baselines.benchmark.task import from_release
@@ -21,24 +20,16 @@ from transferz.baselines.methods.networks import PHOTOMETRY
 from transferz.baselines.networks import ensemble
 from transferz.baselines.networks.ensemble import load_ensemble
 from transferz.baselines.scores import metrics
-from transferz.baselines.scores.bootstrap import Draws
 from transferz.cli.train import train as main
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES, InputError, ParameterError, ReleaseError
 from transferz.schemas.benchmark.entries import read_entry
 from transferz.schemas.survey.files import file_digest, json_text, self_digest
+from transferz.tables import printing
 
 QUICK = ("--seeds", "2", "--epochs", "12", "--learning-rate", "3e-3", "--batch-size", "25")
 COLUMNS = ("--bands", "g,r,i", "--redshift", "zs")
 GRI = ("g", "r", "i")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _few_resamples():
-    """Error bars from fewer resamples: no test here is about them."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(benchmark_forecasts, "DRAWS", Draws(5))
-        yield
 
 
 def split(path, fractions=(0.7, 0.1, 0.1, 0.1), identifier=None):
@@ -405,6 +396,7 @@ def test_a_start_of_other_data_is_no_part_of_what_was_learned_from_here(
 
 def test_progress_is_one_line_on_a_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(printing, "SHORT", 0.0)
     command = ["--table", str(write_table(tmp_path / "t.parquet")), *COLUMNS, "--epochs", "3"]
     main([*command, "--seeds", "2"])
     shown = capsys.readouterr().err

@@ -57,7 +57,8 @@ def test_a_check_that_cannot_run_is_no_broken_promise(
     status, out, err = run(
         capsys, command, small_release if command == "verify" else tmp_path / "x"
     )
-    needs = f"transferz {command} needs the package 'pandera': pip install 'transferz[build]'"
+    extra = {"verify": "score"}.get(command, "build")
+    needs = f"transferz {command} needs the package 'pandera': pip install 'transferz[{extra}]'"
     assert (status, out, err) == (2, "", f"transferz: {needs}\n")
     assert not (tmp_path / "x").exists()
 
