@@ -1,8 +1,10 @@
-"""What the site adds to the documents: the files of the repository that they link to.
+"""What the site adds to the documents: the files of the repository that they link to; folds.
 
 A document links as on a code host, ``../params.yaml`` say. What such a link points to becomes part
 of the site, under ``repository/``: a picture as it is, Markdown as a page, other text as a page
 that shows it. Their own links are followed in turn.
+
+The many tables of the column reference are folded, each below its heading.
 """
 
 import posixpath
@@ -24,6 +26,10 @@ PICTURES = (".png", ".svg")
 OVERVIEW = "README.md"
 """What stands for a folder."""
 
+COLUMNS = "columns.md"
+SECTION = re.compile(r"(^### [^\n]*\n\n[^|#]*?\n\n)((?:^\|[^\n]*\n)+)", re.MULTILINE)
+FOLDED = "{0}<details markdown>\n<summary>{2} columns</summary>\n\n{1}\n</details>\n"
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what the documents link to outside their folder, and what that links to."""
@@ -42,7 +48,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Point the links to where the site has their targets."""
+    if page.file.src_uri == COLUMNS:
+        markdown = SECTION.sub(folded, markdown)
     return linked_anew(markdown, original(page.file.src_uri), page.file.src_uri)
+
+
+def folded(section: re.Match[str]) -> str:
+    """Fold the table of a section; its first two lines are titles and a rule."""
+    return FOLDED.format(section[1], section[2], section[2].count("\n") - 2)
 
 
 def linked(path: str) -> list[str]:
