@@ -36,8 +36,29 @@ from transferz.schemas.survey.files import (
 )
 from transferz.schemas.survey.frames import arrow_schema
 from transferz.schemas.survey.stated import COLUMN_FACTS
+from transferz.tables import printing
 
 sys.path.append(str(Path(__file__).parent))  # `releases` and the servers are imported by name
+
+import quick
+
+printing.EVERY = float("inf")  # a slow machine would print more lines than a fast one
+
+LONG = (
+    "pipeline/test_baselines.py",
+    "test_docs.py",
+    "pipeline",
+    "fuzz",
+    "baselines/test_real_transfer.py",
+    "baselines/test_real_galaxies.py",
+    "test_same_bytes.py",
+    "test_site.py",
+    "test_wheel.py",
+)
+"""What takes longest, and is begun first, so that no worker is left alone with it at the end.
+
+The second one needs nothing of what the first one builds for all that is in its folder.
+"""
 
 SPLIT_ROWS = {"train": 300, "validation": 60, "calibration": 50, "test": 70}
 KINDS = {
@@ -201,6 +222,23 @@ def build_release(
     sealed = json_text(manifest(directory, version, mock, table, **stated))
     (directory / MANIFEST_FILE).write_text(sealed, encoding="utf-8")
     return directory
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first; else the order stays."""
+    tests = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(tests)
+        return next((k for k, place in enumerate(LONG) if path.is_relative_to(place)), len(LONG))
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quickly():
+    with quick.quickly():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """The code blocks of the documents: what they are, and which of their commands no test runs.
 
-A block is Python, which is run; Python whose first line is ``# NAME.py``, which is written to that
-file; commands (bash), which are run, or are in `NOT_RUN`; what a command printed (text), which is
-compared with what it prints; YAML or TOML, which is read; or a list of folders (no language).
+A block is Python, which is run; Python whose first line is ``# NAME.py``, or in a notebook
+``%%writefile NAME.py``, which is written to that file; commands (bash), which are run, or are in
+`NOT_RUN`; what a command printed (text), which is compared with what it prints; YAML or TOML, which
+is read.
 """
 
 import itertools
@@ -18,7 +19,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("**/*.md")),
 ]
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"# (\w+\.py)\n")
+FILE = re.compile(r"(?:# |%%writefile )(\w+\.py)\n")
 VARIES = re.compile(r"\d|/|^(yes|no|met|missed)\b")
 """Words of an output that other data change: numbers, paths, verdicts."""
 
@@ -32,18 +33,22 @@ NOT_RUN = {
     "transferz benchmark mixture_density": "trains for minutes",
     "transferz predict --model models/mixture_density": "tests/cli/test_predict_pdf.py has one",
     "transferz score WITH_PDFS.parquet": "what that wrote",
+    "transferz benchmark rail:": "needs RAIL: tests/baselines/rail has one of its own",
+    "transferz predict pz_challenge": "tests/cli/test_predict_ensemble.py has files like these",
     "transferz publish": "needs the Hub: tests/dataset/test_publish.py has one of its own",
     "transferz predict --model models/nn_tl CATALOGUE": "needs HATS: tests/baselines/catalogues",
     "transferz predict --model models/nn_tl hf:": "needs HATS: tests/baselines/catalogues",
     "transferz distill": "needs a model of many seeds: tests/cli/test_distill.py makes one",
     "transferz verify ORG/": "needs the Hub, as `transferz publish`",
     "transferz diff ORG/": "needs the Hub, as `transferz publish`",
+    "topcat -stilts": "needs TOPCAT; the columns that it draws are checked",
     "transferz specz specz_samples/": "needs real tables: tests/dataset/spectra/test_samples.py",
 }
 """How a command begins that no test runs as it stands, and why. Its arguments are checked."""
 
 NOT_PRINTED = {
     "README.md: card:": "of a release that was edited: tests/dataset/test_verify.py edits some",
+    "old  transferz 2.0.0+mock OLD": "of a rebuild: tests/dataset/versions compares releases",
     "follows 1.0.0:": "of a build: tests/dataset/test_previous.py",
     "the whole catalogue ": "of a benchmark: test_docs.py compares it, figure by figure",
     "forecasts of ": "of a model that takes minutes to train: tests/cli/test_distill.py",
@@ -94,6 +99,12 @@ def read_blocks() -> list[Block]:
     ]
 
 
+def script(name: str) -> str:
+    """The text of the script that a document shows under a name."""
+    (found,) = {block.text for block in read_blocks() if block.file == name}
+    return found
+
+
 def without_environment(words: list[str]) -> list[str]:
     """A command without the variables that are set before it."""
     return list(itertools.dropwhile(lambda word: "=" in word, words))
@@ -109,7 +120,8 @@ def shortened(words: list[str]) -> list[str]:
     """A command as it is run, without the program's name."""
     command = " ".join(without_environment(words))
     added = [word for start, more in SHORTER.items() if command.startswith(start) for word in more]
-    return [*without_environment(words)[1:], *added]
+    own = itertools.takewhile(lambda word: word != ">", without_environment(words)[1:])
+    return [*own, *added]
 
 
 def shape(line: str) -> re.Pattern[str]:

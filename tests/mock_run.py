@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from quick import FEW
 
 from transferz.baselines.benchmark import forecasts as benchmark_forecasts
 from transferz.baselines.benchmark.benchmarking import make_outcome
@@ -21,7 +22,6 @@ from transferz.baselines.methods import METHODS
 from transferz.baselines.methods.networks import PHOTOMETRY, NNBase
 from transferz.baselines.networks.ensemble import Ensemble, Fit, Scaler
 from transferz.baselines.networks.network import StackedNetworks
-from transferz.baselines.scores.bootstrap import Draws
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES
 
@@ -36,7 +36,7 @@ def write_runs(folder: Path, release: Path, *, seeds: int = 3, galaxies: int | N
 
     The test splits are the release's or, where a number of `galaxies` is given, invented too.
     """
-    before, benchmark_forecasts.DRAWS = benchmark_forecasts.DRAWS, Draws(10)
+    before, benchmark_forecasts.DRAWS = benchmark_forecasts.DRAWS, FEW
     try:
         for number, (method, kind) in enumerate(PHOTOMETRY.items()):
             task = from_release(find_release(release), kind.train)

@@ -11,12 +11,12 @@ from releases import read_manifest, remake
 
 from transferz.dataset.page.citation import (
     bibtex,
-    catalogue_reference,
+    catalogue_references,
     citation_text,
     read_citation,
     release_citation,
 )
-from transferz.dataset.sources.registry import load_registry
+from transferz.dataset.sources.registry import Citation, load_registry
 from transferz.dataset.spectra.catalogues import load_catalogues
 from transferz.schemas import InputError
 from transferz.schemas.survey.files import CITATION_FILE
@@ -93,18 +93,29 @@ def test_a_release_of_the_authors_table_names_no_licence_of_ours(small_release):
 
 @pytest.mark.parametrize("key", load_registry())
 def test_every_catalogue_but_the_papers_own_can_be_cited(key):
-    reference = catalogue_reference(load_registry()[key].citation)
-    assert (reference is None) == (key in ("transferz", "specz_compilation"))
-    if reference:
+    references = catalogue_references(load_registry()[key].citation)
+    assert (not references) == (key in ("transferz", "specz_compilation"))
+    for reference in references[:1]:
         assert reference["title"] and reference["year"] > 2000
         assert re.fullmatch(r"arXiv:\d{4}\.\d{4,5}", reference["identifiers"][0]["value"])
+
+
+def test_of_two_papers_each_is_an_entry(real):
+    text = "De A et al. 2016, MNRAS 459, 3078: One; and B et al. 2021, ApJS 255, 20: Two"
+    first, second = catalogue_references(
+        Citation(text=text, url="https://arxiv.org/abs/1511.07623")
+    )
+    cited = read_citation(real / CITATION_FILE) | {"references": [first, second]}
+    assert (first["title"], second["title"]) == ("One", "Two")
+    assert ("url" in first, "url" in second) == (True, False)
+    assert [key for _, key, _ in ENTRY.findall(bibtex(cited))][1:] == ["dea2016", "b2021"]
 
 
 @pytest.mark.parametrize("name", load_catalogues())
 def test_every_catalogue_of_spectra_can_be_cited(name):
     """By what a release of a compilation, whose own edition can't be, takes its references from."""
     citation = load_catalogues()[name].citation
-    reference = catalogue_reference(citation)
+    (reference,) = catalogue_references(citation)
     assert reference["title"] and reference["year"] > 2000 and "http" in reference["url"]
     assert reference.get("volume", "") in citation.text
     assert (

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from documents import (
     DOCUMENTS,
+    FILE,
     NOT_PRINTED,
     NOT_RUN,
     ROOT,
@@ -27,12 +28,13 @@ from documents import (
 )
 from releases import remake
 
-from transferz.baselines.benchmark import forecasts
 from transferz.baselines.benchmark.scoring import FEWEST
 from transferz.baselines.forecasts import write_qp
 from transferz.baselines.leaderboard import comparing, entries
 from transferz.baselines.methods import conformal
-from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS, Draws
+from transferz.baselines.scores.bootstrap import DRAWS, SEED_DRAWS
+from transferz.baselines.scores.discreteness import MOST_COMMON
+from transferz.baselines.scores.flags import DROPPED, WIDTH_DIGITS
 from transferz.baselines.scores.metrics import METRICS
 from transferz.baselines.scores.paired import CONFIDENCE, SIGNIFICANCE
 from transferz.baselines.scores.probability import PER_GALAXY, PROBABILITY_METRICS, GridPDF
@@ -40,13 +42,15 @@ from transferz.baselines.scores.probability.mixture import THINNED
 from transferz.baselines.scores.probability.piecewise import FEWEST_LEVELS
 from transferz.baselines.scores.probability.scores import BINS
 from transferz.baselines.scores.requirements import LIMITS
+from transferz.baselines.scores.tomography import TOMOGRAPHIES
 from transferz.cli import main
-from transferz.schemas.benchmark.scores import MARGINS
+from transferz.schemas.benchmark.scores import MARGINS, TomographicMetric
 from transferz.schemas.survey import survey as configured
+from transferz.schemas.survey.stated import DECLARED
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
-LANGUAGES = {"bash", "python", "text", "yaml", "toml", ""}
-PROGRAMS = ("make", "dvc", "transferz", "python")
+LANGUAGES = {"bash", "python", "text", "yaml", "toml"}
+PROGRAMS = ("make", "dvc", "transferz", "python", "topcat")
 BLOCKS = read_blocks()
 COMMANDS = [words for block in BLOCKS for words in block.commands()]
 
@@ -57,7 +61,7 @@ def of_language(*languages):
 
 RUN = sorted({block.document for block in of_language("bash", "python")})
 QUANTILES = (0.05, 0.16, 0.5, 0.84, 0.95)
-DVC = ("repro", "dag", "metrics", "plots", "pull", "push", "remote", "status")
+DVC = ("repro", "dag", "metrics", "params", "plots", "pull", "push", "remote", "status")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -109,6 +113,8 @@ def test_a_command_that_is_not_run_exists_and_takes_these_arguments(words, only_
     elif program == "transferz":
         with pytest.raises(Parsed):
             main(arguments)
+    elif program == "topcat":
+        check_topcat(*arguments)
     else:
         script = arguments[0] if arguments[0] != "-m" else f"{arguments[1].replace('.', '/')}.py"
         assert (ROOT / script.removeprefix("transferz/")).is_file()
@@ -119,6 +125,15 @@ def test_an_argument_that_a_command_does_not_take_is_found(only_parse):
         main(["publish", "--no-such-option", "nonsense"])
     with pytest.raises(AssertionError):
         check_dvc("pull", "no-such-stage")
+
+
+def check_topcat(_, task, *settings):
+    """A plot's task, and what it draws: columns of a release, or their difference."""
+    assert task in ("plot2plane", "plot2sky")
+    pairs = [one.split("=", 1) for one in settings]
+    drawn = [value for key, value in pairs if key.rstrip("12") in ("x", "y", "lon", "lat", "aux")]
+    assert len(drawn) >= 2
+    assert {name for one in drawn for name in one.split("-")} <= DECLARED.keys()
 
 
 def check_dvc(command, *arguments):
@@ -133,14 +148,6 @@ def is_target(word):
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     there = word in stages or (ROOT / word).is_file()
     return there or word.startswith(("data/", "surveys/"))  # an output; or a pipeline to be built
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_resamples():
-    """Error bars from fewer resamples: quicker, and no document is about their last digits."""
-    before, forecasts.DRAWS = forecasts.DRAWS, Draws(20)
-    yield
-    forecasts.DRAWS = before
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +213,8 @@ def write_forecasts(release, folder):
         for k, one in enumerate(many.T)
     }
     pd.DataFrame({**found, **quantiles, **wide}).to_parquet(folder / "forecasts.parquet")
+    uneven = {f"pdf_{0.05 * k:.2f}": pdf[:, k] for k in (*range(41), *range(42, 81, 2))}
+    pd.DataFrame({**found, **uneven}).to_parquet(folder / "uneven.parquet")
     grid = GridPDF(np.linspace(0.0, 4.0, 81), pdf)
     write_qp(folder / "ensemble.hdf5", grid, object_id=rows["object_id"], point=point)
 
@@ -217,13 +226,13 @@ def reader(given, monkeypatch, tmp_path):
     monkeypatch.setenv("TRANSFERZ_RELEASE", str(folder / "data/mock/release/transferz"))
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     shutil.copytree(ROOT / "surveys", folder / "surveys")
+    shutil.copytree(ROOT / "baselines/results", folder / "baselines/results")
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copyfile(ROOT / name, folder / name)
     monkeypatch.setattr(configured, "FOLDER", folder / "surveys")  # a survey of one document's
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)  # as Python itself does it
-    for module in (entries, comparing):  # the checkout's own are not the reader's to change
-        monkeypatch.setattr(module, "ENTRIES", folder / "entries")
+    monkeypatch.setattr(entries, "ENTRIES", folder / "entries")  # not the checkout's own
     yield folder
     configured.find_survey.cache_clear()
     for name, module in [*sys.modules.items()]:  # a method of one document is none of another's
@@ -236,7 +245,7 @@ def test_the_blocks_of_a_document_run_in_order(document, reader, capsys):
     names, printed = {}, ""
     for block in (block for block in BLOCKS if block.document == document):
         if block.file:
-            Path(block.file).write_text(block.text, encoding="utf-8")
+            Path(block.file).write_text(FILE.sub("", block.text, count=1), encoding="utf-8")
         elif block.language == "python":
             exec(compile(block.text, str(block), "exec"), names)
         elif block.language == "bash":
@@ -281,21 +290,21 @@ def test_yaml_and_toml_can_be_read(block):
     assert read(block.text)
 
 
-@pytest.mark.parametrize("block", of_language(""), ids=str)
-def test_the_folders_that_are_listed_are_there(block):
-    listed = [line.split()[0] for line in block.text.splitlines() if not line.startswith(" ")]
-    assert len(listed) > 3
+def test_the_folders_that_are_listed_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE)
+    assert len(listed) == 7
     assert [one for one in listed if not (ROOT / one).is_dir()] == []
 
 
 def test_the_metrics_that_are_described_are_those_there_are():
     text = " ".join((ROOT / "docs/numbers.md").read_text(encoding="utf-8").split())
-    names = (*METRICS, *PROBABILITY_METRICS, *PER_GALAXY)
+    names = (*METRICS, *PROBABILITY_METRICS, *PER_GALAXY, *TomographicMetric.__args__)
     assert [name for name in names if f"`{name}`" not in text] == []
     said = (
         f"{DRAWS.resamples} times (our choice",
         f"{DRAWS.resamples * SEED_DRAWS:,} quotients: {DRAWS.resamples} resamples",
-        f"over {comparing.DRAWS.resamples} resamples",
+        f"over {comparing.RESAMPLES} resamples",
         f"p · (methods − 1) < {SIGNIFICANCE}",
         f"{MARGINS['bias']} of bias",
         f"{MARGINS['scatter']} of scatter",
@@ -308,12 +317,25 @@ def test_the_metrics_that_are_described_are_those_there_are():
         f"fewer than {conformal.FEWEST} calibration galaxies",
         f"fewer than {FEWEST_LEVELS} levels",
         f"more than {THINNED} samples",
+        *(f"{bins.limit} (1 + z)" for bins in TOMOGRAPHIES.values()),
+        *(f"| `{name}` | {bins.number} of equal number" for name, bins in TOMOGRAPHIES.items()),
+        f"on the {MOST_COMMON} most common values",
+        f"q = {', '.join(map(str, DROPPED[:-1]))} and {DROPPED[-1]} %",
+        f"to {WIDTH_DIGITS} decimals",
         f"histogram has {BINS} bins",
         f"| `bias` | abs < {LIMITS['bias']} |",
         f"| `scatter` | < {LIMITS['scatter']} |",
         f"| `outlier_rate_3sigma` | < {LIMITS['outlier_rate_3sigma']:.0%} |".replace("%", " %"),
     )
     assert [one for one in said if one not in text] == []
+
+
+def test_make_help_lists_every_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (help .*)", makefile, re.MULTILINE)
+    assert sorted(targets.split()) == sorted(re.findall(r"^## (\S+)  ", makefile, re.MULTILINE))
+    costs = (ROOT / "docs/rebuilding.md").read_text(encoding="utf-8")
+    assert [one for one in targets.split()[1:] if not re.search(f"`make {one}`", costs)] == []
 
 
 def test_citation_and_version_agree():

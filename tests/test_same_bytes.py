@@ -28,17 +28,17 @@ write_runs(here / "runs", release, seeds=2)
 out = here / "out"
 out.mkdir()
 for words in (
-    f"export out/a.fits --path {{release}}",
-    f"export out/a.vot --path {{release}} --config combo",
-    f"export out/a.ecsv --path {{release}} --split test",
-    f"deposit out/deposit --path {{release}}",
+    f"export out/a.fits --release {{release}}",
+    f"export out/a.vot --release {{release}} --config combo",
+    f"export out/a.ecsv --release {{release}} --split test",
+    f"deposit out/deposit --release {{release}}",
     f"compare {{release}} {{release}} --rows out/compare.csv --json out/compare.json",
     f"predict rows.csv --model runs/nn_spec --out out/predicted.parquet --quiet",
     f"predict rows.csv --model runs/nn_spec --out out/predicted.fits --quiet",
     f"magnitudes rows.csv --unit ujy --out out/magnitudes.csv.gz",
     f"check-leak rows.csv --release {{release}} --write-clean out/clean.parquet",
     f"score rows.csv --true redshift --pred z_phot --json --plot out/plots",
-    f"info --path {{release}}",
+    f"info --release {{release}}",
 ):
     with open(out / f"{{words.split()[0]}}.txt", "a") as said, contextlib.redirect_stdout(said):
         assert main(words.split()) == 0, words

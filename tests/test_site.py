@@ -71,6 +71,7 @@ def config(tmp_path_factory):
     """The site's configuration; it is built into a folder of its own, any warning an error."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_MKDOCS_2_WARNING", "1")
+        patch.setenv("TRANSFERZ_RUN_TUTORIALS", "false")  # test_docs.py runs what is in them
         from mkdocs.config import load_config
 
         folder = tmp_path_factory.mktemp("site")
@@ -203,3 +204,43 @@ def test_a_link_to_nothing_stops_the_build(hooks):
     for link in ("../no-such-file.yaml", "no-such-page.md", "../../outside.txt"):
         with pytest.raises(PluginError, match="no file of the repository"):
             hooks.linked_anew(f"[a]({link})", "docs/mock.md", "mock.md")
+
+
+def test_a_tutorial_gets_its_outputs(monkeypatch, tmp_path):
+    jupytext = pytest.importorskip("jupytext")
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    tutorials = importlib.import_module("_tutorials")
+    monkeypatch.setattr(tutorials, "RELEASE", tmp_path)
+    cells = (
+        "import pandas\nprint('seen')\npandas.DataFrame({'a': [7]})",
+        "# Figure: a line\nimport matplotlib.pyplot as plt\n_ = plt.plot([1, 2])",
+    )
+    text = "".join(f"```python\n{cell}\n```\n\n" for cell in cells)
+    notebook = jupytext.reads(f"# Title\n\n{text}```bash\necho $((6 * 7))\n```\n", fmt="md")
+    tutorials.run(notebook, "tutorial.md")
+    shown, pictures = tutorials.shown(notebook, "tutorial")
+    assert "``` {.text .output}\nseen\n```" in shown
+    assert "<td>7</td>" in shown
+    assert "```bash\necho $((6 * 7))\n```\n\n``` {.text .output}\n42\n```" in shown
+    assert "![a line](tutorial-1.png)" in shown
+    assert pictures["tutorial-1.png"].startswith(b"\x89PNG")
+
+
+def test_a_tutorial_that_fails_stops_the_build(monkeypatch, tmp_path):
+    jupytext = pytest.importorskip("jupytext")
+    from mkdocs.exceptions import PluginError
+
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    tutorials = importlib.import_module("_tutorials")
+    with pytest.raises(PluginError, match="make repro"):
+        monkeypatch.setattr(tutorials, "RELEASE", tmp_path / "none")
+        tutorials.run(jupytext.reads("```python\n1 / 0\n```", fmt="md"), "tutorial.md")
+    monkeypatch.setattr(tutorials, "RELEASE", tmp_path)
+    with pytest.raises(PluginError, match=r"(?s)tutorial\.md: .*ZeroDivisionError"):
+        tutorials.run(jupytext.reads("```python\n1 / 0\n```", fmt="md"), "tutorial.md")
+
+
+def test_every_picture_says_what_it_shows(site):
+    lost = re.compile(r"<img(?![^>]*alt=\"[^\"]+\")[^>]*>")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    assert [name for name, text in texts.items() if lost.search(text)] == []

@@ -15,6 +15,9 @@ from unittest import mock
 
 import pytest
 import yaml
+from releases import MADE_AS
+
+from transferz.schemas.survey.files import Version
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("baselines", "cli", "dataset", "photometry", "schemas", "tables")
@@ -122,12 +125,13 @@ class Workspace:
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def release_as(self, version: str, date: str) -> None:
-        """Set version and date, and write the changelog's newest entry for them."""
+        """Set version and date, and make an entry for them the changelog's newest."""
         self.change("release.version", version)
         self.change("release.date", date)
         path = self.root / "dataset/CHANGELOG.md"
         head, *entries = path.read_text(encoding="utf-8").split("\n## ")
-        kept = [one for one in entries if not one.startswith(f"[{version}]")]
+        before = Version.parse(version)
+        kept = [one for one in entries if Version.parse(one[1 : one.index("]")]) < before]
         entry = f"[{version}] - {date}\n\n### Changed\n\n- What a test changes.\n"
         path.write_text("\n## ".join([head, entry, *kept]), encoding="utf-8")
 
@@ -173,10 +177,12 @@ def make_workspace(root: Path) -> Workspace:
     for path in (ROOT / "loaders").glob("*.py"):
         (package / path.name).symlink_to(f"../../loaders/{path.name}")
     space = Workspace(root)
+    for name, value in MADE_AS.items():
+        space.change(f"release.{name}", value)
     for name, value in SMALL.items():
         space.change(f"mock.{name}", value)
-    space.run("dvc", "init", "--no-scm", "--quiet")
-    space.run("dvc", "config", "core.analytics", "false")
+    (root / ".dvc").mkdir()  # as `dvc init --no-scm` does, which takes seconds
+    (root / ".dvc/config").write_text("[core]\n    no_scm = True\n    analytics = false\n")
     return space
 
 

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transferz.baselines.methods import METHODS
+from transferz.baselines.scores.flags import RISKS
 from transferz.baselines.scores.metrics import METRICS
 from transferz.schemas import CONFIGS, SPLITS, InputError
 from transferz.schemas.benchmark.entries import (
     MAX_BYTES,
+    OF_A_RUN,
     ORDER,
     Entry,
     Split,
@@ -33,6 +35,7 @@ from transferz.schemas.benchmark.scores import (
     TITLES,
     Metric,
     ProbabilityMetric,
+    RiskMetric,
     number_text,
 )
 
@@ -50,6 +53,8 @@ def scores(n, completeness):
     lone = {"from": 0.3, "to": 0.6, "middle": 0.45, "n": 80, "metrics": {"bias": summary(0.02)}}
     lesser = {"bias": {"mean": 0.001, "error": None}}
     few = {"from": 0.6, "to": None, "n": 3, "metrics": None}
+    verdict = {"value": -0.01, "limit": 0.001, "met": False, "error": 0.02, "sure": False}
+    tomographic = {"from": None, "to": 0.4, "n": n, "metrics": {"bias_points": summary(-0.01)}}
     return {
         "n": n,
         "completeness": completeness,
@@ -57,6 +62,19 @@ def scores(n, completeness):
         "pit": {"all": [0.05] * 20},
         "bins": {"true_redshift": [lone, few], "g-i": [few]},
         "truth": {"all": {"n": n, "metrics": {"bias": summary(0.01)}, "difference": lesser}},
+        "tomography": {
+            "lsst": [
+                {**tomographic, "requirement": {"points": verdict}},
+                few | {"requirement": None},
+            ]
+        },
+        "discreteness": {"points": {"distinct": summary(99.0), "most_common": summary(0.1)}},
+        "risk": {
+            "flag": "method",
+            "dropped": [0, 50],
+            "metrics": {"rmse": [summary(0.2), summary(0.1)]},
+            "area": {"rmse": summary(0.15)},
+        },
     }
 
 
@@ -326,6 +344,13 @@ BAD = {
         drop("data.content.galaxiesml.test"),
         "scores of 'galaxiesml', which data does not hold",
     ),
+    "a curve of another length": (
+        put("scores.galaxiesml.risk.dropped", [0, 10, 50]),
+        "2 values of 'rmse' at 3 points",
+    ),
+    "all dropped": (put("scores.galaxiesml.risk.dropped", [0, 100]), "risk.dropped.1"),
+    "nobody's flag": (put("scores.galaxiesml.risk.flag", "mine"), "risk.flag"),
+    "no survey": (put("scores.galaxiesml.tomography", {"des": []}), "'scores.galaxiesml.tomog"),
     "PIT of no range": (put("scores.galaxiesml.pit", {"lsst": [0.05] * 20}), "'lsst'"),
     "coverage of no scores": (
         put("transfer.0.tested_on", "combo"),
@@ -463,11 +488,12 @@ def test_the_schema_says_what_an_entry_holds():
         "networks",
         "date",
         "model",
+        *OF_A_RUN,  # published forecasts have none of it: tests/baselines/leaderboard
     }
 
 
 def test_the_words_are_those_of_the_other_rooms():
-    assert Metric.__args__ == METRICS
+    assert Metric.__args__ == METRICS and RiskMetric.__args__ == RISKS
     assert Split.__args__ == SPLITS
     assert set(SETS) | {"truth"} == set(CONFIGS) and set(TESTED) < set(SETS)
     assert tuple(METHODS) == ORDER

@@ -273,13 +273,13 @@ def _commands(shop: Any) -> list[Work]:
     return [
         *(_command((*predict, "--out"), f"out{end}") for end in (".csv", ".parquet", ".fits")),
         *(
-            _command(("export", "--path", release, "--overwrite"), f"out{end}")
+            _command(("export", "--release", release, "--replace"), f"out{end}")
             for end in (".fits", ".vot", ".ecsv", ".hdf5")
         ),
         _command(("magnitudes", table, "--unit", "ujy", "--out"), "out.parquet"),
         _command(("check-leak", table, "--release", release, "--write-clean"), "out.csv"),
         _command(("compare", release, release, "--json"), "out.json"),
-        _command(("deposit", "out", "--path", release), outputs=("out",), old=""),
+        _command(("deposit", "out", "--release", release), outputs=("out",), old=""),
         _command(
             (*score, "--plot", "out"),
             outputs=("out/redshift.png", "out/residuals.png"),

@@ -28,7 +28,7 @@ from fuzzing.commands.workshop import Workshop, set_up
 Maker = Callable[[np.random.Generator, Workshop, Path], Trial]
 
 
-SLOW = ("train", "benchmark", "fit-templates")
+SLOW = ("train", "distill", "benchmark", "fit-templates")
 
 
 def makers() -> list[tuple[str, str, int, Maker]]:

@@ -152,6 +152,23 @@ def _train(some: Some, places: list[str], out: Path, shop: Workshop) -> list[str
     ]
 
 
+def _distill(some: Some, places: list[str], out: Path, shop: Workshop) -> list[str]:
+    return [
+        *("distill", some(shop.table, places), "--model", some(shop.model, places)),
+        *("--bands", some("g,r,i,z,y", [*NAMES, "g,r", "g,g,g,g,g"]), "--epochs", "1"),
+        *("--threads", some("1", NUMBERS), "--device", some("cpu", NAMES), "--quiet"),
+        *("--out", some(f"{out}/run", places)),
+    ]
+
+
+def _specz(some: Some, places: list[str], out: Path, shop: Workshop) -> list[str]:
+    more = [] if some("1", "2") == "1" else ["--catalogues", some(shop.catalogue, places)]
+    return [
+        *("specz", some(shop.catalogue, places), "--out", some(f"{out}/it.parquet", places)),
+        *("--radius", some("1", NUMBERS), "--disagreement", some("0.01", NUMBERS), *more),
+    ]
+
+
 def _release(name: str, *words: str):
     def argv(some: Some, places: list[str], out: Path, shop: Workshop) -> list[str]:
         right = {"RELEASE": shop.release, "OUT": f"{out}/it", "OUT.fits": f"{out}/it.fits"}
@@ -177,7 +194,7 @@ def _board(some: Some, places: list[str], out: Path, shop: Workshop) -> list[str
 def _export(some: Some, places: list[str], out: Path, shop: Workshop) -> list[str]:
     return [
         *("export", some(f"{out}/it.vot", [f"{out}/it.txt", f"{out}/a/b.fits", *places])),
-        *("--path", some(shop.release, places), "--config", some("combo", [*NAMES, "../combo"])),
+        *("--release", some(shop.release, places), "--config", some("combo", [*NAMES, "../combo"])),
         *("--split", some("test", [*NAMES, "*", "../test"])),
     ]
 
@@ -189,17 +206,19 @@ ARGUMENTS = {
     "magnitudes": _magnitudes,
     "benchmark": _benchmark,
     "train": _train,
+    "distill": _distill,
+    "specz": _specz,
     "fit-templates": _release("fit-templates", "RELEASE"),
-    "info": _release("info", "--path", "RELEASE"),
+    "info": _release("info", "--release", "RELEASE"),
     "verify": _release("verify", "RELEASE"),
     "diff": _release("diff", "RELEASE", "RELEASE", "--json"),
     "compare": _release("compare", "RELEASE", "RELEASE", "--json", "OUT"),
-    "deposit": _release("deposit", "OUT", "--path", "RELEASE"),
+    "deposit": _release("deposit", "OUT", "--release", "RELEASE"),
     "publish": _release(
         "publish",
         "--repo",
         "o/mock",
-        "--path",
+        "--release",
         "RELEASE",
         "--dry-run",
         "--endpoint",

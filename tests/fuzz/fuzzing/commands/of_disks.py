@@ -22,8 +22,10 @@ COMMANDS = {
     "check-leak": "check-leak TABLE --release RELEASE --write-clean OUT.TABLE",
     "benchmark": f"benchmark median --table TABLE {OWN} --out OUT --replace",
     "train": f"train nn_spec --table TABLE {OWN} --epochs 1 {MACHINE} --out OUT --replace",
-    "export": "export OUT.EXPORT --path RELEASE --overwrite",
-    "deposit": "deposit OUT --path RELEASE",
+    "distill": f"distill TABLE --model MODEL --epochs 1 {MACHINE} --out OUT --replace",
+    "specz": "specz CATALOGUE --out OUT.parquet",
+    "export": "export OUT.EXPORT --release RELEASE --replace",
+    "deposit": "deposit OUT --release RELEASE",
     "compare": "compare RELEASE RELEASE --json OUT.json",
     "diff": "diff RELEASE RELEASE --rows OUT.parquet",
     "score": "score TABLE --true z_spec --pred z_phot --plot OUT",
@@ -41,6 +43,7 @@ def _argv(command: str, rng: Rng, shop: Workshop, out: Path) -> list[str]:
     for word, endings in ENDINGS.items():
         line = line.replace(word, f"OUT{endings[rng.integers(4)]}")
     places = {"TABLE": shop.table, "MODEL": shop.model, "RELEASE": shop.release, "RUNS": shop.runs}
+    places["CATALOGUE"] = shop.catalogue
     for word, place in (places | {"OUT": out / "it"}).items():
         line = line.replace(word, str(place))
     return line.split()
@@ -59,9 +62,10 @@ def make(command: str, rng: Rng, shop: Workshop, folder: Path) -> Trial:
             return main(words)
 
     if has_old:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             status = main(argv)
-        assert status in (0, 1)
+        assert status in (0, 1), said.getvalue()
     old = "an older output" if has_old else "no output yet"
     return Trial(argv, damage=f"files of {size} bytes at most, {old}", run=run)
 

@@ -36,7 +36,7 @@ class OnRelease:
 def _export(release: Path, out: Path, shop: Workshop, rng: Rng) -> list[str]:
     ending = EXPORTS[rng.integers(len(EXPORTS))]
     config = ("transferz", "galaxiesml", "combo", "truth")[rng.integers(4)]
-    return ["export", f"{out}/out{ending}", "--path", str(release), "--config", config]
+    return ["export", f"{out}/out{ending}", "--release", str(release), "--config", config]
 
 
 def _score(release: Path, out: Path, shop: Workshop, rng: Rng) -> list[str]:
@@ -46,7 +46,7 @@ def _score(release: Path, out: Path, shop: Workshop, rng: Rng) -> list[str]:
 
 
 COMMANDS = {
-    "info": OnRelease(lambda release, out, shop, rng: ["info", "--path", str(release)]),
+    "info": OnRelease(lambda release, out, shop, rng: ["info", "--release", str(release)]),
     "verify": OnRelease(lambda release, out, shop, rng: ["verify", str(release), "--json"], True),
     "diff": OnRelease(
         lambda release, out, shop, rng: ["diff", str(shop.release), str(release), "--json"]
@@ -59,13 +59,14 @@ COMMANDS = {
     ),
     "publish": OnRelease(
         lambda release, out, shop, rng: [
-            *("publish", "--repo", "org/mock", "--path", str(release), "--dry-run"),
+            *("publish", "--repo", "org/mock", "--release", str(release), "--dry-run"),
             *("--endpoint", NO_HUB),
         ],
         True,
     ),
     "deposit": OnRelease(
-        lambda release, out, shop, rng: ["deposit", f"{out}/deposit", "--path", str(release)], True
+        lambda release, out, shop, rng: ["deposit", f"{out}/deposit", "--release", str(release)],
+        True,
     ),
     "export": OnRelease(_export),
     "score": OnRelease(_score),

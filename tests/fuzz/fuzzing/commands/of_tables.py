@@ -57,7 +57,7 @@ class OnTable:
     result: Callable[[Outcome], Any]
     uses: tuple[str, ...]
     ids_matter: bool = True
-    photometry: bool = False
+    of: str = "columns"  # which of the workshop's tables it is on
 
 
 def _machine() -> list[str]:
@@ -118,6 +118,15 @@ def _fit_templates(table: Path, out: Path, shop: Workshop, rng: Rng) -> list[str
     return ["fit-templates", str(table)]
 
 
+def _distill(table: Path, out: Path, shop: Workshop, rng: Rng) -> list[str]:
+    argv = ["distill", str(table), "--model", str(shop.model), "--epochs", "1"]
+    return [*argv, "--out", f"{out}/run", *_machine()]
+
+
+def _specz(table: Path, out: Path, shop: Workshop, rng: Rng) -> list[str]:
+    return ["specz", str(table), "--out", f"{out}/out.parquet"]
+
+
 def _json_but(*names: str) -> Callable[[Outcome], Any]:
     def result(outcome: Outcome) -> Any:
         facts = json.loads(outcome.stdout)
@@ -150,7 +159,15 @@ COMMANDS = {
     "benchmark": OnTable(_benchmark, _entry, (*BANDS, "z_spec")),
     "train": OnTable(_train, _entry, (*BANDS, "z_spec")),
     "fit-templates": OnTable(
-        _fit_templates, _lines_below, ("redshift",), ids_matter=False, photometry=True
+        _fit_templates, _lines_below, ("redshift",), ids_matter=False, of="photometry"
+    ),
+    "distill": OnTable(_distill, _lines_below, BANDS, ids_matter=False),
+    "specz": OnTable(
+        _specz,
+        _written(("ra", "dec", "redshift", "quality", "secure").__contains__),
+        ("Z", "ALPHA", "DELTA"),
+        ids_matter=False,
+        of="spectra",
     ),
 }
 
@@ -161,7 +178,7 @@ COMMANDS = {
 def make(command: str, rng: Rng, shop: Workshop, folder: Path) -> Trial:
     """Damage a table and name a command on it."""
     on = COMMANDS[command]
-    original = shop.photometry if on.photometry else shop.columns
+    original = getattr(shop, on.of)
     form = _form(rng)
     written, twin, must_refuse, damage = original, None, False, ""
     if semantic := rng.random() < 0.45:
@@ -300,7 +317,8 @@ def sentinels(rng: Rng, columns: Columns, on: OnTable) -> Change:
     """Some cells of one column are worth a null."""
     name = _pick(rng, on.uses)
     values = NO_MAGNITUDE if name in BANDS else NO_REDSHIFT
-    values = NO_FLUX if name.startswith("f") else NO_POSITION if name in ("ra", "dec") else values
+    position = name in ("ra", "dec", "ALPHA", "DELTA")
+    values = NO_FLUX if name.startswith("f") else NO_POSITION if position else values
     value = _pick(rng, values)
     twin = {key: [*cells] for key, cells in columns.items()}
     count = int(rng.integers(1, 6))
