@@ -58,11 +58,13 @@ def test_an_honest_run_is_added_and_its_class_is_not_imported(run, release, tmp_
     assert not {name for name in set(sys.modules) - before if name.split(".")[0] == "mock"}
 
 
-def test_an_installed_packages_own_entries_are_not_written_to(run, runs, tmp_path, monkeypatch):
+def test_an_installed_packages_own_entries_are_not_written_to(
+    run, runs, release, tmp_path, monkeypatch
+):
     monkeypatch.setattr(
         entries, "__file__", str(tmp_path / "site/baselines/leaderboard/entries.py")
     )
-    for command in (["add", str(run)], ["compare", str(runs)]):
+    for command in (["add", str(run), "--release", str(release.path)], ["compare", str(runs)]):
         with pytest.raises(InputError, match="such as --entries board"):
             leaderboard(command)
 
