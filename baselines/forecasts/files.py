@@ -99,7 +99,7 @@ def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
             "which column holds the ids? Name it with --id, or give --truth FILE --in-order where "
             "the rows are those of the forecasts"
         )
-    if asked:
+    if asked or not true:  # `or`, for mypy
         raise InputError(f"{path}: {'; '.join(asked)}; there are: {first_few(file.names, SHOWN)}")
     wanted = [name for name in (true, identifier, named.magnitude) if name]
     require_columns(path, file.names, wanted)
