@@ -23,6 +23,7 @@ from transferz.baselines.benchmark.own_tables import (
 from transferz.baselines.benchmark.scoring import outcome_text
 from transferz.baselines.benchmark.task import Task, from_release
 from transferz.baselines.leaderboard.reporting import with_report
+from transferz.baselines.networks.environment import epoch_line
 from transferz.cli.options import (
     add_columns_option,
     add_release_option,
@@ -66,6 +67,8 @@ OF_TEST_TABLE = ("test_bands", "test_errors", "test_redshift", "test_id")
 def benchmark(argv: Sequence[str]) -> int:
     """Train a method and score it on the test splits."""
     args = _parser().parse_args(argv)
+    if args.json and args.json != "-" and not (args.method or args.list):
+        args.method, args.json = args.json, "-"  # `--json METHOD`: it takes what follows for a file
     _check(args)
     if args.list:
         return _list_methods()
@@ -74,13 +77,16 @@ def benchmark(argv: Sequence[str]) -> int:
     with held_folder(out, replace=args.replace):
         with _prints_aside():
             method = load_method(args.method, settings(args.set), python=args.python)
+            if getattr(method.kind, "shows_epochs", False):
+                method.options["show"] = lambda title: epoch_line(title, quiet=args.quiet)
             task = _task(args, method)
-        remarks = sys.stderr if args.json == "-" else sys.stdout
-        remarks.writelines(f"{line}\n" for line in table_remarks(task))
+        say = _silent if args.quiet else (sys.stderr if args.json == "-" else sys.stdout).write
+        say("".join(f"{line}\n" for line in table_remarks(task)))
         if args.trial:
+            limit = TimeLimit(args.time_limit)
             with _prints_aside():
-                tried = try_out(method, task, TimeLimit(args.time_limit))
-            sys.stdout.write(tried)
+                tried = try_out(method, task, limit, allow_missing=args.allow_missing)
+            say(tried)
             return 0
         with _prints_aside():
             outcome = run_benchmark(
@@ -102,10 +108,12 @@ def benchmark(argv: Sequence[str]) -> int:
     if report:
         with replace_file(report) as beside:
             beside.write_text(as_json, encoding="utf-8")
-    said = sys.stderr if args.json == "-" else sys.stdout
-    sys.stdout.write(as_json if args.json == "-" else outcome_text(outcome.entry))
+    if args.json == "-":
+        sys.stdout.write(as_json)
+    else:
+        say(outcome_text(outcome.entry))
     if out:
-        said.write(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
+        say(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
     return 0
 
 
@@ -136,7 +144,7 @@ def _list_methods() -> int:
             method = load_method(name)
             said = f"{method.name} (learns from {method.train or 'all that there is'})"
         except TransferZError as error:
-            said = f"can't be loaded: {str(error).splitlines()[0]}"
+            said = f"can't be loaded: {error.on_command_line().splitlines()[0]}"
         sys.stdout.write(f"{name:<{width}}  {said}\n")
     return 0
 
@@ -164,7 +172,7 @@ def _task(args: argparse.Namespace, method: Method) -> Task:
 
 
 def _silent(text: str) -> None:
-    """Say nothing."""
+    """Say nothing, as --quiet asks for."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -233,7 +241,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="print the entry as JSON in place of tables, or write it to a file",
     )
-    group.add_argument("--quiet", action="store_true", help="no lines on what is being done")
+    group.add_argument(
+        "--quiet", action="store_true", help="print only what goes wrong, and the JSON of --json"
+    )
     return parser
 
 

@@ -144,7 +144,11 @@ def named_columns(args: argparse.Namespace) -> NamedColumns:
         parse_grid(args.grid) if args.grid else None,
     )
     if args.in_order and (args.id or not (args.truth or args.config)):
-        raise ParameterError("--in-order: give --truth or --config with it, and no --id")
+        raise ParameterError(
+            "--in-order: whose order is it? Give --truth FILE --in-order where the true redshifts "
+            "are in another file, or --config CONFIG --in-order for a release's test split; and no "
+            "--id"
+        )
     if args.truth and (args.release or args.config):
         raise ParameterError("--truth: the truth is in that file or in a release, not both")
     own = not (args.truth or args.in_order)  # whether the file itself tells the truth

@@ -179,7 +179,7 @@ def _require_bands(args: argparse.Namespace, task: Task, start: "Model") -> None
             f"--start {args.start} takes {len(start.bands)} bands ({', '.join(start.bands)}), "
             f"found {len(task.columns)} ({', '.join(task.columns)}); give as many"
         )
-    require_order(task.columns, start.bands, "--bands")
+    require_order(task.columns, start.bands)
 
 
 def _run(method: Method, task: Task, seeds: int) -> Ran:

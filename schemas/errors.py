@@ -42,7 +42,8 @@ class TransferZError(Exception):
     text : str
         What is wrong, for who called from Python.
     **options : str
-        What a parameter that the text names, such as ``path=``, is called on the command line.
+        What a parameter that the text names, such as ``path=``, is called on the command line;
+        with a blank at the end where the text gives a value, as in ``device=cpu``.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class TransferZError(Exception):
         """Return the text as the command line says it: by its options."""
         text = str(self)
         for name, option in self.options.items():
-            text = re.sub(rf"(?<!\S){name}=(True)?(?=[\s,;]|$)", option, text)
+            text = re.sub(rf"(?<!\S){name}=(True\b)?", option, text)
         return text
 
 

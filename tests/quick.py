@@ -5,13 +5,10 @@ scores. The tests of these things bring them back: `whole_reports` does.
 """
 
 import contextlib
-import functools
 import hashlib
 import pickle
-import sys
 import unittest.mock
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +20,6 @@ from transferz.dataset.page import figures
 from transferz.dataset.verify import pages
 
 FEW = Draws(5)
-
-packages_distributions = metadata.packages_distributions
-
-
-@functools.cache
-def packages_of(places: tuple[str, ...]) -> dict[str, list[str]]:
-    """Which installed packages have which modules, by where packages are installed."""
-    return dict(packages_distributions())
-
-
-def packages() -> dict[str, list[str]]:
-    """The same of this process, which takes a run of the benchmark most of its time."""
-    return packages_of(tuple(place for place in sys.path if any(Path(place).glob("*.*-info"))))
-
 
 _drawn: dict[bytes, dict[str, bytes]] = {}
 
@@ -62,7 +45,6 @@ def quickly() -> Iterator[None]:
             (comparing, "DRAWS", FEW),
             (reporting, "draw", lambda *_: ()),
             (reporting, "own_entries", lambda survey: []),
-            (metadata, "packages_distributions", packages),
             (pages, "draw", draw_once),
         ):
             stack.enter_context(unittest.mock.patch.object(module, name, stand_in))

@@ -50,7 +50,11 @@ def read_training(
         release = find_release(train)
         return from_release(release, method.train, calibrates=method.calibrates, require_test=False)
     if not bands:
-        raise ParameterError(f"--train {train} is a table: name its magnitudes with --bands")
+        raise ParameterError(
+            f"train={train} is a table: name its magnitudes with bands=",
+            train="--train ",
+            bands="--bands",
+        )
     partial = method.stated.missing_magnitudes
     table = OwnTable(train, tuple(bands), redshift, tuple(errors), missing_magnitudes=partial)
     return from_own_tables(table, drop_missing=drop_missing, require_test=False)
@@ -107,15 +111,18 @@ class FittedMethod:
         columns = tuple(bands or task.columns)
         if len(columns) != len(task.bands):
             raise ParameterError(
-                f"--bands names {len(columns)} columns for a method that learns from "
-                f"{len(task.bands)} bands ({', '.join(task.columns)}); name as many, in that order"
+                f"bands= names {len(columns)} columns for a method that learns from "
+                f"{len(task.bands)} bands ({', '.join(task.columns)}); name as many, in that order",
+                bands="--bands",
             )
         own = [error_name(band) for band in task.bands]
         learned = all(name in task.training for name in own)
         usual = tuple(error_name(name) for name in columns)
         found = tuple(errors) or (usual if learned and set(usual) <= set(names) else ())
         if found and len(found) != len(columns):
-            raise ParameterError(f"--errors names {len(found)} columns for {len(columns)} bands")
+            raise ParameterError(
+                f"errors= names {len(found)} columns for {len(columns)} bands", errors="--errors"
+            )
         if not found or not learned:
             found, task = (), _without(task, own)
         return cls(method, task, columns, found, fit_once(method, task, SEED), pdf)
@@ -165,8 +172,9 @@ class FittedMethod:
         forecast = as_distribution(prediction.distribution)
         if forecast is None:
             raise ParameterError(
-                f"--pdf: {self.name} forecasts a redshift, and no density; "
-                "'transferz benchmark --list' has methods that do: quantile_trees, template_fit"
+                f"pdf= is of densities, and {self.name} forecasts a redshift alone; "
+                "`transferz benchmark --list` has methods that do: quantile_trees, template_fit",
+                pdf="--pdf",
             )
         held = encode_pdfs(forecast if row is None else forecast.take(row), self.pdf)
         return held.take(pa.array(np.cumsum(stated) - 1, mask=~stated))

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import transferz
-from transferz.baselines.benchmark.calling import MethodError
+from transferz.baselines.benchmark.calling import MethodError, is_about_a_label
 from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
 from transferz.baselines.benchmark.limits import TimeLimit
 from transferz.baselines.benchmark.loading import Kept, Method, load_method
@@ -196,7 +197,7 @@ def benchmark(
     limit = TimeLimit(time_limit)
     if plugin.stated.trial and len(task.training) > FEW:
         report(f"{plugin.name}: a trial on {FEW} galaxies")
-        try_out(plugin, task, limit)
+        try_out(plugin, task, limit, allow_missing=allow_missing)
     finished = FinishedSeeds.of(out, plugin, task) if out else None
     try:
         ran = run_method(
@@ -225,7 +226,7 @@ def benchmark(
         if isinstance(error, KeyboardInterrupt):
             report(note)
             raise
-        raise type(error)(f"{error}\n{note}") from error.__cause__
+        raise type(error)(f"{error}\n{note}", **error.options) from error.__cause__
 
 
 def _is_repeated(forecasts: SetForecasts) -> bool:
@@ -234,15 +235,19 @@ def _is_repeated(forecasts: SetForecasts) -> bool:
     return np.array_equal(point, np.broadcast_to(point[:1], point.shape), equal_nan=True)
 
 
-def try_out(method: Method, task: Task, limit: TimeLimit | None = None) -> str:
+def try_out(
+    method: Method, task: Task, limit: TimeLimit | None = None, *, allow_missing: bool = False
+) -> str:
     """Train, forecast and score a few galaxies, so that a mistake is found before it costs much.
 
     A run is not changed by it: these are other instances, and their surroundings are forgotten.
-    Returned is what came of it, for people. A MethodError says what went wrong.
+    Returned is what came of it, for people. A MethodError says what went wrong; what a run refuses
+    is refused, galaxies without a forecast too unless they are allowed.
     """
+    seeds = [TRIAL_SEED]
     try:
         with method.surroundings.apart():
-            ran = run_method(method, task.few(), [TRIAL_SEED], allow_missing=True, limit=limit)
+            ran = run_method(method, task.few(), seeds, allow_missing=allow_missing, limit=limit)
             method.keep(ran.fitted, task.columns, task.source)
         forecasts_file(ran.forecasts)
         scores = {
@@ -250,9 +255,12 @@ def try_out(method: Method, task: Task, limit: TimeLimit | None = None) -> str:
             for name, one in ran.forecasts.items()
         }
     except MethodError as error:
+        # A column that is not there is not there for more galaxies either.
+        few = " A class that can't learn from so few says so: trial = False."
+        remedy = "" if is_about_a_label(error.__cause__) else few
         raise MethodError(
-            f"{error}\n(This was a trial on {FEW} galaxies, before training. A class that can't "
-            "learn from so few says so: trial = False.)"
+            f"{error}\n(This was a trial on {FEW} galaxies, before training.{remedy})",
+            **error.options,
         ) from error.__cause__
     mock = " MOCK galaxies, not real ones." if getattr(task.data, "mock", False) else ""
     cost, whole = ran.cost, len(task.training)
@@ -317,16 +325,31 @@ def _machine(method: Method, cost: Cost) -> dict[str, Any]:
 def _packages(method: Method) -> dict[str, str]:
     """Versions of what was imported, and of the method's own packages where they are installed."""
     wanted = [name for name in PACKAGES if IMPORTED.get(name, name) in sys.modules]
-    known = metadata.packages_distributions()
-    owners = [
-        owner
-        for made in (method.maker, *method.kinds)
-        for owner in known.get(made.__module__.split(".")[0], [])
-    ]
-    names = dict.fromkeys([*wanted, *owners])
+    modules = dict.fromkeys(made.__module__.split(".")[0] for made in (method.maker, *method.kinds))
+    names = dict.fromkeys([*wanted, *(owner for module in modules for owner in _owners(module))])
     versions = {name: metadata.version(name) for name in names}
     found = {name: version for name, version in versions.items() if version}
     return found | method.stated.packages
+
+
+def _owners(module: str) -> list[str]:
+    """Return which installed packages have a module at their top.
+
+    They are those of `importlib.metadata.packages_distributions`, which looks for every file of
+    every package on the disk; here their lists of files are searched for one name.
+    """
+    own = re.compile(rf'^"?{re.escape(module)}(/|\.[^/,]*,)', re.MULTILINE)
+    found = []
+    for package in metadata.distributions():
+        if (top := package.read_text("top_level.txt") or "").split():
+            names = top.split()
+        elif (files := package.read_text("RECORD")) is not None:
+            names = [module] if own.search(files) else []
+        else:
+            names = [file.parts[0].partition(".")[0] for file in package.files or ()]
+        if module in names:
+            found.append(package.metadata["Name"])
+    return found
 
 
 @contextlib.contextmanager
@@ -344,13 +367,15 @@ def held_folder(directory: Path | None, *, replace: bool) -> Iterator[None]:
         if not os.access(directory.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise InputError(f"can't write to --out {directory}: {error}") from None
+        raise InputError(f"can't write to out={directory}: {error}", out="--out ") from None
     with only_writer(directory):
         if directory.exists():
             ours = directory.is_dir() and {path.name for path in directory.iterdir()} <= RUN_FILES
             if not (replace and ours):
-                remedy = ": it holds more than a run" if replace else ", or give --replace"
+                remedy = ": it holds more than a run" if replace else ", or give replace=True"
                 raise InputError(
-                    f"--out {directory} exists already; remove it or name another{remedy}"
+                    f"out={directory} exists already; remove it or name another{remedy}",
+                    out="--out ",
+                    replace="--replace",
                 )
         yield

@@ -6,10 +6,11 @@ the process. Its own code finds all that again when it is called next; nobody el
 
 import os
 import random
+import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,19 +32,39 @@ class MethodError(TransferZError):
     """
 
 
-def failure(what: str, error: BaseException) -> MethodError:
+def failure(what: str, error: BaseException, columns: Collection[str] = ()) -> MethodError:
     """Say which call failed, such as ``k-NN: fit, seed 3``, with the traceback of the method.
 
-    An error of ours has a text for the user, and needs no traceback.
+    An error of ours has a text for the user, and needs no traceback. Where the call looked for a
+    column that is none of the `columns` of the tables it was given, that is said too, at the end.
     """
     if isinstance(error, TransferZError):
-        return MethodError(f"{what}: {error}")
+        return MethodError(f"{what}: {error}", **error.options)
     inner = error.__traceback__
     while inner and inner.tb_next and Path(inner.tb_frame.f_code.co_filename).parent == HERE:
         inner = inner.tb_next
     lines = "".join(traceback.format_exception(type(error), error, inner)).rstrip()
     reason = " ".join(str(error).split()) or "no reason given"
+    lines = "\n".join([lines, *_absent_column(error, columns)])
     return MethodError(f"{what} raised {type(error).__name__}: {reason}\n{lines}")
+
+
+def is_about_a_label(error: BaseException | None) -> bool:
+    """Tell whether pandas raised an error, as there is no column, or row, of some name."""
+    if not isinstance(error, KeyError):
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return "pandas" in Path(frame.f_code.co_filename).parts
+
+
+def _absent_column(error: BaseException, columns: Collection[str]) -> Iterator[str]:
+    """Name the first column that was looked for in vain, and those that there are."""
+    if not (columns and is_about_a_label(error)):
+        return
+    text = re.sub(r"dtype='\w+'", "", str(error))  # of a list of names, pandas writes a sentence
+    absent = [name for name in re.findall(r"'([^']*)'", text) if name not in columns]
+    if absent:
+        yield f"The table has no column '{absent[0]}'; it has: {', '.join(columns)}"
 
 
 class OutOfTime(BaseException):
@@ -78,10 +99,11 @@ class Surroundings:
                 _put_back(_BEFORE | ours)
 
     @contextmanager
-    def calling(self, what: str) -> Iterator[None]:
+    def calling(self, what: str, columns: Collection[str] = ()) -> Iterator[None]:
         """Enter for a call, and raise a MethodError that says `what` it was where it fails.
 
-        That a method ends the process, by ``sys.exit`` or ``os._exit``, is a failure too.
+        That a method ends the process, by ``sys.exit`` or ``os._exit``, is a failure too. `columns`
+        are those of the tables that it is given.
         """
         with self.entered():
             try:
@@ -89,7 +111,7 @@ class Surroundings:
             except (KeyboardInterrupt, OutOfTime):
                 raise
             except BaseException as error:
-                raise failure(what, error) from error
+                raise failure(what, error, columns) from error
 
 
 _BEFORE = {"dtype": "float32", "gradients": True}

@@ -103,7 +103,9 @@ def points_in_order(
     elif len(prediction) != size:
         raise MethodError(
             f"{what} returned {len(prediction):,} forecasts for {size:,} galaxies; "
-            "return one per row, NaN where there is none, or name the galaxies by object_id"
+            "return one per row, NaN where there is none, which a benchmark takes with "
+            "allow_missing=True, or name the galaxies by object_id",
+            allow_missing="--allow-missing",
         )
     return point, stated, row
 
@@ -115,12 +117,16 @@ def require_all(point: npt.NDArray[np.floating[Any]], identifiers: Ints, what: s
         what,
         f"of {len(identifiers):,} without a forecast (none is given, or NaN, or a sentinel: "
         f"{FORECAST})",
-        "forecast all, or score the others with --allow-missing",
+        "forecast all, or score the others with allow_missing=True",
+        allow_missing="--allow-missing",
     )
 
 
-def refuse(identifiers: Ints, what: str, fault: str, remedy: str) -> None:
-    """Raise a MethodError that counts these galaxies, if there are any, and names the first."""
+def refuse(identifiers: Ints, what: str, fault: str, remedy: str, **options: str) -> None:
+    """Raise a MethodError that counts these galaxies, if there are any, and names the first.
+
+    `options` are those of a `TransferZError`.
+    """
     if count := len(identifiers):
-        first = first_few(identifiers)
-        raise MethodError(f"{what}: {count:,} galaxies {fault} (object_id {first}); {remedy}")
+        text = f"{what}: {count:,} galaxies {fault} (object_id {first_few(identifiers)}); {remedy}"
+        raise MethodError(text, **options)

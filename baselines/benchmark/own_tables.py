@@ -18,7 +18,9 @@ from transferz.baselines.benchmark.tables import (
     error_name,
     file_facts,
     magnitude_column,
+    meant_columns,
     ordered,
+    require_magnitudes,
     the_one,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
@@ -63,16 +65,18 @@ class OwnTable:
         Rows where one of these or the redshift is no value, by the rules of
         `transferz.schemas.survey.quantities`, are dropped and counted; or else the table is
         refused. With `missing_magnitudes` one is enough, the others and their errors are NaN. What
-        can't be used is an InputError.
+        can't be used is an InputError, as are magnitudes that are none, but fluxes say.
         """
         path, measured = self.path, (*self.bands, *self.errors)
         wanted = [*measured, self.redshift, *([self.identifier] if self.identifier else [])]
         if len(set(wanted)) != len(wanted):
             raise InputError(f"a column is named twice among bands, redshift and id: {wanted}")
         file = open_table(path, self.names, choose=naming(wanted))
+        self._require_bands(file.names)
         require_columns(path, file.names, wanted)
         table = read_whole(file, wanted)
         columns = {name: as_floats(table, name, path) for name in (*measured, self.redshift)}
+        require_magnitudes({name: columns[name] for name in self.bands}, path)
         kinds = dict.fromkeys(self.bands, MAGNITUDE) | dict.fromkeys(self.errors, MAGNITUDE_ERROR)
         kinds[self.redshift] = LABEL
         missing = {name: kinds[name].is_missing(values) for name, values in columns.items()}
@@ -88,13 +92,23 @@ class OwnTable:
             rules = "; ".join(dict.fromkeys(str(kinds[name]) for name in lacking))
             raise InputError(
                 f"{path}: {dropped} of {len(kept)} rows lack a value in {where} ({rules}); drop "
-                "them with --drop-missing"
+                "them with drop_missing=True",
+                drop_missing="--drop-missing",
             )
         if not kept.any():
             raise InputError(f"{path}: none of its {len(kept)} rows has what it needs: {wanted}")
         magnitudes = np.column_stack([columns[name][kept] for name in measured])
         ids = _ids(table.filter(pa.array(kept)), self.identifier, path) if self.identifier else None
         return Sample(magnitudes, columns[self.redshift][kept], ids, dropped)
+
+    def _require_bands(self, names: Sequence[str]) -> None:
+        """Refuse bands that are no columns, and say which are meant where that is clear."""
+        absent = [band for band in self.bands if band not in names]
+        if absent and (meant := meant_columns(self.bands, names)):
+            raise InputError(
+                f"{self.path} has no column '{absent[0]}'; did you mean {','.join(meant)} for "
+                f"{','.join(self.bands)}?"
+            )
 
     def facts(self, sample: Sample, tested: int) -> dict[str, Any]:
         """Describe the table for a record: what was read of it, how many rows are tested on."""
@@ -133,7 +147,10 @@ def from_own_tables(
     bands = tuple(map(magnitude_column, table.bands))
     parts = {name: _frame(part, bands, len(table.errors)) for name, part in samples.items()}
     if require_test and "test" not in parts and not test_table:
-        raise InputError(f"{table.path}: no row is left to test on; give other --fractions")
+        raise InputError(
+            f"{table.path}: no row is left to test on; give other fractions=",
+            fractions="--fractions",
+        )
     tests = {TABLE: TestSet.of(parts["test"], bands)} if "test" in parts else {}
     split = {"fractions": dict(zip(SPLITS, fractions, strict=True)), "salt": SALT}
     facts = table.facts(sample, len(samples.get("test", ()))) | split
@@ -221,7 +238,8 @@ def split_sample(
         raise InputError(
             f"{table.path}: its {len(sample)} usable rows leave no "
             f"{' and no '.join(sorted(missing))} part at the fractions {shares}; give more rows or "
-            "other --fractions"
+            "other fractions=",
+            fractions="--fractions",
         )
     return parts
 

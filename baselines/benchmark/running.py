@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from transferz.baselines.benchmark.calling import MethodError
 from transferz.baselines.benchmark.checking import as_prediction, check_prediction, require_all
@@ -52,11 +53,11 @@ class Cost:
     gpu_peak_mb: float | None = None
 
     @contextmanager
-    def call(self, method: Method, what: str, clock: str) -> Iterator[None]:
-        """Time a call of the method's code, and say which it was where it fails."""
+    def call(self, method: Method, what: str, clock: str, table: pd.DataFrame) -> Iterator[None]:
+        """Time a call of the method's code on a table, and say which it was where it fails."""
         started = time.perf_counter()
         try:
-            with method.surroundings.calling(what):
+            with method.surroundings.calling(what, [*table.columns]):
                 yield
                 if torch := _cuda():
                     torch.cuda.synchronize()  # so that what the GPU was told is timed too
@@ -202,7 +203,7 @@ class _Run:
         rest = f", about {minutes(left)} left" if left >= SHORT else ""
         self.report(f"{method.name}: training seed {seed}{rest}")
         made = method.make()
-        with cost.call(method, f"{method.name}: fit, seed {seed}", "fit_s"):
+        with cost.call(method, f"{method.name}: fit, seed {seed}", "fit_s", task.training):
             made.fit(task.training.copy(), task.validation.copy(), seed=seed)
         return made
 
@@ -211,7 +212,8 @@ class _Run:
         method, tables = self.method, (self.task.training.copy(), self.task.validation.copy())
         self.report(f"{method.name}: training {len(seeds)} seeds at once")
         made = method.make()
-        with cost.call(method, f"{method.name}: fit_seeds, seeds {list(seeds)}", "fit_s"):
+        what = f"{method.name}: fit_seeds, seeds {list(seeds)}"
+        with cost.call(method, what, "fit_s", self.task.training):
             fitted = [*made.fit_seeds(*tables, seeds=seeds)]
         if len(fitted) != len(seeds):
             raise MethodError(
@@ -236,7 +238,8 @@ class _Run:
         for place, (known, table) in enumerate(tables.items()):
             self.report(f"{name}: calibrating seed {seed} for {known}")
             ready = self._copy(one, seed, last=place == len(tables) - 1)
-            with cost.call(method, f"{name}: calibrate on '{known}', seed {seed}", "calibrate_s"):
+            what = f"{name}: calibrate on '{known}', seed {seed}"
+            with cost.call(method, what, "calibrate_s", table):
                 ready.calibrate(table.copy())
             for tested in [known] if shared else self.task.tests:
                 # Other methods forecast each set once: only that is timed.
@@ -272,7 +275,7 @@ class _Run:
     ) -> tuple[Column, dict[str, Column]]:
         test = self.task.tests[tested]
         what, seen = self.what(seed, tested), test.table.copy()
-        with cost.call(self.method, what, "predict_s"):
+        with cost.call(self.method, what, "predict_s", test.table):
             made = one.predict(seen)
         # Distributions of another package's may run its code.
         with self.method.surroundings.entered():

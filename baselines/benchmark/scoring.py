@@ -18,7 +18,12 @@ from transferz.baselines.benchmark.surveying import (
 )
 from transferz.baselines.scores.binning import Bin, binnings
 from transferz.baselines.scores.bootstrap import difference_error, finite, summary
-from transferz.baselines.scores.metrics import in_cosmological_range, score
+from transferz.baselines.scores.metrics import (
+    CATASTROPHIC_LIMIT,
+    OUTLIER_LIMIT,
+    in_cosmological_range,
+    score,
+)
 from transferz.baselines.scores.probability import pit_histogram
 from transferz.baselines.scores.probability.scores import ENDS
 from transferz.baselines.scores.requirements import verdicts
@@ -65,7 +70,12 @@ REQUIRED: tuple[Range, ...] = (COSMOLOGICAL, "lsst")
 
 LSST = "LSST's requirements ('?' where the error decides):"
 TRANSFER = "Calibrated on one set, tested on the other (not exchangeable: nothing is promised):"
-NOTE = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
+OF_SEEDS = "Mean over seeds ± bootstrap error over galaxies (spread over seeds)."
+OF_ONE_SEED = "Score ± bootstrap error over galaxies."
+OUTLIERS = (
+    f"outliers: |Δz| > {OUTLIER_LIMIT:g} (1 + z); 3σ outliers: Δz / (1 + z) more than 3 times the "
+    f"scatter from its median; catastrophic: |Δz| > {CATASTROPHIC_LIMIT:g}."
+)
 
 Plain = dict[str, Any]
 Scores = Mapping[TestedSet, EntryScores]
@@ -243,14 +253,22 @@ def scores_text(scores: Scores) -> str:
         parts.append("\n".join([LSST, *verdicts]))
     if lines := list(survey_lines(scores)):
         parts.append("\n".join(lines))
-    return "\n\n".join([*parts, NOTE]) + "\n"
+    spreads = (one.spread for metric in BINNED for one in _summaries(scores, metric))
+    note = OF_ONE_SEED if all(spread is None for spread in spreads) else OF_SEEDS
+    return "\n\n".join([*parts, f"{note}\n{OUTLIERS}"]) + "\n"
 
 
 def _is_known(scores: Scores, metric: str) -> bool:
     """Whether there is a number of a metric for any test set and range."""
+    return any(one.mean is not None for one in _summaries(scores, metric))
+
+
+def _summaries(scores: Scores, metric: str) -> Iterator[Summary]:
+    """Yield a metric's summaries for all test sets and ranges that have one."""
     parts = [part for one in scores.values() for part in one.ranges.values()]
-    summaries = [dict[str, Summary](part.metrics.items()).get(metric) for part in parts]
-    return any(one is not None and one.mean is not None for one in summaries)
+    for part in parts:
+        if found := dict[str, Summary](part.metrics.items()).get(metric):
+            yield found
 
 
 def _table(scores: Scores, names: Sequence[str]) -> str:

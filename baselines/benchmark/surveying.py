@@ -35,15 +35,17 @@ MOMENTS = {"pdf_mean", "pdf_std"}
 SURVEYS: MappingProxyType[Tomography, str] = MappingProxyType(
     {"lsst": "LSST's", "euclid": "Euclid's"}
 )
-ESTIMATES = MappingProxyType({"stacked": "stacked densities", "points": "points"})
+ESTIMATES = MappingProxyType(
+    {"stacked": "n(z) from stacked densities", "points": "n(z) from point forecasts"}
+)
 """What n(z) is estimated by, the one to be printed first."""
 
 FLAGS = MappingProxyType(
     {"method": "the method's own flag", "width_68": "the width of its 68 % intervals"}
 )
 MEANS = (
-    "Is the mean of n(z) in bins of forecast redshift off by less than is required? ('?' where the "
-    "error decides)"
+    "Bins of forecast redshift whose mean redshift is off by no more than surveys require "
+    "('?' where the error decides):"
 )
 SHOWN_DROP = 10
 """Per cent that the printed line is about (our choice)."""
@@ -143,18 +145,18 @@ def survey_lines(scores: Mapping[str, EntryScores]) -> Iterator[str]:
 
 
 def _means(survey: Tomography, bins: tuple[TomographicBin, ...]) -> str:
-    """Count a survey's bins by verdict, and name the worst bias."""
+    """Count a survey's bins by verdict, and give the largest bias of one."""
     judged = [one.requirement for one in bins if one.requirement]
     by = next((name for name in ESTIMATES if any(name in one for one in judged)), None)
-    title = f"{SURVEYS[survey]} {len(bins)} bins, {TOMOGRAPHIES[survey].limit:g} (1 + z)"
+    title = f"{SURVEYS[survey]} {len(bins)} bins (limit {TOMOGRAPHIES[survey].limit:g} (1 + z))"
     if by is None:
         return f"{title}: too few galaxies"
     verdicts = [one[by] for one in judged if by in one]
-    said = ["?" if not one.sure else "yes" if one.met else "no" for one in verdicts]
-    counts = ", ".join(f"{said.count(word)} {word}" for word in ("yes", "no", "?"))
+    said = ["?" if not one.sure else "met" if one.met else "missed" for one in verdicts]
+    counts = ", ".join(f"{said.count(word)} {word}" for word in ("met", "missed", "?"))
     worst = max(verdicts, key=lambda one: abs(one.value or 0.0))
     value, error, _ = value_parts("bias", worst.value, worst.error)
-    return f"{title}: {counts}; worst {value} ± {error} ({ESTIMATES[by]})"
+    return f"{title}: {counts}; largest bias {value} ± {error} ({ESTIMATES[by]})"
 
 
 def _value(metric: RiskMetric, value: float | None) -> str:

@@ -1,7 +1,8 @@
 """The tables that methods get: all of a training galaxy, only the photometry of a test galaxy."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import pandas as pd
 
 from transferz.releases import Release
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.columns import magnitude_name
+from transferz.schemas.survey.columns import (
+    MAGNITUDE_RANGE,
+    TYPICAL_MAGNITUDES,
+    magnitude_name,
+)
 from transferz.schemas.survey.described import LABEL as LABEL_ROLE
 from transferz.schemas.survey.described import SPECTROSCOPIC, Band
 from transferz.schemas.survey.files import file_digest
@@ -40,6 +45,17 @@ CURVES = "curves"
 
 FILE = "file"
 """What a training set from a file is called."""
+
+FEW_NUMBERS, ODD_SHARE = 10, 0.1
+"""A column with more different numbers than these, and than this share of its values, that no
+magnitude can be holds no magnitudes: what catalogues write for "none" is one number or a few (our
+choice)."""
+
+NOT_MAGNITUDES = (
+    "AB magnitudes of galaxies lie above {:g} and below {:g}, their median between {:g} and {:g}; "
+    "these may be fluxes. Turn them into magnitudes first: m = 23.9 - 2.5 log10 f for fluxes f in "
+    "µJy, or `transferz magnitudes` for any unit"
+).format(*MAGNITUDE_RANGE, *TYPICAL_MAGNITUDES)
 
 Floats = npt.NDArray[np.float64]
 
@@ -116,6 +132,49 @@ def errors(table: pd.DataFrame) -> Floats:
     if absent := [name for name in names if name not in table.columns]:
         raise InputError(f"the table has no errors {', '.join(absent)}")
     return table[names].to_numpy(np.float64)
+
+
+def require_magnitudes(columns: Mapping[str, Floats], path: Path) -> None:
+    """Refuse columns of magnitudes, each of shape (N,), that hold something else, such as fluxes.
+
+    An InputError names those with more different numbers beyond what a magnitude can be than a
+    catalogue has for "none", or with a median that no catalogue of galaxies has. Otherwise their
+    values would be taken for missing, or worse for magnitudes.
+    """
+    low, high = TYPICAL_MAGNITUDES
+    found = []
+    for name, values in columns.items():
+        numbers = values[np.isfinite(values)]
+        missing = MAGNITUDE.is_missing(numbers)
+        odd = len(np.unique(numbers[missing])) > max(FEW_NUMBERS, ODD_SHARE * len(numbers))
+        told = numbers if odd else numbers[~missing]
+        if len(told) and (odd or not low <= np.median(told) <= high):
+            found.append(f"{name} (median {np.median(told):.4g})")
+    if found:
+        raise InputError(
+            f"{path}: the numbers in {', '.join(found)} are no magnitudes: {NOT_MAGNITUDES}"
+        )
+
+
+def meant_columns(wanted: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return which columns of a table are meant by names of bands that it has not.
+
+    They are called so with ``mag`` before or behind, whatever the case. Empty, where that is not
+    clear for each.
+
+    Examples
+    --------
+    >>> meant_columns(["g", "r"], ["id", "g_mag", "g_magerr", "mag_r"])
+    ['g_mag', 'mag_r']
+    """
+    meant = []
+    for band in wanted:
+        like = re.compile(rf"(mag_?)?{re.escape(band)}(_?(cmodel_?)?mag)?", re.IGNORECASE)
+        alike = [band] if band in names else [name for name in names if like.fullmatch(name)]
+        if len(alike) != 1:
+            return []
+        meant += alike
+    return meant
 
 
 def magnitude_column(band: str) -> str:
@@ -201,7 +260,9 @@ def read_training_file(path: Path, bands: Sequence[Band], columns: Sequence[str]
         )
     ours = [name for name in file.names if name in columns]
     frame: pd.DataFrame = read_whole(file, ours).to_pandas()
-    missing = MAGNITUDE.is_missing(frame[magnitudes].to_numpy(np.float64)).any(axis=1)
+    values = frame[magnitudes].to_numpy(np.float64)
+    require_magnitudes(dict(zip(magnitudes, values.T, strict=True)), path)
+    missing = MAGNITUDE.is_missing(values).any(axis=1)
     missing |= LABEL.is_missing(frame["redshift"].to_numpy(np.float64))
     if bad := np.count_nonzero(missing):
         raise InputError(

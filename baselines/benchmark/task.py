@@ -179,8 +179,9 @@ def from_release(
         path, configs = Path(training), training_configs(release, "")
         if not path.exists():
             raise ParameterError(
-                f"--train: expected {', '.join(training_sets(release.configs()))} or a file, found "
-                f"'{path}', which is none"
+                f"expected {', '.join(training_sets(release.configs()))} or a file for train=, "
+                f"found '{path}', which is none",
+                train="--train",
             )
         names = [column.name for column in columns_of(release.manifest())]
         fit = read_training_file(path, chosen, wanted_columns(names, chosen, release.bands()))
@@ -245,10 +246,14 @@ def release_bands(release: Release, names: Sequence[str] | None) -> tuple[Band, 
     wanted = [band.name for band in bands] if names is None else list(names)
     if unknown := [name for name in wanted if name not in known]:
         there = ",".join(band.name for band in bands)
-        raise ParameterError(f"--bands: the release has {there}, found '{unknown[0]}'")
+        raise ParameterError(
+            f"the release has {there}, found '{unknown[0]}' in bands=", bands="--bands"
+        )
     chosen = tuple(known[name] for name in wanted)
     if len(set(chosen)) < len(chosen):
-        raise ParameterError(f"--bands: a band is named twice, found {','.join(wanted)}")
+        raise ParameterError(
+            f"a band is named twice in bands= ({','.join(wanted)})", bands="--bands"
+        )
     return chosen
 
 

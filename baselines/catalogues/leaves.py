@@ -106,7 +106,7 @@ def forecast_leaf(
                     done.counts.require_rows("its file", drop_missing=False)
         done.written, done.sky = writer.rows, writer.sky
     except TransferZError as error:
-        raise type(error)(f"{leaf}: {error}") from error
+        raise type(error)(f"{leaf}: {error}", **error.options) from error
     return done
 
 

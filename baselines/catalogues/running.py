@@ -178,7 +178,7 @@ def _on_worker(task: _Task, applied: Applied) -> Done:
     try:
         return task(_placed(applied))
     except TransferZError as error:  # its cause need not be one that can be sent
-        raise type(error)(str(error)) from None
+        raise type(error)(str(error), **error.options) from None
 
 
 _ready: dict[str, Applied] = {}

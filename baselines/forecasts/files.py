@@ -93,13 +93,14 @@ def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
     identifier = None if in_order else named.identifier
     if not (in_order or identifier):
         identifier = only_known(IDS, file.names, "ids", "--id", path)
-    lacking = ("true redshifts", "--true") if not true else ("ids", "--id")
-    if not true or not (identifier or in_order):
-        more = "" if not true else ", or give --in-order where its rows are those of the forecasts"
-        raise InputError(
-            f"{path}: which column holds the {lacking[0]}? Name it with {lacking[1]}{more}; there "
-            f"are: {first_few(file.names, SHOWN)}"
+    asked = [] if true else ["which column holds the true redshifts? Name it with --true"]
+    if not (identifier or in_order):
+        asked.append(
+            "which column holds the ids? Name it with --id, or give --truth FILE --in-order where "
+            "the rows are those of the forecasts"
         )
+    if asked or not true:  # `or`, for mypy
+        raise InputError(f"{path}: {'; '.join(asked)}; there are: {first_few(file.names, SHOWN)}")
     wanted = [name for name in (true, identifier, named.magnitude) if name]
     require_columns(path, file.names, wanted)
     table = read_whole(file, list(dict.fromkeys(wanted)))
@@ -255,24 +256,24 @@ def _choose(
     if not points:
         point = only_known(POINTS, names, "forecasts", "--pred", path)
         points = [point] if point else []
+    asked = []
     if not (points or median):
-        raise InputError(
-            f"{path}: which column holds the forecasts? Name it with --pred; there are: "
-            f"{first_few(names, SHOWN)}"
-        )
-    if named.true:
-        return points, None, named.true
-    identifier = named.identifier or only_known(ids, names, "ids", "--id, or --true", path)
-    if identifier or not named.labelled:
-        return points, identifier, None
-    true = only_known(TRUE_REDSHIFTS, names, "true redshifts", "--true", path)
+        asked.append("which column holds the forecasts? Name it with --pred")
+    identifier, true = None, named.true
     if not true:
-        raise InputError(
-            f"{path}: which column holds the true redshifts? Name it with --true, or the ids of a "
-            "release's galaxies with --id; or give their file with --truth, and --in-order where "
-            f"neither has ids; there are: {first_few(names, SHOWN) or 'none'}"
-        )
-    return points, None, true
+        identifier = named.identifier or only_known(ids, names, "ids", "--id, or --true", path)
+    if not (true or identifier) and named.labelled:
+        true = only_known(TRUE_REDSHIFTS, names, "true redshifts", "--true", path)
+        if not true:
+            asked.append(
+                "which column holds the true redshifts? Name it with --true, or the ids of a "
+                "release's galaxies with --id; or give --truth FILE where they are in another file "
+                "with the same ids, --truth FILE --in-order where they are in the same order"
+            )
+    if asked:
+        there = first_few(names, SHOWN) or "none"
+        raise InputError(f"{path}: {'; '.join(asked)}; there are: {there}")
+    return points, identifier, true
 
 
 def _said(

@@ -90,7 +90,7 @@ def _redshift(predicted: Array, true: Array) -> "Figure":
     beyond = float(np.mean(((points < 0.0) | (points > top)).any(axis=0)))
     note = f"dotted: |dz| = {OUTLIER_LIMIT}"
     if beyond:
-        note += f"; {100 * beyond:.1f} % of points lie beyond the axes"
+        note += f"; {100 * beyond:.1f} % lie beyond the axes"
     axes.set_title(note, loc="left")
     figure.colorbar(image, ax=axes, label="forecasts", shrink=0.8)
     return figure

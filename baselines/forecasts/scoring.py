@@ -220,8 +220,8 @@ def join_truth(given: FileForecasts, truth: Truth, *, allow_missing: bool = Fals
         return use_own_labels(own, allow_missing=allow_missing)
     if given.object_id is None:
         raise InputError(
-            f"{given.path}: which column holds the ids? Name it with --id, or give --in-order "
-            f"where its rows are those of {truth.path}"
+            f"{given.path}: which column holds the ids? Name it with --id, or give --truth "
+            f"{truth.path} --in-order where the rows of both are the same galaxies"
         )
     values, counts = np.unique(truth.object_id, return_counts=True)
     if (counts > 1).any():
@@ -264,7 +264,8 @@ def _require_as_many(given: FileForecasts, size: int, whose: str) -> None:
     if (found := given.point.shape[1]) != size:
         raise InputError(
             f"{given.path} has {found:,} rows, {whose} are {size:,}: they can't be in the same "
-            "order; join them by ids, with --id"
+            "order; join them by ids, with --id, or write a row for each, NaN where there is no "
+            "forecast; either way, give --allow-missing too where some have none"
         )
 
 

@@ -90,7 +90,8 @@ def _choose_columns(table: TableFile, named: Mapping[str, str | None]) -> dict[s
         if len(there) > 1 and what not in said:
             raise InputError(
                 f"{table.path}: which column is '{what}'? There are {first_few(there)}; name one "
-                f"with {OPTIONS[what]}"
+                f"with {what}=",
+                **OPTIONS,
             )
         if there:
             guessed[what] = there[0]
@@ -101,14 +102,16 @@ def _choose_columns(table: TableFile, named: Mapping[str, str | None]) -> dict[s
         if named.get(half[0]) or len(columns) == 1:
             raise InputError(
                 f"{table.path} has no column '{other}' to go with '{columns[half[0]]}'; name it "
-                f"with {OPTIONS[other]}; it has: {', '.join(table.names)}"
+                f"with {other}=; it has: {', '.join(table.names)}",
+                **OPTIONS,
             )
         del columns[half[0]]
     if not columns:
         raise InputError(
             f"{table.path} has no column that tells which objects it holds (object_id, or ra and "
-            "dec in degrees); name them with --id, or --ra and --dec; it has: "
-            f"{', '.join(table.names)}"
+            "dec in degrees); name them with object_id=, or ra= and dec=; it has: "
+            f"{', '.join(table.names)}",
+            **OPTIONS,
         )
     return columns
 
@@ -141,6 +144,7 @@ def _read_ids(table: pa.Table, name: str, path: Path) -> "pd.Series[Any]":
     if not pa.types.is_integer(ids.type):
         raise InputError(
             f"{path}: column '{name}' is {ids.type}, expected whole numbers, as a release's ids "
-            "are; name another column with --id or --group, or none, as --id ''"
+            "are; name another column with object_id= or group_id=, or none, as object_id= ''",
+            **OPTIONS,
         )
     return pd.Series(ids.to_pandas(types_mapper=WHOLE.get))

@@ -27,10 +27,10 @@ class Deterministic:
     deterministic = True
 
 
-def require_bands(table: pd.DataFrame, names: Sequence[str], why: str) -> None:
-    """Raise an `InputError` that says why, unless the table has all these columns."""
+def require_bands(table: pd.DataFrame, names: Sequence[str], why: str, **options: str) -> None:
+    """Raise an `InputError`, of these `options`, that says why unless the table has all columns."""
     if absent := [name for name in names if name not in table.columns]:
-        raise InputError(f"{why}; the table lacks {', '.join(absent)}")
+        raise InputError(f"{why}; the table lacks {', '.join(absent)}", **options)
 
 
 def features(table: pd.DataFrame, bands: Sequence[str]) -> Floats:

@@ -59,6 +59,7 @@ class NetworkMethod:
     train = ""  # all that there is
     version = "1"
     trial = False  # it would take as many epochs
+    shows_epochs = True  # it takes `show`
     schedule = PAPER
     ensemble: Ensemble
     whole: Ensemble
@@ -269,8 +270,9 @@ class NNTL(PhotometryMethod):
             if len(configs) != len(self.train.split("+")):
                 raise InputError(
                     f"{NNTL.name} learns from two configs, one after the other: expected a "
-                    f"training set of two, found {', '.join(configs) or 'none'}; give --train "
-                    f"{NNTL.train}"
+                    f"training set of two, found {', '.join(configs) or 'none'}; give "
+                    f"train={NNTL.train}",
+                    train="--train ",
                 )
             sets = _of_config(training, validation, configs[0])
             base = self._train(*sets, seeds, schedule, title=NNBase.name)

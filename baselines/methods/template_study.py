@@ -225,8 +225,8 @@ def read_extract(path: Path) -> Extract:
         )
         raise InputError(
             f"{path} is no known COSMOS2020 extract: expected columns {expected}; for "
-            "magnitudes of other surveys: transferz benchmark template_fit --table FILE --set "
-            "filters=SURVEY, with --bands, --errors and --redshift, its columns"
+            "magnitudes of other surveys: `transferz benchmark template_fit --table FILE --set "
+            "filters=SURVEY --bands COLUMNS --errors COLUMNS --redshift COLUMN`"
         )
     bands = layout.bands(table.names)
     for name in layout.filters:  # a band must not go by a name that is misspelt or there twice

@@ -40,9 +40,10 @@ NAMED = {f"{survey}-{x}": band for survey, own in SURVEY_BANDS.items() for x, ba
 """Filters by survey and band, such as ``des-g``."""
 
 NAME_THEM = (
-    f"name them with --set filters=SURVEY ({', '.join(SURVEY_BANDS)}) where its bands have that "
-    "survey's names, or one for each band with --set 'filters=[lsst-u, euclid-VIS, ...]'"
+    f"name them with filters=SURVEY ({', '.join(SURVEY_BANDS)}) where its bands have that survey's "
+    "names, or one for each band, such as lsst-u or euclid-VIS, with filters=[...]"
 )
+OPTIONS = {"bands": "--bands", "filters": "--set filters="}
 
 OFFSET_GALAXIES = 10_000
 """Training galaxies at most that offsets are fitted to (our choice)."""
@@ -143,10 +144,11 @@ def fitted_bands(table: pd.DataFrame) -> dict[str, Band]:
     if unknown := [name for name in columns if name not in curves]:
         raise InputError(
             f"the template fit needs filter curves, and the release names none of "
-            f"{', '.join(unknown)}; name the other bands with --bands"
+            f"{', '.join(unknown)}; name the other bands with bands="
             if len(unknown) < len(columns)
             else "the template fit needs filter curves, and the release names none of its bands'; "
-            f"{NAME_THEM}"
+            f"{NAME_THEM}",
+            **OPTIONS,
         )
     return {name: Band(name, curves[name]) for name in columns}
 
@@ -161,8 +163,8 @@ def named_bands(table: pd.DataFrame, filters: str | Sequence[str]) -> dict[str, 
     if len(curves) != len(columns) or not all(":" in curve for curve in curves):
         raise InputError(
             f"the template fit needs a filter for each of {', '.join(columns)}, found "
-            f"{', '.join(chosen)}; name one for each with --set 'filters=[...]', of "
-            f"{', '.join(NAMED)}"
+            f"{', '.join(chosen)}; name one for each with filters=[...], of {', '.join(NAMED)}",
+            **OPTIONS,
         )
     return {name: Band(name, curve) for name, curve in zip(columns, curves, strict=True)}
 
@@ -176,7 +178,7 @@ def fluxes(table: pd.DataFrame, bands: Mapping[str, Band]) -> tuple[Floats, Floa
             "the template fit knows HSC's grizy by the release's names, with their errors; other "
             f"bands' filters are not known: {NAME_THEM}"
         )
-    require_bands(table, (*columns, *errors), why)
+    require_bands(table, (*columns, *errors), why, **OPTIONS)
     return as_fluxes(table[columns].to_numpy(np.float64), table[errors].to_numpy(np.float64))
 
 

@@ -226,7 +226,7 @@ def load_ensemble(path: Path) -> Model:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise InputError(
-            f"can't read a model from {path}: {error}; give what transferz train --out made"
+            f"can't read a model from {path}: {error}; give what `transferz train --out` made"
         ) from None
     try:
         metadata = json.loads(notes)
@@ -262,9 +262,10 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any]) -> Model:
     return Model(ensemble, bands, metadata["provenance"], metadata["sha256"])
 
 
-def require_order(given: Sequence[str], bands: Sequence[str], what: str) -> None:
+def require_order(given: Sequence[str], bands: Sequence[str]) -> None:
     """Refuse, by a `ParameterError`, a model's own bands in another order than it takes them."""
     if set(given) == set(bands) and tuple(given) != tuple(bands):
         raise ParameterError(
-            f"{what}: expected the model's order {','.join(bands)}, found {','.join(given)}"
+            f"expected the model's order {','.join(bands)}, found {','.join(given)} in bands=",
+            bands="--bands",
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 DEVICES = ("cpu", "cuda")
+TRY, OF_CPU = "try device=cpu", {"device": "--device "}
 CPU_FILE = Path("/proc/cpuinfo")
 
 
@@ -33,9 +34,9 @@ def find_device(name: str) -> "torch.device":
         device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ParameterError(f"no device '{name}' here: {reason}; try --device cpu") from None
+        raise ParameterError(f"no device '{name}' here: {reason}; {TRY}", **OF_CPU) from None
     if device.type not in DEVICES:
-        raise ParameterError(f"device '{name}' has no float64, or is none; try --device cpu")
+        raise ParameterError(f"device '{name}' has no float64, or is none; {TRY}", **OF_CPU)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     return device

@@ -60,7 +60,8 @@ class RowCounts:
         if self.left_out and not drop_missing:
             raise InputError(
                 f"{what}: {self.left_out:,} of {self.rows:,} rows lack a magnitude in "
-                f"{self.where()} ({MAGNITUDE}); leave them out with --drop-missing"
+                f"{self.where()} ({MAGNITUDE}); leave them out with drop_missing=True",
+                drop_missing="--drop-missing",
             )
         if self.rows and self.left_out == self.rows:
             raise InputError(f"{what}: none of its {self.rows:,} rows has all magnitudes")
@@ -158,12 +159,15 @@ class Forecaster:
         columns = tuple(bands or model.bands)
         if len(columns) != len(model.bands):
             raise ParameterError(
-                f"--bands names {len(columns)} columns for a model of {len(model.bands)} bands "
-                f"({', '.join(model.bands)}); name as many, in that order"
+                f"bands= names {len(columns)} columns for a model of {len(model.bands)} bands "
+                f"({', '.join(model.bands)}); name as many, in that order",
+                bands="--bands",
             )
         if len(set(columns)) != len(columns):
-            raise ParameterError(f"--bands names a column twice: {', '.join(columns)}")
-        require_order(columns, model.bands, "--bands")
+            raise ParameterError(
+                f"bands= names a column twice: {', '.join(columns)}", bands="--bands"
+            )
+        require_order(columns, model.bands)
         seeds = model.ensemble.seeds if each_seed else ()
         names = [PREDICTED, *(SEED.format(seed) for seed in seeds)]
         added = pa.schema([(name, pa.float64()) for name in names])
@@ -235,8 +239,9 @@ def _density_field(model: Model, size: int) -> pa.Field:
     method = model.provenance.get("method", "network")
     if not model.ensemble.has_densities:
         raise ParameterError(
-            f"--pdf: '{method}' forecasts a redshift per seed, and no density; 'mixture_density' "
-            "has one: transferz benchmark mixture_density --out DIR, then --model DIR"
+            f"pdf= is of densities, and '{method}' forecasts a redshift per seed; that of "
+            "'mixture_density' has one: `transferz benchmark mixture_density --out DIR`",
+            pdf="--pdf",
         )
     return pdf_field(method, size)
 
@@ -256,8 +261,9 @@ def require(applied: Applied, names: Sequence[str], what: Path | str) -> None:
     """
     if absent := [name for name in applied.needed if name not in names]:
         raise InputError(
-            f"{what} has no column '{absent[0]}'; name its magnitudes with --bands, in the order "
-            f"of the model's ({', '.join(applied.bands)}); it has: {', '.join(names)}"
+            f"{what} has no column '{absent[0]}'; name its magnitudes with bands=, in the order "
+            f"of the model's ({', '.join(applied.bands)}); it has: {', '.join(names)}",
+            bands="--bands",
         )
     require_columns(what, names, names)
     by_lower = {name.lower(): name for name in names}

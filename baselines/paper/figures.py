@@ -106,9 +106,6 @@ def save_figure(figure: "Figure", folder: Path, name: str) -> None:
 
 # --- figure 2: predicted against true redshift
 
-PANELS = ("nn_base", "nn_tl", "nn_combo")
-"""The baselines of the paper's figure."""
-
 REDSHIFT_MAX = 4.0
 CELLS = 80
 """Along each axis (our choice)."""
@@ -132,27 +129,24 @@ def forecasts(
     runs: Sequence[Run],
     title: str,
     config: Config | None = None,
-    methods: Sequence[str] = PANELS,
 ) -> "Figure":
-    """Draw predicted against true redshift on a test split (Soriano et al. 2024, figure 2).
+    """Draw predicted against true redshift on a test split (after Soriano et al. 2024, figure 2).
 
     The test split is by default that of the first config, spectroscopic where there is such. The
-    mean over seeds is drawn, of `methods` in this order, as far as they are there, or of all runs
-    where none of them is: two panels a row, the number of galaxies per cell as colour, on a log
-    scale. What lies beyond the axes is drawn in their outermost cells. `title` says which release
-    this is, and that a mock is one.
+    mean over seeds is drawn, a panel per run, two a row, the number of galaxies per cell as colour,
+    on a log scale. What lies beyond the axes is drawn in their outermost cells. `title` says which
+    release this is, and that a mock is one.
     """
     from matplotlib.figure import Figure
 
-    known, config = {run.key: run for run in runs}, config or tested_on(runs)[0]
-    drawn = [known[method] for method in methods if method in known] or list(runs)
-    rows, spare = (len(drawn) + 1) // 2, len(drawn) % 2 == 1
+    config = config or tested_on(runs)[0]
+    rows, spare = (len(runs) + 1) // 2, len(runs) % 2 == 1
     height = ROW_HEIGHT * rows + (TITLE_HEIGHT if spare else TITLE_HEIGHT + LEGEND_HEIGHT)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
-    images = _draw_forecast_panels(axes, drawn, config)
-    _label(axes, len(drawn))
-    split = f"{config_title(config)} test split, {over_seeds('mean', drawn)}"
+    images = _draw_forecast_panels(axes, runs, config)
+    _label(axes, len(runs))
+    split = f"{config_title(config)} test split, {over_seeds('mean', runs)}"
     figure.suptitle(f"{title}\n{split}", linespacing=1.3)
     _explain(figure, axes, images[-1], spare=spare)
     return figure

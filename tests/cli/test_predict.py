@@ -333,7 +333,7 @@ def test_missing_magnitudes_are_refused_or_left_out_and_counted(
     columns["g"][3], columns["r"][3], columns["r"][44] = 99.0, float("nan"), -99.0
     table, out = write(tmp_path / name, columns), tmp_path / output
     with pytest.raises(
-        InputError, match=r"2 of 60 rows lack .* in g \(1\), r \(2\) .*--drop-missing"
+        InputError, match=r"2 of 60 rows lack .* in g \(1\), r \(2\) .* drop_missing=True"
     ):
         predict(model, table, out, "--chunk-rows", "10")
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -372,7 +372,7 @@ def test_bands_are_the_tables_names_in_the_models_order(model, tmp_path):
     renamed = {f"{name}_mag" if name in BANDS else name: v for name, v in columns.items()}
     order = dict(sorted(renamed.items(), reverse=True))
     table, out = write(tmp_path / "t.csv", order), tmp_path / "o.csv"
-    with pytest.raises(InputError, match=r"no column 'g'; .*--bands.* \(g, r, i\)"):
+    with pytest.raises(InputError, match=r"no column 'g'; .* with bands=.* \(g, r, i\)"):
         predict(model, table, out)
     predict(model, table, out, "--bands", "g_mag,r_mag,i_mag")
     expected = random_ensemble().predict(np.column_stack([columns[band] for band in BANDS]))

@@ -1,18 +1,26 @@
 """What a message advises is spelled as its reader called, by keyword or by option, and works."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 import transferz
 from transferz import releases
+from transferz.baselines.benchmark.own_tables import OwnTable, from_own_tables
+from transferz.baselines.networks.environment import find_device
 from transferz.cli import main
 from transferz.exporting import export
-from transferz.schemas import InputError, ReleaseError
+from transferz.schemas import InputError, ParameterError, ReleaseError
 from transferz.tables.reading import open_table
 
 ROOT = Path(__file__).parents[2]
+
+MEASURING = ("benchmark", "leaks", "methods", "networks")
+
+COMMAND = re.compile(r"`transferz [^`]*(`|$)")
+"""A whole command, which a message may name to whoever reads it."""
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +83,32 @@ def test_where_a_table_has_too_few_names(tmp_path, capsys):
     assert open_table(table, ["id", "f_g", "ferr_g"]).names == ("id", "f_g", "ferr_g")
 
 
+def test_where_a_table_lacks_values(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    rows = [f"{20 + k / 100},{21 + k / 90},{0.1 + k / 500}" for k in range(300)]
+    table.write_text("\n".join(["g,r,z", "99,21.5,0.4", *rows]))
+    asked = ["benchmark", "median", "--table", table, "--bands", "g,r", "--redshift", "z"]
+    assert "drop them with --drop-missing\n" in refused(capsys, *asked)
+    works(capsys, *asked, "--drop-missing")
+    own = OwnTable(table, ("g", "r"), "z")
+    with pytest.raises(InputError, match=r"drop them with drop_missing=True$"):
+        from_own_tables(own)
+    assert from_own_tables(own, drop_missing=True).data.table.dropped == 1
+
+
+def test_where_there_is_no_such_device(capsys, tiny_release):
+    asked = ["train", "--release", tiny_release, "--epochs", "1", "--seeds", "1", "--device"]
+    assert "; try --device cpu\n" in refused(capsys, *asked, "abacus")
+    works(capsys, *asked, "cpu")
+    with pytest.raises(ParameterError, match=r"; try device=cpu$"):
+        find_device("abacus")
+    assert find_device("cpu").type == "cpu"
+
+
 def test_what_python_calls_names_no_option():
     found = []
-    modules = [path for room in ("loaders", "tables") for path in (ROOT / room).rglob("*.py")]
+    rooms = ("loaders", "tables", *(f"baselines/{room}" for room in MEASURING))
+    modules = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     for path in modules:
         if path.name == "hub_client.py":  # of `transferz publish`
             continue
@@ -87,6 +118,6 @@ def test_what_python_calls_names_no_option():
                 found += [
                     f"{path.name}:{node.lineno}"
                     for one in texts
-                    if isinstance(one, ast.Constant) and "--" in str(one.value)
+                    if isinstance(one, ast.Constant) and "--" in COMMAND.sub("", str(one.value))
                 ]
     assert found == []

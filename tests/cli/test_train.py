@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from transferz.baselines.methods.networks import PHOTOMETRY
 from transferz.baselines.networks import ensemble
 from transferz.baselines.networks.ensemble import load_ensemble
 from transferz.baselines.scores import metrics
+from transferz.cli import main as command
 from transferz.cli.train import train as main
 from transferz.releases import find_release
 from transferz.schemas import MAGNITUDES, InputError, ParameterError, ReleaseError
@@ -166,7 +168,7 @@ def test_the_splits_are_pinned(tmp_path):
 
 def test_a_table_too_small_to_split_is_refused(tmp_path):
     path = write_table(tmp_path / "t.parquet", 3)
-    with pytest.raises(InputError, match=r"3 usable rows leave no .*--fractions"):
+    with pytest.raises(InputError, match=r"3 usable rows leave no .* fractions="):
         split(path, (1.0, 0.0, 0.0, 0.0))
 
 
@@ -175,6 +177,42 @@ def test_a_table_without_a_test_part_gives_a_model_and_no_entry(tmp_path, capsys
     main([*table, "--fractions", "0.8,0.2,0,0", "--out", str(tmp_path / "out")])
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.safetensors"]
     assert "validation  all redshifts" in capsys.readouterr().out
+
+
+FLUX = "f_{}"
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e3])  # Jy, µJy, nJy
+@pytest.mark.parametrize("drop", [[], ["--drop-missing"]])
+def test_fluxes_are_no_magnitudes_and_are_turned_into_them(unit, drop, tmp_path, capsys):
+    table = pq.read_table(write_table(tmp_path / "t.parquet"))
+    fluxes = {FLUX.format(band): 10 ** (0.4 * (23.9 - table[band].to_numpy())) for band in GRI}
+    errors = {f"ferr_{band}": np.full(600, 0.1) for band in GRI}
+    path, out = tmp_path / "fluxes.parquet", tmp_path / "magnitudes.parquet"
+    columns = {name: unit * flux for name, flux in (fluxes | errors).items()}
+    pq.write_table(pa.table({"zs": table["zs"], **columns}), path)
+    learn = ["--bands", ",".join(fluxes), "--redshift", "zs", *drop]
+    with pytest.raises(InputError, match=r"no magnitudes: .* may be fluxes") as error:
+        main(["--table", str(path), *learn])
+    said = re.search(r"the numbers in f_g \(median (\S+)\), f_r \(median ", str(error.value))
+    assert float(said[1]) == pytest.approx(np.median(columns["f_g"]), rel=0.01)
+    assert "m = 23.9 - 2.5 log10 f" in str(error.value)
+    if unit == 1.0:
+        assert command(["magnitudes", str(path), "--unit", "ujy", "--out", str(out)]) == 0
+        learn[1] = ",".join(f"{name}_mag" for name in fluxes)
+        assert main(["--table", str(out), *learn, "--epochs", "1", "--seeds", "1"]) == 0
+
+
+@pytest.mark.parametrize("bands", ["g,r,i", "G,r_mag,i"])
+def test_a_band_without_its_column_s_ending_is_told(bands, tmp_path):
+    table = pq.read_table(write_table(tmp_path / "t.parquet"))
+    pq.write_table(table.rename_columns(["zs", "g_mag", "r_mag", "i_mag"]), tmp_path / "u.parquet")
+    asked = ["--table", str(tmp_path / "u.parquet"), "--redshift", "zs", "--epochs", "1", "--bands"]
+    with pytest.raises(InputError, match=rf"did you mean g_mag,r_mag,i_mag for {bands}\?"):
+        main([*asked, bands])
+    assert main([*asked, "g_mag,r_mag,i_mag", "--seeds", "1"]) == 0
+    with pytest.raises(InputError, match="has no column 'u'; it has: zs, g_mag, r_mag, i_mag"):
+        main([*asked, "u,g"])
 
 
 def test_a_test_table_needs_as_many_bands(tmp_path):
@@ -298,7 +336,7 @@ def test_an_output_directory_in_use_is_refused_before_training(tmp_path, monkeyp
         main(["--table", str(path), *COLUMNS, "--out", str(out)])
     with pytest.raises(InputError, match="exists already"):
         main(["--table", str(path), *COLUMNS, "--out", str(out), "--replace"])
-    with pytest.raises(InputError, match="can't write to --out"):
+    with pytest.raises(InputError, match="can't write to out="):
         main(["--table", str(path), *COLUMNS, "--out", str(path / "below" / "a_file")])
 
 
@@ -320,7 +358,7 @@ def test_an_older_model_is_replaced_when_the_new_one_is_done(tmp_path, monkeypat
     command = ["--table", str(path), *COLUMNS, "--epochs", "1", "--out", str(out)]
     main([*command, "--seeds", "1"])
     before = (out / "model.safetensors").read_bytes()
-    with pytest.raises(InputError, match=r"exists already.*--replace"):
+    with pytest.raises(InputError, match=r"exists already.* replace=True"):
         main([*command, "--seeds", "2"])
     with monkeypatch.context() as patched:
         patched.setattr(Kept, "write", full)

@@ -1,19 +1,23 @@
 """``transferz benchmark`` as users call it."""
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from quick import whole_reports
 
 from transferz.baselines.benchmark.benchmarking import held_folder
+from transferz.baselines.methods import networks
+from transferz.baselines.networks.training import PAPER
 from transferz.cli import benchmark as command
 from transferz.cli import main
 from transferz.cli.options import positive
 from transferz.schemas import ParameterError
 from transferz.schemas.benchmark.entries import read_entry
-from transferz.tables import files
+from transferz.tables import files, printing
 
 METHOD = """
 import os
@@ -48,6 +52,10 @@ class Quits(Constant):
 class Broken(Constant):
     def predict(self, table):
         raise RuntimeError("out of ideas")
+
+class Colours(Constant):
+    def fit(self, train, validation, *, seed):
+        self.value = (train["g_mag"] - train["r_mag"]).mean()
 """
 
 
@@ -87,13 +95,41 @@ def test_a_report_that_can_not_be_made_costs_no_run(here, capsys, monkeypatch):
         raise ValueError("no such\nfont")
 
     monkeypatch.setattr("transferz.baselines.leaderboard.reporting.report", fail)
-    run = ["benchmark", "constant_method:Constant", "--seeds", "1", "--out", "run", "--quiet"]
+    run = ["benchmark", "constant_method:Constant", "--seeds", "1", "--out", "run"]
     assert main(run) == 0
     said = capsys.readouterr()
     why = "no report.html in the run: no such font; `transferz report RUN_DIR` writes it later\n"
     assert said.err.endswith(why)
     assert said.out.endswith("run: entry.yaml, forecasts.parquet\n")
     assert not (here / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize("asked", [["--trial"], ["--seeds", "1", "--out", "run"]])
+def test_a_quiet_run_prints_nothing(here, capsys, asked):
+    assert main(["benchmark", "constant_method:Constant", *asked, "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "" and "MOCK galaxies" in said.err and "training" not in said.err
+    assert (here / "run").exists() == ("--out" in asked)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_json_without_a_file_is_all_that_is_printed(here, capsys, place):
+    words = ["constant_method:Constant"]
+    words.insert(place, "--json")
+    assert main(["benchmark", *words, "--seeds", "1", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["method"]["key"] == "constant"
+
+
+def test_networks_show_how_far_they_are_as_in_train(here, capsys, monkeypatch):
+    epochs = replace(PAPER, max_epochs=2)
+    monkeypatch.setattr(networks.NetworkMethod, "schedule", epochs)
+    monkeypatch.setattr(printing, "EVERY", 0.0)
+    run = ["benchmark", "nn_base", "--seeds", "2"]
+    assert main(run) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len([line for line in lines if line.startswith("NN-Base: 2 epochs, 2/2 seeds")]) == 1
+    assert main([*run, "--quiet"]) == 0
+    assert "epochs" not in capsys.readouterr().err
 
 
 def test_later_seeds_say_how_long_the_rest_will_take(here, capsys, monkeypatch):
@@ -121,6 +157,12 @@ def test_a_method_that_fails_is_told_with_its_traceback(here, capsys):
     )
     assert "constant_method.py" in said
     assert not (here / "run").exists()
+
+
+def test_a_column_that_is_not_there_is_named_last(here, capsys):
+    assert main(["benchmark", "constant_method:Colours", "--seeds", "1"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("The table has no column 'g_mag'; it has: object_id, g_cmodel_mag, r_")
 
 
 def test_a_method_that_goes_to_another_folder_takes_no_output_along(here):
@@ -194,7 +236,10 @@ def test_the_installed_methods_are_listed(capsys):
             "--train and --release are about a release",
         ),
         (["median", "--replace"], "--replace is about --out"),
-        (["constant_method:Nothing"], "no class 'Nothing'; its classes: Broken, Constant, Deep,"),
+        (
+            ["constant_method:Nothing"],
+            "no class 'Nothing'; its classes: Broken, Colours, Constant,",
+        ),
         (
             ["./constant_method.py:Constant"],
             "a path; a method is named as package.module:Class, such as constant_method:Constant",

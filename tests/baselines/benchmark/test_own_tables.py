@@ -11,7 +11,9 @@ from transferz.baselines.benchmark.own_tables import (
     split_sample,
     table_remarks,
 )
+from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.leaks.photometry import refuse_shared
+from transferz.releases import find_release
 from transferz.schemas import InputError, ParameterError
 
 BANDS, ERRORS = ("g", "r", "i"), ("gerr", "rerr", "ierr")
@@ -109,6 +111,25 @@ def test_a_method_that_takes_missing_magnitudes_gets_them(path, tmp_path):
     strict = OwnTable(tmp_path / "holes.csv", BANDS, "z", ERRORS)
     with pytest.raises(InputError, match=r"lack a value in g \(208\)"):
         strict.read()
+
+
+def test_a_training_set_of_fluxes_is_refused(tiny_release, tmp_path):
+    (path,) = (tiny_release / "combo").glob("train-*")
+    table = pd.read_parquet(path).drop(columns=["ra", "dec"])
+    for band in BANDS:
+        table[f"{band}_cmodel_mag"] = 10 ** (0.4 * (31.4 - table[f"{band}_cmodel_mag"]))
+    table.to_parquet(tmp_path / "fluxes.parquet")
+    with pytest.raises(InputError, match=r"fluxes\.parquet: the numbers in g_cmodel_mag \(median"):
+        from_release(find_release(tiny_release), str(tmp_path / "fluxes.parquet"))
+
+
+def test_numbers_for_none_are_no_fluxes(path, tmp_path):
+    """However many rows have one: they are a few numbers, where fluxes are many."""
+    table = pd.read_csv(path)
+    for place, none in enumerate([-99.0, 99.0, -999.0, 0.0, 50.0, np.inf, -np.inf, np.nan]):
+        table.loc[place::10, "g"] = none
+    table.to_csv(tmp_path / "none.csv", index=False)
+    assert OwnTable(tmp_path / "none.csv", BANDS, "z").read(drop_missing=True).dropped == 480
 
 
 def test_few_magnitudes_in_common_are_chance():

@@ -65,7 +65,7 @@ def test_text_ids_are_kept(name, tmp_path):
 
 
 def test_missing_values_are_refused_and_counted_by_column(tmp_path):
-    with pytest.raises(InputError, match=r"2 of 4 rows .* g \(1\), r \(1\) .*--drop-missing"):
+    with pytest.raises(InputError, match=r"2 of 4 rows .* g \(1\), r \(1\) .* drop_missing=True$"):
         read_sample(write(tmp_path / "t.csv"), ["g", "r"], "zs")
 
 

@@ -336,11 +336,11 @@ def test_perfect_forecasts_meet_the_requirement_on_n_of_z_for_sure():
 def test_a_run_says_in_a_few_lines_how_n_of_z_and_flags_are(wide):
     one = EntryScores.model_validate_json(json.dumps(score_set(wide)))
     lines = scores_text({"mine": one}).splitlines()
-    lsst, euclid = (line for line in lines if "(1 + z)" in line)
-    assert lsst.startswith("  mine, LSST's 5 bins, 0.001 (1 + z): ") and "10 bins" in euclid
+    lsst, euclid = (line for line in lines if "(1 + z)): " in line)
+    assert lsst.startswith("  mine, LSST's 5 bins (limit 0.001 (1 + z)): ") and "10 bins" in euclid
     verdicts = [bin_.requirement["stacked"] for bin_ in one.tomography["lsst"]]
     unsure = sum(not verdict.sure for verdict in verdicts)
-    assert f", {unsure} ?; worst " in lsst and lsst.endswith("(stacked densities)")
+    assert f", {unsure} ?; largest bias " in lsst and lsst.endswith("(n(z) from stacked densities)")
     (risk,) = (line for line in lines if "by the width of its 68 % intervals" in line)
     curve, area = one.risk.metrics["scatter"], one.risk.area["scatter"]
     numbers = f"{curve[0].mean:.4f} -> {curve[2].mean:.4f} ({area.mean:.4f})"

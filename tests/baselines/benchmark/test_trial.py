@@ -186,6 +186,8 @@ def test_missing_forecasts_cost_no_training(task, Linear, tmp_path):
     fitted = []
 
     class Some(Linear):
+        trial = False
+
         def fit(self, train, validation, *, seed):
             fitted.append(len(train))
             super().fit(train, validation, seed=seed)
@@ -197,7 +199,40 @@ def test_missing_forecasts_cost_no_training(task, Linear, tmp_path):
     with pytest.raises(MethodError, match=r"1 galaxies of .* without a forecast[^$]*kept in"):
         benchmark(Some, task, seeds=1, out=tmp_path / "run")
     benchmark(Some, task, seeds=1, out=tmp_path / "run", allow_missing=True)
-    assert fitted == [FEW, len(task.training), FEW]
+    assert fitted == [len(task.training)]
+    fitted.clear()
+    Some.trial = True  # it refuses what the run would
+    with pytest.raises(MethodError, match=r"without a forecast[^$]*This was a trial") as error:
+        benchmark(Some, task, seeds=1)
+    assert "the others with --allow-missing\n" in error.value.on_command_line()
+    assert "the others with allow_missing=True\n" in str(error.value)
+    assert fitted == [FEW]
+    benchmark(Some, task, seeds=1, allow_missing=True)
+    assert fitted == [FEW, FEW, len(task.training)]
+
+
+@pytest.mark.parametrize(
+    ("look", "absent"),
+    [
+        (lambda table: table["u_mag"], "u_mag"),
+        (lambda table: table[["g_mag", "u_mag"]], "u_mag"),
+        (lambda table: table[["dtype", "u"]], "dtype"),
+        (lambda table: table.loc[:, ["z", "u"]], "z"),
+        (lambda table: {}["u_mag"], None),
+        (lambda table: table["g_mag"].loc["u_mag"], "u_mag"),
+    ],
+)
+def test_a_column_that_is_not_there_is_named(task, Linear, look, absent):
+    class Looks(Linear):
+        def fit(self, train, validation, *, seed):
+            look(train)
+
+    with pytest.raises(MethodError, match=r"raised KeyError") as error:
+        benchmark(Looks, task, seeds=1)
+    there = "object_id, g_mag, r_mag, i_mag, redshift, config"
+    named = f"The table has no column '{absent}'; it has: {there}\n(This was a trial on 500"
+    assert (named in str(error.value)) == (absent is not None)
+    assert ("trial = False" in str(error.value)) == (absent is None)
 
 
 def test_a_method_that_cannot_be_copied_is_trained_again_for_each_calibration(release, Calibrated):

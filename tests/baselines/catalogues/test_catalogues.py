@@ -227,9 +227,7 @@ def test_rows_that_lack_a_magnitude_are_refused_or_left_out_and_counted(
     sky, model, tmp_path, capsys
 ):
     kept = lacking(sky, tmp_path / "in", whole_leaves=3)
-    words = (
-        r"partition Norder=\d+, Npix=\d+ of sky: .* lack a magnitude in g \(\d+\).*--drop-missing"
-    )
+    words = r"partition Norder=\d+, Npix=\d+ of sky: .* lack a magnitude in g \(\d+\).* drop_miss"
     with pytest.raises(InputError, match=words):
         predict(model, tmp_path / "in", tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.unfinished"]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from transferz.baselines.forecasts import score_forecasts, write_qp
+from transferz.baselines.forecasts import plots, score_forecasts, write_qp
 from transferz.baselines.scores.metrics import score
 from transferz.baselines.scores.probability import (
     GaussianMixture,
@@ -203,6 +203,19 @@ def test_figures_of_a_mock_say_so(frame, tmp_path, capsys, monkeypatch):
     run(capsys, path, "--plot", tmp_path)
     run(capsys, path, "--true", "redshift", "--plot", tmp_path)
     assert titles == ["f.csv; MOCK galaxies, not real ones", "f.csv"]
+
+
+@pytest.mark.parametrize("missed", [1, 30])  # per cent
+def test_a_figures_note_is_not_cut(missed):
+    true = np.linspace(0.01, 2.0, 1000)
+    predicted = np.where(np.arange(1000) % 100 < missed, -0.5, true)
+    with plots.paper_style():
+        figure = plots._redshift(predicted, true)
+        figure.draw_without_rendering()
+        (axes, _) = figure.axes
+        note = axes.title if axes.title.get_text() else axes._left_title
+        assert note.get_text() == f"dotted: |dz| = 0.15; {missed:.1f} % lie beyond the axes"
+        assert note.get_window_extent().x1 < figure.bbox.x1
 
 
 def test_missing_forecasts(frame, tmp_path, capsys):
@@ -569,15 +582,17 @@ def test_an_ensemble_without_ids_or_truth_is_scored_against_a_file(
     frame, mixture, tmp_path, capsys
 ):
     write_qp(path := tmp_path / "a.hdf5", mixture)
-    assert "--truth, and --in-order" in fails(capsys, path)
+    assert "--truth FILE --in-order where they are in the same order" in fails(capsys, path)
     truth = write(frame[["redshift", "i_cmodel_mag", "object_id"]], tmp_path / "t.csv")
     found = run(capsys, path, "--truth", truth, "--in-order", "--magnitude", "i_cmodel_mag")
     assert found["truth_columns"] == {"true redshift": "redshift", "i magnitude": "i_cmodel_mag"}
     assert found["scores"]["n"] == 70 and "lsst" in found["scores"]["ranges"]
-    assert "which column holds the ids? Name it with --id" in fails(capsys, path, "--truth", truth)
+    said = fails(capsys, path, "--truth", truth)
+    assert "which column holds the ids? Name it with --id" in said
+    assert f"or give --truth {truth} --in-order where" in said
     short = write(frame[["redshift"]].iloc[1:], tmp_path / "s.csv")
     said = fails(capsys, path, "--truth", short, "--in-order")
-    assert "has 70 rows" in said and "are 69" in said
+    assert "has 70 rows" in said and "are 69" in said and "give --allow-missing" in said
 
     write_qp(tmp_path / "b.hdf5", mixture, object_id=frame["object_id"])
     by_id = write(frame[["redshift", "object_id"]].sample(frac=1.0), tmp_path / "i.csv")
@@ -594,7 +609,38 @@ def test_forecasts_in_the_order_of_a_test_split(frame, release, tmp_path, capsys
     found = run(capsys, path, "--in-order", "--config", "galaxiesml")
     by_id = run(capsys, write(table[["object_id", "z_pred"]], tmp_path / "b.csv"))
     assert found["scores"] == by_id["scores"]
-    assert "give --truth or --config with it" in fails(capsys, path, "--in-order")
+    said = fails(capsys, path, "--in-order")
+    assert "Give --truth FILE --in-order" in said and "--config CONFIG --in-order" in said
+    short = write(table[["z_pred"]].iloc[:60], tmp_path / "c.csv")
+    said = fails(capsys, short, "--in-order", "--config", "galaxiesml")
+    assert "NaN where there is no forecast; either way, give --allow-missing" in said
+    padded = write(table[["z_pred"]].assign(z_pred=[*table["z_pred"][:60], *[np.nan] * 10]), short)
+    options = ("--in-order", "--config", "galaxiesml", "--allow-missing")
+    assert run(capsys, padded, *options)["scores"]["n"] == 60
+
+
+def test_all_that_a_file_does_not_tell_is_asked_at_once(frame, tmp_path, capsys):
+    path = write(frame[["z_pred"]].rename(columns={"z_pred": "mine"}), tmp_path / "a.csv")
+    said = fails(capsys, path)
+    assert "which column holds the forecasts? Name it with --pred" in said
+    assert "--truth FILE --in-order where they are in the same order" in said
+    truth = write(frame[["redshift"]].rename(columns={"redshift": "zed"}), tmp_path / "t.csv")
+    said = fails(capsys, path, "--pred", "mine", "--truth", truth)
+    assert "Name it with --true" in said and "give --truth FILE --in-order" in said
+    options = ("--pred", "mine", "--truth", truth, "--true", "zed", "--in-order")
+    assert run(capsys, path, *options)["scores"]["n"] == 70
+
+
+def test_words_of_the_printed_scores(frame, tmp_path, capsys):
+    path = write(frame[["redshift", "z_pred"]], tmp_path / "a.csv")
+    assert main(["score", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "spread over seeds" not in said and "Score ± bootstrap error over galaxies." in said
+    assert "outliers: |Δz| > 0.15 (1 + z); 3σ outliers: Δz / (1 + z) more than 3 times" in said
+    two = frame[["redshift", "z_pred"]].assign(other=frame["z_pred"] + 0.01)
+    seeds = ("--pred", "z_pred,other")
+    assert main(["score", str(write(two, tmp_path / "b.csv")), *seeds]) == 0
+    assert "Mean over seeds ± bootstrap error over galaxies (spread" in capsys.readouterr().out
 
 
 def test_a_density_of_0_in_one_row_is_a_missing_forecast(frame, tmp_path, capsys):

@@ -125,7 +125,7 @@ def test_what_was_kept_of_mixtures_forecasts_as_the_method_did(monkeypatch, tmp_
 
 
 def test_transfer_learning_needs_both_sets(short):
-    with pytest.raises(InputError, match=r"of two, found transferz; give --train label\+spec"):
+    with pytest.raises(InputError, match=r"of two, found transferz; give train=label\+spec"):
         networks.NNTL().fit(table(60, 0, "transferz"), table(60, 1, "transferz"), seed=0)
 
 

@@ -117,7 +117,9 @@ def test_other_bands_are_refused(survey, method, absent):
         lambda: TemplateFit().fit(other[:150], other[150:250], seed=0),
         lambda: method.predict(other.drop(columns="redshift")),
     ):
-        with pytest.raises(InputError, match=f"HSC's grizy by.*--set filters=.*lacks {absent}$"):
+        with pytest.raises(
+            InputError, match=f"HSC's grizy by.* with filters=SURVEY .*lacks {absent}$"
+        ):
             act()
 
 
@@ -136,7 +138,7 @@ def test_bands_are_those_whose_curves_a_table_names(survey):
 @pytest.mark.parametrize(
     ("curves", "said"),
     [
-        ({}, "the release names none of its bands'; name them with --set filters=SURVEY"),
+        ({}, "the release names none of its bands'; name them with filters=SURVEY"),
         ({"g_mag": "speclite:decam2014-g"}, "names none of r_mag; name the other bands with"),
         (
             {"g_mag": "speclite:decam2014-g", "r_mag": "speclite:decam2014-q"},

@@ -105,7 +105,7 @@ def test_a_mocks_section_says_that_it_is_one(with_results):
 
 def test_the_figures_are_those_of_the_results(with_results, results):
     text = section(with_results)
-    assert "a panel per baseline but NN-Spec" in text  # as `baselines/paper` draws it
+    assert "test split, a panel per baseline](" in text and "NN-Spec is not drawn" not in text
     for name, path in FIGURES.items():
         assert f"]({path})" in text
         assert (with_results / path).read_bytes() == (results / f"{name}.png").read_bytes()
