@@ -80,7 +80,8 @@ paper: repro
 # release (`transferz task` lists them; docs/tasks.md). A method that has run on this release does not
 # run again: remove its folder for that.
 METHODS := median nearest trees quantile_trees conformal_trees conformal_trees_by_magnitude \
-	template_fit mixture_density bayesian lightgbm xgboost gaussian_process quantile_forest blended_trees
+	template_fit nn_both mixture_density bayesian lightgbm xgboost gaussian_process quantile_forest \
+	blended_trees
 ifneq ($(SURVEY)$(TASK),mock)
 METHODS += $(NETWORKS)
 endif

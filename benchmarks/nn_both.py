@@ -27,7 +27,7 @@ from transferz.baselines.leaderboard.board import label_first
 from transferz.baselines.leaderboard.words import set_title, value_text
 from transferz.baselines.methods import nn_both
 from transferz.baselines.methods.common import Floats, labels
-from transferz.baselines.methods.nn_both import BATCH, EPOCHS, Labels, NNBoth
+from transferz.baselines.methods.nn_both import BATCH, Labels, NNBoth
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.flags import RISKS
 from transferz.baselines.scores.metrics import normalised_error
@@ -121,7 +121,7 @@ class Weighted(NNBoth):
             weights += around.query_ball_point(own, reach, return_length=True) / len(kind)
         self.weights = torch.from_numpy(np.minimum(weights / weights.mean(), HEAVIEST))
 
-    def batches(self, train: pd.DataFrame, epoch: int) -> Sequence[Tensor]:
+    def batches(self, train: pd.DataFrame, done: float) -> Sequence[Tensor]:
         """Draw galaxies by their weights."""
         return torch.multinomial(self.weights, len(train), replacement=True).split(BATCH)
 
@@ -132,10 +132,10 @@ class InTurn(NNBoth):
     name = "photometric labels first, then both"
     rehearses = True
 
-    def batches(self, train: pd.DataFrame, epoch: int) -> Sequence[Tensor]:
+    def batches(self, train: pd.DataFrame, done: float) -> Sequence[Tensor]:
         """Draw from one kind in the first half of the epochs."""
         photometric = torch.tensor((train["redshift_kind"] == "photometric").to_numpy())
-        first = epoch < EPOCHS // 2
+        first = done < 0.5
         rows = torch.nonzero(photometric if first else ~photometric | self.rehearses)[:, 0]
         return rows[torch.randperm(len(rows))].split(BATCH)
 
@@ -149,14 +149,14 @@ class InTurnForgetting(InTurn):
 
 VARIANTS: dict[str, type[NNBoth]] = {
     "whole": NNBoth,
-    "without_colours": WithoutColours,
-    "without_ranks": WithoutRanks,
     "without_both": WithoutBoth,
+    "without_colours": WithoutColours,
     "without_kinds": WithoutKinds,
-    "median_point": MedianPoint,
     "weighted": Weighted,
-    "in_turn": InTurn,
     "in_turn_forgetting": InTurnForgetting,
+    "in_turn": InTurn,
+    "median_point": MedianPoint,
+    "without_ranks": WithoutRanks,
 }
 
 
@@ -220,7 +220,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="keep the runs there (default: nowhere)")
     args = parser.parse_args()
     if args.quick:
-        nn_both.EPOCHS = 1
+        nn_both.EPOCHS = nn_both.STEPS = 1
     release, seeds = find_release(args.release), 2 if args.quick else args.seeds
     titles = [METRIC_TITLES[metric] for metric in SHOWN]
     with tempfile.TemporaryDirectory() as folder:

@@ -41,6 +41,7 @@ METHODS = (
     "gaussian_process",
     "tabm",
     "nn_spec",
+    "nn_both",
     "mixture_density",
     "bayesian",
 )

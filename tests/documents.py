@@ -31,6 +31,7 @@ NOT_RUN = {
     "python -m transferz.baselines.paper.transfer_study": "trains for minutes",
     "python -m transferz.baselines.paper.report": "tests/baselines/paper draws everything",
     "transferz benchmark mixture_density": "trains for minutes",
+    "transferz benchmark nn_both": "trains for minutes",
     "transferz predict --model models/mixture_density": "tests/cli/test_predict_pdf.py has one",
     "transferz score WITH_PDFS.parquet": "what that wrote",
     "transferz benchmark rail:": "needs RAIL: tests/baselines/rail has one of its own",
