@@ -199,15 +199,18 @@ class NNBoth:
         The error ``|z_pred - z| / (1 + z)`` is least at the median of the density over 1 + z.
         """
         scaled = (EDGES[:, None] - mixture.means[:, None]) / mixture.sigmas[:, None]  # (N, C+1, K)
-        share = np.diff(np.einsum("nck,nk->nc", ndtr(scaled), mixture.weights), axis=1)  # (N, C)
+        reached = np.einsum("nck,nk->nc", ndtr(scaled), mixture.weights)  # the CDF
+        share = np.diff(reached, axis=1)  # (N, C)
+        outside = np.flatnonzero(share.sum(axis=1) < 1e-9)  # all of it: the nearest cell has it
+        share[outside, np.where(reached[outside, 0] > 0.5, 0, -1)] = 1.0
         middles = 0.5 * (EDGES[1:] + EDGES[:-1])
         weight = share / (1.0 + middles)
-        reached = np.cumsum(weight, axis=1)
+        total = np.cumsum(weight, axis=1)
 
         # The cell in which half is reached, and how far within it.
-        half, galaxy = 0.5 * reached[:, -1], np.arange(len(mixture))
-        cell = (reached < half[:, None]).sum(axis=1)
-        left = (reached[galaxy, cell] - half) / weight[galaxy, cell]
+        half, galaxy = 0.5 * total[:, -1], np.arange(len(mixture))
+        cell = (total < half[:, None]).sum(axis=1)
+        left = (total[galaxy, cell] - half) / weight[galaxy, cell]
         point = EDGES[cell + 1] - left * (EDGES[cell + 1] - EDGES[cell])
         error = np.abs(normalised_error(point[:, None], middles))
         return point, (error * share).sum(axis=1) / share.sum(axis=1)

@@ -103,6 +103,13 @@ def test_the_point_has_the_least_expected_error(found):
     assert point < mixture.quantiles([0.5])[0, 0]  # the median is that of least |z_pred - z|
 
 
+def test_a_density_beyond_all_redshifts_has_a_point_all_the_same():
+    mixture = GaussianMixture(np.ones((2, 1)), means=[[-40.0], [90.0]], sigmas=[[0.1], [0.1]])
+    point, error = NNBoth().best_points(mixture)
+    np.testing.assert_allclose(point, [0.0, 8.0], atol=0.05)
+    assert np.isfinite(error).all()
+
+
 def test_a_photometric_label_is_a_measurement_and_a_spectroscopic_one_is_the_truth(parts):
     method = NNBoth()
     for kind, error, wrong in (("spectroscopic", 0.0, 0.0), ("photometric", 0.02, nn_both.WRONG)):
