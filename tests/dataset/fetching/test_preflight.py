@@ -563,6 +563,23 @@ def test_the_command(project, upstream, capsys, fault):
     assert states == dict.fromkeys([*AUTHORS, *GALAXIESML_NAMES], "there") | {AUTHORS[0]: "wrong"}
 
 
+def test_the_command_checks_the_files_of_one_edition(project, upstream, capsys):
+    assert main(["sources", "check", "galaxiesml", "hsc_pdr2"]) == 0
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if not line.startswith(" ") and line] == [
+        "authors",
+        "cosmos2020",
+    ]
+    assert said.count("all is well with these") == 2 and "make repro" not in said
+    assert main(["sources", "check", "--json", "cosmos2020_farmer"]) == 1  # not served here
+    (finding,) = json.loads(capsys.readouterr().out)["cosmos2020"]
+    assert (finding["edition"], finding["state"]) == ("cosmos2020_farmer", "wrong")
+    assert main(["sources", "check", "--json", "authors", "hsc_pdr2"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {one["catalogue"] for one in found["authors"]} == {"transferz", "galaxiesml"}
+    assert {one["catalogue"] for one in found["cosmos2020"]} == {"hsc"}
+
+
 @pytest.mark.parametrize("survey", ["mock", "nonesuch"])
 def test_the_command_knows_the_surveys_that_are_fetched(project, capsys, survey):
     with pytest.raises(SystemExit) as stop:
