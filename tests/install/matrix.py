@@ -149,7 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         archive = next(Path(name).glob("*.tar.gz"))
         release = Path(name) / BUILT.name
         shutil.copytree(BUILT, release)
-        print(f"| extra | versions | {' | '.join(pythons)} |\n| --- | --- |{' --- |' * len(pythons)}")
+        print(f"| extra | versions | {' | '.join(pythons)} |")
+        print(f"| --- | --- |{' --- |' * len(pythons)}", flush=True)
         for extra in args.extra or COMMANDS:
             for resolution in [args.only] if args.only else RESOLUTIONS:
                 words = []
