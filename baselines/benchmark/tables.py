@@ -87,10 +87,11 @@ def band_columns(table: pd.DataFrame) -> list[str]:
     """Find the columns of magnitudes, in the table's order; an InputError where there is none."""
     names = [str(name) for name in table.columns if str(name).endswith(MAGNITUDE_END)]
     if not names:
+        renamed = {"i": magnitude_column("i")}
         raise InputError(
             f"the table has no magnitudes: expected columns that end in '{MAGNITUDE_END}', "
-            f"found {[*table.columns]}; rename yours, as in table.rename(columns={{'i': "
-            f"'{magnitude_column('i')}'}}), or take them by name, as in table[['g', 'i']].to_numpy()"
+            f"found {[*table.columns]}; rename yours, as in table.rename(columns={renamed}), or "
+            "take them by name, as in table[['g', 'i']].to_numpy()"
         )
     return names
 
