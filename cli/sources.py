@@ -110,7 +110,7 @@ def _text(edition: "Edition") -> str:
         ("serves as", edition.catalogue),
         *(("file" if number == 0 else "", text) for number, text in enumerate(_files(edition))),
         ("licence", edition.licence),
-        ("cite", " ".join(filter(None, (f"{citation.text}.", citation.doi, citation.url)))),
+        ("cite", " ".join(filter(None, (f"{citation.papers}.", citation.doi, citation.url)))),
         ("columns", ", ".join(columns)),
         ("note", edition.note),
     ]

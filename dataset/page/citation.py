@@ -160,11 +160,11 @@ def cited_catalogues(manifest: Mapping[str, Any]) -> list[Citation]:
 def catalogue_references(citation: Citation) -> list[dict[str, Any]]:
     """Return the registry's citation of a catalogue as CFF references.
 
-    Its text is ``Author et al. YEAR, JOURNAL VOLUME, PAGE: TITLE``, or has ``arXiv:ID`` in the
-    journal's place; another one may follow after ``; and``. Addresses are of the first. There is
-    none for the paper's own table, whose text is not of that form.
+    The text of each paper is ``Author et al. YEAR, JOURNAL VOLUME, PAGE: TITLE``, or has
+    ``arXiv:ID`` in the journal's place. Addresses are of the first. There is none for the paper's
+    own table, whose text is not of that form.
     """
-    found = filter(None, map(_TEXT.fullmatch, citation.text.split("; and ")))
+    found = filter(None, map(_TEXT.fullmatch, (citation.text, *citation.also)))
     return [_reference(match, citation if k == 0 else None) for k, match in enumerate(found)]
 
 

@@ -4,7 +4,7 @@ Each extra is installed by itself, on every Python that is found, in the lowest 
 pyproject.toml allows and in the newest that the package index has: a bound that is not true fails
 here. All is made of the source distribution: the wheel, and for `build` a checkout, whose pipeline
 is run. Commands read a copy of the mock's release (`make repro`), made at the start, in a temporary
-folder, and never the Hub. The table that is printed stands in docs/rebuilding.md.
+folder, and never the Hub. The table that is printed stands in docs/index.md.
 """
 
 import argparse
