@@ -72,7 +72,7 @@ def _complete(
 ) -> None:
     """Say how an option or argument is completed, where its choices do not say so."""
     if action.choices is None and action.dest in words:
-        action.choices = words[action.dest]
+        action.choices = [*parts, *words[action.dest]]
     elif action.choices is None and not action.option_strings and parts:
         action.choices = parts  # `sources check`, where other words may stand
     elif action.choices is None and (action.type is Path or action.metavar in (*FOLDERS, *FILES)):
@@ -96,6 +96,12 @@ def _words() -> dict[str, Sequence[str]]:
         from transferz.baselines.benchmark.loading import installed_methods
 
         methods = list(installed_methods())
+    names: Sequence[str] = ()
+    with contextlib.suppress(ModuleNotFoundError):  # without the extra that builds
+        from transferz.dataset.sources.registry import load_registry
+        from transferz.schemas.survey.survey import surveys
+
+        names = [*dict.fromkeys([*surveys(), *load_registry()])]
     splits = list(SPLITS)
     return {
         "config": configs,
@@ -103,6 +109,7 @@ def _words() -> dict[str, Sequence[str]]:
         "splits": splits,
         "train": configs,
         "method": methods,
+        "names": names,
     }
 
 

@@ -141,7 +141,7 @@ def _described(catalogue: "Catalogue") -> str:
     lines = (
         ("is", catalogue.title),
         ("columns", ", ".join(catalogue.table.names)),
-        ("cite", " ".join(filter(None, (f"{citation.text}.", citation.doi, citation.url)))),
+        ("cite", " ".join(filter(None, (f"{citation.papers}.", citation.doi, citation.url)))),
         ("note", catalogue.note),
     )
     return f"{catalogue.name}\n" + "".join(labelled(label, text) for label, text in lines)

@@ -1,6 +1,7 @@
 """Stage `fetch`: get the files of an upstream catalogue, or check those put in place by hand."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -121,15 +122,25 @@ def _get(
     raise InputError(f"{'; '.join(failures)}. {instead(raw, edition)}")
 
 
-def check(layout: Layout) -> list[Finding]:
+def check(layout: Layout, editions: Sequence[str] = ()) -> list[Finding]:
     """Check every file of a survey, in place or upstream, downloading none and changing nothing.
 
-    Each address is asked once: what another attempt might cure is a finding, too. Raises a
-    ParameterError for the mock, and for an edition that does not serve as the catalogue it is for.
+    Of `editions`, keys of the registry, those files alone are checked that serve as a catalogue of
+    the survey, whether it takes these editions or others. Each address is asked once: what another
+    attempt might cure is a finding, too. Raises a ParameterError for the mock, and for an edition
+    that does not serve as the catalogue it is for.
     """
     params = _params(layout)
     once = params.retries.model_copy(update={"attempts": 1})
-    return _check(layout, params, Web(once))
+    if not editions:
+        return _check(layout, params, Web(once))
+    pairs = [(load_registry()[key].catalogue, key) for key in editions]
+    return [
+        finding
+        for catalogue, key in pairs
+        if catalogue in layout.catalogues
+        for finding in check_catalogue(layout, catalogue, key, Web(once))
+    ]
 
 
 def _check(

@@ -63,7 +63,8 @@ def match_on_sky(layout: Layout) -> None:
         else:
             spectra = read_table(layout.spectra, survey.spectroscopic)
             twins, shared = shared_ids(joined, spectra, params.radius_arcsec)
-        joined = joined.assign(spectroscopic_id=twins, published_split=pd.NA)
+        none = pd.Series(pd.NA, joined.index, pandas_dtype(survey.matched["published_split"]))
+        joined = joined.assign(spectroscopic_id=twins, published_split=none)
         write_table(joined, directory / TABLE, survey.matched)
         write_table(pairs, directory / PAIRS_FILE, survey.pairs(label))
         write_table(removed, directory / REMOVED_ROWS, REMOVED)

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ figure.dpi: 110
 legend.frameon: False
 """
 """A matplotlibrc: the tutorials' figures look like those of the other documents."""
+
+WIDTH = 96
+"""Characters of a line that a page has room for."""
 
 FIGURE = re.compile(r"# Figure: (.+)")
 TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
@@ -122,5 +126,15 @@ def shown(notebook: Any, name: str) -> tuple[str, dict[str, bytes]]:
             else:
                 said += output.get("text", data.get("text/plain", ""))
         if said.strip():
-            parts.append(f"``` {{.text .output}}\n{said.rstrip()}\n```")
+            lines = "\n".join(map(folded, said.rstrip().splitlines()))
+            parts.append(f"``` {{.text .output}}\n{lines}\n```")
     return "\n\n".join(parts), pictures
+
+
+def folded(line: str) -> str:
+    """Break a long line of words; one of a table, which has gaps, stays whole."""
+    if "  " in line.strip():
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent}
+    return "\n".join(textwrap.wrap(line, WIDTH, **options)) or line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
@@ -149,7 +148,7 @@ def to_astropy(data: Data, *, config: str | None = None, split: str | None = Non
 
 
 def _require_astropy(what: str) -> None:
-    require_package(Path(what), "astropy", "it", "'transferz[astropy]'")
+    require_package(what, "astropy", "it", "'transferz[astropy]'")
 
 
 def from_astropy(table: Table) -> Dataset:

@@ -101,7 +101,7 @@ def export_hats(
 
 
 def _require_lsdb(what: str) -> None:
-    require_package(Path(what), "lsdb", "HATS", install="'transferz[lsdb]'")
+    require_package(what, "lsdb", "HATS", install="'transferz[lsdb]'")
 
 
 def _require_place(out: Path, *, overwrite: bool) -> None:

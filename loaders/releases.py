@@ -1,8 +1,9 @@
 """Where a dataset release is, and what it says it is."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ class Release:
             held = ", ".join(f"{name} ({ROLE_WORDS[has]})" for has, name in configs.items())
             raise ReleaseError(
                 f"{self.path} has no config of {ROLE_WORDS[role]} (role '{role}'), which {why}; "
-                f"it has: {held or 'none'}"
+                f"it has: {held or 'none'}{self._beside(lambda other: role in other.configs())}",
+                path="--release",
             )
         return configs[role]
 
@@ -105,8 +107,24 @@ class Release:
         Else a ReleaseError lists those that are.
         """
         configs = self.files()
+        if config not in configs:
+            other = self._beside(lambda other: config in other.files())
+            raise ReleaseError(f"{_no_config(configs, config, self.path)}{other}", path="--release")
         require_splits(configs, config, splits, str(self.path))
         return configs[config]
+
+    def _beside(self, has: Callable[["Release"], bool]) -> str:
+        """Say how to choose the release, built in the same checkout, that has what this lacks."""
+        for checkout in filter(_is_checkout, self.path.parents[3:4]):
+            for place in _releases_built(checkout):
+                with contextlib.suppress(ReleaseError):  # what is wrong with that is its own matter
+                    if place != self.path and has(other := read_release(place)):
+                        kind = "a mock" if other.mock else f"survey {other.survey}"
+                        return (
+                            f"; {place} ({kind}), built in this checkout too, has one: choose it "
+                            f"by path= or {RELEASE_VARIABLE}"
+                        )
+        return ""
 
     def checked(self, config: str, splits: Iterable[str] = ()) -> dict[str, list[Path]]:
         """Return the files of a config by split, as `require` does, once they have been checked.
@@ -142,14 +160,17 @@ def require_splits(
     `configs` holds the splits of each config; `place` is the release's name in messages.
     """
     if config not in configs:
-        listed = ", ".join(configs) or "none"
-        raise ReleaseError(f"{place} has no config '{config}'; it has: {listed}")
+        raise ReleaseError(_no_config(configs, config, place))
     for split in splits:
         if split not in configs[config]:
             listed = ", ".join(configs[config])
             raise ReleaseError(
                 f"config '{config}' of {place} has no split '{split}'; it has: {listed}"
             )
+
+
+def _no_config(configs: Iterable[str], config: str, place: str | Path) -> str:
+    return f"{place} has no config '{config}'; it has: {', '.join(configs) or 'none'}"
 
 
 def find_release(
@@ -263,10 +284,7 @@ def _built_release(start: Path) -> Path | None:
     checkout = next((folder for folder in (start, *start.parents) if _is_checkout(folder)), None)
     if checkout is None:
         return None
-    built = (path.parts[-3] for path in checkout.glob(f"data/*/release/{RELEASE_NAME}"))
-    names = by_preference({name: is_mock_name(name) for name in built})
-    places = [checkout / "data" / name / "release" / RELEASE_NAME for name in names]
-    begun = [place for place in places if place.is_dir()]
+    begun = _releases_built(checkout)
     finished = [place for place in begun if (place / MANIFEST_FILE).is_file()]
     if begun and not finished:
         raise ReleaseError(
@@ -274,6 +292,14 @@ def _built_release(start: Path) -> Path | None:
             f"run 'make repro SURVEY={begun[0].parts[-3]}'"
         )
     return next(iter(finished), None)
+
+
+def _releases_built(checkout: Path) -> list[Path]:
+    """List the releases in a checkout, finished or not, in the order in which they are chosen."""
+    built = (path.parts[-3] for path in checkout.glob(f"data/*/release/{RELEASE_NAME}"))
+    names = by_preference({name: is_mock_name(name) for name in built})
+    places = [checkout / "data" / name / "release" / RELEASE_NAME for name in names]
+    return [place for place in places if place.is_dir()]
 
 
 def _is_checkout(folder: Path) -> bool:

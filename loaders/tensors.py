@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -127,7 +126,7 @@ def to_torch(
     >>> train.features.dtype, train.features.shape == (len(train.redshift), 3)
     (torch.float32, True)
     """
-    require_package(Path("to_torch"), "torch", "it", "'transferz[bench]'")
+    require_package("to_torch", "torch", "it", "'transferz[bench]'")
     known, device = bands_of(about(data)), _usable(device)
     taken = known if bands is None else _require_bands(bands, known)
     magnitudes, errors = [band.magnitude for band in taken], [band.error for band in taken]

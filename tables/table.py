@@ -94,14 +94,15 @@ class TableFile(ABC):
         """
 
 
-def require_package(path: Path, package: str, kind: str, install: str = "") -> None:
+def require_package(what: Path | str, package: str, kind: str, install: str = "") -> None:
     """Raise `InputError` where the package that a format needs is not installed.
 
-    `install` is what to install, where that is more than the package.
+    `what` is the file, or the function, that needs it; `install` is what to install, where that is
+    more than the package.
     """
     if find_spec(package) is None:
         remedy = f"pip install {install or package}"
-        raise InputError(f"{path}: {kind} needs the package '{package}': {remedy}")
+        raise InputError(f"{what}: {kind} needs the package '{package}': {remedy}")
 
 
 def require_columns(path: Path | str, available: Sequence[str], wanted: Sequence[str]) -> None:

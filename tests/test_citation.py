@@ -101,10 +101,10 @@ def test_every_catalogue_but_the_papers_own_can_be_cited(key):
 
 
 def test_of_two_papers_each_is_an_entry(real):
-    text = "De A et al. 2016, MNRAS 459, 3078: One; and B et al. 2021, ApJS 255, 20: Two"
-    first, second = catalogue_references(
-        Citation(text=text, url="https://arxiv.org/abs/1511.07623")
-    )
+    one, two = "De A et al. 2016, MNRAS 459, 3078: One", "B et al. 2021, ApJS 255, 20: Two"
+    citation = Citation(text=one, also=(two,), url="https://arxiv.org/abs/1511.07623")
+    assert citation.papers == f"{one}; and {two}"
+    first, second = catalogue_references(citation)
     cited = read_citation(real / CITATION_FILE) | {"references": [first, second]}
     assert (first["title"], second["title"]) == ("One", "Two")
     assert ("url" in first, "url" in second) == (True, False)

@@ -226,6 +226,19 @@ def test_a_tutorial_gets_its_outputs(monkeypatch, tmp_path):
     assert pictures["tutorial-1.png"].startswith(b"\x89PNG")
 
 
+def test_what_a_tutorial_prints_is_folded_unless_it_is_a_table(monkeypatch):
+    pytest.importorskip("jupytext")
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    tutorials = importlib.import_module("_tutorials")
+    words = "  " + " ".join(["word"] * 40)
+    lines = tutorials.folded(words).splitlines()
+    assert len(lines) == 3 and max(map(len, lines)) <= tutorials.WIDTH
+    assert [len(line) - len(line.lstrip()) for line in lines] == [2, 4, 4]
+    assert " ".join(" ".join(lines).split()) == words.strip()
+    for kept in ("word   number" * 20, "x" * 200, "", "  short"):
+        assert tutorials.folded(kept) == kept
+
+
 def test_a_tutorial_that_fails_stops_the_build(monkeypatch, tmp_path):
     jupytext = pytest.importorskip("jupytext")
     from mkdocs.exceptions import PluginError

@@ -87,9 +87,11 @@ def band_columns(table: pd.DataFrame) -> list[str]:
     """Find the columns of magnitudes, in the table's order; an InputError where there is none."""
     names = [str(name) for name in table.columns if str(name).endswith(MAGNITUDE_END)]
     if not names:
+        renamed = {"i": magnitude_column("i")}
         raise InputError(
             f"the table has no magnitudes: expected columns that end in '{MAGNITUDE_END}', "
-            f"found {[*table.columns]}"
+            f"found {[*table.columns]}; rename yours, as in table.rename(columns={renamed}), or "
+            "take them by name, as in table[['g', 'i']].to_numpy()"
         )
     return names
 
@@ -130,7 +132,10 @@ def errors(table: pd.DataFrame) -> Floats:
     """
     names = [error_name(name) for name in band_columns(table)]
     if absent := [name for name in names if name not in table.columns]:
-        raise InputError(f"the table has no errors {', '.join(absent)}")
+        raise InputError(
+            f"the table has no errors {', '.join(absent)}, found {[*table.columns]}; rename yours, "
+            "or take them by name, as in table[['g_err', 'i_err']].to_numpy()"
+        )
     return table[names].to_numpy(np.float64)
 
 

@@ -56,6 +56,8 @@ BINNED = ("bias", "scatter", "outlier_rate", "coverage_68", "coverage_90")
 OWN = "→ "
 """Before the run's name among others."""
 
+BESIDE = "Beside the leaderboard's entries"
+
 Table = list[list[str]]
 
 
@@ -98,6 +100,7 @@ def report(run: Run, entries: Sequence[Entry]) -> str:
             not_rerun=NOT_RERUN_WORDS,
             settings=_settings(run),
             own=OWN,
+            beside=BESIDE,
         )
     )
 
@@ -111,7 +114,7 @@ def _set(run: Run, config: str, entries: Sequence[Entry]) -> dict[str, Any]:
         "galaxies": f"{scores.n:,}",
         "tables": [
             ("Scores", _scores(scores)),
-            ("Beside the leaderboard's entries", _beside(run, config, entries)),
+            (BESIDE, _beside(run, config, entries)),
             *(
                 (f"By {BINS[kind]}", _binned(bins))
                 for kind, bins in (scores.bins or {}).items()
@@ -138,7 +141,7 @@ def _scores(scores: EntryScores) -> Table:
 def _beside(run: Run, config: str, entries: Sequence[Entry]) -> Table:
     """Put the run among other entries by scatter, at 0.3 < z ≤ 1.5, or else at all redshifts.
 
-    Numbers alone: whether two methods differ takes `transferz leaderboard compare`.
+    Values and errors alone: whether two methods differ takes `transferz leaderboard compare`.
     """
     ranges = run.entry.scores[config].ranges
     part: Range = COSMOLOGICAL if COSMOLOGICAL in ranges else "all"
@@ -154,7 +157,10 @@ def _beside(run: Run, config: str, entries: Sequence[Entry]) -> Table:
         return []
     scored = [*others, (f"{OWN}{run.entry.method.name}", ranges[part].metrics)]
     scored.sort(key=lambda row: (row[1]["scatter"].mean is None, row[1]["scatter"].mean))
-    rows = [[name, *(value_text(m, found.get(m)) for m in metrics)] for name, found in scored]
+    rows = [
+        [name, *(value_text(m, found.get(m)).split(" (")[0] for m in metrics)]
+        for name, found in scored
+    ]
     return [[f"method, {RANGE_TITLES[part]}", *(METRIC_TITLES[m] for m in metrics)], *rows]
 
 

@@ -248,7 +248,8 @@ def pick(listing: Mapping[str, Copy], file: UpstreamFile, record: int) -> str:
 def find_present(raw: Path, edition: Edition) -> list[str]:
     """Return, for each file of an edition, the name of the copy in the folder; empty where none is.
 
-    An InputError names data files that are not the edition's, or a file that is there twice.
+    An InputError names data files that are not the edition's, a file that is there twice, or one
+    that is not there but in a folder beside.
     """
     names = _data_files(raw)
     # A file of another edition must not be read in place of, or beside, this one's.
@@ -259,7 +260,26 @@ def find_present(raw: Path, edition: Edition) -> list[str]:
             f"elsewhere, or choose its edition in params.yaml (fetch.{edition.catalogue}; "
             "transferz sources lists them)"
         )
-    return [_only(raw, [name for name in names if file.fits(name)]) for file in edition.files]
+    found = [_only(raw, [name for name in names if file.fits(name)]) for file in edition.files]
+    if not all(found):
+        _require_placed(raw, edition)
+    return found
+
+
+def _require_placed(raw: Path, edition: Edition) -> None:
+    """Raise InputError where a file that can be an edition's lies one folder too high or low."""
+    beside = [
+        *raw.parent.glob("*"),
+        *(path for path in raw.glob("*/*") if not is_hats(path.parent)),
+    ]
+    for path in sorted(beside):
+        name, hand = path.name, edition.by_hand
+        fits = any(file.fits(name) for file in edition.files) or (hand and hand.fits(name))
+        if fits and not name.startswith(".") and (path.is_file() or is_hats(path)):
+            raise InputError(
+                f"{raw} lacks a file of {edition.title}, and {path} is in another folder; if it is "
+                f"that file, move it into {raw}, else elsewhere, and run again"
+            )
 
 
 def is_by_hand(raw: Path, edition: Edition) -> bool:
@@ -279,7 +299,7 @@ def hand_files(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path]:
     """Return the data file that a person has put in a folder, or each of several.
 
     Each has the label under which its hash is recorded. If one is lacking, `Missing` says how to
-    get it.
+    get it, or an InputError that it lies in a folder beside.
     """
     names = _data_files(raw)
     divided = any(by_hand.fits(name, part) for name in names for part in by_hand.parts)
@@ -288,6 +308,7 @@ def hand_files(raw: Path, edition: Edition, by_hand: ByHand) -> dict[str, Path]:
     for part in by_hand.parts if divided else ("*",):
         fitting = [name for name in names if by_hand.fits(name, part)]
         if not fitting:
+            _require_placed(raw, edition)
             raise Missing(_how_to_get(raw, edition, by_hand, part))
         found[label if part == "*" else f"{label}: {part}"] = raw / _only(raw, fitting)
     return found

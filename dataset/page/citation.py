@@ -27,6 +27,7 @@ from transferz.schemas.survey.files import (
     MANIFEST_FILE,
     RELEASE_NAME,
 )
+from transferz.schemas.survey.release import CONFIGS
 
 LICENCE = "CC-BY-4.0"
 """The SPDX identifier of the licence of what we make."""
@@ -112,11 +113,15 @@ def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) ->
     """Return the CITATION.cff of a release: a data set, with the paper and its catalogues.
 
     `project` is the project's own, as `read_citation` reads it: who made the release, and the
-    paper. Keys are in the order in which they are written.
+    paper. That paper is of the config `transferz`: the paper of a release without it is the
+    first of its catalogues' that has an arXiv identifier. Keys are in the order in which they are
+    written.
     """
     spdx, subject = licence(manifest), subject_of(manifest)
     url = {"license-url": licence_url(manifest)} if licence_url(manifest) else {}
-    catalogues = chain.from_iterable(map(catalogue_references, cited_catalogues(manifest)))
+    cited = [*chain.from_iterable(map(catalogue_references, cited_catalogues(manifest)))]
+    own = [] if CONFIGS[0] in subject.configs.values() else filter(_eprint, cited)
+    paper = next(iter(own), project[PAPER])
     return {
         "cff-version": project["cff-version"],
         "message": "If you use this release, please cite it, the paper and its catalogues.",
@@ -128,8 +133,8 @@ def release_citation(project: Mapping[str, Any], manifest: Mapping[str, Any]) ->
         "date-released": manifest["date"],
         **(url if spdx == "other" else {"license": spdx}),
         "keywords": [*project["keywords"], *(["mock"] if subject.mock else [])],
-        PAPER: project[PAPER],
-        "references": [project[PAPER], *catalogues],
+        PAPER: paper,
+        "references": [paper, *(one for one in cited if one != paper)],
     }
 
 
@@ -155,11 +160,11 @@ def cited_catalogues(manifest: Mapping[str, Any]) -> list[Citation]:
 def catalogue_references(citation: Citation) -> list[dict[str, Any]]:
     """Return the registry's citation of a catalogue as CFF references.
 
-    Its text is ``Author et al. YEAR, JOURNAL VOLUME, PAGE: TITLE``, or has ``arXiv:ID`` in the
-    journal's place; another one may follow after ``; and``. Addresses are of the first. There is
-    none for the paper's own table, whose text is not of that form.
+    The text of each paper is ``Author et al. YEAR, JOURNAL VOLUME, PAGE: TITLE``, or has
+    ``arXiv:ID`` in the journal's place. Addresses are of the first. There is none for the paper's
+    own table, whose text is not of that form.
     """
-    found = filter(None, map(_TEXT.fullmatch, citation.text.split("; and ")))
+    found = filter(None, map(_TEXT.fullmatch, (citation.text, *citation.also)))
     return [_reference(match, citation if k == 0 else None) for k, match in enumerate(found)]
 
 
@@ -362,8 +367,10 @@ def _rights(manifest: Mapping[str, Any], editions: Sequence[Edition]) -> list[di
 def _relations(
     mock: bool, citation: Mapping[str, Any], catalogues: Sequence[Citation]
 ) -> Iterator[dict[str, str]]:
-    """The paper, and the catalogues with their papers, each once."""
+    """The paper, unless it is a catalogue's, and the catalogues with their papers, each once."""
     paper = _arxiv(f"arXiv:{_eprint(citation[PAPER])}")
+    if paper in {_arxiv(source.url) for source in catalogues}:
+        paper = ""
     if paper:
         yield _related(paper, "arXiv", "Cites" if mock else "IsDescribedBy", "Preprint")
     derived = "References" if mock else "IsDerivedFrom"

@@ -258,7 +258,7 @@ def _reference(key: str, edition: Edition) -> dict[str, Any]:
 
 
 def _cited(citation: Citation) -> str:
-    return f"{citation.text} ({citation.url})" if citation.url else citation.text
+    return f"{citation.papers} ({citation.url})" if citation.url else citation.papers
 
 
 def _generated_by(manifest: Facts) -> dict[str, Any]:

@@ -25,11 +25,20 @@ class _Entry(BaseModel):
 
 
 class Citation(_Entry):
-    """How to cite a catalogue: in words, by DOI and by a page, empty where not known."""
+    """How to cite a catalogue: in words, by DOI and by a page, empty where not known.
+
+    `also` are further papers, in words as `text` is; the DOI and the page are of the first.
+    """
 
     text: str
+    also: tuple[str, ...] = ()
     doi: str = ""
     url: str = ""
+
+    @property
+    def papers(self) -> str:
+        """All papers in words, on one line."""
+        return "; and ".join([self.text, *self.also])
 
 
 class UpstreamFile(_Entry):

@@ -9,6 +9,11 @@ from transferz.cli import COMMANDS, main
 
 pytest.importorskip("shtab")
 
+SOURCES = {
+    *("cosmos2020", "cosmos2025", "cosmos_lite", "cosmos_specz", "cosmos2015_galpro"),
+    *("cosmos2020_classic", "cosmos2020_farmer", "cosmos2020_classic_v2_1"),
+    *("cosmos2020_farmer_v2_1", "cosmos2020_export", "cosmos2025_v1"),
+}
 COMPLETE = """
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 ))
@@ -62,7 +67,9 @@ def test_every_command_is_in_every_script(script):
         (["lea"], {"leaderboard"}),
         (["leaderboard", ""], {"add", "compare", "overall"}),
         (["leaderboard", "add", "--rep"], {"--replace"}),
-        (["sources", ""], {"check"}),
+        (["sources", "c"], {"check", *SOURCES}),
+        (["sources", "check", "c"], SOURCES),
+        (["sources", "check", "cosmos2020_cl"], {"cosmos2020_classic", "cosmos2020_classic_v2_1"}),
         (["survey", "l"], {"list"}),
         (["benchmark", "--trai"], {"--train"}),
         (["benchmark", "quantile_"], {"quantile_trees", "quantile_forest"}),

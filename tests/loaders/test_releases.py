@@ -71,6 +71,36 @@ def test_a_real_survey_comes_before_the_mock(built, chosen, tiny_release, tmp_pa
     assert found.path == project / "data" / chosen / "release" / "transferz"
 
 
+def test_a_config_that_only_a_release_built_beside_it_has_is_found_there(
+    spectra_only, tiny_release, tmp_path, monkeypatch
+):
+    project = checkout(tmp_path / "project", source=tiny_release)
+    real, mock, broken = (
+        project / "data" / survey / "release" / "transferz" for survey in ("des", "mock", "mock_a")
+    )
+    shutil.copytree(spectra_only, real)
+    monkeypatch.chdir(project)
+    found = find_release()
+    for refused in (
+        lambda: found.require("combo"),
+        lambda: found.config("union", "is needed"),
+    ):
+        with pytest.raises(ReleaseError, match=r"it has: spectra[^;]*$"):
+            refused()
+        shutil.copytree(tiny_release, mock)
+        shutil.copytree(tiny_release, broken)
+        (broken / "MANIFEST.json").write_text("{")
+        with pytest.raises(ReleaseError) as error:
+            refused()
+        said = f"; {mock} (a mock), built in this checkout too, has one: choose it by --release or "
+        assert error.value.on_command_line().endswith(f"{said}TRANSFERZ_RELEASE")
+        assert "combo" in find_release(mock).require("combo")["train"][0].parts
+        shutil.rmtree(mock)
+        shutil.rmtree(broken)
+    with pytest.raises(ReleaseError, match=r"it has: spectra$"):
+        found.require("no such config")
+
+
 def test_another_projects_pipeline_is_passed_over(tiny_release, tmp_path, monkeypatch):
     project = checkout(tmp_path / "project", "mock", source=tiny_release)
     other = project / "vendored"

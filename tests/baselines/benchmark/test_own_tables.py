@@ -1,5 +1,7 @@
 """A benchmark on a table of one's own: its splits, its errors, a further test table."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from transferz.baselines.benchmark.own_tables import (
     split_sample,
     table_remarks,
 )
+from transferz.baselines.benchmark.tables import magnitudes
 from transferz.baselines.benchmark.task import from_release
 from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.releases import find_release
@@ -175,3 +178,14 @@ def test_two_i_magnitudes_are_an_error(path, tmp_path):
     assert table_remarks(from_own_tables(OwnTable(path, BANDS, "z"))) == [
         "i magnitude, for LSST's range: i"
     ]
+
+
+def test_a_table_without_magnitudes_says_how_to_get_at_its_own():
+    table = pd.DataFrame({"g": [22.5], "i": [21.5]})
+    with pytest.raises(InputError) as error:
+        magnitudes(table)
+    renamed = re.search(r"as in (table\.rename\(.*?\)),", str(error.value))[1]
+    taken = re.search(r"as in (table\[.*\))$", str(error.value))[1]
+    remedies = [eval(code, {"table": table}) for code in (renamed, taken)]
+    assert magnitudes(remedies[0]).tolist() == [[21.5]]
+    assert remedies[1].tolist() == [[22.5, 21.5]]

@@ -81,7 +81,13 @@ def test_the_command_writes_it_beside_the_run(runs, tmp_path, capsys):
 
 def test_it_stands_beside_methods_on_the_same_galaxies_alone(runs):
     run, other = read_run(runs / "blunt"), read_run(runs / "sharp").entry
-    assert "Beside the leaderboard" in report(run, [other])
+    page = report(run, [other])
+    beside = page.split("Beside the leaderboard")[1].split("</section>")[0].split("</table>")
+    assert "→ blunt" in beside[0] and " (" not in re.sub(
+        r"<[^>]*>", "", beside[0].split("<tbody>")[1]
+    )
+    assert "→ marks this run." in beside[1]
+    assert "marks this run" not in report(run, [])
     parts = {
         config: {
             split: facts.model_copy(update={"hash": f"sha256:{64 * '1'}"})

@@ -534,6 +534,32 @@ def test_fetch_is_as_patient_as_a_download(project, upstream, fault):
     fetch(Layout("authors"), "transferz")
 
 
+@pytest.mark.parametrize("place", ["..", "sub"])
+@pytest.mark.parametrize(
+    ("survey", "catalogue", "name"),
+    [
+        ("cosmos2020", "hsc", "result.csv"),
+        ("cosmos2020", "cosmos2020", FITS),
+        ("des", "des", "a.fits"),
+    ],
+)
+def test_a_file_in_a_folder_beside_its_own_is_found_there(project, survey, catalogue, name, place):
+    layout = Layout(survey)
+    raw = layout.raw / catalogue
+    (raw / name).unlink(missing_ok=True)
+    put(catalogue, f"{place}/.hidden.csv", b"", survey)
+    path = put(catalogue, f"{place}/{name}", b"any", survey).resolve()
+    (finding,) = [one for one in check(layout) if one.catalogue == catalogue]
+    assert finding.state == "wrong"
+    said = finding.said.replace(f"{catalogue}/../", "")
+    assert f" {path.relative_to(Path.cwd())} is in another folder; if it is that file, " in said
+    assert f"move it into {raw}, else elsewhere" in said
+    with pytest.raises(InputError, match="is in another folder"):
+        fetch(layout, catalogue)
+    path.unlink()
+    assert "another folder" not in "".join(one.said for one in check(layout))
+
+
 def test_fetch_does_not_wait_for_what_only_a_person_can_get(project):
     (Layout("cosmos2020").raw / "hsc/result.csv").unlink()
     fetch(Layout("cosmos2020"), "cosmos2020")
@@ -561,6 +587,23 @@ def test_the_command(project, upstream, capsys, fault):
     content = json.loads(capsys.readouterr().out)
     states = {one["file"]: one["state"] for one in content["authors"]}
     assert states == dict.fromkeys([*AUTHORS, *GALAXIESML_NAMES], "there") | {AUTHORS[0]: "wrong"}
+
+
+def test_the_command_checks_the_files_of_one_edition(project, upstream, capsys):
+    assert main(["sources", "check", "galaxiesml", "hsc_pdr2"]) == 0
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if not line.startswith(" ") and line] == [
+        "authors",
+        "cosmos2020",
+    ]
+    assert said.count("all is well with these") == 2 and "make repro" not in said
+    assert main(["sources", "check", "--json", "cosmos2020_farmer"]) == 1  # not served here
+    (finding,) = json.loads(capsys.readouterr().out)["cosmos2020"]
+    assert (finding["edition"], finding["state"]) == ("cosmos2020_farmer", "wrong")
+    assert main(["sources", "check", "--json", "authors", "hsc_pdr2"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {one["catalogue"] for one in found["authors"]} == {"transferz", "galaxiesml"}
+    assert {one["catalogue"] for one in found["cosmos2020"]} == {"hsc"}
 
 
 @pytest.mark.parametrize("survey", ["mock", "nonesuch"])

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from releases import ROOT, read_manifest, read_rows
 
 from transferz.dataset.page.card_text import card_text
-from transferz.dataset.page.citation import datacite, read_citation
+from transferz.dataset.page.citation import datacite, read_citation, release_citation
 from transferz.dataset.page.facts import quality
 from transferz.dataset.page.figures import flow_chart, read_chart
 from transferz.dataset.page.subject import reference_band, subject_of
@@ -38,14 +38,28 @@ def body(text):
     return text.split("---\n", 2)[2]
 
 
-def own(text):
-    """A card without the paper's title and the history of the paper's releases."""
-    return text.split("## How to cite")[0]
-
-
 def test_no_word_of_the_papers_surveys_is_in_it(release):
-    assert re.findall(PAPERS, own(text_of(release))) == []
-    assert re.findall(PAPERS, (release / CITATION_FILE).read_text().split("preferred")[0]) == []
+    assert re.findall(PAPERS, text_of(release)) == []
+    assert re.findall(PAPERS, (release / CITATION_FILE).read_text()) == []
+
+
+def test_the_paper_of_a_release_without_the_papers_sample_is_its_catalogues(spectra_only):
+    cited, manifest = read_citation(spectra_only / CITATION_FILE), read_manifest(spectra_only)
+    (paper,) = cited["references"]
+    assert paper == cited["preferred-citation"] and paper["title"] == "Nothing"
+    text = text_of(spectra_only)
+    assert "- arxiv:2601.00001\n" in text and "2411.18054" not in text
+    real = release_citation(
+        read_citation(ROOT / CITATION_FILE), manifest | {"sources": {"des": "des_dnf"}}
+    )
+    first, second = real["references"]
+    assert first == real["preferred-citation"] and "Directional Neighbourhood" in first["title"]
+    assert second["title"] == "The Dark Energy Survey Data Release 2"
+    related = datacite(manifest, cited, "a.zip")["relatedIdentifiers"]
+    assert ("arXiv:2601.00001", "IsDerivedFrom") in [
+        (one["relatedIdentifier"], one["relationType"]) for one in related
+    ]
+    assert "IsDescribedBy" not in str(related)
 
 
 def test_it_reads_well(release):
@@ -109,7 +123,7 @@ def test_baselines_are_shown_on_the_test_splits_that_there_are(release):
     stated |= {"content": {"gone": {"test": ""}}, "drawn": True}
     stated |= {"scores": dict.fromkeys(samples.values(), score)}
     text = card_text(manifest | {"baselines": [stated]}, citation)
-    assert re.findall(PAPERS, own(text)) == []
+    assert re.findall(PAPERS, text) == []
     shown = re.findall(r"^On (.+)'s test split:$", text, re.MULTILINE)
     assert shown == [subject.called(role) for role in reversed(samples)]
     assert f"release's, {title} 1.0.0;" in text

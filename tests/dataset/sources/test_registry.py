@@ -137,4 +137,14 @@ def test_the_command_lists_one_as_json(capsys):
 def test_the_command_knows_no_other_editions(capsys):
     with pytest.raises(SystemExit):
         main(["sources", "nonesuch"])
-    assert "no edition nonesuch; there are cosmos2020_classic" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no survey or edition 'nonesuch'; the surveys that are fetched are authors" in said
+    assert "the editions cosmos2020_classic" in said
+
+
+def test_the_command_lists_all_that_a_survey_can_be_made_from(capsys):
+    assert main(["sources", "--json", "cosmos2025", "des"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    catalogues = {"cosmos2025", "hsc", "galaxiesml", "des"}
+    assert [*listed] == [key for key, one in EDITIONS.items() if one.catalogue in catalogues]
+    assert {"cosmos2025_v1", "hsc_pdr3", "galaxiesml", "des_dnf"} < {*listed}
