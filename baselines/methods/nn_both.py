@@ -77,7 +77,9 @@ class MixtureNetwork(nn.Module):
         for layer in self.hidden:
             units = silu(layer(units))
         logits, means, widths = self.head(torch.cat((features, units), dim=1)).chunk(3, dim=1)
-        means = torch.expm1(means + 0.6)  # training begins near the middle of the redshifts
+        # Training begins near the middle of the redshifts; what is like nothing learned from may
+        # give any number, and no galaxy is beyond the last cell.
+        means = torch.expm1(torch.clamp(means + 0.6, -0.5, math.log1p(EDGES[-1])))
         widths = (1.0 + means) * (0.1 * softplus(widths) + 1e-3)
         return torch.log_softmax(logits, dim=1), means, widths
 

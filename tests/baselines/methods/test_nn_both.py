@@ -104,7 +104,7 @@ def test_the_point_has_the_least_expected_error(found):
 
 
 def test_a_density_beyond_all_redshifts_has_a_point_all_the_same():
-    mixture = GaussianMixture(np.ones((2, 1)), means=[[-40.0], [90.0]], sigmas=[[0.1], [0.1]])
+    mixture = GaussianMixture(np.ones((2, 1)), means=[[-0.35], [8.9]], sigmas=[[0.01], [0.01]])
     point, error = NNBoth().best_points(mixture)
     np.testing.assert_allclose(point, [0.0, 8.0], atol=0.05)
     assert np.isfinite(error).all()
@@ -140,6 +140,16 @@ def test_flags_tell_galaxies_unlike_those_learned_from(parts, fitted, found):
     strange = seen(parts[2])
     strange["g_cmodel_mag"] -= 6.0
     assert (fitted.predict(strange).flag >= 1.0).mean() > 0.9
+
+
+def test_galaxies_of_absurd_colours_have_a_forecast(fitted, parts):
+    network = fitted.network
+    with torch.no_grad():
+        for size in (-1e4, 1e4):
+            weights, means, widths = network(torch.full((3, 9), size))
+            assert means.min() > -0.4
+            assert means.max() < 8.001
+            assert widths.min() > 0.0
 
 
 def test_flags_order_errors(parts, found):
