@@ -146,7 +146,7 @@ def test_galaxies_of_absurd_colours_have_a_forecast(fitted, parts):
     network = fitted.network
     with torch.no_grad():
         for size in (-1e4, 1e4):
-            weights, means, widths = network(torch.full((3, 9), size))
+            _, means, widths = network(torch.full((3, 9), size))
             assert means.min() > -0.4
             assert means.max() < 8.001
             assert widths.min() > 0.0
