@@ -150,12 +150,12 @@ class InTurnForgetting(InTurn):
 VARIANTS: dict[str, type[NNBoth]] = {
     "whole": NNBoth,
     "without_both": WithoutBoth,
-    "without_colours": WithoutColours,
     "without_kinds": WithoutKinds,
-    "weighted": Weighted,
     "in_turn_forgetting": InTurnForgetting,
-    "in_turn": InTurn,
+    "weighted": Weighted,
     "median_point": MedianPoint,
+    "in_turn": InTurn,
+    "without_colours": WithoutColours,
     "without_ranks": WithoutRanks,
 }
 
