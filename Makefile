@@ -106,11 +106,10 @@ $(RUNS)/nn_tl/entry.yaml: $(RUNS)/nn_base/entry.yaml  # what it starts from
 endif
 
 ifdef TASK
-$(ROWS): | repro
+$(ROWS): $(WHOLE)/_index/combo.index
 	transferz task $(TASK) --release $(WHOLE) --out $(RELEASE) --replace
-else
-$(ROWS): | repro ;
 endif
+$(WHOLE)/_index/combo.index: | repro ;
 
 # Quick methods, and the newest, on every harder task of the release; then docs/tasks.md's tables.
 TASKS := $(shell sed -n 's/^\([a-z_]*\):$$/\1/p' dataset/tasks/tasks.yaml)

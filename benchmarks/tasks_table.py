@@ -9,7 +9,7 @@ page against them.
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from transferz.baselines.leaderboard.board import Board, read_board
@@ -33,10 +33,12 @@ def read_boards(entries: Path) -> dict[str, Board]:
 
 def tables(boards: Mapping[str, Board]) -> dict[str, str]:
     """Write a table for each test set, and that of the rank, in Markdown, by name."""
-    made = {config: _scores(boards, config) for config in boards[RELEASE].configs}
+    standings = overall(boards, METRIC, COSMOLOGICAL)
+    places = {one.key: place for place, one in enumerate(standings)}
+    made = {config: _scores(boards, config, places) for config in boards[RELEASE].configs}
     ranked = [
         [one.name, *share_parts(one), *map(str, (one.won, one.tied, one.lost))]
-        for one in overall(boards, METRIC, COSMOLOGICAL)
+        for one in standings
         if one.ranked
     ]
     head = ["method", "wins (%)", "95 % interval", "won", "tied", "lost"]
@@ -48,23 +50,23 @@ def with_tables(page: str, made: Mapping[str, str]) -> str:
     return PIECE.sub(lambda found: f"{found[1]}\n{made[found[2]]}\n{found[3]}", page)
 
 
-def _scores(boards: Mapping[str, Board], config: str) -> str:
-    """Write a row for each task, a column for each method that any task has."""
+def _scores(boards: Mapping[str, Board], config: str, places: Mapping[str, int]) -> str:
+    """Write a row for each task, a column for each method that any task has, by `places`."""
     tasks = [board for name, board in boards.items() if name != RELEASE]
-    rows = {row.key: row for board in tasks for row in board.rows}
-    names = [row.entry.method.name for row in rows.values()]
-    head = [set_title(config), "galaxies", *names]
+    names = {row.key: row.entry.method.name for board in tasks for row in board.rows}
+    keys = sorted(names, key=lambda key: (places.get(key, len(places)), key))
+    head = [f"task, {set_title(config)}", "galaxies", *(names[key] for key in keys)]
     lines = [
-        [name, f"{board.galaxies(config, COSMOLOGICAL):,}", *_cells(board, config, rows)]
+        [name, f"{board.galaxies(config, COSMOLOGICAL):,}", *_cells(board, config, keys)]
         for name, board in boards.items()
         if config in board.configs
     ]
     return _markdown([head, *lines])
 
 
-def _cells(board: Board, config: str, methods: Mapping[str, object]) -> Iterator[str]:
+def _cells(board: Board, config: str, keys: Sequence[str]) -> Iterator[str]:
     there = {row.key: row for row in board.rows if row.current}
-    for key in methods:
+    for key in keys:
         row = there.get(key)
         summary = row and row.summary(config, COSMOLOGICAL, METRIC)
         if row is None or summary is None:
