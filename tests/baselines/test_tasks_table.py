@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import tasks_table
 
 from transferz.baselines.leaderboard.entries import ENTRIES
@@ -10,16 +11,20 @@ from transferz.dataset.tasks.tasks import load_tasks
 PAGE = Path(__file__).parents[2] / "docs" / "tasks.md"
 
 
-def test_the_page_has_the_numbers_of_the_entries():
-    made = tasks_table.tables(tasks_table.read_boards(ENTRIES))
+@pytest.fixture(scope="module")
+def boards():
+    return tasks_table.read_boards(ENTRIES)
+
+
+def test_the_page_has_the_numbers_of_the_entries(boards):
+    made = tasks_table.tables(boards)
     text = PAGE.read_text(encoding="utf-8")
     assert tasks_table.with_tables(text, made) == text
     assert set(made) == {"transferz", "galaxiesml", "overall"}
     assert all(f"<!-- begin {name} -->" in text for name in made)
 
 
-def test_every_task_has_entries_and_a_row():
-    boards = tasks_table.read_boards(ENTRIES)
+def test_every_task_has_entries_and_a_row(boards):
     assert list(boards)[1:] == [f"`{name}`" for name in load_tasks()]
     assert all(row.current and row.compared for board in boards.values() for row in board.rows)
 

@@ -85,8 +85,8 @@ def test_what_is_not_in_every_contest_stands_below_and_is_said_to(board):
 def test_the_command_ranks_the_projects_own_entries(capsys):
     assert main(["leaderboard", "overall", "--json"]) == 0
     ranked = json.loads(capsys.readouterr().out)
-    shares = [one["share"] for one in ranked]
-    assert shares == sorted(shares, reverse=True)
+    places = [(one["ranked"], one["share"]) for one in ranked]
+    assert places == sorted(places, reverse=True)
     assert all(one["low"] <= one["share"] <= one["high"] for one in ranked)
     assert main(["leaderboard", "overall", "--survey", "nowhere"]) == 2
     assert "has no entries of nowhere" in capsys.readouterr().err
