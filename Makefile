@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help repro baselines paper leaderboard real real-transfer test fuzz kills matrix lint docs site env clean
+.PHONY: help repro baselines paper leaderboard tasks real real-transfer test fuzz kills matrix lint docs site env clean
 .DEFAULT_GOAL := repro
 
 ## help           this list
@@ -106,10 +106,21 @@ $(RUNS)/nn_tl/entry.yaml: $(RUNS)/nn_base/entry.yaml  # what it starts from
 endif
 
 ifdef TASK
-$(ROWS): | repro
+$(ROWS): $(WHOLE)/_index/combo.index
 	transferz task $(TASK) --release $(WHOLE) --out $(RELEASE) --replace
-else
-$(ROWS): | repro ;
+endif
+$(WHOLE)/_index/combo.index: | repro ;
+
+# Quick methods, and the newest, on every harder task of the release; then docs/tasks.md's tables.
+TASKS := $(shell sed -n 's/^\([a-z_]*\):$$/\1/p' dataset/tasks/tasks.yaml)
+TASK_METHODS := median nearest trees xgboost nn_combo nn_both
+
+## tasks          run and compare quick methods on all harder tasks (an hour); SURVEY=x
+tasks: repro
+	for task in $(TASKS); do \
+		$(MAKE) leaderboard TASK=$$task METHODS="$(TASK_METHODS)" || exit 1; done
+ifeq ($(SURVEY),mock)
+	python benchmarks/tasks_table.py docs/tasks.md
 endif
 
 # docs/leaderboard.md's picture of the page, of SURVEY=mock_full, by a headless Chromium.

@@ -83,9 +83,10 @@ def _show(argv: Sequence[str]) -> int:
     from transferz.baselines.leaderboard.words import board_json, board_text
 
     release = release_here(arguments.release)
-    board = read_board(arguments.entries or entries_folder(release), release)
+    folder = arguments.entries or entries_folder(release)
+    board = read_board(folder, release)
     config, part = board.choose(arguments.config, arguments.range, arguments.sort)
-    _write(board, arguments)
+    _write(board, folder, arguments)
     if arguments.json:
         sys.stdout.write(f"{json.dumps(board_json(board), indent=2)}\n")
     elif arguments.html or arguments.hf:
@@ -113,12 +114,28 @@ def _show_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _write(board: "Board", arguments: argparse.Namespace) -> None:
-    """Write the files that are asked for."""
+def task_boards(folder: Path) -> "dict[str, tuple[str, Board]]":
+    """Read the boards of a survey's harder tasks, which lie beside its own: name, title and board.
+
+    Tasks without entries are left out.
+    """
+    from transferz.baselines.leaderboard.board import read_board
+    from transferz.dataset.tasks.tasks import load_tasks
+
+    beside = [(one, folder.parent / f"{folder.name}_{one.name}") for one in load_tasks().values()]
+    return {
+        one.name: (one.title, read_board(path, None))
+        for one, path in beside
+        if any(path.glob("*.yaml"))
+    }
+
+
+def _write(board: "Board", folder: Path, arguments: argparse.Namespace) -> None:
+    """Write the files that are asked for; the page has the boards of the survey's tasks too."""
     if arguments.html:
         from transferz.baselines.leaderboard.page import write_page
 
-        write_page(board, arguments.html)
+        write_page(board, arguments.html, task_boards(folder))
     if arguments.hf:
         from transferz.baselines.leaderboard.hub_files import write_hub_files
 
@@ -273,14 +290,12 @@ def _overall(argv: Sequence[str]) -> int:
     from transferz.baselines.leaderboard.board import read_board
     from transferz.baselines.leaderboard.entries import ENTRIES
     from transferz.baselines.leaderboard.overall import overall, overall_text
-    from transferz.dataset.tasks.tasks import load_tasks
 
-    folder = given.entries or ENTRIES
-    names = [given.survey, *(f"{given.survey}_{task}" for task in load_tasks())]
-    there = [name for name in names if any((folder / name).glob("*.yaml"))]
-    if not there:
-        raise InputError(f"{folder} has no entries of {given.survey} or of a task of it")
-    boards = {name: read_board(folder / name, None) for name in there}
+    folder = (given.entries or ENTRIES) / given.survey
+    own = {given.survey: read_board(folder, None)} if any(folder.glob("*.yaml")) else {}
+    tasks = {f"{given.survey}_{name}": board for name, (_, board) in task_boards(folder).items()}
+    if not (boards := own | tasks):
+        raise InputError(f"{folder.parent} has no entries of {given.survey} or of a task of it")
     ranked = overall(boards, given.sort, given.range)
     if given.json:
         sys.stdout.write(f"{json.dumps([asdict(one) for one in ranked], indent=2)}\n")

@@ -4,12 +4,13 @@ A chart is a dict by the names that ``drawings.html`` reads; places and sizes ar
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from transferz.baselines.benchmark.tables import TESTED_ROLES
 from transferz.baselines.leaderboard.board import Board, Row
+from transferz.baselines.leaderboard.overall import Standing, share_parts
 from transferz.baselines.leaderboard.words import training_title, value_text
 from transferz.baselines.scores.requirements import LIMITS
 from transferz.baselines.scores.standing import Mark
@@ -238,6 +239,39 @@ def _method(*group: Row) -> Chart:
         "called": first + more,
         "label": short(first) + more,
         "kind": colour_class(group[0]),
+    }
+
+
+def share_chart(standings: Sequence[Standing], kinds: Mapping[str, str]) -> Chart:
+    """Draw methods' shares of wins over all boards, with their intervals.
+
+    `kinds` are the methods' colours, by key.
+    """
+    scale = Scale(0.0, 100.0, NAME_WIDTH + 6, WIDTH - 12)
+    dots = []
+    for place, one in enumerate(standings):
+        value, interval = share_parts(one)
+        dots.append(
+            {
+                "key": one.key,
+                "name": one.name,
+                "label": short(one.name),
+                "kind": kinds[one.key],
+                "y": TOP + ROW * (place + 0.5),
+                "x": scale(100.0 * one.share),
+                "error": (scale(100.0 * one.low), scale(100.0 * one.high)),
+                "spread": 2 * (scale(100.0 * one.share),),
+                "beyond": "",
+                "among_best": True,
+                "text": f"{value} %, {interval} %",
+            }
+        )
+    return {
+        "title": "Share of wins (%)",
+        "height": TOP + ROW * len(dots) + BOTTOM,
+        "dots": dots,
+        "ticks": scale.drawn_ticks(),
+        "limits": [scale(50.0)],
     }
 
 

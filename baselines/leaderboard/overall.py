@@ -3,8 +3,9 @@
 A contest is a test set of a board. In each, two methods are compared galaxy by galaxy, as on the
 board; who is shown to be better has won, and a pair that can't be told apart shares the win. A
 method's score is the share of its comparisons that it wins, contests counting alike. Its interval
-is the bootstrap's over contests: how much the score hangs on which tasks there are. (TabArena,
-arXiv:2506.16791, ranks so by Elo; shares of wins need no model of strength.)
+is the bootstrap's over contests: how much the score hangs on which tasks there are. Only those that
+took part in every contest met the same others, and are ranked. (TabArena, arXiv:2506.16791, ranks
+so by Elo; shares of wins need no model of strength.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,8 @@ class Standing:
     """A method over all contests.
 
     `share` of its comparisons that it won, a tie being half a win, with its interval; the numbers
-    of comparisons that it won, tied and lost; and of `contests` that it took part in.
+    of comparisons that it won, tied and lost; and of `contests` that it took part in. It is
+    `ranked` if these are all.
     """
 
     key: str
@@ -43,10 +45,11 @@ class Standing:
     tied: int
     lost: int
     contests: int
+    ranked: bool
 
 
 def overall(boards: Mapping[str, Board], metric: str, part: str | None = None) -> list[Standing]:
-    """Rank methods over boards, the best first.
+    """Rank methods over boards, the best first, and below them those not in every contest.
 
     Parameters
     ----------
@@ -68,16 +71,7 @@ def overall(boards: Mapping[str, Board], metric: str, part: str | None = None) -
     InputError
         Where no two methods were compared on any board.
     """
-    names: dict[str, str] = {}
-    contests: list[list[tuple[str, str, tuple[float, float]]]] = []
-    for board in boards.values():
-        for config in board.configs:
-            ranges = board.ranges(config)
-            pairs = board.pairs(config, part or ranges[0], metric) if ranges else []
-            pairs = [pair for pair in pairs if not (pair[0].trivial or pair[1].trivial)]
-            names |= {row.key: row.entry.method.name for pair in pairs for row in pair[:2]}
-            if pairs:
-                contests.append([(a.key, b.key, POINTS[said]) for a, b, _, said in pairs])
+    names, contests = _contests(boards, metric, part)
     if not contests:
         raise InputError(
             f"no two methods were compared by '{metric}' on {', '.join(boards)}; compare runs with "
@@ -102,8 +96,28 @@ def overall(boards: Mapping[str, Board], metric: str, part: str | None = None) -
         share, low, high = map(float, (shares[m], *ends[:, m]))
         won, tied, lost = tally[key]
         there = int(np.count_nonzero(played[:, m]))
-        found.append(Standing(key, names[key], share, low, high, won, tied, lost, there))
-    return sorted(found, key=lambda one: (-one.share, one.key))
+        everywhere = there == len(contests)
+        found.append(
+            Standing(key, names[key], share, low, high, won, tied, lost, there, everywhere)
+        )
+    return sorted(found, key=lambda one: (not one.ranked, -one.share, one.key))
+
+
+def _contests(
+    boards: Mapping[str, Board], metric: str, part: str | None
+) -> tuple[dict[str, str], list[list[tuple[str, str, tuple[float, float]]]]]:
+    """Return the methods' names by key, and each contest's comparisons: two keys, their points."""
+    names: dict[str, str] = {}
+    contests = []
+    for board in boards.values():
+        for config in board.configs:
+            ranges = board.ranges(config)
+            pairs = board.pairs(config, part or ranges[0], metric) if ranges else []
+            pairs = [pair for pair in pairs if not (pair[0].trivial or pair[1].trivial)]
+            names |= {row.key: row.entry.method.name for pair in pairs for row in pair[:2]}
+            if pairs:
+                contests.append([(a.key, b.key, POINTS[said]) for a, b, _, said in pairs])
+    return names, contests
 
 
 def _shares(points: Floats, played: Floats, contests: npt.NDArray[np.int64]) -> Floats:
@@ -114,14 +128,18 @@ def _shares(points: Floats, played: Floats, contests: npt.NDArray[np.int64]) -> 
         return np.asarray(share[contests].sum(axis=1) / count)
 
 
+def share_parts(one: Standing) -> tuple[str, str]:
+    """Write a share of wins and its interval, in percent."""
+    return f"{100 * one.share:.1f}", f"{100 * one.low:.1f} to {100 * one.high:.1f}"
+
+
 def overall_text(standings: Sequence[Standing], metric: str, boards: Sequence[str]) -> str:
     """Write the ranking as a table for terminals; `boards` names those it is over."""
     header = ["method", "wins (%)", "95 % interval", "won", "tied", "lost", "contests"]
     rows = [
         [
             one.name,
-            f"{100 * one.share:.1f}",
-            f"{100 * one.low:.1f} to {100 * one.high:.1f}",
+            *share_parts(one),
             *map(str, (one.won, one.tied, one.lost, one.contests)),
         ]
         for one in standings
@@ -130,4 +148,6 @@ def overall_text(standings: Sequence[Standing], metric: str, boards: Sequence[st
         f"By {metric}, over {', '.join(boards)}.\nA contest is a test set of a board. A pair that "
         "can't be told apart shares the win.\nThe interval is over contests."
     )
+    if not all(one.ranked for one in standings):
+        note += "\nAt the end, not ranked: methods that are not in every contest."
     return "\n".join([*aligned([header, *rows], right=True), "", note]) + "\n"

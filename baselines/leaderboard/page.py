@@ -6,13 +6,17 @@ the page's own and loads nothing at all.
 """
 
 import base64
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from transferz.baselines.leaderboard import figures
 from transferz.baselines.leaderboard.board import RANGE_TITLES, Board, Row
+from transferz.baselines.leaderboard.overall import Standing, overall, share_parts
 from transferz.baselines.leaderboard.words import (
     DEFAULT_METRICS,
     MARK_WORDS,
@@ -29,7 +33,8 @@ from transferz.baselines.scores.paired import (
     UNRANKED,
     distance,
 )
-from transferz.schemas.benchmark.scores import METRIC_TITLES, EntryRange, value_parts
+from transferz.schemas.benchmark.scores import METRIC_TITLES, NONE, EntryRange, value_parts
+from transferz.schemas.errors import InputError
 from transferz.schemas.survey.described import UNION
 from transferz.tables.files import COLOURS, replace_file
 
@@ -43,24 +48,48 @@ SORT = "scatter"
 GROUPS = ("", "Left galaxies out: not ranked", "Made on other data: not ranked")
 """Titles of the rows' groups, as `Board.group` numbers them."""
 
+RANKED = [metric for metric in DEFAULT_METRICS if metric not in UNRANKED]
+
+OWN = "own"
+"""The tab of the board itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A board that a tab of the page shows, what the tab is called, and what the task is."""
+
+    key: str
+    name: str
+    title: str
+    board: Board
+
 
 def environment() -> "Environment":
-    """Return what makes pages of the templates; texts are escaped."""
+    """Return what makes pages of the templates; texts are escaped, lines not indented."""
     import jinja2
 
+    def read(name: str) -> str:
+        lines = (TEMPLATES / name).read_text(encoding="utf-8").splitlines()
+        return "\n".join(line.lstrip() for line in lines)
+
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FunctionLoader(read),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
-        lstrip_blocks=True,
     )
     made.filters["secure"] = secure_link
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return made
 
 
-def page(board: Board) -> str:
-    """Return the page of a board."""
+def page(board: Board, tasks: Mapping[str, tuple[str, Board]] = MappingProxyType({})) -> str:
+    """Return the page of a board, with a tab for each harder task: its name, title and board.
+
+    A last tab ranks the methods over all boards. Figures are the board's own alone.
+    """
+    tabs = [Tab(OWN, "as released", "", board)]
+    tabs += [Tab(name, name.replace("_", " "), *about) for name, about in tasks.items()]
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     return (
         environment()
@@ -68,13 +97,15 @@ def page(board: Board) -> str:
         .render(
             board=board,
             mock=board.mock,
-            panels=[_panel(board, c, p) for c in board.configs for p in board.ranges(c)],
+            tabs=tabs,
+            panels=[panel for tab in tabs for panel in _panels(tab)],
+            overall=list(_overall(tabs)) if tasks else [],
             lines={config: figures.line_charts(board, config) for config in board.configs},
-            pairs=_pairs(board),
+            pairs=_pairs(tabs),
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             colours=COLOURS,
-            learned=_learned(board),
+            learned=_learned(tabs),
             sort=SORT,
             figures=figures,
             titles=METRIC_TITLES,
@@ -91,39 +122,81 @@ def page(board: Board) -> str:
     )
 
 
-def write_page(board: Board, path: Path) -> None:
+def write_page(board: Board, path: Path, tasks: Mapping[str, tuple[str, Board]]) -> None:
     """Write the page, all or nothing; an older file is replaced."""
-    text = page(board)
+    text = page(board, tasks)
     with replace_file(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _learned(board: Board) -> dict[str, str]:
+def _learned(tabs: Sequence[Tab]) -> dict[str, str]:
     """What the entries learned from, by the class of its colour, as the legend has it."""
-    sets = {figures.colour_class(row): training_title(row) for row in board.rows}
+    rows = [row for tab in tabs for row in tab.board.rows]
+    sets = {figures.colour_class(row): training_title(row) for row in rows}
     others = {UNION: "both", "other": "a table of their own, or not known"}
     return {kind: others.get(kind, sets[kind]) for kind in (*COLOURS, "other") if kind in sets}
 
 
-def _panel(board: Board, config: str, part: str) -> dict[str, Any]:
-    """A test set in a range: its table, in groups of rows, and its figures."""
-    rows = board.ordered(config, part, SORT)
-    metrics = board.shown(config, part, DEFAULT_METRICS)
-    lines = [(row, _line(board, row, config, part, metrics)) for row in rows]
-    groups = [
-        (title, [line for row, line in lines if board.group(row, config) == number])
-        for number, title in enumerate(GROUPS)
-    ]
-    return {
-        "config": config,
-        "part": part,
-        "galaxies": board.galaxies(config, part),
-        "metrics": metrics,
-        "groups": groups,
-        "dots": figures.dot_charts(board, config, part),
-        "pits": figures.histograms(board, config, part),
-        "twins": figures.twin_names(board, config, part),
-    }
+def _panels(tab: Tab) -> Iterator[dict[str, Any]]:
+    """Each test set in each range: its table, in groups of rows, and its figures."""
+    board = tab.board
+    for config in board.configs:
+        for part in board.ranges(config):
+            rows = board.ordered(config, part, SORT)
+            metrics = board.shown(config, part, DEFAULT_METRICS)
+            lines = [(row, _line(board, row, config, part, metrics)) for row in rows]
+            groups = [
+                (title, [line for row, line in lines if board.group(row, config) == number])
+                for number, title in enumerate(GROUPS)
+            ]
+            own = tab.key == OWN
+            yield {
+                "tab": tab,
+                "config": config,
+                "part": part,
+                "galaxies": board.galaxies(config, part),
+                "metrics": metrics,
+                "groups": groups,
+                "dots": figures.dot_charts(board, config, part) if own else [],
+                "pits": figures.histograms(board, config, part) if own else [],
+                "twins": figures.twin_names(board, config, part) if own else [],
+            }
+
+
+def _overall(tabs: Sequence[Tab]) -> Iterator[dict[str, Any]]:
+    """Each range: methods ranked over all boards by each metric, and a figure by `SORT`."""
+    boards = {tab.key: tab.board for tab in tabs}
+    kinds = {row.key: figures.colour_class(row) for tab in tabs[::-1] for row in tab.board.rows}
+    for part in RANGE_TITLES:
+        ranks: dict[str, dict[str, Standing]] = {}
+        for metric in RANKED:
+            with contextlib.suppress(InputError):  # nobody was compared by it
+                ranks[metric] = {one.key: one for one in overall(boards, metric, part)}
+        if SORT not in ranks:
+            continue
+        ranked = [one for one in ranks[SORT].values() if one.ranked]
+        yield {
+            "part": part,
+            "metrics": list(ranks),
+            "lines": [
+                {
+                    "one": one,
+                    "kind": kinds[one.key],
+                    "cells": [_share_cell(by.get(one.key)) for by in ranks.values()],
+                }
+                for one in ranked
+            ],
+            "others": [one.name for one in ranks[SORT].values() if not one.ranked],
+            "chart": figures.share_chart(ranked, kinds),
+        }
+
+
+def _share_cell(one: Standing | None) -> dict[str, Any]:
+    """A share of wins as written, and the loss that it is sorted by (None: last)."""
+    if one is None or not one.ranked:
+        return {"value": NONE, "interval": "", "order": None}
+    value, interval = share_parts(one)
+    return {"value": value, "interval": interval, "order": -round(one.share, 6)}
 
 
 def _line(board: Board, row: Row, config: str, part: str, metrics: Sequence[str]) -> dict[str, Any]:
@@ -163,22 +236,31 @@ def _verdicts(scored: EntryRange | None) -> tuple[tuple[str, str, str], ...]:
     return tuple(verdicts)
 
 
-def _pairs(board: Board) -> dict[str, Any]:
-    """All compared pairs of current entries, for the page's script."""
-    ranked = [metric for metric in DEFAULT_METRICS if metric not in UNRANKED]
+def _pairs(tabs: Sequence[Tab]) -> dict[str, Any]:
+    """All compared pairs of current entries of all boards, for the page's script.
 
-    def differing(config: str, part: str, metric: str) -> list[list[Any]]:
+    A method is its place in ``keys``; ``marks`` says what they mean.
+    """
+    rows = {row.key: row for tab in tabs for row in tab.board.rows if row.current and row.compared}
+    places = {key: place for place, key in enumerate(rows)}
+
+    def differing(board: Board, config: str, part: str, metric: str) -> list[list[Any]]:
         return [
-            [first.key, second.key, pair.difference, pair.half, float(f"{pair.p:.3g}"), kind]
+            [places[first.key], places[second.key]]
+            + [float(f"{number:.3g}") for number in (pair.difference, pair.half, pair.p)]
+            + [kind]
             for first, second, pair, kind in board.pairs(config, part, metric)
         ]
 
     sets = {
-        config: {
-            part: {metric: differing(config, part, metric) for metric in ranked}
-            for part in board.ranges(config)
+        tab.key: {
+            config: {
+                part: {metric: differing(tab.board, config, part, metric) for metric in RANKED}
+                for part in tab.board.ranges(config)
+            }
+            for config in tab.board.configs
         }
-        for config in board.configs
+        for tab in tabs
     }
-    names = {row.key: row.entry.method.name for row in board.rows if row.current and row.compared}
-    return {"names": names, "sets": sets}
+    names = [row.entry.method.name for row in rows.values()]
+    return {"keys": list(rows), "names": names, "sets": sets, "marks": dict(MARK_WORDS)}

@@ -1,18 +1,19 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
+  const names = Object.fromEntries(data.keys.map((key, place) => [key, data.names[place]]));
   const root = document.documentElement;
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const tables = all("table.board");
   const panels = all(".panel");
   const first = panels[0].dataset;
-  const state = { config: first.config, range: first.range, sort: "scatter", order: "ascending", spread: "", theme: "" };
+  const state = { board: first.board, config: first.config, range: first.range, sort: "scatter", order: "ascending", spread: "", theme: "" };
 
-  // The address after # holds what is shown: #config=transferz&range=all&sort=bias
+  // The address after # holds what is shown: #board=faint&config=transferz&range=all&sort=bias
   function readAddress() {
     const asked = new URLSearchParams(location.hash.slice(1));
     const known = (name, value) => !!document.querySelector(`input[name=${name}][value="${CSS.escape(value)}"]`);
-    for (const name of ["config", "range"])
+    for (const name of choices)
       if (asked.has(name) && known(name, asked.get(name))) state[name] = asked.get(name);
     if (asked.has("sort") && all(`th[data-key="${CSS.escape(asked.get("sort"))}"]`).length) state.sort = asked.get("sort");
     if (["ascending", "descending"].includes(asked.get("order"))) state.order = asked.get("order");
@@ -25,15 +26,25 @@
     history.replaceState(null, "", "#" + new URLSearchParams(kept));
   }
 
+  // Panels as chosen by some names; what says nothing of a name is shown with any choice of it.
+  const choices = ["board", "config", "range"];
+  const chosen = (panel, name) => [undefined, state[name]].includes(panel.dataset[name]);
+  const tabled = (...names) => panels.filter((p) => p.dataset.range && names.every((name) => chosen(p, name)));
+
+  // What a board lacks can't be chosen on it, and the first that it has is chosen in its place.
   function showPanels() {
-    const range = panels.some((p) => p.dataset.config === state.config && p.dataset.range === state.range);
-    if (!range) state.range = panels.find((p) => p.dataset.config === state.config).dataset.range;
-    for (const panel of panels) {
-      const { config, range } = panel.dataset;
-      panel.hidden = config !== state.config || (range !== undefined && range !== state.range);
+    const before = [];
+    for (const name of choices) {
+      const there = tabled(...before).map((panel) => panel.dataset[name]);
+      if (there[0] && !there.includes(state[name])) state[name] = there[0];
+      for (const input of all(`input[name=${name}]`)) {
+        input.checked = input.value === state[name];
+        input.disabled = !there.includes(input.value) && !!there[0] && name !== "board";
+      }
+      before.push(name);
     }
-    for (const name of ["config", "range"])
-      for (const input of all(`input[name=${name}]`)) input.checked = input.value === state[name];
+    for (const panel of panels) panel.hidden = !choices.every((name) => chosen(panel, name));
+    for (const one of all(".of-a-board")) one.hidden = !tabled("board").some((panel) => panel.dataset.config);
   }
 
   // Rows without a number stay last, whichever way the others go.
@@ -78,7 +89,8 @@
   function showPairs() {
     const section = document.getElementById("pairs");
     if (!section) return;
-    const found = data.sets[state.config]?.[state.range]?.[state.sort] ?? [];
+    const listed = data.sets[state.board]?.[state.config]?.[state.range]?.[state.sort] ?? [];
+    const found = listed.map(([one, two, ...rest]) => [data.keys[one], data.keys[two], ...rest]);
     section.hidden = !found.length;
     if (section.hidden) return;
     const pairs = new Map();
@@ -104,7 +116,7 @@
     keys.forEach((key, place) => {
       const head = element("th", "", String(place + 1));
       head.scope = "col";
-      head.title = data.names[key];
+      head.title = names[key];
       row.append(head);
     });
     const head = element("thead");
@@ -118,7 +130,7 @@
       const row = element("tr");
       const name = element("th", "name");
       name.scope = "row";
-      name.append(element("span", "place", String(place + 1)), data.names[key]);
+      name.append(element("span", "place", String(place + 1)), names[key]);
       row.append(name, ...keys.map((other) => pairCell(key, other, pairs.get(`${key} ${other}`))));
       body.append(row);
     });
@@ -132,7 +144,7 @@
     const cell = element("td", kind, { same: "=", open: "~", better: "◂", worse: "▸" }[kind]);
     const words = { same: "as good, within the margin, as", open: "not told apart from", better: "better than", worse: "worse than" }[kind];
     const number = (value) => value.toPrecision(2).replace("-", "−");
-    const said = `${data.names[key]} is ${words} ${data.names[other]}: difference ${number(difference)} ± ${number(half)}, p = ${number(p)} (corrected)`;
+    const said = `${names[key]} is ${words} ${names[other]}: difference ${number(difference)} ± ${number(half)}, p = ${number(p)} (corrected)`;
     cell.title = said;
     cell.tabIndex = 0;
     cell.setAttribute("aria-label", said);
@@ -158,6 +170,7 @@
     if (remember) writeAddress();
   }
 
+  for (const mark of all("td .mark")) mark.title = data.marks[mark.textContent];
   for (const head of all("table.board thead th")) {
     head.querySelector("button").addEventListener("click", () => {
       const again = head.dataset.key === state.sort && state.order === "ascending";

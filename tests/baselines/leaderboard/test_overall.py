@@ -36,7 +36,8 @@ SECOND = Told([("a", "b", "same"), ("a", "d", "better"), ("b", "d", "better")], 
 
 def test_shares_are_means_over_contests_of_what_is_won():
     ranked = {one.key: one for one in overall({"one": FIRST, "two": SECOND}, "scatter")}
-    assert list(ranked) == ["c", "a", "b"]  # d is trivial
+    assert list(ranked) == ["a", "b", "c"]  # d is trivial, c not in the second
+    assert [one.ranked for one in ranked.values()] == [True, True, False]
     assert ranked["a"].share == pytest.approx((0.75 + 0.5) / 2)
     assert ranked["b"].share == pytest.approx((0.0 + 0.5) / 2)
     assert ranked["c"].share == pytest.approx(0.75)  # in the first alone
@@ -72,13 +73,20 @@ def test_the_real_board_is_ranked(board):
     assert ranked[-1].key == "blunt"
     text = overall_text(ranked, "rmse", ["mock"])
     assert "By rmse, over mock." in text
+    assert "not ranked" not in text
+
+
+def test_what_is_not_in_every_contest_stands_below_and_is_said_to(board):
+    text = overall_text(overall({"one": FIRST, "two": SECOND}, "scatter"), "scatter", ["one"])
+    assert [line.split()[0] for line in text.splitlines()[1:4]] == ["A", "B", "C"]
+    assert "At the end, not ranked: methods that are not in every contest." in text
 
 
 def test_the_command_ranks_the_projects_own_entries(capsys):
     assert main(["leaderboard", "overall", "--json"]) == 0
     ranked = json.loads(capsys.readouterr().out)
-    shares = [one["share"] for one in ranked]
-    assert shares == sorted(shares, reverse=True)
+    places = [(one["ranked"], one["share"]) for one in ranked]
+    assert places == sorted(places, reverse=True)
     assert all(one["low"] <= one["share"] <= one["high"] for one in ranked)
     assert main(["leaderboard", "overall", "--survey", "nowhere"]) == 2
     assert "has no entries of nowhere" in capsys.readouterr().err

@@ -10,9 +10,10 @@ import pytest
 
 from transferz.baselines.leaderboard import figures
 from transferz.baselines.leaderboard.board import read_board
+from transferz.baselines.leaderboard.overall import overall
 from transferz.baselines.leaderboard.page import page
 from transferz.baselines.leaderboard.words import secure_link
-from transferz.cli.leaderboard import leaderboard
+from transferz.cli.leaderboard import leaderboard, task_boards
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import Entry, entry_text, read_entry
 from transferz.schemas.errors import InputError
@@ -24,6 +25,32 @@ ATTACK = "</script><script>window.hacked=1</script><img src=x onerror='window.ha
 @pytest.fixture(scope="module")
 def text(board):
     return page(board)
+
+
+@pytest.fixture(scope="module")
+def tasks(board):
+    """Boards of two tasks: the one without the best method, the other with one test set alone."""
+    fewer = tuple(row for row in board.rows if row.key != "sharp")
+    alone = tuple(
+        replace(row, entry=row.entry.model_copy(update={"scores": scores}))
+        for row in board.rows
+        if (scores := {"galaxiesml": row.entry.scores["galaxiesml"]})
+    )
+    return {
+        "faint": ("Forecast <faint> ones", replace(board, rows=fewer, _marks={})),
+        "few_labels": ("Learn from few", replace(board, rows=alone, _marks={})),
+    }
+
+
+@pytest.fixture(scope="module")
+def tabbed_text(board, tasks):
+    return page(board, tasks)
+
+
+@pytest.fixture(params=["text", "tabbed_text"])
+def either(request):
+    """A page without tabs, and one with."""
+    return request.getfixturevalue(request.param)
 
 
 class Seen(HTMLParser):
@@ -48,22 +75,23 @@ def test_it_names_every_method_and_says_that_it_is_a_mock(text, board):
     assert "6 pairs" in text
 
 
-def test_it_needs_nothing_else(text):
-    seen = Seen(text)
+def test_it_needs_nothing_else(either):
+    seen = Seen(either)
     loading = {"link", "img", "iframe", "object", "embed", "base", "video", "audio"}
     assert not loading & set(seen.tags)
     assert not [found for found in seen.attributes if found[1] in ("src", "srcset", "background")]
-    assert not re.search(r"@import|url\(", text)
+    assert not re.search(r"@import|url\(", either)
     policy = next(value for _, name, value in seen.attributes if "default-src" in value)
     assert "default-src 'none'" in policy
     assert "script-src 'sha256-" in policy
 
 
-def test_it_repeats(board, text):
+def test_it_repeats(board, tasks, text, tabbed_text):
     assert page(board) == text
+    assert page(board, tasks) == tabbed_text
 
 
-def test_every_tag_is_closed(text):
+def test_every_tag_is_closed(either):
     void = {"meta", "input", "br", "rect", "line", "circle", "path", "polyline"}
 
     class Nested(HTMLParser):
@@ -76,13 +104,33 @@ def test_every_tag_is_closed(text):
                 assert opened.pop() == tag, self.getpos()
 
     opened = []
-    Nested().feed(text)
+    Nested().feed(either)
     assert opened == []
 
 
-def test_identifiers_are_unique(text):
-    found = [value for _, name, value in Seen(text).attributes if name == "id"]
+def test_identifiers_are_unique_and_links_lead_to_them(either):
+    attributes = Seen(either).attributes
+    found = [value for _, name, value in attributes if name == "id"]
     assert len(found) == len(set(found))
+    links = {value[1:] for _, name, value in attributes if name == "href" and value[0] == "#"}
+    assert links and links <= set(found)
+
+
+def test_tabs_are_there_only_with_tasks(text, tabbed_text):
+    assert 'name="board"' not in text
+    assert "Forecast &lt;faint&gt; ones" in tabbed_text
+    assert "<faint>" not in tabbed_text
+
+
+def test_without_a_script_all_boards_are_there_each_under_a_heading_of_its_own(tabbed_text):
+    titles = re.findall(r"<h2>(.*?)</h2>", tabbed_text, re.DOTALL)
+    assert len(titles) == len(set(titles))
+    said = " ".join(titles)
+    assert said.count("faint: TransferZ, ") == 3
+    assert said.count("few labels: GalaxiesML, ") == 3
+    assert said.count("Overall, ") == 3
+    hidden = re.findall(r"<(\w+) [^>]*\bhidden>", tabbed_text)
+    assert hidden == ["button", "form", "section"]  # theme, choices, pairs: what scripts do
 
 
 @pytest.fixture
@@ -132,10 +180,11 @@ ATTACKS = (
 )
 
 
-def test_no_text_becomes_a_tag_or_a_handler(runs, tmp_path, hashed_release, text):
-    sound = Seen(text)
+def test_no_text_becomes_a_tag_or_a_handler(runs, tmp_path, hashed_release, tabbed_text):
+    sound = Seen(tabbed_text)
     for number, written in enumerate(ATTACKS):
-        found = page(attack(runs, tmp_path / str(number), hashed_release, written))
+        attacked = attack(runs, tmp_path / str(number), hashed_release, written)
+        found = page(attacked, {"faint": (written, attacked)})
         seen = Seen(found)
         assert "hacked" in found
         assert set(seen.tags) <= set(sound.tags), written
@@ -176,6 +225,22 @@ def test_the_command_writes_it_whole_or_not(runs, hashed_release, tmp_path, text
     assert (tmp_path / "page.html").read_text() == text
     with pytest.raises(InputError, match="cannot write"):
         leaderboard([*where, str(tmp_path / "nowhere" / "page.html")])
+
+
+def test_the_command_gives_a_tab_to_each_task_whose_board_lies_beside(
+    runs, hashed_release, tmp_path
+):
+    for name in ("one", "one_faint", "one_other", "one_region"):
+        (tmp_path / name).mkdir()
+    for name in ("one", "one_faint", "one_other"):
+        for entry in runs.glob("*/entry.yaml"):
+            shutil.copyfile(entry, tmp_path / name / f"{entry.parent.name}.yaml")
+        shutil.copyfile(runs / "comparisons.json", tmp_path / name / "comparisons.json")
+    out = tmp_path / "page.html"
+    where = ["--entries", str(tmp_path / "one"), "--release", str(hashed_release)]
+    assert leaderboard([*where, "--html", str(out)]) == 0
+    tabs = re.findall(r'name="board" value="(\w+)"', out.read_text())
+    assert tabs == ["own", "faint", "overall"]
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +326,79 @@ def test_pairs_are_said(opened, board):
     assert "(corrected)" in best
 
 
+@pytest.fixture(scope="module")
+def tabbed_address(tmp_path_factory, tabbed_text):
+    path = tmp_path_factory.mktemp("tabs") / "page.html"
+    path.write_text(tabbed_text, encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def tabbed(opened, tabbed_address):
+    """The page with tabs, opened."""
+    opened.open(tabbed_address)
+    return opened
+
+
+def title(browser):
+    return browser.run(f"document.querySelector('{VISIBLE} h2').textContent")
+
+
+def test_a_tab_shows_its_board_alone(tabbed, tasks):
+    tabbed.click("input[name=board][value=faint]")
+    assert methods(tabbed) == order(tasks["faint"][1], "scatter")
+    assert title(tabbed).startswith("faint: TransferZ, ")
+    assert tabbed.run("location.hash").startswith("#board=faint&")
+    entries = tabbed.run(f"document.querySelectorAll('{VISIBLE} .entry').length")
+    assert entries == len(tasks["faint"][1].rows)
+    pairs = "[...document.querySelectorAll('.pairs tbody th')].map((e) => e.lastChild.data)"
+    assert "sharp" not in tabbed.run(pairs)
+    assert "point_only" in tabbed.run(pairs)
+    tabbed.click(f"{VISIBLE} tbody .name a")
+    assert tabbed.run("document.activeElement.closest('details').id").startswith("entry-faint-")
+    assert tabbed.complaints == []
+
+
+def test_keys_step_through_tabs(tabbed):
+    assert tabbed.run("document.querySelector('.tabs legend').textContent") == "Task"
+    tabbed.run("document.querySelector('input[name=board]:checked').focus()")
+    for name in ("faint", "few_labels", "overall"):
+        tabbed.press("ArrowRight", 39)
+        assert tabbed.run("document.activeElement.value") == name
+        assert f"board={name}" in tabbed.run("location.hash")
+
+
+def test_what_a_board_lacks_is_not_chosen_on_it(browser, opened, tabbed_address):
+    browser.open(f"{tabbed_address}#board=few_labels&config=transferz&range=all")
+    assert title(browser).startswith("few labels: GalaxiesML, all redshifts")
+    assert browser.run("document.querySelector('input[value=transferz]').disabled")
+    browser.click("input[name=board][value=own]")
+    assert not browser.run("document.querySelector('input[value=transferz]').disabled")
+    assert browser.complaints == []
+
+
+def test_the_last_tab_ranks_over_all_boards(tabbed, board, tasks):
+    tabbed.click("input[name=board][value=overall]")
+    boards = {"own": board} | {name: one for name, (_, one) in tasks.items()}
+    for metric in ("scatter", "rmse"):
+        tabbed.click(f"{VISIBLE} th[data-key={metric}] button")
+        ranked = [one for one in overall(boards, metric, "cosmological") if one.ranked]
+        assert "sharp" not in {one.key for one in ranked}  # not on every board
+        if metric == "scatter":  # that is what it is sorted by already: the other way round
+            ranked = ranked[::-1]
+        assert methods(tabbed) == [one.key for one in ranked]
+    shown = tabbed.run(f"document.querySelector('{VISIBLE}').textContent")
+    assert "they are not on every board: sharp." in shown
+    assert f"{100 * ranked[0].share:.1f}" in shown
+    assert f"{100 * ranked[0].low:.1f} to {100 * ranked[0].high:.1f}" in shown
+    choices = "[...document.querySelectorAll('#controls fieldset')].filter((e) => e.offsetParent)"
+    said = tabbed.run(f"{choices}.map((e) => e.querySelector('legend').textContent)")
+    assert said == ["Task", "Galaxies"]
+    dots = tabbed.run(f"document.querySelectorAll('{VISIBLE} .dot').length")
+    assert dots == len(ranked)
+    assert tabbed.complaints == []
+
+
 def luminance(png):
     import io
 
@@ -297,7 +435,8 @@ def committed(tmp_path_factory, hashed_release):
     """The page of the project's own entries on the mock: many methods, long names, all columns."""
     folder = Path(__file__).parents[3] / "baselines/leaderboard/entries/mock"
     path = tmp_path_factory.mktemp("committed") / "page.html"
-    path.write_text(page(read_board(folder, None)), encoding="utf-8")
+    text = page(read_board(folder, None), task_boards(folder))
+    path.write_text(text, encoding="utf-8")
     return path.as_uri()
 
 
@@ -306,6 +445,10 @@ def test_a_laptop_shows_all_columns(opened, committed):
     for shown in ("config=transferz", "config=galaxiesml&range=lsst", "spread=shown"):
         opened.open(f"{committed}#{shown}")
         assert len(methods(opened)) > 10
+        assert cut_off(opened) == []
+    for shown in ("board=faint", "board=zero_points&spread=shown", "board=overall"):
+        opened.open(f"{committed}#{shown}")
+        assert len(methods(opened)) > 3
         assert cut_off(opened) == []
     narrow = opened.view(700, 900)
     assert narrow is None and len(cut_off(opened)) > 0  # the measure finds what is cut
