@@ -48,30 +48,18 @@ HEAVIEST = 10.0
 
 
 class WithoutColours(NNBoth):
-    """Magnitudes alone, ranked."""
+    """The paper's input: magnitudes alone, each scaled by its range in the training set."""
 
-    name = "without colours"
+    name = "magnitudes scaled by range"
 
     def values(self, table: pd.DataFrame) -> Floats:
         """Return magnitudes, shape (N, B)."""
         return super().values(table)[:, : len(self.bands)]
 
-
-class WithoutRanks(NNBoth):
-    """Magnitudes and colours, each scaled by its range in the training set, as the paper does."""
-
-    name = "scaled by range, not ranked"
-
     def learn_features(self, train: pd.DataFrame) -> None:
-        """Learn each feature's range."""
+        """Learn each magnitude's range."""
         super().learn_features(train)
         self.ranks = MinMaxScaler().fit(self.values(train))
-
-
-class WithoutBoth(WithoutRanks, WithoutColours):
-    """The paper's input: magnitudes alone, scaled by their range."""
-
-    name = "magnitudes scaled by range"
 
 
 class WithoutKinds(NNBoth):
@@ -127,40 +115,28 @@ class Weighted(NNBoth):
 
 
 class InTurn(NNBoth):
-    """First photometric redshifts, then, fine-tuning, both kinds: rehearsal."""
-
-    name = "photometric labels first, then both"
-    rehearses = True
-
-    def batches(self, train: pd.DataFrame, done: float) -> Sequence[Tensor]:
-        """Draw from one kind in the first half of the epochs."""
-        photometric = torch.tensor((train["redshift_kind"] == "photometric").to_numpy())
-        first = done < 0.5
-        rows = torch.nonzero(photometric if first else ~photometric | self.rehearses)[:, 0]
-        return rows[torch.randperm(len(rows))].split(BATCH)
-
-
-class InTurnForgetting(InTurn):
-    """First photometric redshifts, then spectroscopic ones alone, as NN-TL does."""
+    """First photometric redshifts, then, fine-tuning, spectroscopic ones, as NN-TL does."""
 
     name = "photometric labels first, then spectroscopic"
-    rehearses = False
+
+    def batches(self, train: pd.DataFrame, done: float) -> Sequence[Tensor]:
+        """Draw from one kind in the first half of the epochs, from the other in the second."""
+        photometric = torch.tensor((train["redshift_kind"] == "photometric").to_numpy())
+        rows = torch.nonzero(photometric if done < 0.5 else ~photometric)[:, 0]
+        return rows[torch.randperm(len(rows))].split(BATCH)
 
 
 VARIANTS: dict[str, type[NNBoth]] = {
     "whole": NNBoth,
-    "without_both": WithoutBoth,
+    "without_colours": WithoutColours,
     "without_kinds": WithoutKinds,
-    "in_turn_forgetting": InTurnForgetting,
+    "in_turn": InTurn,
     "weighted": Weighted,
     "median_point": MedianPoint,
-    "in_turn": InTurn,
-    "without_colours": WithoutColours,
-    "without_ranks": WithoutRanks,
 }
 
 
-QUICK = ("whole", "without_both")
+QUICK = ("whole", "without_colours")
 
 
 def run(release: Release, keys: Sequence[str], seeds: int, out: Path) -> Board:
