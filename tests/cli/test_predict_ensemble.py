@@ -109,7 +109,7 @@ def test_chunks_change_nothing(here, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"method": "colours:Point"}, "forecasts a redshift, and no density"),
+        ({"method": "colours:Point"}, "forecasts a redshift alone"),
         ({"out": "pz.h5"}, "expected a name that ends in .csv, .parquet, .fits, .csv.gz, .hdf5"),
     ],
 )

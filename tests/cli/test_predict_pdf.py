@@ -166,7 +166,7 @@ def test_chunks_change_no_byte(models, table, tmp_path):
             POINTS,
             "o.parquet",
             "compact:40",
-            "'nn_base' forecasts a redshift per seed, and no density",
+            "'nn_base' forecasts a redshift per seed; that of",
         ),
         (MIXTURE, "o.csv", "compact:40", "--pdf: bytes need --out FILE.parquet"),
         (MIXTURE, "o.fits", "compact:40", "--pdf: bytes need --out FILE.parquet"),
@@ -203,7 +203,7 @@ def test_a_methods_densities_are_written_as_a_models_are(table, tmp_path, capsys
 
 def test_a_method_without_densities_is_refused(table, tmp_path, capsys):
     assert by_method("trees", table, tmp_path / "o.parquet", "--pdf", "compact:24") == 2
-    assert "forecasts a redshift, and no density" in capsys.readouterr().err
+    assert "forecasts a redshift alone" in capsys.readouterr().err
     assert not (tmp_path / "o.parquet").exists()
 
 

@@ -592,7 +592,7 @@ def test_a_method_that_fails_on_a_partition_is_named_and_goes_on_when_mended(
     ("options", "words"),
     [
         (["--method", "median", "--each-seed"], "--each-seed is about a --model"),
-        (["--method", "median", "--train", "train.parquet"], "name its magnitudes with --bands"),
+        (["--method", "median", "--train", "train.parquet"], "name its magnitudes with bands="),
     ],
 )
 def test_options_of_a_method_that_do_not_fit(options, words, sky, training, tmp_path, monkeypatch):
