@@ -77,9 +77,7 @@ class MixtureNetwork(nn.Module):
         for layer in self.hidden:
             units = silu(layer(units))
         logits, means, widths = self.head(torch.cat((features, units), dim=1)).chunk(3, dim=1)
-        # Training begins near the middle of the redshifts; what is like nothing learned from may
-        # give any number, and no galaxy is beyond the last cell.
-        means = torch.expm1(torch.clamp(means + 0.6, -0.5, math.log1p(EDGES[-1])))
+        means = torch.expm1(means + 0.6)  # training begins near the middle of the redshifts
         widths = (1.0 + means) * (0.1 * softplus(widths) + 1e-3)
         return torch.log_softmax(logits, dim=1), means, widths
 
@@ -148,13 +146,12 @@ class NNBoth:
         pieces = pad(inputs, (0, 0, 0, -len(inputs) % PIECE)).split(PIECE)
         with torch.no_grad():
             found = [[one.double().numpy() for one in self.network(piece)] for piece in pieces]
-        mixtures = [GaussianMixture(np.exp(logs), *others) for logs, *others in found]
+        mixtures = [gaussians(*each) for each in found]
         best = [self.best_points(mixture) for mixture in mixtures]
         rows = slice(len(table))
         point, error = (np.concatenate(each)[rows] for each in zip(*best, strict=True))
-        log_weights, means, widths = (np.concatenate(e)[rows] for e in zip(*found, strict=True))
+        mixture = gaussians(*(np.concatenate(each)[rows] for each in zip(*found, strict=True)))
         unlike = self.distance(table) > self.farthest
-        mixture = GaussianMixture(np.exp(log_weights), means, widths)
         return Prediction(point, mixture=mixture, flag=error + unlike)
 
     def values(self, table: pd.DataFrame) -> Floats:
@@ -216,6 +213,21 @@ class NNBoth:
         point = EDGES[cell + 1] - left * (EDGES[cell + 1] - EDGES[cell])
         error = np.abs(normalised_error(point[:, None], middles))
         return point, (error * share).sum(axis=1) / share.sum(axis=1)
+
+
+def gaussians(log_weights: Floats, means: Floats, widths: Floats) -> GaussianMixture:
+    """Return the forecasts that a network gives for N galaxies, of arrays (N, K).
+
+    For a galaxy like nothing that it learned from it may give Gaussians at no redshift, which would
+    be no forecast: that galaxy's are moved to where redshifts are.
+    """
+    mixture = GaussianMixture(np.exp(log_weights), means, widths)
+    odd = mixture.missing[:, None]
+    if not odd.any():
+        return mixture
+    means = np.where(odd, means.clip(-0.4, EDGES[-1]), means)
+    widths = np.where(odd, widths.clip(1e-3, EDGES[-1]), widths)
+    return GaussianMixture(np.exp(log_weights), means, widths)
 
 
 def surprise(forecast: tuple[Tensor, Tensor, Tensor], known: Labels) -> Tensor:

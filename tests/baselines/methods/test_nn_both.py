@@ -142,14 +142,15 @@ def test_flags_tell_galaxies_unlike_those_learned_from(parts, fitted, found):
     assert (fitted.predict(strange).flag >= 1.0).mean() > 0.9
 
 
-def test_galaxies_of_absurd_colours_have_a_forecast(fitted, parts):
-    network = fitted.network
-    with torch.no_grad():
-        for size in (-1e4, 1e4):
-            _, means, widths = network(torch.full((3, 9), size))
-            assert means.min() > -0.4
-            assert means.max() < 8.001
-            assert widths.min() > 0.0
+def test_gaussians_at_no_redshift_are_moved_and_others_stay():
+    logs = np.log(np.full((3, 2), 0.5))
+    means = np.array([[0.5, 1.0], [-1.0, 1.0], [1e4, 1.0]])
+    widths = np.array([[0.1, 0.2], [0.0, 0.2], [1e3, 0.2]])
+    mixture = nn_both.gaussians(logs, means, widths)
+    assert not mixture.missing.any()
+    np.testing.assert_array_equal(mixture.means[0], means[0])
+    np.testing.assert_allclose(mixture.means[1:, 0], [-0.4, 8.0])
+    assert np.isfinite(NNBoth().best_points(mixture)).all()
 
 
 def test_flags_order_errors(parts, found):
