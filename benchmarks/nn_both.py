@@ -35,10 +35,9 @@ from transferz.baselines.scores.paired import SIGNIFICANCE, holm
 from transferz.baselines.scores.probability import GaussianMixture
 from transferz.releases import Release, find_release
 from transferz.schemas.benchmark.entries import ENTRY_FILE
-from transferz.schemas.benchmark.scores import METRIC_TITLES, RANGES, value_parts
+from transferz.schemas.benchmark.scores import COSMOLOGICAL, METRIC_TITLES, RANGES, value_parts
 from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC
 
-RANGE = "cosmological"
 SHOWN = ("scatter", "outlier_rate", "rmse", "crps")
 COMPARED = 20
 """Galaxies around a training galaxy among which test galaxies are counted (our choice)."""
@@ -135,7 +134,6 @@ VARIANTS: dict[str, type[NNBoth]] = {
     "median_point": MedianPoint,
 }
 
-
 QUICK = ("whole", "without_colours")
 
 
@@ -157,8 +155,8 @@ def rows(board: Board, config: str) -> Iterator[list[str]]:
     others = [by_key[key] for key in VARIANTS if key in by_key and key != "whole"]
     cells = {row.key: [row.entry.method.name] for row in (whole, *others)}
     for metric in SHOWN:
-        cells["whole"].append(value_text(metric, whole.summary(config, RANGE, metric)))
-        pairs = [board.pair(row, whole, config, RANGE, metric) for row in others]
+        cells["whole"].append(value_text(metric, whole.summary(config, COSMOLOGICAL, metric)))
+        pairs = [board.pair(row, whole, config, COSMOLOGICAL, metric) for row in others]
         for row, pair, p in zip(others, pairs, holm([pair.p for pair in pairs]), strict=True):
             worse, half, _ = value_parts(metric, pair.difference, pair.half, None)
             cells[row.key].append(
@@ -203,7 +201,7 @@ def main() -> int:
         keys = QUICK if args.quick else tuple(VARIANTS)
         board = run(release, keys, seeds, args.out or Path(folder))
         for config in label_first(board.configs):
-            print(f"**{set_title(config)}, {RANGES[RANGE]}, {seeds} seeds**\n")
+            print(f"**{set_title(config)}, {RANGES[COSMOLOGICAL]}, {seeds} seeds**\n")
             print(table(["NN-Both", *titles], rows(board, config)))
     print("Below the whole, by how much a variant is worse, with the half of its 95 % interval;")
     print("bold where the two differ (p < 0.05, corrected for the number of variants).\n")

@@ -23,11 +23,9 @@ from torch.nn.functional import pad, silu, softplus
 
 from transferz.baselines.benchmark.tables import band_columns
 from transferz.baselines.methods.common import Floats, complete_features, labels
+from transferz.baselines.networks.network import COMPONENTS, HIDDEN_LAYERS, HIDDEN_UNITS
 from transferz.baselines.scores.metrics import normalised_error
 from transferz.baselines.scores.probability import GaussianMixture, Prediction
-
-LAYERS, UNITS, COMPONENTS = 4, 200, 5
-"""As the photometry network, with the mixture density network's number of Gaussians."""
 
 EPOCHS, STEPS, BATCH, RATE, DECAY = 40, 1600, 256, 3e-3, 1e-3
 """Chosen on validation sets, as all numbers here (our choice; docs/nn-both.md). Of a small training
@@ -67,9 +65,9 @@ class MixtureNetwork(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        widths = [features] + [UNITS] * LAYERS
+        widths = [features] + [HIDDEN_UNITS] * HIDDEN_LAYERS
         self.hidden = nn.ModuleList(map(nn.Linear, widths[:-1], widths[1:]))
-        self.head = nn.Linear(features + UNITS, 3 * COMPONENTS)
+        self.head = nn.Linear(features + HIDDEN_UNITS, 3 * COMPONENTS)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return log weights, means and widths, each (N, K), of features (N, F)."""
@@ -101,8 +99,8 @@ class NNBoth:
     version = "1"
     citation = "this project, docs/nn-both.md"
     description = (
-        f"Ranked magnitudes and colours, {LAYERS} x {UNITS} units, {COMPONENTS} Gaussians; "
-        "photometric labels are measurements with errors"
+        f"Ranked magnitudes and colours, {HIDDEN_LAYERS} x {HIDDEN_UNITS} units, "
+        f"{COMPONENTS} Gaussians; photometric labels are measurements with errors"
     )
 
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
