@@ -178,7 +178,7 @@ class NNBoth:
         return np.asarray(self.learned.query(self.values(table) / self.scale, k=[nth])[0][:, 0])
 
     def known(self, table: pd.DataFrame) -> Labels:
-        """Return labels with their errors; one without a kind or an interval is taken for the truth."""
+        """Return labels with errors; one without a kind or an interval is taken for the truth."""
         error = np.zeros(len(table))
         if "redshift_kind" in table:
             half = (table["redshift_hi"] - table["redshift_lo"]).to_numpy(np.float64) / 2.0
