@@ -15,6 +15,9 @@ from transferz.schemas.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
+ALL = "transferz[methods]"
+"""What to install for the libraries of all methods but those that fetch weights."""
+
 ABSENT = -10.0
 """What stands for a missing value where trees take none: below all others, so that it is parted."""
 
@@ -92,7 +95,7 @@ class Tuned:
     Attributes
     ----------
     package : str
-        The library; an `InputError` says how to install it.
+        The library; an `InputError` says how to install it, by `install`.
     settings : dict
         Of the library's model; arguments of the constructor replace some.
     summary : str
@@ -101,27 +104,28 @@ class Tuned:
 
     name: str
     package: str
+    install = ALL
     settings: Mapping[str, Any]
     summary: str
     train = ""  # all that there is
     version = "1"
 
     def __init__(self, **settings: Any) -> None:
-        self.library: Any = optional(self.package, self.name)
+        self.library: Any = optional(self.package, self.name, self.install)
         self.settings = {**self.settings, **settings}
         told = ", ".join(f"{name} {value}" for name, value in self.settings.items())
         self.description = f"{self.summary}; {told}"
 
 
-def optional(package: str, method: str) -> ModuleType:
-    """Import a library that one method needs; an `InputError` says how to install it."""
+def optional(package: str, method: str, install: str = ALL) -> ModuleType:
+    """Import a library that one method needs; an `InputError` says what to install."""
     try:
         return import_module(package)
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
         raise InputError(
-            f"{method} needs the package '{package}': pip install 'transferz[methods]'"
+            f"{method} needs the package '{package}': pip install '{install}'"
         ) from None
 
 
