@@ -20,7 +20,6 @@ from transferz.baselines.benchmark.tables import (
     magnitude_column,
     meant_columns,
     ordered,
-    require_magnitudes,
     the_one,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
@@ -29,7 +28,12 @@ from transferz.dataset.splits.hashing import hash_ids, object_keys, split_by_has
 from transferz.schemas.benchmark.entries import TableData, TableFacts
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
-from transferz.schemas.survey.quantities import LABEL, MAGNITUDE, MAGNITUDE_ERROR
+from transferz.schemas.survey.quantities import (
+    LABEL,
+    MAGNITUDE,
+    MAGNITUDE_ERROR,
+    require_magnitudes,
+)
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.reading import open_table, read_whole
 from transferz.tables.table import naming, require_columns

@@ -29,7 +29,7 @@ from transferz.baselines.networks import SEED
 from transferz.baselines.scores.probability import Distribution, GridPDF
 from transferz.baselines.scores.probability.arrays import as_flags
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.quantities import FORECAST
+from transferz.schemas.survey.quantities import FORECAST, require_magnitudes
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.parquet import ParquetTable
 from transferz.tables.printing import first_few
@@ -108,7 +108,7 @@ def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
         path,
         as_floats(table, true, path),
         _ids(table, identifier, path),
-        _floats(table, named.magnitude, path),
+        _magnitudes(table, named.magnitude, path),
         _said(true=true, identifier=identifier, magnitude=named.magnitude),
     )
 
@@ -165,7 +165,7 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
         file.distribution,
         _ids(table, identifier, path),
         _floats(table, true, path),
-        _floats(table, named.magnitude, path),
+        _magnitudes(table, named.magnitude, path),
         _said(points, *single) | {"distribution": f"qp {file.form}"},
         _flags(table, named.flag, point, path),
     )
@@ -210,7 +210,7 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
         distribution,
         _ids(table, identifier, path),
         _floats(table, true, path),
-        _floats(table, named.magnitude, path),
+        _magnitudes(table, named.magnitude, path),
         columns,
         _flags(table, named.flag, point, path),
     )
@@ -305,6 +305,13 @@ def _points(
 
 def _floats(table: pa.Table, name: str | None, path: Path) -> Floats | None:
     return as_floats(table, name, path) if name else None
+
+
+def _magnitudes(table: pa.Table, name: str | None, path: Path) -> Floats | None:
+    values = _floats(table, name, path)
+    if name and values is not None:
+        require_magnitudes({name: values}, path)
+    return values
 
 
 def _flags(table: pa.Table, name: str | None, point: Floats, path: Path) -> Floats | None:

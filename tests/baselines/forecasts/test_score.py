@@ -419,6 +419,12 @@ def test_nothing_to_score_is_said(frame, tmp_path, capsys):
     assert f"{path} is a file, not a folder; name another place" in said
 
 
+def test_fluxes_in_place_of_the_magnitude_are_refused(frame, tmp_path, capsys):
+    flux = 10 ** (0.4 * (23.9 - frame["i_cmodel_mag"]))
+    path = write(frame[["redshift", "z_pred"]].assign(i=flux), tmp_path / "f.csv")
+    assert "numbers in i (median" in fails(capsys, path, "--magnitude", "i")
+
+
 def test_a_missing_magnitude_is_not_a_bright_one(frame, tmp_path, capsys):
     faint = frame["i_cmodel_mag"] > 23.0
     holes = frame.assign(i=frame["i_cmodel_mag"].where(~faint, -99.0))
