@@ -70,8 +70,8 @@ def score(argv: Sequence[str]) -> int:
     if args.plot:
         from transferz.baselines.forecasts.plots import draw  # takes matplotlib
 
-        mock = "; MOCK galaxies, not real ones" if facts.get("mock") else ""
-        drawn = draw(forecasts, args.plot, f"{args.predictions.name}{mock}")
+        mock = "\nMOCK galaxies, not real ones" if facts.get("mock") else ""
+        drawn = draw(forecasts, args.plot, f"{printable(args.predictions.name)}{mock}")
         sys.stderr.write(f"{printable(str(args.plot))}: {', '.join(drawn)}\n")
     if args.json:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")

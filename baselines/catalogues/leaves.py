@@ -37,7 +37,7 @@ HEALPIX_ORDER = 29
 """Of the pixels in a spatial index, where the properties do not say."""
 
 TELLING_ROWS = 100
-"""A leaf with fewer may hold nothing but stars and failed fits: it is taken as it is (our choice)."""
+"""A leaf with fewer may hold stars and failed fits alone: it is taken as it is (our choice)."""
 
 _LAST_FIELD = re.compile(r".*(?:</FIELD\s*>|<FIELD\b[^>]*/>)", re.DOTALL)
 

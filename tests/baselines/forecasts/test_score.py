@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from matplotlib.figure import Figure
 
 from transferz.baselines.forecasts import plots, score_forecasts, write_qp
 from transferz.baselines.scores.metrics import score
@@ -202,7 +203,20 @@ def test_figures_of_a_mock_say_so(frame, tmp_path, capsys, monkeypatch):
     path = write(frame[["object_id", "z_pred", "redshift"]], tmp_path / "f.csv")
     run(capsys, path, "--plot", tmp_path)
     run(capsys, path, "--true", "redshift", "--plot", tmp_path)
-    assert titles == ["f.csv; MOCK galaxies, not real ones", "f.csv"]
+    assert titles == ["f.csv\nMOCK galaxies, not real ones", "f.csv"]
+
+
+@pytest.mark.parametrize("name", ["f.csv", "photo-z_" * 15 + "of_$field$_7.csv"])
+def test_a_figures_title_is_as_wide_as_the_figure_at_most(name):
+    figure = Figure(figsize=(plots.WIDTH, 2.0), layout="constrained")
+    with plots.paper_style():
+        plots.put_title(figure, f"{name}\nMOCK galaxies, not real ones", x=0.02, ha="left")
+        shown = figure.get_suptitle().split("\n")
+        figure.draw_without_rendering()
+    assert shown[0][:4] == name[:4] and shown[0].endswith(name[-12:])
+    assert ("…" in shown[0]) == (len(name) > 50) and shown[1] == "MOCK galaxies, not real ones"
+    extent = figure._suptitle.get_window_extent()
+    assert extent.x0 > 0 and extent.x1 < figure.bbox.x1
 
 
 @pytest.mark.parametrize("missed", [1, 30])  # per cent
