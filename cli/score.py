@@ -224,7 +224,11 @@ def put_to_truth(
     release = find_release(args.release)
     config, tested = args.config or find_configs(given, release)[0], scored_configs(release)
     if config not in tested:
-        raise ParameterError(f"--config: expected one of {', '.join(tested)}, found '{config}'")
+        other = release.elsewhere(lambda other: config in scored_configs(other))
+        raise ParameterError(
+            f"--config: {release.path} has {', '.join(tested)}, found '{config}'{other}",
+            path="--release",
+        )
     if args.in_order:
         given = replace(given, object_id=None)
     facts |= {"truth": str(release), "config": config, "mock": release.mock}

@@ -180,8 +180,10 @@ def from_release(
         if not path.exists():
             raise ParameterError(
                 f"expected {', '.join(training_sets(release.configs()))} or a file for train=, "
-                f"found '{path}', which is none",
+                f"found '{path}', which is none"
+                f"{release.elsewhere(lambda other: training in training_sets(other.configs()))}",
                 train="--train",
+                path="--release",
             )
         names = [column.name for column in columns_of(release.manifest())]
         fit = read_training_file(path, chosen, wanted_columns(names, chosen, release.bands()))

@@ -433,6 +433,12 @@ def test_nothing_to_score_is_said(frame, tmp_path, capsys):
     assert f"{path} is a file, not a folder; name another place" in said
 
 
+def test_a_config_that_is_not_there_is_said_with_those_that_are(frame, tmp_path, capsys):
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    said = fails(capsys, path, "--config", "combo")
+    assert "has galaxiesml, transferz, found 'combo'" in said
+
+
 def test_fluxes_in_place_of_the_magnitude_are_refused(frame, tmp_path, capsys):
     flux = 10 ** (0.4 * (23.9 - frame["i_cmodel_mag"]))
     path = write(frame[["redshift", "z_pred"]].assign(i=flux), tmp_path / "f.csv")
