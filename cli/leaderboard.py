@@ -111,7 +111,9 @@ def _of_release(folder: Path, release: "Release | None") -> str:
 
     if release is None or folder.parent != ENTRIES:
         return ""
-    others = "; ".join(f"for {one.kind}, --release {one.path}" for one in release.beside())
+    others = "; ".join(
+        f"for {one.kind}, --release {shlex.quote(str(one.path))}" for one in release.beside()
+    )
     shown = f"; these are of survey {folder.name}, as the release found is {release}"
     return shown + (f"; others are built here too: {others}" if others else "")
 
@@ -265,7 +267,7 @@ def _publish(arguments: argparse.Namespace, argv: Sequence[str]) -> bool:
     if own:
         sys.stdout.write(
             "of galaxies of their own, not a release's: shown by `transferz leaderboard --entries "
-            f"{folder.parent}`\n"
+            f"{shlex.quote(str(folder.parent))}`\n"
         )
     return not own
 
@@ -287,9 +289,10 @@ def _compare(argv: Sequence[str]) -> int:
     path, found = write_comparisons(
         *arguments.runs, out=arguments.entries, replace=arguments.replace
     )
+    folder = shlex.quote(str(path.parent))
     sys.stdout.write(
         f"{path}: {len(found.forecasts)} methods, {counted(len(found.pairs), 'pair')}; which are "
-        f"better is shown by `transferz leaderboard --entries {path.parent}`\n"
+        f"better is shown by `transferz leaderboard --entries {folder}`\n"
     )
     return 0
 

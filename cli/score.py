@@ -37,7 +37,7 @@ from transferz.cli.options import (
 )
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import rounded
-from transferz.schemas.benchmark.scores import EntryScores
+from transferz.schemas.benchmark.scores import EntryScores, label_first
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
 from transferz.tables.printing import counted, printable, printable_lines
@@ -225,8 +225,9 @@ def put_to_truth(
     config, tested = args.config or find_configs(given, release)[0], scored_configs(release)
     if config not in tested:
         other = release.elsewhere(lambda other: config in scored_configs(other))
+        there = ", ".join(label_first(tested))
         raise ParameterError(
-            f"--config: {release.path} has {', '.join(tested)}, found '{config}'{other}",
+            f"--config: {release.path} has {there}, found '{config}'{other}",
             path="--release",
         )
     if args.in_order:
