@@ -17,7 +17,7 @@ from transferz.tables.reading import open_table
 
 ROOT = Path(__file__).parents[2]
 
-MEASURING = ("benchmark", "leaks", "methods", "networks")
+MEASURING = ("benchmark", "forecasts", "leaks", "methods", "networks")
 
 COMMAND = re.compile(r"`transferz [^`]*(`|$)")
 """A whole command, which a message may name to whoever reads it."""

@@ -12,6 +12,8 @@ from astropy.table import Table
 from matplotlib.figure import Figure
 
 from transferz.baselines.forecasts import plots, score_forecasts, write_qp
+from transferz.baselines.forecasts.columns import NamedColumns
+from transferz.baselines.forecasts.files import read_predictions
 from transferz.baselines.scores.metrics import score
 from transferz.baselines.scores.probability import (
     GaussianMixture,
@@ -458,6 +460,14 @@ def test_a_runs_own_forecasts_are_known(tmp_path, capsys):
     columns = {"config": ["transferz"], "object_id": [1], "seed": [0], "point": [0.5]}
     path = write(pd.DataFrame(columns), tmp_path / "forecasts.parquet")
     assert "what `transferz benchmark` wrote" in fails(capsys, path)
+
+
+def test_python_is_told_of_arguments(frame, tmp_path):
+    path = write(frame[["z_pred"]], tmp_path / "f.csv")
+    with pytest.raises(InputError, match=r"with true=, or .* with identifier=; or give") as error:
+        read_predictions(path, NamedColumns())
+    said = error.value.on_command_line()
+    assert "with --true, or the ids of a release's galaxies with --id; or give --truth FILE" in said
 
 
 def test_arrays_in_python(frame):
