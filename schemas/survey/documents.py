@@ -142,7 +142,7 @@ def _plain_loader(text: str) -> Any:
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.events.AliasEvent):
-                raise fault("aliases are not used", self.peek_event())  # type: ignore[no-untyped-call]
+                raise fault("aliases are not used", self.peek_event())
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
