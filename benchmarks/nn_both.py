@@ -23,7 +23,6 @@ from torch import Tensor
 from transferz.baselines.benchmark.benchmarking import benchmark
 from transferz.baselines.benchmark.forecasts import FLAG
 from transferz.baselines.leaderboard import Board, read_board, write_comparisons
-from transferz.baselines.leaderboard.board import label_first
 from transferz.baselines.leaderboard.words import set_title, value_text
 from transferz.baselines.methods import nn_both
 from transferz.baselines.methods.common import Floats, labels
@@ -200,7 +199,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         keys = QUICK if args.quick else tuple(VARIANTS)
         board = run(release, keys, seeds, args.out or Path(folder))
-        for config in label_first(board.configs):
+        for config in board.configs:
             print(f"**{set_title(config)}, {RANGES[COSMOLOGICAL]}, {seeds} seeds**\n")
             print(table(["NN-Both", *titles], rows(board, config)))
     print("Below the whole, by how much a variant is worse, with the half of its 95 % interval;")

@@ -79,37 +79,37 @@ def run(name: str, task: Task, methods: tuple[str, ...], seeds: int, out: Path) 
     return read_board(out / name, None)
 
 
-def rows(board: Board, config: str, title: str) -> Iterator[list[str]]:
-    """Lay out a survey's methods, best scatter first."""
+def rows(board: Board, config: str) -> Iterator[list[str]]:
+    """Lay out a survey's methods below the columns' names, best scatter first."""
+    head = ["method", *(METRIC_TITLES[name] for name in SHOWN)]
+    yield from (head, ["---"] * len(head))
     for row in board.ordered(config, "all", "scatter"):
         cells = [
             f"{value_text(name, row.summary(config, 'all', name))} "
             f"{board.mark(row, config, 'all', name)}".strip()
             for name in SHOWN
         ]
-        yield [title, row.entry.method.name, *cells]
+        yield [row.entry.method.name, *cells]
 
 
 def main() -> int:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the real tables")
     parser.add_argument("--quick", action="store_true", help="2 seeds of the fast methods")
     parser.add_argument("--out", type=Path, help="keep the runs there (default: nowhere)")
     args = parser.parse_args()
     methods, seeds = (QUICK, 2) if args.quick else (METHODS, 5)
-    head = ["galaxies", "method", *(METRIC_TITLES[name] for name in SHOWN)]
-    lines = [head, ["---"] * len(head)]
     with tempfile.TemporaryDirectory() as folder:
         for name, task in tasks(args.data):
             title, config = SETS[name]
             board = run(name, task, methods, seeds, args.out or Path(folder))
             counts = f"{len(task.training):,} + {task.tests[config].redshift.size:,}"
-            lines += rows(board, config, f"{title} ({counts})")
-    print("".join(f"| {' | '.join(line)} |\n" for line in lines), end="")
+            print(f"**{title} ({counts})**\n")
+            print("".join(f"| {' | '.join(line)} |\n" for line in rows(board, config)))
     marks = (f"{mark or 'no mark'}: {words}" for mark, words in MARK_WORDS.items())
     print(
-        "\nIn brackets galaxies to learn from + tested; all redshifts. "
+        "In brackets galaxies to learn from + tested; all redshifts. "
         f"{'; '.join(marks)}. Margins: {margins_text(SHOWN)}"
     )
     return 0

@@ -42,13 +42,13 @@ PERCENTILES = (5, 25, 50, 75, 95)
 SHOWN: tuple[Metric, ...] = ("bias", "scatter", "outlier_rate", "rmse")
 
 ELSEWHERE = {
-    "egs": ("EGS, grizy", "trained there"),
-    "egs_by_mock": ("EGS, grizy", "trained on the mock"),
-    "egs_all_by_mock": ("EGS, all rows", "trained on the mock"),
-    "sdss": ("SDSS MGS, ugriz", "trained there"),
-    "des": ("DES, grizY", "trained there"),
-    "des_by_mock": ("DES, grizY", "trained on the mock, magnitudes as they are"),
-    "des_as_hsc_by_mock": ("DES, grizY", "trained on the mock, magnitudes turned into HSC's"),
+    "egs": ("EGS, grizy", "there"),
+    "egs_by_mock": ("EGS, grizy", "the mock"),
+    "egs_all_by_mock": ("EGS, all rows", "the mock"),
+    "sdss": ("SDSS MGS, ugriz", "there"),
+    "des": ("DES, grizY", "there"),
+    "des_by_mock": ("DES, grizY", "the mock, as they are"),
+    "des_as_hsc_by_mock": ("DES, grizY", "the mock, as HSC's"),
 }
 """Folder of runs -> what the galaxies are called, and where the networks learned."""
 
@@ -255,7 +255,13 @@ def elsewhere_tables(folder: Path) -> list[PaperTable]:
         PaperTable(
             label=f"elsewhere-{part}",
             caption=f"Spectroscopic checks elsewhere, {RANGES[part]}",
-            header=("galaxies", "method", "learned", "tested", *(TITLES[name] for name in SHOWN)),
+            header=(
+                "galaxies",
+                "method",
+                "learned × seeds",
+                "tested",
+                *(TITLES[name] for name in SHOWN),
+            ),
             rows=tuple(cells for where, cells in rows if where == part),
             notes=NOTE,
             text_columns=3,
@@ -281,7 +287,7 @@ def _elsewhere_rows(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
                     continue
                 scores = tested.take(mask).replicate_points(NAMES)
                 cells = [_seeds_text(metric, scores) for metric in SHOWN]
-                trained = f"{learned}, {run.entry.seeds} seeds" if run.entry.seeds > 1 else learned
+                trained = f"{learned} × {run.entry.seeds}" if run.entry.seeds > 1 else learned
                 yield part, (title, run.entry.method.name, trained, f"{mask.sum():,}", *cells)
 
 

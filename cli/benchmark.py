@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from transferz.baselines.benchmark.benchmarking import SEEDS, held_folder, try_out
@@ -37,7 +37,7 @@ from transferz.cli.options import (
     settings,
 )
 from transferz.releases import find_release
-from transferz.schemas.benchmark.entries import method_key
+from transferz.schemas.benchmark.entries import Entry, method_key
 from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.tables.files import replace_file
 from transferz.tables.printing import printable
@@ -103,18 +103,24 @@ def benchmark(argv: Sequence[str]) -> int:
         if out:
             outcome = with_report(outcome, say_aside)
             outcome.write(out)  # before anything is printed, which may fail
-    entry = outcome.entry.model_dump(mode="json", by_alias=True)
-    as_json = json.dumps(entry, indent=2, allow_nan=False) + "\n"
-    if report:
-        with replace_file(report) as beside:
-            beside.write_text(as_json, encoding="utf-8")
-    if args.json == "-":
-        sys.stdout.write(as_json)
-    else:
-        say(outcome_text(outcome.entry))
+    _show(outcome.entry, report, say, as_json=args.json == "-")
     if out:
         say(f"{printable(str(args.out))}: {', '.join(outcome.files)}\n")
     return 0
+
+
+def _show(
+    entry: Entry, report: Path | None, say: Callable[[str], object], *, as_json: bool
+) -> None:
+    """Write the entry as JSON to `report`, if any, and print it, as JSON or in tables."""
+    text = json.dumps(entry.model_dump(mode="json", by_alias=True), indent=2, allow_nan=False)
+    if report:
+        with replace_file(report) as beside:
+            beside.write_text(f"{text}\n", encoding="utf-8")
+    if as_json:
+        sys.stdout.write(f"{text}\n")
+    else:
+        say(outcome_text(entry))
 
 
 @contextlib.contextmanager
@@ -223,6 +229,11 @@ def _parser() -> argparse.ArgumentParser:
         "with the release's columns (default: what the method asks for, or all that there is)",
     )
     _add_table_options(parser)
+    _add_output_options(parser)
+    return parser
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is written")
     group.add_argument(
         "--out",
@@ -244,7 +255,6 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--quiet", action="store_true", help="print only what goes wrong, and the JSON of --json"
     )
-    return parser
 
 
 def _add_table_options(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from transferz.tables.printing import counted, printable
 
 if TYPE_CHECKING:
     from transferz.baselines.leaderboard.board import Board
+    from transferz.releases import Release
 
 SHOW = """\
 Show the entries of methods that `transferz benchmark` has scored: a table here, one HTML file with
@@ -85,7 +86,11 @@ def _show(argv: Sequence[str]) -> int:
     release = release_here(arguments.release)
     folder = arguments.entries or entries_folder(release)
     board = read_board(folder, release)
-    config, part = board.choose(arguments.config, arguments.range, arguments.sort)
+    try:
+        config, part = board.choose(arguments.config, arguments.range, arguments.sort)
+    except ParameterError as error:
+        where = _of_release(folder, release) if arguments.config else ""
+        raise ParameterError(f"{error}{where}") from None
     _write(board, folder, arguments)
     if arguments.json:
         sys.stdout.write(f"{json.dumps(board_json(board), indent=2)}\n")
@@ -98,6 +103,19 @@ def _show(argv: Sequence[str]) -> int:
         text = board_text(board, config, part, arguments.sort, colour=terminal, width=width)
         sys.stdout.write(text)
     return 0
+
+
+def _of_release(folder: Path, release: "Release | None") -> str:
+    """Say which survey's board is shown by which release, and how to ask for the others here."""
+    from transferz.baselines.leaderboard.entries import ENTRIES
+
+    if release is None or folder.parent != ENTRIES:
+        return ""
+    others = "; ".join(
+        f"for {one.kind}, --release {shlex.quote(str(one.path))}" for one in release.beside()
+    )
+    shown = f"; these are of survey {folder.name}, as the release found is {release}"
+    return shown + (f"; others are built here too: {others}" if others else "")
 
 
 def _show_parser() -> argparse.ArgumentParser:
@@ -249,7 +267,7 @@ def _publish(arguments: argparse.Namespace, argv: Sequence[str]) -> bool:
     if own:
         sys.stdout.write(
             "of galaxies of their own, not a release's: shown by `transferz leaderboard --entries "
-            f"{folder.parent}`\n"
+            f"{shlex.quote(str(folder.parent))}`\n"
         )
     return not own
 
@@ -271,9 +289,10 @@ def _compare(argv: Sequence[str]) -> int:
     path, found = write_comparisons(
         *arguments.runs, out=arguments.entries, replace=arguments.replace
     )
+    folder = shlex.quote(str(path.parent))
     sys.stdout.write(
         f"{path}: {len(found.forecasts)} methods, {counted(len(found.pairs), 'pair')}; which are "
-        f"better is shown by `transferz leaderboard --entries {path.parent}`\n"
+        f"better is shown by `transferz leaderboard --entries {folder}`\n"
     )
     return 0
 

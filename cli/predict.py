@@ -300,7 +300,7 @@ def _distill(args: argparse.Namespace) -> str:
     from transferz.baselines.networks.environment import epoch_line, find_device
     from transferz.baselines.networks.forecasting import Forecaster, require
     from transferz.baselines.networks.training import Schedule
-    from transferz.schemas.benchmark.scores import METRIC_TITLES, value_parts
+    from transferz.schemas.benchmark.scores import METRIC_TITLES, label_first, value_parts
     from transferz.tables.files import replace_directory
 
     torch.set_num_threads(args.threads)
@@ -326,7 +326,7 @@ def _distill(args: argparse.Namespace) -> str:
         ("its first seed alone", "the ensemble", student.alone),
     ]
     for who, one in (("the ensemble", model.ensemble), ("the student", student.ensemble)):
-        scored += [(who, name, score_tests(one, test)) for name, test in tests.items()]
+        scored += [(who, name, score_tests(one, tests[name])) for name in label_first(tests)]
     for who, beside_what, scores in scored:
         values = (value_parts(name, value, None)[0] for name, value in scores.items())
         rows.append([who, beside_what, *values])

@@ -37,7 +37,7 @@ from transferz.cli.options import (
 )
 from transferz.releases import find_release
 from transferz.schemas.benchmark.entries import rounded
-from transferz.schemas.benchmark.scores import EntryScores
+from transferz.schemas.benchmark.scores import EntryScores, label_first
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.quantities import FORECAST, LABEL, MAGNITUDE
 from transferz.tables.printing import counted, printable, printable_lines
@@ -70,8 +70,8 @@ def score(argv: Sequence[str]) -> int:
     if args.plot:
         from transferz.baselines.forecasts.plots import draw  # takes matplotlib
 
-        mock = "; MOCK galaxies, not real ones" if facts.get("mock") else ""
-        drawn = draw(forecasts, args.plot, f"{args.predictions.name}{mock}")
+        mock = "\nMOCK galaxies, not real ones" if facts.get("mock") else ""
+        drawn = draw(forecasts, args.plot, f"{printable(args.predictions.name)}{mock}")
         sys.stderr.write(f"{printable(str(args.plot))}: {', '.join(drawn)}\n")
     if args.json:
         sys.stdout.write(json.dumps(facts | {"scores": scores}, allow_nan=False) + "\n")
@@ -224,7 +224,12 @@ def put_to_truth(
     release = find_release(args.release)
     config, tested = args.config or find_configs(given, release)[0], scored_configs(release)
     if config not in tested:
-        raise ParameterError(f"--config: expected one of {', '.join(tested)}, found '{config}'")
+        other = release.elsewhere(lambda other: config in scored_configs(other))
+        there = ", ".join(label_first(tested))
+        raise ParameterError(
+            f"--config: {release.path} has {there}, found '{config}'{other}",
+            path="--release",
+        )
     if args.in_order:
         given = replace(given, object_id=None)
     facts |= {"truth": str(release), "config": config, "mock": release.mock}

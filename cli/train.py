@@ -39,6 +39,7 @@ from transferz.cli.options import (
     require_given,
 )
 from transferz.releases import Release, find_release
+from transferz.schemas.benchmark.scores import label_first
 from transferz.schemas.errors import ParameterError, TransferZError
 from transferz.tables.files import replace_directory
 from transferz.tables.printing import counted, printable_lines
@@ -209,7 +210,7 @@ def _samples(task: Task, ran: Ran) -> dict[str, Any]:
 
 def _headline(args: argparse.Namespace, task: Task) -> str:
     sizes = {"train": len(task.training), "validation": len(task.validation)}
-    sizes |= {name: len(one.redshift) for name, one in task.tests.items()}
+    sizes |= {name: len(task.tests[name].redshift) for name in label_first(task.tests)}
     counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
     return "\n".join(
         [f"{args.method}, {counted(args.seeds, 'seed')}; galaxies: {counts}", *table_remarks(task)]

@@ -67,6 +67,11 @@ class Release:
         kind = "MOCK galaxies, not real ones" if self.mock else f"survey {self.survey}"
         return f"transferz {self.version} ({kind}) from {self.origin or self.path}"
 
+    @property
+    def kind(self) -> str:
+        """Which survey it is of, or that it is a mock, in words."""
+        return "a mock" if self.mock else f"survey {self.survey}"
+
     def manifest(self) -> dict[str, Any]:
         """Read all that it says of itself; a ReleaseError says that it can't be read."""
         return read_manifest(self.path)
@@ -89,7 +94,7 @@ class Release:
             held = ", ".join(f"{name} ({ROLE_WORDS[has]})" for has, name in configs.items())
             raise ReleaseError(
                 f"{self.path} has no config of {ROLE_WORDS[role]} (role '{role}'), which {why}; "
-                f"it has: {held or 'none'}{self._beside(lambda other: role in other.configs())}",
+                f"it has: {held or 'none'}{self.elsewhere(lambda other: role in other.configs())}",
                 path="--release",
             )
         return configs[role]
@@ -108,22 +113,29 @@ class Release:
         """
         configs = self.files()
         if config not in configs:
-            other = self._beside(lambda other: config in other.files())
+            other = self.elsewhere(lambda other: config in other.files())
             raise ReleaseError(f"{_no_config(configs, config, self.path)}{other}", path="--release")
         require_splits(configs, config, splits, str(self.path))
         return configs[config]
 
-    def _beside(self, has: Callable[["Release"], bool]) -> str:
-        """Say how to choose the release, built in the same checkout, that has what this lacks."""
+    def beside(self) -> list["Release"]:
+        """List the other releases built in the same checkout, in the order they are chosen in."""
+        found = []
         for checkout in filter(_is_checkout, self.path.parents[3:4]):
             for place in _releases_built(checkout):
                 with contextlib.suppress(ReleaseError):  # what is wrong with that is its own matter
-                    if place != self.path and has(other := read_release(place)):
-                        kind = "a mock" if other.mock else f"survey {other.survey}"
-                        return (
-                            f"; {place} ({kind}), built in this checkout too, has one: choose it "
-                            f"by path= or {RELEASE_VARIABLE}"
-                        )
+                    found += [read_release(place)] if place != self.path else []
+        return found
+
+    def elsewhere(self, has: Callable[["Release"], bool]) -> str:
+        """Say how to choose the release, built in the same checkout, that has what this lacks."""
+        for other in self.beside():
+            with contextlib.suppress(ReleaseError):
+                if has(other):
+                    return (
+                        f"; {other.path} ({other.kind}), built in this checkout too, has one: "
+                        f"choose it by path= or {RELEASE_VARIABLE}"
+                    )
         return ""
 
     def checked(self, config: str, splits: Iterable[str] = ()) -> dict[str, list[Path]]:

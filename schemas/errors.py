@@ -60,9 +60,15 @@ class TransferZError(Exception):
         return without_credentials(super().__str__())
 
     def on_command_line(self) -> str:
-        """Return the text as the command line says it: by its options."""
+        """Return the text as the command line says it: by its options.
+
+        A list of values is put into quotes, since a shell would take the brackets for a pattern.
+        """
         text = str(self)
         for name, option in self.options.items():
+            before, blank, last = option.rpartition(" ")
+            quoted = rf"{before}{blank}'{last}\1'"
+            text = re.sub(rf"(?<!\S){name}=(\[[^\]]*\])", quoted, text)
             text = re.sub(rf"(?<!\S){name}=(True\b)?", option, text)
         return text
 

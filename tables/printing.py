@@ -55,6 +55,20 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def shortened(text: str, most: int) -> str:
+    """Cut a text in its middle to `most` characters; those that begin alike stay different.
+
+    Examples
+    --------
+    >>> shortened("photo-z_of_the_whole_survey_v2.csv", 20)
+    'photo-z_of…ey_v2.csv'
+    """
+    if len(text) <= most:
+        return text
+    end = most // 2 - 1
+    return f"{text[: most - end - 1].rstrip()}…{text[-end:].lstrip()}"
+
+
 def counted(count: int, what: str) -> str:
     """Write how many there are of something: ``1 seed``, ``5 seeds``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -199,7 +199,7 @@ def benchmark(
         report(f"{plugin.name}: a trial on {FEW} galaxies")
         try_out(plugin, task, limit, allow_missing=allow_missing)
     finished = FinishedSeeds.of(out, plugin, task) if out else None
-    try:
+    with _says_what_is_kept(finished, report):
         ran = run_method(
             plugin,
             task,
@@ -216,6 +216,13 @@ def benchmark(
             )
         report(f"{plugin.name}: scoring")
         return replace(make_outcome(plugin, task, ran, command, key), finished=finished)
+
+
+@contextlib.contextmanager
+def _says_what_is_kept(finished: FinishedSeeds | None, report: Report) -> Iterator[None]:
+    """Add to what goes wrong which seeds are kept, so that the same command goes on from there."""
+    try:
+        yield
     except (TransferZError, KeyboardInterrupt) as error:
         if not finished or not (kept := finished.seeds):
             raise

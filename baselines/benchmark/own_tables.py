@@ -20,16 +20,21 @@ from transferz.baselines.benchmark.tables import (
     magnitude_column,
     meant_columns,
     ordered,
-    require_magnitudes,
     the_one,
 )
 from transferz.baselines.benchmark.task import Task, TestSet, describe_training
 from transferz.baselines.leaks.photometry import refuse_shared
 from transferz.dataset.splits.hashing import hash_ids, object_keys, split_by_hash
 from transferz.schemas.benchmark.entries import TableData, TableFacts
+from transferz.schemas.benchmark.scores import TABLE, TEST_TABLE
 from transferz.schemas.errors import InputError, ParameterError
 from transferz.schemas.survey.catalogues import SPLITS
-from transferz.schemas.survey.quantities import LABEL, MAGNITUDE, MAGNITUDE_ERROR
+from transferz.schemas.survey.quantities import (
+    LABEL,
+    MAGNITUDE,
+    MAGNITUDE_ERROR,
+    require_magnitudes,
+)
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.reading import open_table, read_whole
 from transferz.tables.table import naming, require_columns
@@ -41,9 +46,6 @@ FRACTIONS = (0.7, 0.1, 0.1, 0.1)
 """Train, validation, calibration and test parts of a table: the project's default."""
 
 NO_I_BAND = "the release has no band i: nothing is scored in LSST's range (i < 25), or by magnitude"
-
-TABLE, TEST_TABLE = "table", "test_table"
-"""What the test part of a table, and a further table, are called."""
 
 
 @dataclass(frozen=True, slots=True)

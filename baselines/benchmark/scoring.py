@@ -36,6 +36,7 @@ from transferz.schemas.benchmark.scores import (
     EntryScores,
     Range,
     Summary,
+    label_first,
     unit,
     value_parts,
 )
@@ -234,7 +235,8 @@ def outcome_text(entry: Entry) -> str:
         f"{time.predict_s:.1f} s, {memory.peak_mb:,.0f} MB on {entry.device}."
     )
     transfer = []
-    for one in entry.transfer or ():
+    order = label_first(entry.scores)
+    for one in sorted(entry.transfer or (), key=lambda one: order.index(one.calibrated_on)):
         covers = " and ".join(
             f"{share} % intervals {100 * (coverage.mean or 0.0):.1f} %"
             for share, coverage in ((68, one.coverage_68), (90, one.coverage_90))
@@ -246,6 +248,7 @@ def outcome_text(entry: Entry) -> str:
 
 def scores_text(scores: Scores) -> str:
     """Lay out scores as tables, with LSST's requirements below."""
+    scores = {name: scores[name] for name in label_first(scores)}
     parts = [_table(scores, BINNED)]
     if widths := [name for name in WIDTH if _is_known(scores, name)]:
         parts.append(_table(scores, widths))

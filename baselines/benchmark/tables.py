@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,11 @@ import pandas as pd
 
 from transferz.releases import Release
 from transferz.schemas.errors import InputError
-from transferz.schemas.survey.columns import (
-    MAGNITUDE_RANGE,
-    TYPICAL_MAGNITUDES,
-    magnitude_name,
-)
+from transferz.schemas.survey.columns import magnitude_name
 from transferz.schemas.survey.described import LABEL as LABEL_ROLE
 from transferz.schemas.survey.described import SPECTROSCOPIC, Band
 from transferz.schemas.survey.files import file_digest
-from transferz.schemas.survey.quantities import LABEL, MAGNITUDE
+from transferz.schemas.survey.quantities import LABEL, MAGNITUDE, require_magnitudes
 from transferz.tables.hats.reading import is_hats, listing
 from transferz.tables.printing import printable
 from transferz.tables.reading import open_table, read_whole
@@ -45,17 +41,6 @@ CURVES = "curves"
 
 FILE = "file"
 """What a training set from a file is called."""
-
-FEW_NUMBERS, ODD_SHARE = 10, 0.1
-"""A column with more different numbers than these, and than this share of its values, that no
-magnitude can be holds no magnitudes: what catalogues write for "none" is one number or a few (our
-choice)."""
-
-NOT_MAGNITUDES = (
-    "AB magnitudes of galaxies lie above {:g} and below {:g}, their median between {:g} and {:g}; "
-    "these may be fluxes. Turn them into magnitudes first: m = 23.9 - 2.5 log10 f for fluxes f in "
-    "µJy, or `transferz magnitudes` for any unit"
-).format(*MAGNITUDE_RANGE, *TYPICAL_MAGNITUDES)
 
 Floats = npt.NDArray[np.float64]
 
@@ -137,28 +122,6 @@ def errors(table: pd.DataFrame) -> Floats:
             "or take them by name, as in table[['g_err', 'i_err']].to_numpy()"
         )
     return table[names].to_numpy(np.float64)
-
-
-def require_magnitudes(columns: Mapping[str, Floats], path: Path) -> None:
-    """Refuse columns of magnitudes, each of shape (N,), that hold something else, such as fluxes.
-
-    An InputError names those with more different numbers beyond what a magnitude can be than a
-    catalogue has for "none", or with a median that no catalogue of galaxies has. Otherwise their
-    values would be taken for missing, or worse for magnitudes.
-    """
-    low, high = TYPICAL_MAGNITUDES
-    found = []
-    for name, values in columns.items():
-        numbers = values[np.isfinite(values)]
-        missing = MAGNITUDE.is_missing(numbers)
-        odd = len(np.unique(numbers[missing])) > max(FEW_NUMBERS, ODD_SHARE * len(numbers))
-        told = numbers if odd else numbers[~missing]
-        if len(told) and (odd or not low <= np.median(told) <= high):
-            found.append(f"{name} (median {np.median(told):.4g})")
-    if found:
-        raise InputError(
-            f"{path}: the numbers in {', '.join(found)} are no magnitudes: {NOT_MAGNITUDES}"
-        )
 
 
 def meant_columns(wanted: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -176,17 +176,9 @@ def from_release(
         training = "+".join(configs)
         fit = _splits(release, configs, "train", chosen)
     else:
-        path, configs = Path(training), training_configs(release, "")
-        if not path.exists():
-            raise ParameterError(
-                f"expected {', '.join(training_sets(release.configs()))} or a file for train=, "
-                f"found '{path}', which is none",
-                train="--train",
-            )
-        names = [column.name for column in columns_of(release.manifest())]
-        fit = read_training_file(path, chosen, wanted_columns(names, chosen, release.bands()))
-        fit.attrs[CURVES] = _curves(chosen)
-        table = FileFacts.model_validate(file_facts(path))
+        configs = training_configs(release, "")
+        fit = _of_file(release, training, chosen)
+        table = FileFacts.model_validate(file_facts(Path(training)))
     validation = _splits(release, configs, "validation", chosen)
     files = release.files()
     tested = [c for c in scored_configs(release) if require_test or TEST in files.get(c, {})]
@@ -211,6 +203,23 @@ def from_release(
     data = describe_release(release, used)
     own = tuple(band.magnitude for band in chosen)
     return Task(columns, fit, validation, calibration, tests, facts, data, own)
+
+
+def _of_file(release: Release, training: str, bands: Sequence[Band]) -> pd.DataFrame:
+    """Read a training set from a file in a release's columns; a ParameterError where it is none."""
+    if not Path(training).exists():
+        raise ParameterError(
+            f"expected {', '.join(training_sets(release.configs()))} or a file for train=, found "
+            f"'{training}', which is none"
+            f"{release.elsewhere(lambda other: training in training_sets(other.configs()))}",
+            train="--train",
+            path="--release",
+        )
+    names = [column.name for column in columns_of(release.manifest())]
+    columns = wanted_columns(names, bands, release.bands())
+    table = read_training_file(Path(training), bands, columns)
+    table.attrs[CURVES] = _curves(bands)
+    return table
 
 
 def training_sets(configs: Mapping[str, str]) -> list[str]:

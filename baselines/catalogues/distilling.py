@@ -26,7 +26,7 @@ from transferz.baselines.scores.metrics import (
     scatter,
 )
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.quantities import MAGNITUDE
+from transferz.schemas.survey.quantities import MAGNITUDE, require_magnitudes
 from transferz.tables.cells import as_floats
 from transferz.tables.table import CHUNK_ROWS, TableFile
 
@@ -62,11 +62,17 @@ class Student:
 
 
 def read_magnitudes(table: TableFile, bands: tuple[str, ...]) -> Floats:
-    """Read the magnitudes (N, B) of the rows that have all; an InputError where they are few."""
+    """Read the magnitudes (N, B) of the rows that have all.
+
+    An InputError says that they are few, or that the first hold something else, such as fluxes.
+    """
 
     def parts() -> Iterator[Floats]:
-        for chunk in table.chunks(bands, CHUNK_ROWS):
-            values = np.column_stack([as_floats(chunk, name, table.path) for name in bands])
+        for place, chunk in enumerate(table.chunks(bands, CHUNK_ROWS)):
+            columns = {name: as_floats(chunk, name, table.path) for name in bands}
+            if not place:
+                require_magnitudes(columns, table.path)
+            values = np.column_stack(list(columns.values()))
             yield values[~MAGNITUDE.is_missing(values).any(axis=1)]
 
     rows = np.concatenate([np.empty((0, len(bands))), *parts()])

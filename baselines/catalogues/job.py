@@ -77,9 +77,9 @@ class Job:
 def check_new(out: Path) -> None:
     """Refuse, before anything is read or fitted, a place where no new catalogue can go."""
     if not out.parent.is_dir():
-        raise InputError(f"can't write --out {out}: name a new folder in a folder that exists")
+        raise InputError(f"can't write {out}: name a new folder in a folder that exists")
     if out.exists() or out.is_symlink():
-        raise InputError(f"--out {out} is there already; name another folder, or remove it")
+        raise InputError(f"{out} is there already; name another folder, or remove it")
 
 
 @contextmanager
@@ -115,5 +115,6 @@ def _require_same(folder: Path, begun: Mapping[str, Any], facts: Mapping[str, An
         raise ParameterError(
             f"{folder} was begun with another {name}: expected {wanted.get(name)}, found "
             f"{begun.get(name)}; run it as it was begun to go on, or remove {folder}, or name "
-            "another --out"
+            "another out=",
+            out="--out",
         )

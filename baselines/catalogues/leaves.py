@@ -36,6 +36,9 @@ UCD = "src.redshift.phot"
 HEALPIX_ORDER = 29
 """Of the pixels in a spatial index, where the properties do not say."""
 
+TELLING_ROWS = 100
+"""A leaf with fewer may hold stars and failed fits alone: it is taken as it is (our choice)."""
+
 _LAST_FIELD = re.compile(r".*(?:</FIELD\s*>|<FIELD\b[^>]*/>)", re.DOTALL)
 
 
@@ -100,7 +103,13 @@ def forecast_leaf(
             out.parent.mkdir(parents=True, exist_ok=True)
             with replace_file(out) as beside, _Writer(beside, schema, layout) as writer:
                 done.counts = predict_chunks(
-                    applied, table, table.names, writer.write, drop_missing, CHUNK_ROWS
+                    applied,
+                    table,
+                    table.names,
+                    writer.write,
+                    drop_missing,
+                    CHUNK_ROWS,
+                    telling=TELLING_ROWS,
                 )
                 if not drop_missing:
                     done.counts.require_rows("its file", drop_missing=False)

@@ -30,10 +30,17 @@ TRUE_REDSHIFTS = (
 """Names that true redshifts are known by."""
 
 IDS = ("object_id", "objectid")
-"""Names that a release's ids are known by; an id of another name is named with --id."""
+"""Names that a release's ids are known by; an id of another name is to be named."""
 
 QP_IDS = (*IDS, "galaxy_id", "id", "ids")
 """The same in a qp file, where ids may have any of these."""
+
+OPTIONS = {
+    **{"true": "--true", "points": "--pred", "identifier": "--id", "names": "--columns"},
+    **{"samples": "--samples", "quantiles": "--quantiles", "pdf": "--pdf", "grid": "--grid"},
+    **{"truth": "--truth ", "in_order": "--in-order", "allow_missing": "--allow-missing"},
+}
+"""What arguments are called on the command line."""
 
 SHOWN = 30  # columns that a message names
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -42,17 +49,18 @@ Floats = npt.NDArray[np.float64]
 
 
 def only_known(
-    known: Sequence[str], names: Iterable[str], what: str, option: str, path: Path | str
+    known: Sequence[str], names: Iterable[str], what: str, argument: str, path: Path | str
 ) -> str | None:
     """Return the one column of a table that has a known name, whatever its case; None for none.
 
-    Several are an InputError, which names them and the `option` that says which holds `what`.
+    Several are an InputError, which names them and the `argument` that says which holds `what`.
     """
     found = [name for name in names if name.casefold() in known]
     if len(found) > 1:
         raise InputError(
             f"{path}: which column holds the {what}? There are {first_few(found, SHOWN)}; name one "
-            f"with {option}"
+            f"with {argument}",
+            **OPTIONS,
         )
     return found[0] if found else None
 
@@ -107,7 +115,8 @@ class DistributionColumns:
                 row = int(apart.argmax())
                 raise InputError(
                     f"{path}: column '{names[order[row]]}' would be the PDF at {self.grid[row]:g} "
-                    "by --grid; give the grid that the columns' names tell, or number them from 0"
+                    "by grid=; give the grid that the columns' names tell, or number them from 0",
+                    **OPTIONS,
                 )
         return [names[k] for k in order]
 
@@ -145,9 +154,10 @@ class DistributionColumns:
             raise InputError(f"{path}, columns {names[0]} ...: {error}") from None
         count = "none" if grid is None else str(grid.size)
         raise InputError(
-            f"{path}: --grid has {count} redshifts for {values.shape[1]} values of the PDF; give "
+            f"{path}: grid= has {count} redshifts for {values.shape[1]} values of the PDF; give "
             "FROM:TO:COUNT with as many, a file of them, or name the columns by their redshifts: "
-            "p_0.00, p_0.05"
+            "p_0.00, p_0.05",
+            **OPTIONS,
         )
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from transferz.baselines.forecasts.columns import (
     IDS,
     NUMBER,
+    OPTIONS,
     POINTS,
     POINTS_ONLY,
     QP_IDS,
@@ -29,7 +30,7 @@ from transferz.baselines.networks import SEED
 from transferz.baselines.scores.probability import Distribution, GridPDF
 from transferz.baselines.scores.probability.arrays import as_flags
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.quantities import FORECAST
+from transferz.schemas.survey.quantities import FORECAST, require_magnitudes
 from transferz.tables.cells import as_floats, as_ids
 from transferz.tables.parquet import ParquetTable
 from transferz.tables.printing import first_few
@@ -89,18 +90,19 @@ def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
     Raises an InputError where it can't be read, or it is not clear what its columns are.
     """
     file = open_table(path, named.names, choose=naming(_looked_for(named)))
-    true = named.true or only_known(TRUE_REDSHIFTS, file.names, "true redshifts", "--true", path)
+    true = named.true or only_known(TRUE_REDSHIFTS, file.names, "true redshifts", "true=", path)
     identifier = None if in_order else named.identifier
     if not (in_order or identifier):
-        identifier = only_known(IDS, file.names, "ids", "--id", path)
-    asked = [] if true else ["which column holds the true redshifts? Name it with --true"]
+        identifier = only_known(IDS, file.names, "ids", "identifier=", path)
+    asked = [] if true else ["which column holds the true redshifts? Name it with true="]
     if not (identifier or in_order):
         asked.append(
-            "which column holds the ids? Name it with --id, or give --truth FILE --in-order where "
-            "the rows are those of the forecasts"
+            "which column holds the ids? Name it with identifier=, or give truth=FILE "
+            "in_order=True where the rows are those of the forecasts"
         )
     if asked or not true:  # `or`, for mypy
-        raise InputError(f"{path}: {'; '.join(asked)}; there are: {first_few(file.names, SHOWN)}")
+        there = first_few(file.names, SHOWN)
+        raise InputError(f"{path}: {'; '.join(asked)}; there are: {there}", **OPTIONS)
     wanted = [name for name in (true, identifier, named.magnitude) if name]
     require_columns(path, file.names, wanted)
     table = read_whole(file, list(dict.fromkeys(wanted)))
@@ -108,7 +110,7 @@ def read_truth(path: Path, named: NamedColumns, *, in_order: bool) -> Truth:
         path,
         as_floats(table, true, path),
         _ids(table, identifier, path),
-        _floats(table, named.magnitude, path),
+        _magnitudes(table, named.magnitude, path),
         _said(true=true, identifier=identifier, magnitude=named.magnitude),
     )
 
@@ -140,7 +142,8 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
     if named.distribution != POINTS_ONLY or named.names:
         raise ParameterError(
             f"{path} is a qp file, which says itself what its distributions are; give no "
-            "--samples, --quantiles, --pdf or --columns"
+            "samples=, quantiles=, pdf= or names=",
+            **OPTIONS,
         )
     file, columns = read_qp(path), {}
     for name, values in file.ancil.items():
@@ -165,7 +168,7 @@ def _read_qp(path: Path, named: NamedColumns) -> FileForecasts:
         file.distribution,
         _ids(table, identifier, path),
         _floats(table, true, path),
-        _floats(table, named.magnitude, path),
+        _magnitudes(table, named.magnitude, path),
         _said(points, *single) | {"distribution": f"qp {file.form}"},
         _flags(table, named.flag, point, path),
     )
@@ -210,7 +213,7 @@ def _read_table(path: Path, named: NamedColumns) -> FileForecasts:
         distribution,
         _ids(table, identifier, path),
         _floats(table, true, path),
-        _floats(table, named.magnitude, path),
+        _magnitudes(table, named.magnitude, path),
         columns,
         _flags(table, named.flag, point, path),
     )
@@ -227,7 +230,8 @@ def _packed(file: TableFile, named: DistributionColumns) -> str | None:
     if len(found) > 1 and named == POINTS_ONLY:
         raise InputError(
             f"{file.path}: which column holds the densities? There are {first_few(found, SHOWN)}; "
-            "name one with --pdf"
+            "name one with pdf=",
+            **OPTIONS,
         )
     return found[0] if found and named == POINTS_ONLY else None
 
@@ -254,25 +258,27 @@ def _choose(
     """
     points = list(named.points or fnmatch.filter(names, SEED.format("*")))
     if not points:
-        point = only_known(POINTS, names, "forecasts", "--pred", path)
+        point = only_known(POINTS, names, "forecasts", "points=", path)
         points = [point] if point else []
     asked = []
     if not (points or median):
-        asked.append("which column holds the forecasts? Name it with --pred")
+        asked.append("which column holds the forecasts? Name it with points=")
     identifier, true = None, named.true
     if not true:
-        identifier = named.identifier or only_known(ids, names, "ids", "--id, or --true", path)
+        identifier = named.identifier or only_known(
+            ids, names, "ids", "identifier=, or true=", path
+        )
     if not (true or identifier) and named.labelled:
-        true = only_known(TRUE_REDSHIFTS, names, "true redshifts", "--true", path)
+        true = only_known(TRUE_REDSHIFTS, names, "true redshifts", "true=", path)
         if not true:
             asked.append(
-                "which column holds the true redshifts? Name it with --true, or the ids of a "
-                "release's galaxies with --id; or give --truth FILE where they are in another file "
-                "with the same ids, --truth FILE --in-order where they are in the same order"
+                "which column holds the true redshifts? Name it with true=, or the ids of a "
+                "release's galaxies with identifier=; or give truth=FILE where they are in another "
+                "file with the same ids, truth=FILE in_order=True where they are in the same order"
             )
     if asked:
         there = first_few(names, SHOWN) or "none"
-        raise InputError(f"{path}: {'; '.join(asked)}; there are: {there}")
+        raise InputError(f"{path}: {'; '.join(asked)}; there are: {there}", **OPTIONS)
     return points, identifier, true
 
 
@@ -305,6 +311,13 @@ def _points(
 
 def _floats(table: pa.Table, name: str | None, path: Path) -> Floats | None:
     return as_floats(table, name, path) if name else None
+
+
+def _magnitudes(table: pa.Table, name: str | None, path: Path) -> Floats | None:
+    values = _floats(table, name, path)
+    if name and values is not None:
+        require_magnitudes({name: values}, path)
+    return values
 
 
 def _flags(table: pa.Table, name: str | None, point: Floats, path: Path) -> Floats | None:

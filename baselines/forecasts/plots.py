@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferz.baselines.benchmark.forecasts import SetForecasts
-from transferz.baselines.paper.figures import GREY, STYLE, WIDTH, paper_style
+from transferz.baselines.paper.figures import GREY, WIDTH, paper_style, put_title
 from transferz.baselines.scores.metrics import OUTLIER_LIMIT, normalised_error
 from transferz.baselines.scores.probability import pit_histogram
 from transferz.schemas.survey.described import LABEL
@@ -33,7 +33,8 @@ def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
     """Draw all figures that the forecasts allow into a folder, and return the files' names.
 
     All seeds are drawn together; galaxies without a forecast are left out. Files of these names are
-    replaced, all or none; a folder that is missing is made.
+    replaced, all or none; a folder that is missing is made. Lines of the `title` that are too long
+    are cut in their middle.
     """
     scored = forecasts.take(forecasts.scored)
     seeds = len(scored.point)
@@ -51,7 +52,7 @@ def draw(forecasts: SetForecasts, folder: Path, title: str) -> list[str]:
             figures |= {"pit": _pit(values, scored.redshift.size), "qq": _qq(values)}
         with made_folder(folder), contextlib.ExitStack() as stack:
             for name, figure in figures.items():
-                figure.suptitle(title, x=0.02, ha="left", fontsize=STYLE["font.size"])
+                put_title(figure, title, x=0.02, ha="left")
                 save_png(figure, stack.enter_context(replace_file(folder / f"{name}.png")))
     return [f"{name}.png" for name in figures]
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from transferz.baselines.benchmark.forecasts import FLAG, SetForecasts
 from transferz.baselines.benchmark.scoring import score_set
 from transferz.baselines.benchmark.tables import G_BAND, I_BAND, scored_configs
+from transferz.baselines.forecasts.columns import OPTIONS
 from transferz.baselines.forecasts.files import FileForecasts, Truth
 from transferz.baselines.forecasts.qp import as_distribution
 from transferz.baselines.scores.probability import Distribution, missing_forecasts, per_galaxy
@@ -148,7 +149,8 @@ def _require_truth(true: npt.NDArray[Any], what: str, remedy: str = "leave them 
     if missing.any():
         raise InputError(
             f"{what}: {np.count_nonzero(missing):,} of {missing.size:,} rows have no true redshift "
-            f"({LABEL}); {remedy}"
+            f"({LABEL}); {remedy}",
+            **OPTIONS,
         )
 
 
@@ -168,14 +170,15 @@ def use_own_labels(given: FileForecasts, *, allow_missing: bool = False) -> SetF
     assert given.true is not None  # noqa: S101 (for mypy: without ids it is there)
     known = ~LABEL.is_missing(given.true)
     if not allow_missing or not known.any():
-        _require_truth(given.true, str(given.path), "leave them out, or give --allow-missing")
+        _require_truth(given.true, str(given.path), "leave them out, or give allow_missing=True")
     given = _take(given, known)
     assert given.true is not None  # noqa: S101 (for mypy)
     forecasts = as_forecasts(given.point, given.true, **_further(given))
     if (missing := np.count_nonzero(~forecasts.scored)) and not allow_missing:
         raise InputError(
             f"{given.path}: {missing:,} of {given.true.size:,} rows have no forecast (none is "
-            f"given, or NaN, or a sentinel: {FORECAST}); forecast all, or give --allow-missing"
+            f"given, or NaN, or a sentinel: {FORECAST}); forecast all, or give allow_missing=True",
+            **OPTIONS,
         )
     return forecasts
 
@@ -220,8 +223,9 @@ def join_truth(given: FileForecasts, truth: Truth, *, allow_missing: bool = Fals
         return use_own_labels(own, allow_missing=allow_missing)
     if given.object_id is None:
         raise InputError(
-            f"{given.path}: which column holds the ids? Name it with --id, or give --truth "
-            f"{truth.path} --in-order where the rows of both are the same galaxies"
+            f"{given.path}: which column holds the ids? Name it with identifier=, or give "
+            f"truth={truth.path} in_order=True where the rows of both are the same galaxies",
+            **OPTIONS,
         )
     values, counts = np.unique(truth.object_id, return_counts=True)
     if (counts > 1).any():
@@ -233,7 +237,9 @@ def join_truth(given: FileForecasts, truth: Truth, *, allow_missing: bool = Fals
     _refuse(given, others, f"are not in {truth.path}", "give a file with all their redshifts")
     known = ~LABEL.is_missing(truth.redshift)
     if not allow_missing or not known.any():
-        _require_truth(truth.redshift, str(truth.path), "leave them out, or give --allow-missing")
+        _require_truth(
+            truth.redshift, str(truth.path), "leave them out, or give allow_missing=True"
+        )
     i_mag = np.full(known.size, np.nan) if truth.i_mag is None else truth.i_mag
     kept = np.isin(given.object_id, truth.object_id[known])
     return _join(
@@ -264,8 +270,9 @@ def _require_as_many(given: FileForecasts, size: int, whose: str) -> None:
     if (found := given.point.shape[1]) != size:
         raise InputError(
             f"{given.path} has {found:,} rows, {whose} are {size:,}: they can't be in the same "
-            "order; join them by ids, with --id, or write a row for each, NaN where there is no "
-            "forecast; either way, give --allow-missing too where some have none"
+            "order; join them by ids, with identifier=, or write a row for each, NaN where there "
+            "is no forecast; either way, give allow_missing=True too where some have none",
+            **OPTIONS,
         )
 
 
@@ -301,7 +308,7 @@ def _join(
     whole = SetForecasts(ids, label, i_mag, spread(forecasts.point), columns)
     if not allow_missing:
         fault = f"of {whose} have no forecast"
-        _refuse(given, ids[~whole.scored], fault, "forecast all, or give --allow-missing")
+        _refuse(given, ids[~whole.scored], fault, "forecast all, or give allow_missing=True")
     return whole
 
 
@@ -324,7 +331,8 @@ def find_configs(given: FileForecasts, release: Release) -> list[str]:
     if not chosen:
         raise InputError(
             f"none of the ids is of a galaxy in a test split of {release}; name the release that "
-            "they are of, or the column of the true redshifts with --true"
+            "they are of, or the column of the true redshifts with true=",
+            **OPTIONS,
         )
     return chosen
 
@@ -349,4 +357,5 @@ def _refuse_others(given: FileForecasts, others: npt.NDArray[np.int64], release:
 
 def _refuse(given: FileForecasts, ids: npt.NDArray[np.int64], fault: str, remedy: str) -> None:
     if len(ids):
-        raise InputError(f"{given.path}: {len(ids):,} ids {fault} ({first_few(ids)}); {remedy}")
+        said = f"{given.path}: {len(ids):,} ids {fault} ({first_few(ids)}); {remedy}"
+        raise InputError(said, **OPTIONS)

@@ -77,8 +77,9 @@ def require_new(target: Path, folder: Path) -> None:
     """Raise an InputError where the entry that a run in a folder would be is there already."""
     if target.exists():
         raise InputError(
-            f"{target} is there already; give --replace to put {folder} in its place, or the "
-            "method another key"
+            f"{target} is there already; give replace=True to put {folder} in its place, or the "
+            "method another key",
+            replace="--replace",
         )
 
 

@@ -27,6 +27,7 @@ from transferz.schemas.benchmark.scores import (
     EntryRange,
     EntryScores,
     Summary,
+    label_first,
 )
 from transferz.schemas.errors import ParameterError
 
@@ -237,11 +238,6 @@ class Board:
         elif not row.compared:
             said.append("not compared")
         return "; ".join(said)
-
-
-def label_first(configs: Iterable[str]) -> list[str]:
-    """Put test sets, spectroscopic ones first as entries have them, in the order of pages."""
-    return list(configs)[::-1]
 
 
 def _there(names: Sequence[str]) -> str:

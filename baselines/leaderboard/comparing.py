@@ -167,5 +167,6 @@ def _require_entry(run: Run, path: Path) -> None:
         raise InputError(
             f"{path} is of other forecasts than the run of '{run.key}'; replace the entry with "
             "`transferz leaderboard add RUN_DIR --replace` first, or write the comparison "
-            "elsewhere with --entries"
+            "elsewhere with out=",
+            out="--entries",
         )

@@ -202,7 +202,8 @@ def merge(old: Comparisons, new: Comparisons, source: Path, *, replace: bool) ->
         key = min(other.intersection(lost[0]))
         raise InputError(
             f"{source} has {len(lost)} pairs of older forecasts, of '{key}' for one, that these "
-            "runs do not compare anew; give the folder of all runs, or --replace to drop them"
+            "runs do not compare anew; give the folder of all runs, or replace=True to drop them",
+            replace="--replace",
         )
     cells = _cells(old)
     for place, rows in _cells(new).items():

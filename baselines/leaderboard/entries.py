@@ -6,6 +6,7 @@ A run is a folder that ``transferz benchmark`` wrote, an entry with its forecast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from transferz.baselines.benchmark.forecasts import SetForecasts, read_forecasts
 from transferz.releases import Release, find_release, seek_release
@@ -136,7 +137,7 @@ def read_entries(folder: Path) -> tuple[list[Entry], dict[str, str]]:
             next(iter(unusable.values()))
             if unusable
             else f"{folder} has no entries; run `transferz benchmark` with --out "
-            f"{folder / 'METHOD'}, or name another folder with --entries"
+            f"{quote(str(folder / 'METHOD'))}, or name another folder with --entries"
         )
     return [entries[key] for key in sorted(entries)], unusable
 
@@ -194,20 +195,21 @@ def read_run(folder: Path) -> Run:
     Raises an InputError where a file can't be used, or the forecasts are another entry's.
     """
     entry, path = read_entry(folder / ENTRY_FILE), folder / FORECASTS_FILE
+    again = f"run `transferz benchmark` again with --out {quote(str(folder))}"
     if not path.is_file():
-        raise InputError(f"{path} is missing; run `transferz benchmark` again with --out {folder}")
+        raise InputError(f"{path} is missing; {again}")
     facts = file_digest(path)
     if (facts["sha256"], facts["bytes"]) != (entry.forecasts.sha256, entry.forecasts.bytes):
         raise InputError(
             f"{path} has {facts['bytes']:,} bytes and sha256 {facts['sha256']}, but {ENTRY_FILE} "
             f"is of {entry.forecasts.bytes:,} bytes and {entry.forecasts.sha256}; it was changed "
-            f"or damaged: run `transferz benchmark` again with --out {folder}"
+            f"or damaged: {again}"
         )
     tested = sum(entry.tested_rows(name) or 0 for name in entry.scores)
     forecasts = read_forecasts(path, entry.seeds * tested)
     if forecasts.keys() != entry.scores.keys():
         raise InputError(
             f"{path} is of {', '.join(forecasts)}, but {ENTRY_FILE} has scores of "
-            f"{', '.join(entry.scores)}; run `transferz benchmark` again with --out {folder}"
+            f"{', '.join(entry.scores)}; {again}"
         )
     return Run(entry, forecasts)

@@ -25,6 +25,7 @@ from transferz.schemas.benchmark.scores import (
     value_parts,
 )
 from transferz.schemas.survey.described import UNION
+from transferz.tables.printing import shortened
 
 DOTTED = ("bias", "scatter", "outlier_rate", "rmse", "catastrophic_rate", "crps", "coverage_90")
 """Metrics that are drawn with error bars, a chart each."""
@@ -131,14 +132,6 @@ def colour_class(row: Row) -> str:
     return UNION if learned <= of_release else "other"
 
 
-def short(name: str) -> str:
-    """Cut a name in its middle: those that begin alike can still be told apart."""
-    if len(name) <= LETTERS:
-        return name
-    end = LETTERS // 2 - 1
-    return f"{name[: LETTERS - end - 1].rstrip()}…{name[-end:].lstrip()}"
-
-
 def twins(rows: Sequence[Row], config: str, part: str, *metrics: str) -> list[list[Row]]:
     """Group rows whose redshifts score the same by every metric, and by some more `metrics`.
 
@@ -237,7 +230,7 @@ def _method(*group: Row) -> Chart:
         "key": " ".join(row.key for row in group),
         "name": " and ".join((first, *others)),
         "called": first + more,
-        "label": short(first) + more,
+        "label": shortened(first, LETTERS) + more,
         "kind": colour_class(group[0]),
     }
 
@@ -255,7 +248,7 @@ def share_chart(standings: Sequence[Standing], kinds: Mapping[str, str]) -> Char
             {
                 "key": one.key,
                 "name": one.name,
-                "label": short(one.name),
+                "label": shortened(one.name, LETTERS),
                 "kind": kinds[one.key],
                 "y": TOP + ROW * (place + 0.5),
                 "x": scale(100.0 * one.share),

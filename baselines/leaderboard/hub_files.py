@@ -110,7 +110,7 @@ def write_hub_files(board: Board, repo: str | None, out: Path) -> list[Path]:
     named = _checked_repo(repo, mock=board.mock)
     ours = not out.exists() or (out / EVAL_FILE).is_file()
     if not ours and (out.is_file() or any(out.iterdir())):
-        raise InputError(f"--hf {out} holds something else; remove it or name another folder")
+        raise InputError(f"{out} holds something else; remove it or name another folder")
     texts = {EVAL_FILE: eval_task_file(board)} | {
         f"{row.key}/{RESULTS_FOLDER}/transferz.yaml": eval_results(board, row, named)
         for row in board.rows
@@ -131,12 +131,17 @@ def _checked_repo(repo: str | None, *, mock: bool) -> str:
 
     if repo is None or repo.count("/") != 1:
         raise ParameterError(
-            f"--hf needs the dataset's repository on the Hub, --repo org/name; found {repo!r}"
+            f"name the dataset's repository on the Hub, repo=org/name; found {repo!r}",
+            repo="--repo ",
         )
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
-        raise ParameterError(f"--repo {repo} is no repository's name: {error}") from None
+        raise ParameterError(
+            f"repo={repo} is no repository's name: {error}", repo="--repo "
+        ) from None
     if mock and "mock" not in repo.split("/")[1].lower():
-        raise ParameterError(f"--repo {repo}: these galaxies are a mock's; its name must say mock")
+        raise ParameterError(
+            f"repo={repo}: these galaxies are a mock's; its name must say mock", repo="--repo "
+        )
     return repo

@@ -17,7 +17,6 @@ import numpy as np
 import transferz
 from transferz.baselines.benchmark.benchmarking import Outcome, content_facts
 from transferz.baselines.benchmark.forecasts import SetForecasts, forecasts_file
-from transferz.baselines.benchmark.own_tables import TABLE
 from transferz.baselines.benchmark.scoring import scored_parts
 from transferz.baselines.benchmark.tables import file_facts
 from transferz.baselines.benchmark.task import TEST, describe_release, read_tests
@@ -32,6 +31,7 @@ from transferz.schemas.benchmark.entries import (
     rounded,
 )
 from transferz.schemas.benchmark.records import parse_record
+from transferz.schemas.benchmark.scores import TABLE
 from transferz.schemas.errors import InputError, without_credentials
 from transferz.schemas.survey.described import TRUTH
 from transferz.tables.printing import printable

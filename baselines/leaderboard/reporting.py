@@ -18,7 +18,7 @@ from transferz.baselines.benchmark.forecasts import SetForecasts
 from transferz.baselines.benchmark.surveying import SURVEYS
 from transferz.baselines.benchmark.task import TEST
 from transferz.baselines.forecasts.plots import draw
-from transferz.baselines.leaderboard.board import RANGE_TITLES, label_first
+from transferz.baselines.leaderboard.board import RANGE_TITLES
 from transferz.baselines.leaderboard.entries import Run, fingerprint, own_entries
 from transferz.baselines.leaderboard.page import environment
 from transferz.baselines.leaderboard.words import (
@@ -36,6 +36,7 @@ from transferz.schemas.benchmark.scores import (
     EntryBin,
     EntryScores,
     Range,
+    label_first,
 )
 from transferz.tables.files import replace_file
 

@@ -216,27 +216,8 @@ def read_extract(path: Path) -> Extract:
     holds no usable row.
     """
     table = open_table(path)
-    layout = next((layout for layout in LAYOUTS if layout.bands(table.names)), None)
-    if layout is None:
-        expected = " or ".join(
-            f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with "
-            f"errors '{layout.columns('HSC_i')[1]}'"
-            for layout in LAYOUTS
-        )
-        raise InputError(
-            f"{path} is no known COSMOS2020 extract: expected columns {expected}; for "
-            "magnitudes of other surveys: `transferz benchmark template_fit --table FILE --set "
-            "filters=SURVEY --bands COLUMNS --errors COLUMNS --redshift COLUMN`"
-        )
+    layout = _layout_of(table.names, path)
     bands = layout.bands(table.names)
-    for name in layout.filters:  # a band must not go by a name that is misspelt or there twice
-        held = [table.names.count(column) for column in layout.columns(name)]
-        if any(held) and held != [1, 1]:
-            of_flux, of_error = layout.columns(name)
-            raise InputError(
-                f"{path}: expected '{of_flux}' and '{of_error}' once each, found them {held[0]} "
-                f"and {held[1]} times; leave both out or give both"
-            )
     columns = [name for band in bands for name in layout.columns(band.name)]
     rows = read_whole(table, ["id", layout.redshift, *columns])
     identifiers, redshift = (as_floats(rows, name, path) for name in ("id", layout.redshift))
@@ -257,6 +238,31 @@ def read_extract(path: Path) -> Extract:
         left_out=int(np.count_nonzero(~kept)),
         columns=f"id, {layout.redshift}; fluxes and errors: {', '.join(columns)}",
     )
+
+
+def _layout_of(names: Sequence[str], path: Path) -> FluxLayout:
+    """Return the layout that columns are in; an InputError where that is none, or not clear."""
+    layout = next((layout for layout in LAYOUTS if layout.bands(names)), None)
+    if layout is None:
+        expected = " or ".join(
+            f"'id', '{layout.redshift}' and fluxes such as '{layout.columns('HSC_i')[0]}' with "
+            f"errors '{layout.columns('HSC_i')[1]}'"
+            for layout in LAYOUTS
+        )
+        raise InputError(
+            f"{path} is no known COSMOS2020 extract: expected columns {expected}; for "
+            "magnitudes of other surveys: `transferz benchmark template_fit --table FILE --set "
+            "filters=SURVEY --bands COLUMNS --errors COLUMNS --redshift COLUMN`"
+        )
+    for name in layout.filters:  # a band must not go by a name that is misspelt or there twice
+        held = [names.count(column) for column in layout.columns(name)]
+        if any(held) and held != [1, 1]:
+            of_flux, of_error = layout.columns(name)
+            raise InputError(
+                f"{path}: expected '{of_flux}' and '{of_error}' once each, found them {held[0]} "
+                f"and {held[1]} times; leave both out or give both"
+            )
+    return layout
 
 
 def cross_validated_offsets(extract: Extract, grid: ModelGrid) -> Floats:

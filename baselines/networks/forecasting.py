@@ -17,7 +17,7 @@ from transferz.baselines.networks.environment import find_device
 from transferz.baselines.networks.threads import read_ahead, write_behind
 from transferz.baselines.scores.probability import GaussianMixture
 from transferz.schemas.errors import InputError, ParameterError
-from transferz.schemas.survey.quantities import MAGNITUDE
+from transferz.schemas.survey.quantities import MAGNITUDE, require_magnitudes
 from transferz.tables.cells import Floats, as_floats
 from transferz.tables.files import replace_file
 from transferz.tables.table import TableFile, require_columns
@@ -305,16 +305,22 @@ def predict_chunks(
     drop_missing: bool,
     rows: int,
     progress: Callable[[int], None] | None = None,
+    telling: int = 1,
 ) -> RowCounts:
     """Hand over columns `names` of a table with the forecasts, chunk by chunk, and count its rows.
 
-    Once a row lacks a magnitude that is not to be dropped, all others are only counted.
+    Once a row lacks a magnitude that is not to be dropped, all others are only counted. An
+    `InputError` refuses a table whose first chunk, where it has `telling` rows or more, holds
+    something else than magnitudes, such as fluxes.
     """
     tally = RowCounts()
     columns = tuple(dict.fromkeys((*names, *forecaster.needed)))
     with read_ahead(table.chunks(columns, rows)) as chunks, write_behind(write) as write_later:
         for chunk in chunks:
-            kept, magnitudes = _kept_rows(forecaster, chunk, table.path, tally)
+            found = {name: as_floats(chunk, name, table.path) for name in forecaster.bands}
+            if not tally.rows and len(chunk) >= telling:
+                require_magnitudes(found, table.path)
+            kept, magnitudes = _kept_rows(forecaster, found, tally)
             if tally.left_out and not drop_missing:
                 continue
             known = chunk.filter(pa.array(kept)) if not kept.all() else chunk
@@ -325,13 +331,13 @@ def predict_chunks(
 
 
 def _kept_rows(
-    forecaster: Applied, chunk: pa.Table, path: Path, tally: RowCounts
+    forecaster: Applied, columns: Mapping[str, Floats], tally: RowCounts
 ) -> tuple[npt.NDArray[np.bool_], Floats]:
     """Say which rows of a chunk can be forecast, and return their magnitudes, counting all of it.
 
     Those that are missing are NaN.
     """
-    magnitudes = np.column_stack([as_floats(chunk, name, path) for name in forecaster.bands])
+    magnitudes = np.column_stack(list(columns.values()))
     missing = MAGNITUDE.is_missing(magnitudes)
     lacking: npt.NDArray[np.bool_] = (np.all if forecaster.partial else np.any)(missing, axis=1)
     kept = ~lacking

@@ -32,6 +32,7 @@ from transferz.schemas.benchmark.scores import (
 )
 from transferz.schemas.survey.described import LABEL, SPECTROSCOPIC, UNION
 from transferz.tables.files import COLOURS, save_png
+from transferz.tables.printing import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,6 +86,9 @@ has Okabe-Ito's purple), and a marker and a line that tell them apart without it
 GREY = "#D9D9D9"
 """Of bands in the background."""
 
+TITLE_ROOM, SHORTEST = 0.96, 8
+"""Of a figure's width, and the letters that a title keeps at least (our choice)."""
+
 
 @contextmanager
 def paper_style() -> Iterator[None]:
@@ -93,6 +97,23 @@ def paper_style() -> Iterator[None]:
 
     with mpl.rc_context(dict(STYLE)):
         yield
+
+
+def put_title(figure: "Figure", text: str, **style: Any) -> None:
+    """Write a figure's title; a line that is wider than the figure is cut in its middle.
+
+    Names in it are other people's: a dollar sign is one.
+    """
+    title = figure.suptitle("", linespacing=1.3, parse_math=False, **style)
+    lines = []
+    for line in text.split("\n"):
+        most = len(line)
+        title.set_text(line)
+        while most > SHORTEST and title.get_window_extent().width > TITLE_ROOM * figure.bbox.width:
+            most -= 1
+            title.set_text(shortened(line, most))
+        lines.append(title.get_text())
+    title.set_text("\n".join(lines))
 
 
 def save_figure(figure: "Figure", folder: Path, name: str) -> None:
@@ -147,7 +168,7 @@ def forecasts(
     images = _draw_forecast_panels(axes, runs, config)
     _label(axes, len(runs))
     split = f"{config_title(config)} test split, {over_seeds('mean', runs)}"
-    figure.suptitle(f"{title}\n{split}", linespacing=1.3)
+    put_title(figure, f"{title}\n{split}")
     _explain(figure, axes, images[-1], spare=spare)
     return figure
 
@@ -302,7 +323,7 @@ def draw_scores(
     for panel in axes[len(panels) :]:
         panel.set_axis_off()
     axes[len(panels)].legend(handles, labels, loc="center left", borderaxespad=0.0)
-    figure.suptitle(title, linespacing=1.3)
+    put_title(figure, title)
     return figure
 
 
@@ -390,7 +411,7 @@ def bins(runs: Sequence[Run], title: str, config: Config | None = None) -> "Figu
         panel.set_xlabel(name)
     band, *handles = axes[0, 0].get_legend_handles_labels()[0]
     figure.legend(handles=[*handles, band], loc="outside lower center", ncols=3, columnspacing=1.2)
-    figure.suptitle(f"{title}\n{config_title(config)} test split", linespacing=1.3)
+    put_title(figure, f"{title}\n{config_title(config)} test split")
     return figure
 
 

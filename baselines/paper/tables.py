@@ -13,7 +13,6 @@ from types import MappingProxyType
 import numpy as np
 
 from transferz.baselines.benchmark.forecasts import Mask, SetForecasts
-from transferz.baselines.benchmark.own_tables import TEST_TABLE
 from transferz.baselines.leaderboard.entries import Run
 from transferz.baselines.scores.bootstrap import Interval, ratio
 from transferz.baselines.scores.metrics import (
@@ -30,6 +29,7 @@ from transferz.schemas.benchmark.scores import (
     COSMOLOGICAL,
     NONE,
     RANGES,
+    TEST_TABLE,
     TITLES,
     Config,
     Metric,

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from transferz.baselines.benchmark.calling import MethodError
@@ -192,7 +193,7 @@ def _unknown(name: str, python: str, there: list[str], broken: Mapping[str, str]
     """Say which estimators there are in place of one that there isn't."""
     parts = [f"RAIL in {python} has no estimator '{name}'", did_you_mean(name, there, "")]
     if name in BROUGHT_BY:
-        parts.append(f"it comes with: {python} -m pip install {BROUGHT_BY[name]}")
+        parts.append(f"it comes with: {quote(python)} -m pip install {BROUGHT_BY[name]}")
     parts.append(f"there are: {', '.join(there) or 'none'}")
     parts += [f"{package} can't be imported ({reason})" for package, reason in broken.items()]
     return "; ".join(filter(None, parts))

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from huggingface_hub.errors import HFValidationError
@@ -215,7 +216,8 @@ def is_published(local: Local, repository: Repository, state: State) -> bool:
             f"{repository.name} has {local.version.tag} already, with other content "
             f"({some(different)}), and a published version never changes: give this release "
             "another number (release.version in params.yaml); "
-            f"`transferz diff {repository.name}@{local.version} {local.path}` says which would do"
+            f"`transferz diff {repository.name}@{local.version} {quote(str(local.path))}` says "
+            "which would do"
         )
     return True
 

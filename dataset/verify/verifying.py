@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -68,7 +69,8 @@ def require_sound(release: Path) -> Report:
     if not report.sound:
         said = report.broken or report.unable
         more = len(said) - SHOWN
-        rest = f"; and {more} more: `transferz verify {release}` lists them" if more > 0 else ""
+        all_of_them = f"`transferz verify {quote(str(release))}` lists them"
+        rest = f"; and {more} more: {all_of_them}" if more > 0 else ""
         shown = "; ".join(map(str, said[:SHOWN]))
         what = "breaks its promises" if report.broken else "could not be checked"
         raise ReleaseError(f"the release in {release} {what}: {shown}{rest}")

@@ -1,5 +1,6 @@
 """The words of scores: metrics, ranges, bins, test sets, and how tables and figures write them."""
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
@@ -63,8 +64,11 @@ COSMOLOGICAL: Range = "cosmological"
 """0.3 < z_true <= 1.5: the range that tables and figures show."""
 
 TESTED: tuple[Config, ...] = ("galaxiesml", "transferz")
-"""The configs whose test splits every baseline is scored on, in the order of tables; as they are
+"""The configs whose test splits every baseline is scored on, in the order of entries; as they are
 called in the releases of the paper's surveys."""
+
+TABLE, TEST_TABLE = "table", "test_table"
+"""What the test part of a table of one's own is called, and another table that is tested on."""
 
 LARGEST = 1e250
 """Of the numbers of an entry: beyond all scores, and still drawn without overflow (our choice)."""
@@ -317,6 +321,21 @@ SETS: MappingProxyType[Config, str] = MappingProxyType(
     {"galaxiesml": "GalaxiesML", "transferz": "TransferZ", "combo": "both"}
 )
 """What the galaxies of the paper's configs are called; those of others by the config's name."""
+
+
+def label_first(configs: Iterable[str]) -> list[str]:
+    """Put test sets, as entries have them, in the order of tables and pages.
+
+    A release's own labels come before its spectra, and tables of one's own behind.
+
+    Examples
+    --------
+    >>> label_first(["galaxiesml", "transferz", "test_table"])
+    ['transferz', 'galaxiesml', 'test_table']
+    """
+    names = list(configs)
+    tables = [name for name in (TABLE, TEST_TABLE) if name in names]
+    return [*(name for name in reversed(names) if name not in tables), *tables]
 
 
 def config_title(config: str) -> str:

@@ -21,6 +21,7 @@ _FLOAT = re.compile(
     r"^([-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
 )
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # the escape of half a character, \ud83d
 
 
 def read_bytes(path: Path, most: int = MAX_JSON) -> bytes:
@@ -75,7 +76,7 @@ def parse_yaml(text: str) -> Any:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_YAML:
         raise ValueError(f"it has more than {MAX_YAML:,} bytes")
     try:
-        return _shallow(yaml.load(text, _plain_loader()))  # noqa: S506 (a safe loader)
+        return _shallow(yaml.load(text, _plain_loader(text)))  # noqa: S506 (a safe loader)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
     except RecursionError:
@@ -92,8 +93,7 @@ def load_yaml(text: str) -> Any:
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is several times as fast
-    return yaml.load(text, loader)  # noqa: S506
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
 
 def _too_deep() -> ValueError:
@@ -114,22 +114,35 @@ def _shallow(content: Any) -> Any:
     return content
 
 
-def _plain_loader() -> Any:
-    """YAML's safe loader without what makes a small file big or a text something else."""
+def _plain_loader(text: str) -> Any:
+    """YAML's safe loader without what makes a small file big or a text something else.
+
+    Where PyYAML has libyaml, that takes the text apart, three times as fast. Nodes are put together
+    in Python all the same: libyaml crashes where thousands are within each other. Nor does it know
+    a character's two escapes, as JSON writes them.
+    """
     import yaml
+    from yaml.composer import Composer
+
+    fast = None if _HALF.search(text) else getattr(yaml, "CSafeLoader", None)
+    bases: tuple[type, ...] = (Composer, fast) if fast else (yaml.SafeLoader,)
 
     def fault(message: str, node: Any) -> Exception:
         return yaml.MarkedYAMLError(None, None, message, node.start_mark)
 
-    class Loader(yaml.SafeLoader):
+    class Loader(*bases):  # type: ignore[misc]
         yaml_implicit_resolvers = {  # noqa: RUF012 (as yaml has it)
             start: [(tag, pattern) for tag, pattern in known if tag.rpartition(":")[2] not in _OURS]
             for start, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
 
+        def __init__(self, stream: str) -> None:
+            bases[-1].__init__(self, stream)  # type: ignore[misc]
+            Composer.__init__(self)
+
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.events.AliasEvent):
-                raise fault("aliases are not used", self.peek_event())  # type: ignore[no-untyped-call]
+                raise fault("aliases are not used", self.peek_event())
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:

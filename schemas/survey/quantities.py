@@ -7,13 +7,15 @@ Upstream catalogues, whose sentinels are known column by column, are read by `Co
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transferz.schemas.survey.columns import MAGNITUDE_RANGE
+from transferz.schemas.errors import InputError
+from transferz.schemas.survey.columns import MAGNITUDE_RANGE, TYPICAL_MAGNITUDES
 
 NINES = (-9.0, -9.9, -9.99, -9.999, -9.9999, -99.0, -99.9, -99.99, -999.0, -999.9, -9999.0)
 """What catalogues write for no value in place of a number that is never negative."""
@@ -114,3 +116,36 @@ FLUX = Quantity("a flux", sentinels=NINES[5:])
 
 ANGLE = Quantity("a coordinate", sentinels=(*NINES[5:], 99.0, 999.0, 9999.0))
 """Of a position; one that is off the sphere otherwise is an error, not missing."""
+
+FEW_NUMBERS, ODD_SHARE = 10, 0.1
+"""A column with more different numbers than these, and than this share of its values, that no
+magnitude can be holds no magnitudes: what catalogues write for "none" is one number or a few (our
+choice)."""
+
+NOT_MAGNITUDES = (
+    "AB magnitudes of galaxies lie above {:g} and below {:g}, their median between {:g} and {:g}; "
+    "these may be fluxes. Turn them into magnitudes first: m = 23.9 - 2.5 log10 f for fluxes f in "
+    "µJy, or `transferz magnitudes` for any unit"
+).format(*MAGNITUDE_RANGE, *TYPICAL_MAGNITUDES)
+
+
+def require_magnitudes(columns: Mapping[str, npt.NDArray[np.floating[Any]]], what: object) -> None:
+    """Refuse columns of magnitudes, each of shape (N,), that hold something else, such as fluxes.
+
+    An InputError names those with more different numbers beyond what a magnitude can be than a
+    catalogue has for "none", or with a median that no catalogue of galaxies has. Otherwise their
+    values would be taken for missing, or worse for magnitudes. `what` is what has the columns.
+    """
+    low, high = TYPICAL_MAGNITUDES
+    found = []
+    for name, values in columns.items():
+        numbers = values[np.isfinite(values)]
+        missing = MAGNITUDE.is_missing(numbers)
+        odd = len(np.unique(numbers[missing])) > max(FEW_NUMBERS, ODD_SHARE * len(numbers))
+        told = numbers if odd else numbers[~missing]
+        if len(told) and (odd or not low <= np.median(told) <= high):
+            found.append(f"{name} (median {np.median(told):.4g})")
+    if found:
+        raise InputError(
+            f"{what}: the numbers in {', '.join(found)} are no magnitudes: {NOT_MAGNITUDES}"
+        )

@@ -107,8 +107,14 @@ def test_what_can_not_be_distilled_is_refused(teacher, catalogue, tmp_path):
     pq.write_table(pq.read_table(catalogue).slice(60, 139), short)  # 40 lack a magnitude
     with pytest.raises(InputError, match=r"at least 100 rows with all of .*, found 99"):
         run(teacher, short, tmp_path / "out")
+    bright = tmp_path / "bright.parquet"
+    pq.write_table(pa.table({band: np.linspace(0.1, 3.0, 200) for band in BANDS}), bright)
+    with pytest.raises(InputError, match=r"the numbers in .* may be fluxes"):
+        run(teacher, bright, tmp_path / "out")
     shutil.copytree(single, tmp_path / "there")
     (tmp_path / "there" / "mine.txt").write_text(json.dumps("kept"))
     with pytest.raises(InputError, match="exists already"):
         run(teacher, catalogue, tmp_path / "there")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["short.parquet", "single", "there"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("bright.parquet", "short.parquet", "single", "there")
+    ]

@@ -117,6 +117,16 @@ def test_every_format_gives_what_the_whole_table_gives(name, output, model, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([output, name])
 
 
+def test_fluxes_are_no_magnitudes(model, tmp_path):
+    columns = rows()
+    columns |= {band: [10 ** (0.4 * (23.9 - m)) for m in columns[band]] for band in BANDS}
+    table = write(tmp_path / "t.parquet", columns)
+    with pytest.raises(InputError, match=r"the numbers in g \(.* may be fluxes") as error:
+        predict(model, table, tmp_path / "o.csv", "--drop-missing")
+    assert "t.parquet" in str(error.value) and "transferz magnitudes" in str(error.value)
+    assert not (tmp_path / "o.csv").exists()
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.fits", "t.dat"])
 def test_chunks_do_not_change_the_result(name, model, tmp_path):
     table = write(tmp_path / name, rows())

@@ -17,7 +17,7 @@ from transferz.tables.reading import open_table
 
 ROOT = Path(__file__).parents[2]
 
-MEASURING = ("benchmark", "leaks", "methods", "networks")
+MEASURING = ("benchmark", "forecasts", "leaks", "methods", "networks")
 
 COMMAND = re.compile(r"`transferz [^`]*(`|$)")
 """A whole command, which a message may name to whoever reads it."""
@@ -94,6 +94,18 @@ def test_where_a_table_lacks_values(tmp_path, capsys):
     with pytest.raises(InputError, match=r"drop them with drop_missing=True$"):
         from_own_tables(own)
     assert from_own_tables(own, drop_missing=True).data.table.dropped == 1
+
+
+def test_where_a_template_fit_knows_no_filters(tmp_path, capsys):
+    """The remedy's list is in quotes, as a shell takes brackets for a pattern."""
+    table = tmp_path / "table.csv"
+    rows = (f"{20 + k / 100},{21 + k / 90},0.05,0.05,{0.1 + k / 500}" for k in range(300))
+    table.write_text("\n".join(["g,r,eg,er,z", *rows]))
+    asked = ["benchmark", "template_fit", "--table", table, "--bands", "g,r", "--redshift", "z"]
+    asked += ["--errors", "eg,er", "--trial"]
+    said = refused(capsys, *asked, "--set", "filters=[des-g]")
+    assert "name one for each with --set 'filters=[...]', of" in said
+    works(capsys, *asked, "--set", "filters=[des-g, des-r]")
 
 
 def test_where_there_is_no_such_device(capsys, tiny_release):

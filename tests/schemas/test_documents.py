@@ -1,5 +1,8 @@
 """JSON and YAML from elsewhere are read within bounds, and say in one sentence what is wrong."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from transferz.schemas.benchmark.records import yaml_text
@@ -71,6 +74,17 @@ def test_yaml_beyond_its_bounds_is_refused(text, says):
 def test_yaml_reads_numbers_as_json_does_and_the_rest_as_text(text, value):
     read = parse_yaml(text)
     assert (type(read), read) == (type(value), value)
+
+
+def test_yaml_is_read_alike_with_libyaml_and_without(monkeypatch):
+    path = Path(__file__).parents[2] / "baselines/leaderboard/entries/mock/nn_tl.yaml"
+    text, escaped = path.read_text(encoding="utf-8"), json.dumps({"a": "\U0001f600"})
+    read = parse_yaml(text)
+    assert json.dumps(parse_yaml(escaped)) == escaped
+    monkeypatch.delattr("yaml.CSafeLoader")
+    assert parse_yaml(text) == read
+    with pytest.raises(ValueError, match="entries within entries"):
+        parse_yaml("[" * 50_000)
 
 
 @pytest.mark.parametrize("value", ["1e5", ".5e3", "1.5e3", "12", "1:30", "007", "2026-11-22", "~"])

@@ -20,7 +20,7 @@ from transferz.baselines.forecasts import as_forecasts
 from transferz.baselines.scores import metrics
 from transferz.baselines.scores.bootstrap import replicate, summary
 from transferz.baselines.scores.probability import GridPDF, per_galaxy
-from transferz.schemas.benchmark.scores import RANGES, EntryScores
+from transferz.schemas.benchmark.scores import RANGES, EntryScores, label_first
 
 
 def make_forecasts(seeds=3, size=600, noise=0.03, bands="gi"):
@@ -322,6 +322,15 @@ def test_too_few_galaxies_have_no_bins_and_empty_bins_no_scores():
     assert same["discreteness"]["points"]["most_common"]["mean"] == 1.0
     text = scores_text({"t": EntryScores.model_validate_json(json.dumps(few))})
     assert "n(z)" not in text
+
+
+def test_a_releases_own_labels_come_first_and_tables_last():
+    one = EntryScores.model_validate_json(json.dumps(score_set(make_forecasts(size=60))))
+    for spectra, labels in (("galaxiesml", "transferz"), ("spectroscopic", "labels")):
+        text = scores_text(dict.fromkeys([spectra, labels, "test_table"], one))
+        named = [line.split()[0] for line in text.splitlines() if "all redshifts" in line]
+        assert list(dict.fromkeys(named)) == [labels, spectra, "test_table"]
+    assert label_first(["table", "test_table"]) == ["table", "test_table"]
 
 
 def test_perfect_forecasts_meet_the_requirement_on_n_of_z_for_sure():

@@ -9,8 +9,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from matplotlib.figure import Figure
 
 from transferz.baselines.forecasts import plots, score_forecasts, write_qp
+from transferz.baselines.forecasts.columns import NamedColumns
+from transferz.baselines.forecasts.files import read_predictions
 from transferz.baselines.scores.metrics import score
 from transferz.baselines.scores.probability import (
     GaussianMixture,
@@ -202,7 +205,20 @@ def test_figures_of_a_mock_say_so(frame, tmp_path, capsys, monkeypatch):
     path = write(frame[["object_id", "z_pred", "redshift"]], tmp_path / "f.csv")
     run(capsys, path, "--plot", tmp_path)
     run(capsys, path, "--true", "redshift", "--plot", tmp_path)
-    assert titles == ["f.csv; MOCK galaxies, not real ones", "f.csv"]
+    assert titles == ["f.csv\nMOCK galaxies, not real ones", "f.csv"]
+
+
+@pytest.mark.parametrize("name", ["f.csv", "photo-z_" * 15 + "of_$field$_7.csv"])
+def test_a_figures_title_is_as_wide_as_the_figure_at_most(name):
+    figure = Figure(figsize=(plots.WIDTH, 2.0), layout="constrained")
+    with plots.paper_style():
+        plots.put_title(figure, f"{name}\nMOCK galaxies, not real ones", x=0.02, ha="left")
+        shown = figure.get_suptitle().split("\n")
+        figure.draw_without_rendering()
+    assert shown[0][:4] == name[:4] and shown[0].endswith(name[-12:])
+    assert ("…" in shown[0]) == (len(name) > 50) and shown[1] == "MOCK galaxies, not real ones"
+    extent = figure._suptitle.get_window_extent()
+    assert extent.x0 > 0 and extent.x1 < figure.bbox.x1
 
 
 @pytest.mark.parametrize("missed", [1, 30])  # per cent
@@ -419,6 +435,18 @@ def test_nothing_to_score_is_said(frame, tmp_path, capsys):
     assert f"{path} is a file, not a folder; name another place" in said
 
 
+def test_a_config_that_is_not_there_is_said_with_those_that_are(frame, tmp_path, capsys):
+    path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
+    said = fails(capsys, path, "--config", "combo")
+    assert "has transferz, galaxiesml, found 'combo'" in said
+
+
+def test_fluxes_in_place_of_the_magnitude_are_refused(frame, tmp_path, capsys):
+    flux = 10 ** (0.4 * (23.9 - frame["i_cmodel_mag"]))
+    path = write(frame[["redshift", "z_pred"]].assign(i=flux), tmp_path / "f.csv")
+    assert "numbers in i (median" in fails(capsys, path, "--magnitude", "i")
+
+
 def test_a_missing_magnitude_is_not_a_bright_one(frame, tmp_path, capsys):
     faint = frame["i_cmodel_mag"] > 23.0
     holes = frame.assign(i=frame["i_cmodel_mag"].where(~faint, -99.0))
@@ -432,6 +460,14 @@ def test_a_runs_own_forecasts_are_known(tmp_path, capsys):
     columns = {"config": ["transferz"], "object_id": [1], "seed": [0], "point": [0.5]}
     path = write(pd.DataFrame(columns), tmp_path / "forecasts.parquet")
     assert "what `transferz benchmark` wrote" in fails(capsys, path)
+
+
+def test_python_is_told_of_arguments(frame, tmp_path):
+    path = write(frame[["z_pred"]], tmp_path / "f.csv")
+    with pytest.raises(InputError, match=r"with true=, or .* with identifier=; or give") as error:
+        read_predictions(path, NamedColumns())
+    said = error.value.on_command_line()
+    assert "with --true, or the ids of a release's galaxies with --id; or give --truth FILE" in said
 
 
 def test_arrays_in_python(frame):

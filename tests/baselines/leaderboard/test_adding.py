@@ -83,7 +83,7 @@ def test_one_with_missing_forecasts_is_added(run_maker, release, hashed_release,
 
 def test_an_older_entry_is_replaced_only_where_that_is_asked(run, release, tmp_path, capsys):
     add_run(run, release, tmp_path)
-    with pytest.raises(InputError, match="is there already; give --replace"):
+    with pytest.raises(InputError, match="is there already; give replace=True"):
         add_run(run, release, tmp_path)
     asked = ["add", str(run), "--entries", str(tmp_path), "--release", str(release.path)]
     assert leaderboard([*asked, "--replace", "--url", "https://example.org/f.parquet"]) == 0

@@ -313,6 +313,29 @@ def test_what_is_not_there_is_said(runs, hashed_release, asked, said):
         leaderboard(["--entries", str(runs), "--release", str(hashed_release), *asked])
 
 
+def test_which_release_was_taken_and_which_others_there_are_is_said(
+    tiny_release, tmp_path, monkeypatch
+):
+    (tmp_path / "dvc.yaml").write_text("stages: {ingest: {cmd: python -m transferz.dataset.a}}")
+    (tmp_path / "params.yaml").write_text("{}")
+    real, mock = (tmp_path / "data" / one / "release/transferz" for one in ("cosmos_lite", "mock"))
+    for place, says in (
+        (real, {"version": "1.0.0", "survey": "cosmos_lite", "mock": False}),
+        (mock, {"version": "1.0.0+mock", "survey": "mock", "mock": True}),
+    ):
+        shutil.copytree(tiny_release, place)
+        (place / "MANIFEST.json").write_text(json.dumps(says))
+    monkeypatch.delenv("TRANSFERZ_RELEASE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError) as error:
+        leaderboard(["--config", "transferz"])
+    said = str(error.value)
+    assert "no entry was tested on 'transferz'; there are: labels, spectroscopic" in said
+    assert f"the release found is transferz 1.0.0 (survey cosmos_lite) from {real}" in said
+    assert said.endswith(f"others are built here too: for a mock, --release {mock}")
+    assert leaderboard(["--config", "transferz", "--release", str(mock)]) == 0
+
+
 def test_json_has_every_entry(board):
     found = board_json(board)
     assert [one["method"]["key"] for one in found["entries"]] == [one.key for one in board.rows]

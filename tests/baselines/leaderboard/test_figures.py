@@ -10,9 +10,9 @@ from transferz.baselines.leaderboard.figures import (
     Scale,
     limits,
     line_charts,
-    short,
     twins,
 )
+from transferz.tables.printing import shortened
 
 
 def test_a_scale_draws_its_ends_at_its_ends_and_nothing_beyond():
@@ -58,7 +58,7 @@ def test_any_values_have_a_scale_with_ticks(values):
 def test_names_that_begin_alike_are_told_apart():
     name = "Gradient-boosted trees"
     names = [name, f"{name}, conformal", f"{name}, conformal by magnitude"]
-    shown = [short(one) for one in names]
+    shown = [shortened(one, LETTERS) for one in names]
     assert shown[0] == name
     assert len(set(shown)) == 3 and max(map(len, shown)) <= LETTERS
 

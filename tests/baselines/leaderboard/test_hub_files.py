@@ -90,8 +90,8 @@ def test_entries_of_other_data_have_no_files(runs, hashed_release, tmp_path):
 @pytest.mark.parametrize(
     ("repo", "said"),
     [
-        (None, "--repo org/name"),
-        ("transferz", "--repo org/name"),
+        (None, "repo=org/name"),
+        ("transferz", "repo=org/name"),
         ("a/b c--mock", "no repository's name"),
         ("astro/transferz", "must say mock"),
     ],
