@@ -9,7 +9,7 @@ import torch
 
 from transferz.baselines.benchmark.loading import MethodError, load_method
 from transferz.baselines.benchmark.tables import band_columns, photometry
-from transferz.baselines.methods import in_context
+from transferz.baselines.methods import tabular
 from transferz.schemas.errors import InputError
 
 
@@ -57,15 +57,15 @@ def make(weights, **settings):
 
 
 def test_a_density_of_each_galaxy_that_hangs_on_it_alone(weights, galaxies, monkeypatch):
-    monkeypatch.setattr(in_context, "READ", 200)
-    monkeypatch.setattr(in_context, "AT_ONCE", 40)
+    monkeypatch.setattr(tabular, "READ", 200)
+    monkeypatch.setattr(tabular, "AT_ONCE", 40)
     train, test = galaxies(300, 1), galaxies(100, 2)
     seen = photometry(test, band_columns(test))
     method = make(weights).fit(train, test, seed=0)
     forecast = method.predict(seen)
-    quantiles = forecast.distribution.quantiles(in_context.LEVELS)
+    quantiles = forecast.distribution.quantiles(tabular.LEVELS)
     assert (np.diff(quantiles, axis=1) > 0).all()
-    np.testing.assert_array_equal(forecast.point, quantiles[:, in_context.MIDDLE])
+    np.testing.assert_array_equal(forecast.point, quantiles[:, tabular.MIDDLE])
     np.testing.assert_allclose(method.predict(seen[90:]).point, forecast.point[90:], atol=1e-4)
     again = make(weights).fit(train, test, seed=0).predict(seen)
     np.testing.assert_array_equal(again.point, forecast.point)
@@ -73,7 +73,7 @@ def test_a_density_of_each_galaxy_that_hangs_on_it_alone(weights, galaxies, monk
 
 
 def test_as_many_training_galaxies_are_read_as_it_says(weights, galaxies, monkeypatch):
-    monkeypatch.setattr(in_context, "READ", 50)
+    monkeypatch.setattr(tabular, "READ", 50)
     read = []
     method = make(weights)
     made = method.regressor(0)
