@@ -225,9 +225,9 @@ def put_to_truth(
     config, tested = args.config or find_configs(given, release)[0], scored_configs(release)
     if config not in tested:
         other = release.elsewhere(lambda other: config in scored_configs(other))
-        there = ", ".join(label_first(tested))
         raise ParameterError(
-            f"--config: {release.path} has {there}, found '{config}'{other}",
+            f"--config: expected one of {', '.join(label_first(tested))}, "
+            f"which {release.path} has, found '{config}'{other}",
             path="--release",
         )
     if args.in_order:

@@ -162,7 +162,8 @@ def test_forecasts_are_scored_against_the_release(six_bands, runs, tmp_path, cap
     assert said["scores"]["n"] == 70
     assert "lsst" in said["scores"]["ranges"]
     assert main(["score", str(path), "--release", str(six_bands), "--config", "galaxiesml"]) == 2
-    assert "expected one of spectroscopic, labels, found 'galaxiesml'" in capsys.readouterr().err
+    expected = f"expected one of labels, spectroscopic, which {six_bands} has, found 'galaxiesml'"
+    assert expected in capsys.readouterr().err
 
 
 def test_leaks_are_found(six_bands, capsys):
