@@ -36,7 +36,6 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "xgboost": {"max_depth": (6, 8, 10), "min_child_weight": (2, 10)},
     "catboost": {"depth": (6,), "l2_leaf_reg": (1, 5)},
     "quantile_forest": {"min_samples_leaf": (2, 3, 5, 8), "max_features": (0.5, 1.0)},
-    "flexzboost": {"max_depth": (4, 6)},
 }
 
 

@@ -1,7 +1,7 @@
 """Every entry of a manifest is changed, all pages are made anew and all is sealed: is it found?
 
 Whoever does that knows the package. Found is what follows from the rows or from another entry. What
-follows from nothing is listed here, and in docs/verifying.md under "What it does not prove".
+follows from nothing is listed here, and in docs/verifying.md under "What it can't prove".
 """
 
 import contextlib
