@@ -438,7 +438,8 @@ def test_nothing_to_score_is_said(frame, tmp_path, capsys):
 def test_a_config_that_is_not_there_is_said_with_those_that_are(frame, tmp_path, capsys):
     path = write(frame[["object_id", "z_pred"]], tmp_path / "f.csv")
     said = fails(capsys, path, "--config", "combo")
-    assert "has transferz, galaxiesml, found 'combo'" in said
+    assert "expected one of transferz, galaxiesml, which" in said
+    assert "found 'combo'" in said
 
 
 def test_fluxes_in_place_of_the_magnitude_are_refused(frame, tmp_path, capsys):
