@@ -184,6 +184,8 @@ class InContext(Tuned):
     """
 
     missing_magnitudes = True
+    summary = f"In-context learning from {READ} training galaxies; fetches weights"
+    settings = MappingProxyType({"n_estimators": 8})
     weights: str
 
     def fit(self, train: pd.DataFrame, validation: pd.DataFrame, *, seed: int) -> Self:
@@ -242,8 +244,6 @@ class TabPFN(InContext):
     package = install = "tabpfn"
     weights = "huggingface.co/Prior-Labs, which asks to accept a licence"
     citation = "Hollmann et al. 2025, Nature 637, 319 (TabPFN)"
-    summary = f"In-context learning from {READ} training galaxies; fetches weights"
-    settings = MappingProxyType({"n_estimators": 8})
 
     def regressor(self, seed: int) -> Any:
         """Return TabPFN's regressor."""
@@ -264,8 +264,6 @@ class TabICL(InContext):
     package = install = "tabicl"
     weights = "huggingface.co/jingang/TabICL"
     citation = "Qu et al. 2025, TabICL, ICML, arXiv:2502.05564"
-    summary = f"In-context learning from {READ} training galaxies; fetches weights"
-    settings = MappingProxyType({"n_estimators": 8})
 
     def regressor(self, seed: int) -> Any:
         """Return TabICL's regressor."""
